@@ -13,7 +13,7 @@ import gc  # noqa: E402
 # the process lives for one run: collecting among freshly imported modules is a tenth of its start
 gc.disable()
 
-from consumer.job import main  # noqa: E402
+from consumer.worker import main  # noqa: E402
 
 if __name__ == "__main__":
     termination.leave(main())

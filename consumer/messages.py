@@ -28,7 +28,6 @@ from adapters.queue.messages import (
     KEPT_S,
     REFUSED_KEY,
     RUN_FUNCTION,
-    STALE,
     attempt_of,
     job_id_of,
 )
@@ -138,7 +137,7 @@ class MessageWorker:
             raise
         except Exception as error:  # whatever a stranger's message makes RQ or JSON raise
             log.warning("message_refused job_id=%r reason=%s", job_id[:100], error)
-            self._strike_off(raw, FOREIGN)
+            self.strike_off(raw, FOREIGN)
             return None
         return job
 
@@ -168,11 +167,8 @@ class MessageWorker:
             RUN_FUNCTION, args=[worked_on.run_id, worked_on.attempt], job_id=job_id
         )
 
-    def ignore(self, job: Job) -> None:
-        """Drop a message whose attempt is not waiting; its body may belong to a process that works on it now."""
-        self._strike_off(job.id, STALE)
-
-    def _strike_off(self, raw: bytes | str, cause: str) -> None:
+    def strike_off(self, raw: bytes | str, cause: str) -> None:
+        """Drop a message and count it; its body may belong to a process that works on it now."""
         with (
             redis_may_fail(f"strike_off_{cause}"),
             self._redis.pipeline(transaction=False) as pipeline,

@@ -35,9 +35,9 @@ from contracts.values import Json
 from engine.bars import check_bars
 from engine.engine import BacktestEngine
 from portfolio.legs import Leg
-from portfolio.portfolio import trade_together
 from portfolio.result import LegTrade, PortfolioResult
 from portfolio.sharing import Sharing
+from portfolio.walk import trade_together
 from rules.formula.evaluation import series_of
 
 MAX_LEFT_OUT = 1000  # orders that are listed; all are counted

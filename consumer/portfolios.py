@@ -49,47 +49,39 @@ class Portfolios:
             waiting = living_portfolios(connection)
         for portfolio_id in waiting:
             try:
-                self._advance(portfolio_id)
+                fault = self._advance(portfolio_id)
             except DBAPIError:
                 raise
-            except (
-                Exception
-            ) as error:  # a fault of one must not keep the others, and the repairs, from going on
+            except Exception as error:
+                # a fault of one must not keep the others, and the repairs, from going on
                 log.exception("portfolio_failed portfolio_id=%s", portfolio_id)
-                reason = (
-                    f"internal error: {type(error).__name__}; the reconciler's log has the trace"
-                )
+                name = type(error).__name__
+                fault = f"internal error: {name}; the reconciler's log has the trace"
+            if fault:
+                states = PortfolioStatus.LEGS, PortfolioStatus.FAILED
                 with self._engine.begin() as connection:
-                    move(
-                        connection,
-                        portfolio_id,
-                        PortfolioStatus.LEGS,
-                        PortfolioStatus.FAILED,
-                        reason,
-                    )
+                    move(connection, portfolio_id, *states, fault)
         return bool(waiting)
 
-    def _advance(self, portfolio_id: str) -> None:
+    def _advance(self, portfolio_id: str) -> str | None:
+        """Start its Job once all legs have their result; what is wrong with one that has ended without."""
         with reading(self._engine) as connection:
             plan = portfolio_of(portfolio_row(connection, portfolio_id))
             legs = legs_of(connection, plan.legs, *RUN["error_message", "rule_id", "ticker"])
         if any(not RunStatus(leg["status"]).is_terminal for leg in legs.values()):
-            return
-        if reason := _fault(plan, legs):
-            with self._engine.begin() as connection:
-                move(
-                    connection, portfolio_id, PortfolioStatus.LEGS, PortfolioStatus.FAILED, reason
-                )
-            log.info("portfolio_failed portfolio_id=%s reason=%s", portfolio_id, reason)
-            return
+            return None
+        if fault := _fault(plan, legs):
+            log.info("portfolio_failed portfolio_id=%s reason=%s", portfolio_id, fault)
+            return fault
         with self._engine.begin() as connection:
-            if not _started(connection, plan):
-                return
-        log.info("portfolio_trading portfolio_id=%s legs=%d", portfolio_id, len(plan.legs))
-        try:
-            self._enqueue([portfolio_id])
-        except QueueUnavailable as error:
-            log.warning("enqueue_postponed portfolio_id=%s reason=%s", portfolio_id, error)
+            has_started = _started(connection, plan)
+        if has_started:
+            log.info("portfolio_trading portfolio_id=%s legs=%d", portfolio_id, len(plan.legs))
+            try:
+                self._enqueue([portfolio_id])
+            except QueueUnavailable as error:
+                log.warning("enqueue_postponed portfolio_id=%s reason=%s", portfolio_id, error)
+        return None
 
 
 def _fault(plan: Portfolio, legs: Mapping[str, RowMapping]) -> str | None:

@@ -24,8 +24,7 @@ from sqlalchemy.exc import DBAPIError  # noqa: E402
 
 from adapters.database import committed, connect_database  # noqa: E402
 from adapters.database_errors import lacks_schema  # noqa: E402
-from adapters.leases import give_up_lead, take_lead  # noqa: E402
-from adapters.queue.liveness import RECONCILER  # noqa: E402
+from adapters.queue.liveness import RECONCILER, give_up_lead, take_lead  # noqa: E402
 from adapters.runs.totals import fold  # noqa: E402
 from adapters.runs.turns import forget_turns  # noqa: E402
 from adapters.settings import Settings  # noqa: E402

@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import suppress
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
@@ -91,11 +92,19 @@ class Repairs:
         on_queue = set(self._queue.waiting_ids()) | self._just_popped()
         try:
             self.enqueue(lost)
-            for page in self._pages_of_waiting():
-                missing = [
-                    each for each in page if job_id_of(each.run_id, each.attempt) not in on_queue
-                ]
-                self.enqueue([each.run_id for each in missing])
+            after_id: int | None = 0
+            while after_id is not None:
+                with reading(self._engine) as connection:
+                    page, after_id = overdue_attempts(
+                        connection, self._settings.enqueue_grace_s, after_id, _PAGE
+                    )
+                self.enqueue(
+                    [
+                        each.run_id
+                        for each in page
+                        if job_id_of(each.run_id, each.attempt) not in on_queue
+                    ]
+                )
         except QueueOutOfMemory as error:
             if not on_queue:
                 raise  # nothing that is popped will make room
@@ -109,15 +118,6 @@ class Repairs:
             return set()
         fresh, self._popped = popped - self._popped, popped
         return fresh
-
-    def _pages_of_waiting(self) -> Iterator[list[Attempt]]:
-        after_id: int | None = 0
-        while after_id is not None:
-            with reading(self._engine) as connection:
-                page, after_id = overdue_attempts(
-                    connection, self._settings.enqueue_grace_s, after_id, _PAGE
-                )
-            yield page
 
     def enqueue(self, run_ids: list[str]) -> None:
         """Put those of the runs on the queue that are waiting; QueueUnavailable while Redis is away."""
@@ -147,13 +147,15 @@ class Repairs:
         self._remains.expire()
 
     def _over_ids(self) -> set[str]:
-        popped = sorted(self._remains.popped_ids())
-        over = set()
-        for chunk in portions(popped, _BATCH):
-            named = {job_id: attempt for job_id in chunk if (attempt := _attempt_of(job_id))}
+        over = set[str]()
+        for chunk in portions(sorted(self._remains.popped_ids()), _BATCH):
+            named = dict[str, tuple[str, int]]()
+            for job_id in chunk:
+                with suppress(ValueError):  # a stranger's
+                    named[job_id] = attempt_of(job_id)
             with reading(self._engine) as connection:
                 live = live_attempts(connection, [run_id for run_id, _ in named.values()])
-            over |= {job_id for job_id in chunk if named.get(job_id) not in live}
+            over.update(job_id for job_id in chunk if named.get(job_id) not in live)
         return over
 
     # Without Redis
@@ -181,10 +183,3 @@ class Repairs:
             except StaleMessage:
                 return  # somebody works on it after all
             log.error("run_given_up reason=%s", message)
-
-
-def _attempt_of(job_id: str) -> tuple[str, int] | None:
-    try:
-        return attempt_of(job_id)
-    except ValueError:
-        return None

@@ -23,7 +23,7 @@ from pathlib import Path  # noqa: E402
 from typing import NoReturn  # noqa: E402
 
 from adapters.settings import PROJECT_ROOT, environment_with  # noqa: E402
-from consumer import job, warm  # noqa: E402
+from consumer import warm, worker  # noqa: E402
 
 
 def main() -> None:
@@ -77,7 +77,7 @@ def be_job(requests: socket.socket, ready_file: str) -> NoReturn:
     requests.close()
     # takes the place of the socket, which was the standard input
     os.open(os.devnull, os.O_RDONLY)
-    termination.leave(job.main(environment_with({"READY_FILE": ready_file})))
+    termination.leave(worker.main(environment_with({"READY_FILE": ready_file})))
 
 
 def report_ended(requests: socket.socket) -> None:

@@ -1,4 +1,4 @@
-"""The forking parent of a Job: pops one message, claims its run, keeps the lease while a work horse runs it.
+"""The Job's program: waits for database and queue, pops one message, keeps its lease while a work horse runs it.
 
 What decides is the database: the parent claims before the fork and settles the outcome after it. All of Redis is the
 parent's business and may fail at any point without hurting the run.
@@ -7,7 +7,9 @@ parent's business and may fail at any point without hurting the run.
 import logging
 import os
 import signal
+import socket
 import time
+from collections.abc import Callable, Mapping
 from typing import NoReturn
 from uuid import uuid4
 
@@ -16,13 +18,13 @@ from rq.job import Job
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from adapters.database import reading
-from adapters.leases import leading_image
+from adapters.database import connect_database, reading
 from adapters.logs import set_log_context
 from adapters.prices.packing import PackedPrices
 from adapters.prices.store import prices_of
-from adapters.queue.liveness import RECONCILER
-from adapters.queue.messages import attempt_of
+from adapters.queue.connection import queues_of
+from adapters.queue.liveness import RECONCILER, leading_image
+from adapters.queue.messages import STALE, attempt_of
 from adapters.runs.states import Attempt, Claim, extend_lease
 from adapters.runs.turns import Turn, claim_turn, mark_served
 from adapters.screens.progress import tell_done
@@ -30,6 +32,7 @@ from adapters.settings import Settings
 from consumer.horse import HorseExit, Lifeline, die_with
 from consumer.messages import MessageWorker
 from consumer.persistence import persist
+from consumer.program import run_program
 from consumer.settlement import settle
 from consumer.termination import termination
 from consumer.waiting import wait_and_pop
@@ -40,6 +43,9 @@ log = logging.getLogger(__name__)
 
 Packed = PackedPrices | UnknownTicker  # as `prices_of` gives them
 
+EXIT_OK, EXIT_FAILED = 0, 1
+# how long a Job waits for a database or queue that is not there, before anything is popped
+PATIENCE_S = 60.0
 # a popped message is worth waiting for; afterwards the reconciler enqueues it again
 CLAIM_PATIENCE_S = 120.0
 OVERTIME_S = 5.0  # beyond its time limit a work horse may take so long to stop by itself
@@ -94,7 +100,7 @@ class RunWorker:
             turn, held, prices = self._claim(ticket)
         except StaleMessage as error:
             log.info("message_stale reason=%s", error)
-            self._messages.ignore(job)
+            self._messages.strike_off(job.id, STALE)
             return True
         except OperationalError as error:
             log.error("claim_failed reason=%s", error.orig)
@@ -195,3 +201,43 @@ class RunWorker:
             log.exception("work_horse_died")
         finally:
             os._exit(status)
+
+
+def main(environ: Mapping[str, str] | None = None) -> int:
+    """Work on one message; the exit code is the outcome (see consumer/__main__.py). None: the process's environment."""
+    return run_program("consumer", _work, environ)
+
+
+def _work(settings: Settings) -> int:
+    engine = connect_database(settings.database_url)
+    queues = queues_of(settings, redis_timeout_s(settings))
+    if not (
+        _wait_for("database", lambda: engine.connect().close())
+        and _wait_for("redis", queues[0].connection.ping)
+    ):
+        return EXIT_FAILED
+    name = f"{socket.gethostname()}.{os.getpid()}.{uuid4().hex[:4]}"
+    is_good = RunWorker(MessageWorker(queues, settings, name), engine, settings).work()
+    return EXIT_OK if is_good else EXIT_FAILED
+
+
+def redis_timeout_s(settings: Settings) -> float:
+    """How long the parent may wait for Redis: it sits in the same loop that extends the lease."""
+    return min(5.0, (settings.lease_s - settings.heartbeat_s) / 3)
+
+
+def _wait_for(what: str, ping: Callable[[], object]) -> bool:
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            ping()
+            return True
+        except (OperationalError, RedisError) as error:
+            reason = getattr(error, "orig", error)
+            if time.monotonic() > deadline:
+                log.error(
+                    "%s_unreachable gave_up_after_s=%.0f reason=%s", what, PATIENCE_S, reason
+                )
+                return False
+            log.warning("%s_unreachable waiting_s=1 reason=%s", what, reason)
+            time.sleep(1.0)

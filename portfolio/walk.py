@@ -15,6 +15,7 @@ import numpy as np
 from engine.stops import StopHit
 from portfolio.account import Account, LeftOut, total
 from portfolio.legs import Calendar, Leg, Orders
+from portfolio.result import PortfolioResult
 from portfolio.room import Room
 from portfolio.sharing import Sharing
 from portfolio.sleeves import Sleeves
@@ -221,3 +222,22 @@ class Walk:
         price = (bars.open if sharing.next_open else bars.close).item(own_bar)
         price = sharing.slipped(price, buys=self._account.shares.item(leg) < 0)
         return Exit(own_bar, sharing.moment, "liquidation", price, 0)
+
+
+def trade_together(
+    sharing: Sharing, legs: Sequence[Leg], liquidate_below_pct: float | None = None
+) -> PortfolioResult:
+    """What the legs, of which there is at least one, come to in one account.
+
+    liquidate_below_pct: of the initial capital; at the first close with that or less all is sold, and nothing is traded
+    afterwards.
+    """
+    calendar = Calendar(legs)
+    result = PortfolioResult(Walk(sharing, legs, calendar).walked())
+    if liquidate_below_pct is None:
+        return result
+    passed = result.equity_curve <= sharing.terms.initial_capital * liquidate_below_pct / 100.0
+    last = len(calendar) - sharing.next_open  # the last bar has no later open to sell at
+    if not passed[:last].any():
+        return result
+    return PortfolioResult(Walk(sharing, legs, calendar, int(passed.argmax())).walked())

@@ -12,9 +12,9 @@ import numpy as np
 
 from engine.engine import BacktestEngine, check_bars
 from portfolio.legs import Leg
-from portfolio.portfolio import trade_together
 from portfolio.result import PortfolioResult
 from portfolio.sharing import Sharing
+from portfolio.walk import trade_together
 
 CAPITAL, SIZE, FEE_RATE = 20_000_000.0, 10_000.0, 0.001  # portfolio_peers.py has the same
 

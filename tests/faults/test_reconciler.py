@@ -10,8 +10,7 @@ from rq.intermediate_queue import IntermediateQueue
 from sqlalchemy import select, update
 
 from adapters.database import database_now, reading
-from adapters.leases import take_lead
-from adapters.queue.liveness import RECONCILER
+from adapters.queue.liveness import RECONCILER, take_lead
 from adapters.queue.messages import job_id_of
 from adapters.queue_tables import leases
 from adapters.runs.states import Attempt, claim

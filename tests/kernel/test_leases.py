@@ -5,7 +5,7 @@ from sqlalchemy import update
 from sqlalchemy.engine import Engine
 
 from adapters.database import database_now
-from adapters.leases import give_up_lead, take_lead
+from adapters.queue.liveness import give_up_lead, take_lead
 from adapters.queue_tables import leases
 from tests.services.runs import Submitter
 

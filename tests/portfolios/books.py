@@ -8,8 +8,8 @@ import numpy as np
 from engine.engine import BacktestEngine, check_bars
 from engine.stops import Stops
 from portfolio.legs import Leg
-from portfolio.portfolio import trade_together
 from portfolio.sharing import Sharing
+from portfolio.walk import trade_together
 
 FIRST = np.datetime64("2020-01-01")
 OPTIONS = [each.name for each in fields(BacktestEngine)]
