@@ -15,6 +15,7 @@ from adapters.runs.states import Claim, fail, hand_back, lose
 from adapters.settings import Settings
 from consumer.horse import HorseExit
 from consumer.persistence import persist
+from consumer.termination import termination
 from contracts.errors import LeaseLost, QueueUnavailable
 from contracts.status import ErrorType, RunStatus
 from contracts.values import frozen
@@ -41,18 +42,13 @@ SETTLED: dict[int, Verdict] = {  # by the work horse itself
 
 
 def settle(
-    engine: Engine,
-    settings: Settings,
-    held: Claim,
-    status: int,
-    *,
-    stopped: bool,
-    timed_out: bool,
+    engine: Engine, settings: Settings, held: Claim, status: int, timed_out: bool
 ) -> Verdict:
     """Record what the work horse could not: a stop, a time limit, a death; a next attempt is enqueued at once."""
     if verdict := SETTLED.get(status):
         return verdict
-    event, reason, write = _outcome(settings, held, status, stopped, timed_out)
+    stopped = termination.requested
+    reason, write = _outcome(settings, held, status, stopped, timed_out)
     try:
         after = persist(engine, write, PATIENCE_S)
     except LeaseLost as error:
@@ -61,13 +57,12 @@ def settle(
     except OperationalError as error:
         log.error("outcome_not_persisted reason=%s", error.orig)
         return Verdict(False, "the database does not answer")
-    log.log(
-        logging.INFO if stopped else logging.WARNING,
-        "%s reason=%s status=%s",
-        event,
-        reason,
-        after,
-    )
+    if stopped:
+        log.info("run_handed_back status=%s", after)
+    elif timed_out:
+        log.warning("run_timed_out")
+    else:
+        log.warning("run_lost reason=%s status=%s", reason, after)
     waits = after is RunStatus.PENDING
     if waits:
         _enqueue_next(engine, settings, held)
@@ -76,22 +71,17 @@ def settle(
 
 def _outcome(
     settings: Settings, held: Claim, status: int, stopped: bool, timed_out: bool
-) -> tuple[str, str, Callable[[Connection], RunStatus | None]]:
-    """What has happened, as a word of the log and for people, and the write that records it."""
+) -> tuple[str, Callable[[Connection], RunStatus | None]]:
+    """What has happened, and the write that records it."""
     if stopped:
         give_back = partial(hand_back, held=held, max_handbacks=settings.max_handbacks)
-        return "run_handed_back", "handed back", give_back
+        return "handed back", give_back
     if timed_out:
         reason = f"the run took longer than its time limit of {settings.run_timeout_s} s and was killed"
-        end = partial(fail, held=held, error_type=ErrorType.TIMEOUT, message=reason)
-        return "run_timed_out", reason, end
+        return reason, partial(fail, held=held, error_type=ErrorType.TIMEOUT, message=reason)
     cause = f"signal {-status}" if status < 0 else f"exit code {status}"
     reason = f"its process died ({cause})"
-    return (
-        "run_lost",
-        reason,
-        partial(lose, lost=held, max_losses=settings.max_losses, reason=reason),
-    )
+    return reason, partial(lose, lost=held, max_losses=settings.max_losses, reason=reason)
 
 
 def _enqueue_next(engine: Engine, settings: Settings, held: Claim) -> None:

@@ -132,14 +132,7 @@ class RunWorker:
         status = (
             HorseExit.NOT_PERSISTED if termination.requested else self._work(job, held, prices)
         )
-        verdict = settle(
-            self._engine,
-            self._settings,
-            held,
-            status,
-            stopped=termination.requested,
-            timed_out=self._timed_out,
-        )
+        verdict = settle(self._engine, self._settings, held, status, self._timed_out)
         self._messages.tidy(job, status, verdict.reason)
         return verdict.is_good
 

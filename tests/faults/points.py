@@ -25,7 +25,7 @@ POINTS = {
     "during the engine": Point("consumer.task:backtest"),
     "during a screen": Point("consumer.screen:core_metrics"),
     "while legs are traded together": Point("consumer.portfolio:trade_together"),
-    "at the hash of what they came to": Point("consumer.portfolio:result_hash"),
+    "at the hash of what they came to": Point("consumer.portfolio:columns_of"),
     "at the result's hash": Point("consumer.backtest:result_hash"),
     "at the result's encoding": Point("consumer.backtest:encode_equity"),
     "between engine and commit": Point("consumer.task:_record_success"),
