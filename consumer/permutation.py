@@ -31,9 +31,7 @@ def permute(
     """The best value of each of some permutations; permuted: their seed, the first of them and that after the last."""
     setup = Setup.of(request, packed)
     numbers = range(permuted["first"], permuted["last"])
-    bests = np.array(
-        [[each] for each in bests_of(setup, tried, ranking, permuted["seed"], numbers, tell)]
-    )
+    bests = np.array([*bests_of(setup, tried, ranking, permuted["seed"], numbers, tell)])[:, None]
     return Outcome(setup.versions(image_tag), screened=(packed_metrics(bests, (BEST,)), None))
 
 
@@ -76,10 +74,7 @@ def permuted_bars(
     steps[2::2] = (close[start:] / opens[start:])[shapes]
     path = np.multiply.accumulate(steps)
     found = {"Open": path[1::2], "Close": path[2::2], "Volume": volume[start:][shapes]}
-    found["High"] = np.maximum(
-        found["Open"] * (high[start:] / opens[start:])[shapes], found["Close"]
-    )
-    found["Low"] = np.minimum(
-        found["Open"] * (low[start:] / opens[start:])[shapes], found["Close"]
-    )
+    for name, column, furthest in (("High", high, np.maximum), ("Low", low, np.minimum)):
+        reached = found["Open"] * (column[start:] / opens[start:])[shapes]
+        found[name] = furthest(reached, found["Close"])
     return {name: np.concatenate((columns[name][:start], found[name])) for name in found}

@@ -32,7 +32,7 @@ from adapters.studies.store import (
     study_row,
 )
 from consumer.study_runs import run_of, training_runs
-from consumer.training import GridJob, grid_jobs, names_in, ranking_of, trained
+from consumer.training import GridJob, grid_jobs, names_in, trained
 from contracts.errors import QueueUnavailable
 from contracts.study import StudyStatus, Window
 from contracts.values import Json
@@ -111,7 +111,6 @@ class Studies:
         """
         # a training part may be an earlier fold's test part
         by_id = {run.run_id: run for run in (*new, *(grid.run for grid in grids))}
-        ranking = ranking_of(study.plan.request)
         with self._engine.begin() as connection:
             if not move(connection, study.study_id, study.status, after, **values):
                 return
@@ -120,7 +119,9 @@ class Studies:
             insert_runs(connection, missing)
             for grid in grids:
                 if (run_id := grid.run.run_id) not in known:
-                    insert_screen(connection, run_id, None, grid.tried, ranking, grid.permuted)
+                    insert_screen(
+                        connection, run_id, None, grid.tried, study.ranking, grid.permuted
+                    )
         log.info("study_%s study_id=%s runs=%d", after.public, study.study_id, len(missing))
         try:
             self._enqueue([run.run_id for run in missing])
@@ -159,14 +160,14 @@ _STEPS: dict[StudyStatus, Callable[[Studies, Study], None]] = {
 
 def _choice(connection: Connection, study: Study, window: Window) -> Json:
     """What is chosen on a training part, the best first, and out of how many that could have been."""
-    asked, ranking, run_ids = study.plan.request, ranking_of(study.plan.request), list[str]()
+    asked, run_ids = study.plan.request, list[str]()
     if asked.train_by == "runs":
         run_ids = [run.run_id for run in training_runs(study, window.train)]
-        tried = metrics_of(connection, run_ids, names_in(ranking))
+        tried = metrics_of(connection, run_ids, names_in(study.ranking))
     else:
         tried = trained(connection, study, window)
     places = ranked(
-        asked.combinations, tried, ranking, by_neighbourhood=asked.by_neighbourhood
+        asked.combinations, tried, study.ranking, by_neighbourhood=asked.by_neighbourhood
     ).tolist()
     chosen = [
         {

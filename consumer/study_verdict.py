@@ -28,7 +28,7 @@ from adapters.studies.verdict import Part, Verdict
 from consumer.backtest import backtest
 from consumer.persistence import persist
 from consumer.study_runs import run_of, training_runs
-from consumer.training import permuted_bests, ranking_of, trained
+from consumer.training import permuted_bests, trained
 from contracts.errors import UnknownTicker
 from contracts.run_request import RunRequest
 from contracts.study import StudyStatus, Window
@@ -100,7 +100,7 @@ def _permuted(engine: Engine, study: Study) -> Permuted | None:
         real = trained(connection, study, study.plan.windows[0])[asked.metric]
         bests = permuted_bests(connection, study)
     observed = real.item(chosen[0]["place"]) if chosen else None
-    return Permuted(observed, bests, ranking_of(asked).goal, asked.seed)
+    return Permuted(observed, bests, study.ranking.goal, asked.seed)
 
 
 def _tried(

@@ -3,7 +3,7 @@
 import numpy as np
 from sqlalchemy import Connection
 
-from adapters.batches.leaderboard import Ranking, ranking_by
+from adapters.batches.leaderboard import Ranking
 from adapters.metrics.measured import Array
 from adapters.runs.new_runs import NewRun
 from adapters.screens.columns import CORE, Combinations
@@ -13,7 +13,7 @@ from adapters.studies.trials import OF_TRIAL
 from consumer.study_runs import job_of
 from contracts.run_request import request_hash
 from contracts.status import Kind
-from contracts.study import StudyRequest, Window
+from contracts.study import Window
 from contracts.values import frozen
 
 BEST = "best_of_permutation"
@@ -28,11 +28,6 @@ def names_in(ranking: Ranking) -> tuple[str, ...]:
     """The metrics that a ranking looks at."""
     of_constraints = sorted(name for each in ranking.constraints for name in each.names)
     return (*dict.fromkeys((*CORE, ranking.metric, *of_constraints)),)
-
-
-def ranking_of(asked: StudyRequest) -> Ranking:
-    """By what a study chooses."""
-    return ranking_by(asked.metric, asked.goal, asked.constraints)
 
 
 @frozen
@@ -84,7 +79,7 @@ def _job(
 
 def trained(connection: Connection, study: Study, window: Window) -> dict[str, Array]:
     """What all combinations came to on a training part, in the order of the plan; NaN where a Job has failed."""
-    names = columns_of(ranking_of(study.plan.request))
+    names = columns_of(study.ranking)
     jobs = training_jobs(study, window)
     found = found_by(connection, [job.run.run_id for job in jobs])
     parts = [

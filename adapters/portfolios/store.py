@@ -127,6 +127,7 @@ MAY_SERVE = or_(and_(IS_SUCCEEDED, RUN.signals_json.is_not(None)), IS_LIVING)
 
 def move(
     connection: Connection,
+    /,
     portfolio_id: str,
     before: PortfolioStatus,
     after: PortfolioStatus,

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, case, insert, select, update
 
+from adapters.batches.leaderboard import Ranking, ranking_by
 from adapters.database import database_now, has_rows
 from adapters.metrics.measured import Array
 from adapters.rows import found_row, latest_rows, rows_with
@@ -23,7 +24,7 @@ from contracts.study import StudyPlan, StudyStatus
 from contracts.values import Json, frozen
 
 SENTENCE_LENGTH = 255  # characters, the width of the column
-_LIVING = (StudyStatus.ACCEPTED, StudyStatus.TRAINING, StudyStatus.TESTING, StudyStatus.JUDGING)
+_LIVING = [status for status in StudyStatus if not status.is_terminal]
 _LISTED = (
     *studies.c[
         "id",
@@ -56,6 +57,12 @@ class Study:
     def batch_id(self) -> str:
         """The batch of all its runs."""
         return batch_of(self.study_id)
+
+    @property
+    def ranking(self) -> Ranking:
+        """By what it chooses."""
+        asked = self.plan.request
+        return ranking_by(asked.metric, asked.goal, asked.constraints)
 
 
 def batch_of(study_id: str) -> str:

@@ -1,7 +1,5 @@
 """The HTTP API of portfolios: submission, how far one is, what came of it, and the curves of its chart."""
 
-from collections.abc import Callable
-
 import numpy as np
 from flask import Blueprint, Response, jsonify, url_for
 from flask.typing import ResponseReturnValue
@@ -9,6 +7,7 @@ from sqlalchemy import RowMapping
 
 from adapters.portfolios.store import batch_of, list_portfolios, move, set_title
 from adapters.runs.run_bars import benchmark_equity
+from adapters.tables import RUN
 from contracts.errors import Conflict
 from contracts.portfolio_request import PortfolioStatus
 from contracts.run_request import Titled
@@ -24,7 +23,7 @@ from web.portfolios.submission import renew_legs, submit_portfolio
 from web.portfolios.validation import checked_portfolio
 from web.portfolios.view import Shown, completed_series, described, row_shown
 from web.recorded import LISTED, asked_page
-from web.runs import operations
+from web.runs.operations import cancel_among, cancel_run, retry_among, retry_run
 from web.titles import asked_title, titled
 
 blueprint = Blueprint("portfolio_api", __name__)
@@ -118,18 +117,14 @@ def title(portfolio_id: str) -> ResponseReturnValue:
 @operation("200 ended as failed (cancelled)", NO_PORTFOLIO, ENDED, owned=True)
 def cancel(portfolio_id: str) -> ResponseReturnValue:
     """End a portfolio and those of its legs' runs that were made for it; runs that it was linked to go on."""
-    shown = Shown(portfolio_id)
-    if shown.plan.status is PortfolioStatus.TRADING:
-        operations.cancel_run(portfolio_id)
-        return _after(portfolio_id), 200
-    with platform().engine.begin() as connection:
-        if not move(connection, portfolio_id, PortfolioStatus.LEGS, PortfolioStatus.CANCELLED):
-            raise Conflict(
-                f"portfolio {portfolio_id} has ended already, so there is nothing to cancel"
-            )
-    _of_own_legs(
-        shown, lambda leg: not RunStatus(leg["status"]).is_terminal, operations.cancel_run
-    )
+    if Shown(portfolio_id).plan.status is PortfolioStatus.TRADING:
+        cancel_run(portfolio_id)
+    elif change_database(move, portfolio_id, PortfolioStatus.LEGS, PortfolioStatus.CANCELLED):
+        cancel_among(RUN.batch_id == batch_of(portfolio_id))
+    else:
+        raise Conflict(
+            f"portfolio {portfolio_id} has ended already, so there is nothing to cancel"
+        )
     return _after(portfolio_id), 200
 
 
@@ -139,16 +134,13 @@ def retry(portfolio_id: str) -> ResponseReturnValue:
     """Let the legs that have failed, or the Job that has, run again; 409 when nothing has failed."""
     shown = Shown(portfolio_id)
     if shown.plan.status is PortfolioStatus.TRADING:
-        operations.retry_run(portfolio_id)
+        retry_run(portfolio_id)
         return _after(portfolio_id), 202
     if shown.plan.status is PortfolioStatus.LEGS:
         raise Conflict(f"portfolio {portfolio_id} has not ended, so there is nothing to retry")
-    _of_own_legs(shown, lambda leg: leg["status"] == RunStatus.FAILED, operations.retry_run)
-    renew_legs(
-        platform(),
-        shown.plan,
-        [n for n, run_id in enumerate(shown.plan.legs) if _is_lost(shown, run_id)],
-    )
+    retry_among(RUN.batch_id == batch_of(portfolio_id))
+    lost = [n for n, run_id in enumerate(shown.plan.legs) if _is_lost(shown, run_id)]
+    renew_legs(platform(), shown.plan, lost)
     return _after(portfolio_id), 202
 
 
@@ -158,18 +150,6 @@ def _is_lost(shown: Shown, run_id: str) -> bool:
     return leg is None or (
         leg["status"] == RunStatus.FAILED and leg["batch_id"] != batch_of(shown.plan.portfolio_id)
     )
-
-
-def _of_own_legs(
-    shown: Shown, which: Callable[[RowMapping], bool], change: Callable[[str], None]
-) -> None:
-    """A change of those runs that were made for its legs and allow it."""
-    for run_id, leg in shown.legs.items():
-        if leg["batch_id"] == batch_of(shown.plan.portfolio_id) and which(leg):
-            try:
-                change(run_id)
-            except Conflict:  # it has ended, or was retried, since a moment ago
-                continue
 
 
 def _after(portfolio_id: str) -> Json:

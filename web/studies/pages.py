@@ -1,9 +1,10 @@
 """Studies as pages: all of them with a form for a new one; one with its verdict first."""
 
+from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 from flask import Blueprint, render_template
+from markupsafe import Markup
 
 from adapters.metrics.table import METRICS
 from adapters.prices.bars import bar_dates
@@ -66,7 +67,7 @@ def page(study_id: str) -> str:
         "studies/study.html",
         study=study,
         verdict=verdict,
-        pictures=list(_pictures(verdict)) if verdict else [],
+        pictures=[each for each in _pictures(verdict) if each[1]] if verdict else [],
         is_live=study["completed_at"] is None,
         total=study["runs"]["training"] + study["runs"]["test"],
         **_tried(study),
@@ -79,51 +80,43 @@ def _tried(study: Json) -> Json:
     first, *others = map(complete, study["request"]["combinations"])
     varying = [name for name in first if any(each.get(name) != first[name] for each in others)]
     shared = without(first, varying)
-    names = {name: name.removeprefix(PART) for name in first}
-    texts = [
-        name for name in shared if study["rule_type"] == "FORMULA" and name in ("buy", "sell")
-    ]
+    sides = ("buy", "sell") if study["rule_type"] == "FORMULA" else ()
     return {
         "complete": complete,
         "varying": varying,
         "shared": shared,
-        "names": names,
-        "texts": texts,
+        "names": {name: name.removeprefix(PART) for name in first},
+        "texts": [name for name in sides if name in shared],
     }
 
 
-def _pictures(verdict: Json) -> Any:
-    """(title, picture) of what a verdict has."""
-    folds = verdict["folds"]
-    if verdict["out_of_sample"]:
-        yield (
-            "Sharpe ratio by fold: left in sample, right out of sample",
-            folds_picture(list(map(_ratios, folds))),
-        )
+def _pictures(verdict: Json) -> Iterator[tuple[str, Markup | None]]:
+    """Titles and pictures of what a verdict has; None where that says nothing."""
+    folds, ahead = verdict["folds"], verdict["out_of_sample"]
+    proof = _proof(ahead or folds[0])
+    if ahead:
+        what = "Sharpe ratio by fold: left in sample, right out of sample"
+        yield what, folds_picture(list(map(_ratios, folds)))
     if permuted := verdict.get("permutation"):
-        bests = [value for value in permuted["bests"] if value is not None]
-        if bests and permuted["observed"] is not None:
-            what = "The best of the search in each other order of the bars, and in the real one"
-            yield what, histogram_picture(bests, permuted["observed"], "real")
+        what = "The best of the search in each other order of the bars, and in the real one"
+        yield what, _of_permutations(permuted)
     if verdict["equity"]:
-        what = (
-            "Out-of-sample equity, test parts one after the other"
-            if verdict["out_of_sample"]
-            else "Its equity"
-        )
         times, equity = decode_equity(verdict["equity"])
+        what = "Out-of-sample equity, test parts one after the other" if ahead else "Its equity"
         yield what, equity_picture(bar_dates(times, "1d"), equity.tolist())
-    ahead, first = verdict["out_of_sample"], _proof(folds[0])
-    if ahead and (found := _proof(ahead)) and (picture := luck_of_one(found)):
-        yield (
-            "The Sharpe ratio of timing that a path without skill gives out of sample, and the observed one",
-            picture,
-        )
-    if not ahead and first and (picture := luck_of_best(first)):
-        yield (
-            f"The Sharpe ratio of timing that luck gives as the best of {first['trials']:,}, and the observed",
-            picture,
-        )
+    if ahead and proof:
+        what = "The Sharpe ratio of timing that a path without skill gives out of sample, and the observed one"
+        yield what, luck_of_one(proof)
+    elif proof:
+        what = f"The Sharpe ratio of timing that luck gives as the best of {proof['trials']:,}, and the observed"
+        yield what, luck_of_best(proof)
+
+
+def _of_permutations(permuted: Json) -> Markup | None:
+    bests = [value for value in permuted["bests"] if value is not None]
+    if not bests or permuted["observed"] is None:
+        return None
+    return histogram_picture(bests, permuted["observed"], "real")
 
 
 def _proof(part: Json) -> Json | None:

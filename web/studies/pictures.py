@@ -50,9 +50,8 @@ def folds_picture(ratios: Sequence[tuple[float | None, float | None]]) -> Markup
     shapes = _axis(y, (low, 0.0, high), number)
     for fold, pair in enumerate(ratios):
         middle = x(fold + 0.5)
-        for ratio, css, left in zip(
-            pair, ("f-done", "f-strategy"), (middle - width, middle), strict=True
-        ):
+        sides = (("f-done", middle - width), ("f-strategy", middle))
+        for ratio, (css, left) in zip(pair, sides, strict=True):
             if ratio is not None:
                 shape = bar(css, left, width, y(ratio), y(0))
                 shapes.append(f"<g><title>{number(ratio)}</title>{shape}</g>")
@@ -101,13 +100,11 @@ def histogram_picture(values: Sequence[float], marked: float, what: str) -> Mark
     counts = Counter(min(int((value - low) / width), BINS - 1) for value in values)
     most = max(counts.values())
     x, y = scale(0, BINS, LEFT, WIDTH), scale(0, most, FLOOR, EDGE)
-    mark = x((marked - low) / width)
     wide = x(1) - x(0) - 1
     shapes = [
         *_axis(y, (0, most), _short),
         *(bar("f-luck", x(at), wide, y(count), FLOOR) for at, count in sorted(counts.items())),
-        line("s-strategy", mark, EDGE, mark, FLOOR),
-        text(WIDTH - 2, ABOVE, f"{what} {number(marked)}", "end"),
+        _mark(x((marked - low) / width), f"{what} {number(marked)}"),
         *ends(LEFT, number(low), number(high)),
     ]
     return framed(
@@ -116,14 +113,17 @@ def histogram_picture(values: Sequence[float], marked: float, what: str) -> Mark
     )
 
 
+def _mark(x: float, words: str) -> str:
+    """What was found, from floor to top, and above it in words."""
+    return line("s-strategy", x, EDGE, x, FLOOR) + text(WIDTH - 2, ABOVE, words, "end")
+
+
 def luck_of_best(evidence: Json) -> Markup | None:
     """The best of the trials without skill against the best that was observed; None where the trials do not spread."""
     luck, trials = evidence["luck_sharpe_ratio"], evidence["trials"]
-    return (
-        luck_picture(evidence["sharpe_ratio"], luck, luck / luck_sharpe(1.0, trials), trials)
-        if luck
-        else None
-    )
+    if not luck:
+        return None
+    return _luck(evidence["sharpe_ratio"], luck, luck / luck_sharpe(1.0, trials), trials)
 
 
 def luck_of_one(evidence: Json) -> Markup | None:
@@ -131,10 +131,10 @@ def luck_of_one(evidence: Json) -> Markup | None:
     share, observed = evidence["probabilistic"], evidence["sharpe_ratio"]
     if share is None or not 0 < share < 1 or share == 0.5:
         return None
-    return luck_picture(observed, 0.0, observed / _NORMAL.inv_cdf(share), 1)
+    return _luck(observed, 0.0, observed / _NORMAL.inv_cdf(share), 1)
 
 
-def luck_picture(observed: float, luck: float, one: float, trials: int) -> Markup:
+def _luck(observed: float, luck: float, one: float, trials: int) -> Markup:
     """How likely luck alone gives each Sharpe ratio as the best of the trials, and the one that was observed.
 
     one: standard deviation of the ratio of one trial.
@@ -143,13 +143,11 @@ def luck_picture(observed: float, luck: float, one: float, trials: int) -> Marku
     ratios = [low + (high - low) * step / STEPS for step in range(STEPS + 1)]
     densities = [_best_density(ratio / one, trials) for ratio in ratios]
     x, y = scale(low, high, LEFT, WIDTH - 8), scale(0, max(densities), FLOOR, EDGE)
-    mark = x(observed)
     shapes = [
         line("s-rule", LEFT, FLOOR, WIDTH, FLOOR),
         text(2, ABOVE, "likelier ↑", "start"),
         polyline("s-luck", zip(map(x, ratios), map(y, densities), strict=True)),
-        line("s-strategy", mark, EDGE, mark, FLOOR),
-        text(WIDTH - 2, ABOVE, f"observed {number(observed)}", "end"),
+        _mark(x(observed), f"observed {number(observed)}"),
         text(x(luck), BELOW, f"luck gives {number(luck)}"),
     ]
     best = f"The best of {trials} without skill has a Sharpe ratio of about {number(luck)}"
