@@ -5,8 +5,9 @@ import json
 from sqlalchemy import Connection, delete, insert, select
 
 from adapters.batches.leaderboard import Ranking, ranking_by
-from adapters.database_errors import DuplicateKey
+from adapters.database import inserted
 from adapters.tables import batch_rankings
+from contracts.values import Json
 
 DEFAULT = Ranking("sharpe_ratio", "max")
 
@@ -20,27 +21,19 @@ def hold_batch(connection: Connection, batch_id: str) -> None:
     )
     if connection.execute(known).first():
         return
-    try:
-        _insert(connection, batch_id, DEFAULT)
-    except DuplicateKey:  # somebody else has begun it, and has committed by now
-        connection.execute(known)
+    if not inserted(connection, batch_rankings, **_row(batch_id, DEFAULT)):
+        connection.execute(known)  # somebody else has begun it, and has committed by now
 
 
 def keep_ranking(connection: Connection, batch_id: str, ranking: Ranking) -> None:
     """Record it as the batch's, in place of an earlier one."""
     connection.execute(delete(batch_rankings).where(batch_rankings.c.batch_id == batch_id))
-    _insert(connection, batch_id, ranking)
+    connection.execute(insert(batch_rankings).values(_row(batch_id, ranking)))
 
 
-def _insert(connection: Connection, batch_id: str, ranking: Ranking) -> None:
-    texts = json.dumps([each.text for each in ranking.constraints])
-    kept = {
-        "batch_id": batch_id,
-        "metric": ranking.metric,
-        "goal": ranking.goal,
-        "constraints_json": texts,
-    }
-    connection.execute(insert(batch_rankings).values(kept))
+def _row(batch_id: str, ranking: Ranking) -> Json:
+    told = ranking.to_json()
+    return {"batch_id": batch_id, "constraints_json": json.dumps(told.pop("constraints")), **told}
 
 
 def ranking_of(connection: Connection, batch_id: str) -> Ranking:

@@ -12,7 +12,7 @@ import numpy as np
 from adapters.batches.leaderboard import RUIN_PCT, Ranking
 from adapters.metrics.measured import Array
 from adapters.prices.packing import packed_columns, unpacked_columns
-from contracts.values import Json, Values
+from contracts.values import Json
 
 # equal to those of a run
 CORE = ("total_return_pct", "sharpe_ratio", "max_drawdown_pct", "num_trades")
@@ -54,10 +54,10 @@ class Combinations:
             name: values[place] for (name, values), place in given if values[place] is not None
         }
 
-    def column(self, name: str) -> list[Any]:
-        """The value that each combination has of a parameter."""
-        values = self.values[name]
-        return [values[place] for place in self.places[:, list(self.values).index(name)].tolist()]
+    def column(self, name: str, numbers: Array) -> list[Any]:
+        """The value that each of these combinations has of a parameter."""
+        values, places = self.values[name], self.places[:, list(self.values).index(name)]
+        return [values[place] for place in places[numbers].tolist()]
 
     def hash_with(self, request_hash: str) -> str:
         """SHA-256 over a request and all that is tried of it."""
@@ -75,7 +75,7 @@ class Combinations:
         }
 
     @classmethod
-    def unpacked(cls, row: Values) -> "Combinations":
+    def unpacked(cls, row: Mapping[Any, Any]) -> "Combinations":
         """As `packed` has packed it."""
         places = np.array(unpacked_columns(row["places"]), dtype=np.int64)
         return cls(json.loads(row["values_json"]), places.reshape(-1, row["combinations"]).T)
@@ -110,12 +110,8 @@ def ranked_places(
     scores: what is compared, where that is not the metric itself.
     """
     kept = may_rank(metrics, ranking)
-    known = (
-        {name: np.ma.masked_invalid(values) for name, values in metrics.items()}
-        if ranking.constraints
-        else {}
-    )
     for each in ranking.constraints:
+        known = {name: np.ma.masked_invalid(metrics[name]) for name in each.names}
         for holds in each.over(known):  # unknown where a metric is, or where it divides by 0
             kept &= np.ma.filled(holds, False)
     numbers = np.flatnonzero(kept)

@@ -14,33 +14,23 @@ from adapters.tables import RUN, screens
 from contracts.errors import UnknownScreen
 from contracts.status import Kind
 
-_OF_JOB = (
-    *RUN[
-        "run_id",
-        "status",
-        "attempt",
-        "ticker",
-        "rule_type",
-        "rule_id",
-        "label",
-        "title",
-        "batch_id",
-        "error_type",
-        "error_message",
-        "request_json",
-        "data_hash",
-        "engine_version",
-        "analysis_version",
-        "image_tag",
-        "submitted_by",
-        "created_at",
-        "waiting_since",
-        "enqueued_at",
-        "started_at",
-        "completed_at",
-    ],
-    *(column for column in screens.c if column.name != "run_id"),
-)
+_OF_JOB = RUN[
+    "status",
+    "attempt",
+    "ticker",
+    "rule_type",
+    "label",
+    "title",
+    "error_type",
+    "error_message",
+    "request_json",
+    "data_hash",
+    "engine_version",
+    "analysis_version",
+    "image_tag",
+    "created_at",
+    "completed_at",
+]
 
 
 def insert_screen(
@@ -72,12 +62,12 @@ def asked_of(
     columns = select(
         *screens.c["combinations", "values_json", "places", "ranking_json", "permuted_json"]
     )
-    row = connection.execute(columns.where(screens.c.run_id == run_id)).one()._asdict()
+    row = connection.execute(columns.filter_by(run_id=run_id)).mappings().one()
     permuted = json.loads(row["permuted_json"]) if row["permuted_json"] else None
     return Combinations.unpacked(row), stored_ranking(row), permuted
 
 
-def stored_ranking(row: Mapping[str, Any]) -> Ranking:
+def stored_ranking(row: Mapping[Any, Any]) -> Ranking:
     """The ranking that was submitted."""
     own = json.loads(row["ranking_json"])
     return ranking_by(own["metric"], own["goal"], own["constraints"])
@@ -98,11 +88,10 @@ def screen_jobs(connection: Connection, screen_id: str) -> Sequence[RowMapping]:
     named = select(screens.c.screen_id).where(
         or_(screens.c.run_id == screen_id, screens.c.screen_id == screen_id)
     )
-    whole = (screens.c.screen_id.in_(named), RUN.kind == Kind.SCREEN)
     query = (
-        select(*_OF_JOB)
+        select(*_OF_JOB, screens)
         .join(screens, screens.c.run_id == RUN.run_id)
-        .where(*whole)
+        .where(screens.c.screen_id.in_(named), RUN.kind == Kind.SCREEN)
         .order_by(RUN.id)
     )
     jobs = connection.execute(query).mappings().all()

@@ -150,7 +150,7 @@ def test_combinations_come_out_of_the_database_as_they_went_in() -> None:
     kept = Combinations.unpacked(Combinations.of(members).packed())
 
     assert [kept.member(number) for number in range(len(kept))] == members
-    assert kept.column("a") == [1, 1.5, None, 1]
+    assert kept.column("a", np.arange(4)) == [1, 1.5, None, 1]
     assert len(Combinations.unpacked(Combinations.of([{}]).packed())) == 1
 
 

@@ -74,6 +74,7 @@ def refuse_padding() -> None:
 )
 def bulk() -> ResponseReturnValue:
     """Record and enqueue many runs, all or none; with ?dry_run=true only say what would happen."""
+    arguments()  # whose faults are told before those of the body
     lines = read_lines(platform().settings)
     g.batch_id = batch_id = batch_id_of(lines, request.args.get("batch_id"), _issued_batch_id())
     ask_database(refuse_others, "batch_id", batch_id)

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from uuid import uuid4
@@ -19,6 +20,8 @@ from contracts.values import frozen
 from web.ownership import join_batch
 from web.platform import Platform
 from web.runs.validation import ValidRequest
+
+Known = dict[str, tuple[str, RunStatus]]  # run_id and state by request hash
 
 log = logging.getLogger(__name__)
 
@@ -45,42 +48,34 @@ def plan_bulk(on: Platform, batch_id: str, valid: Sequence[ValidRequest]) -> Bul
         others = runs_on_other_prices(
             connection, batch_id, {str(each.request.data_hash) for each in valid}
         )
-    run_ids = {request_hash: run_id for request_hash, (run_id, _) in known.items()}
-    return replace(_answer(valid, run_ids, known), on_other_prices=others)
+    return replace(_answer(valid, known, []), on_other_prices=others)
 
 
 def submit_bulk(on: Platform, batch_id: str, valid: Sequence[ValidRequest]) -> BulkAnswer:
     """Record and enqueue those runs that the batch does not have yet; QueueFull above the configured depth."""
     for _ in range(TRIES):
-        answer, new = _record(on, batch_id, valid)
-        if answer is not None:
-            with log_context(batch_id=batch_id):
-                log.info("bulk_accepted new=%d existing=%d", answer.new, len(valid) - answer.new)
-                on.submission.enqueue([each.message for each in new])
-            return answer
+        with reading(on.engine) as connection:
+            known = runs_by_hash(connection, batch_id, [each.request_hash for each in valid])
+        new = _new_runs(valid, known)
+        if new:
+            on.submission.refuse_when_full(len(new))
+        if new and not _insert(on, new):
+            continue
+        with log_context(batch_id=batch_id):
+            log.info("bulk_accepted new=%d existing=%d", len(new), len(valid) - len(new))
+            on.submission.enqueue([each.message for each in new])
+        return _answer(valid, known, new)
     raise Conflict(
         f"batch {batch_id} is being submitted by others at the same time; send the same call again"
     )
 
 
-def _record(
-    on: Platform, batch_id: str, valid: Sequence[ValidRequest]
-) -> tuple[BulkAnswer | None, list[NewRun]]:
-    """The answer and the runs that were recorded; None when somebody else recorded some of them meanwhile."""
-    hashes = [each.request_hash for each in valid]
-    with reading(on.engine) as connection:
-        known = runs_by_hash(connection, batch_id, hashes)
+def _new_runs(valid: Sequence[ValidRequest], known: Known) -> list[NewRun]:
     missing = {each.request_hash: each for each in valid if each.request_hash not in known}
-    new = [
+    return [
         NewRun(replace(each.request, run_id=str(uuid4())), key, submitted_by=current_actor())
         for key, each in missing.items()
     ]
-    if new:
-        on.submission.refuse_when_full(len(new))
-        if not _insert(on, new):
-            return None, []
-    run_ids = {key: run_id for key, (run_id, _) in known.items()}
-    return _answer(valid, run_ids | {each.request_hash: each.run_id for each in new}, known), new
 
 
 def _insert(on: Platform, new: Sequence[NewRun]) -> bool:
@@ -101,13 +96,13 @@ def _insert_all(connection: Connection, new: Sequence[NewRun]) -> None:
         now_waiting(connection, [each.run_id for each in new])
 
 
-def _answer(
-    valid: Sequence[ValidRequest],
-    run_ids: dict[str, str],
-    known: dict[str, tuple[str, RunStatus]],
-) -> BulkAnswer:
-    counts: dict[str, int] = {}
-    for _, status in known.values():
-        counts[status.public] = counts.get(status.public, 0) + 1
-    new = len({each.request_hash for each in valid} - known.keys())
-    return BulkAnswer(new, counts, 0, [run_ids.get(each.request_hash) for each in valid])
+def _answer(valid: Sequence[ValidRequest], known: Known, new: Sequence[NewRun]) -> BulkAnswer:
+    run_ids = {each.request_hash: each.run_id for each in new}
+    run_ids |= {key: run_id for key, (run_id, _) in known.items()}
+    hashes = [each.request_hash for each in valid]
+    return BulkAnswer(
+        len({*hashes} - known.keys()),
+        dict(Counter(status.public for _, status in known.values())),
+        0,
+        [run_ids.get(key) for key in hashes],
+    )

@@ -93,7 +93,7 @@ def screen(screen_id: str) -> Response:
 
 def ranking_of(jobs: Sequence[RowMapping]) -> Ranking:
     """The query's, and for what it leaves out what the screen was submitted with."""
-    return asked_ranking(stored_ranking(dict(jobs[0])), *RANKING)
+    return asked_ranking(stored_ranking(jobs[0]), *RANKING)
 
 
 def shown_rows(jobs: Sequence[RowMapping], rows: Sequence[Row]) -> list[Json]:

@@ -1,17 +1,17 @@
 """A screen as a page: how far it is, its best rows, what the metric depends on."""
 
 import json
-from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
 from flask import Blueprint, render_template, request
-from sqlalchemy import RowMapping
+from markupsafe import Markup
 
 from adapters.batches.leaderboard import Ranking, tried_note
+from adapters.batches.surface import Surface
 from adapters.metrics.sharpe_evidence import Evidence
 from adapters.metrics.table import METRICS_BY_NAME
-from adapters.screens.columns import CORE, ranked_places
+from adapters.screens.columns import CORE
 from adapters.screens.store import screen_jobs
 from contracts.status import RunStatus
 from web.arguments import arguments, read_argument
@@ -47,7 +47,7 @@ def page(screen_id: str) -> str:
     found = screened_jobs(jobs, ticker)
     asked = json.loads(jobs[0]["request_json"])
     living = [job for job in jobs if not RunStatus(job["status"]).is_terminal]
-    screen = described(jobs)
+    screen, surface = described(jobs), surface_of(found, ranking)
     return render_template(
         "screens/screen.html",
         screen=screen,
@@ -69,28 +69,25 @@ def page(screen_id: str) -> str:
         most=MAX_TOP,
         batches=BATCHES,
         has_runs=False,
-        note=_note(jobs, found),
+        note=tried_note(
+            sum(len(each.tried) for each in found),
+            to_come=sum(job["combinations"] for job in living),
+            what="combination",
+        ),
         evidence=None if living else _evidence(found),
-        **_spread(found, ranking),
-        **shown_parameters(surface_of(found, ranking), ranking),
+        placed=len(surface.metrics),
+        histogram=_histogram(surface, ranking),
+        **shown_parameters(surface, ranking),
     )
 
 
-def _note(jobs: Sequence[RowMapping], found: list[Screened]) -> str:
-    to_come = sum(job["combinations"] for job in jobs if not RunStatus(job["status"]).is_terminal)
-    return tried_note(sum(len(each.tried) for each in found), to_come=to_come, what="combination")
-
-
-def _spread(found: list[Screened], ranking: Ranking) -> dict[str, Any]:
+def _histogram(surface: Surface, ranking: Ranking) -> Markup | None:
     """How the metric is spread over the combinations that have a place, with the best one marked."""
-    metric, values = METRICS_BY_NAME[ranking.metric], list[float]()
-    for each in found:
-        values += each.metrics[ranking.metric][ranked_places(each.metrics, ranking)].tolist()
-    best = (max if ranking.goal == "max" else min)(values, default=None)
-    picture = (
-        histogram_picture(values, best, f"best {metric.title}:") if best is not None else None
-    )
-    return {"placed": len(values), "histogram": picture}
+    values = [value for value in surface.metrics if value is not None]
+    if not values:
+        return None
+    best = (max if ranking.goal == "max" else min)(values)
+    return histogram_picture(values, best, f"best {METRICS_BY_NAME[ranking.metric].title}:")
 
 
 def _evidence(found: list[Screened]) -> Any:

@@ -2,9 +2,10 @@
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping
@@ -33,7 +34,7 @@ class Screened:
     @cached_property
     def tried(self) -> Combinations:
         """What it tried."""
-        return Combinations.unpacked(dict(self.job))
+        return Combinations.unpacked(self.job)
 
     @cached_property
     def metrics(self) -> dict[str, Array]:
@@ -43,6 +44,10 @@ class Screened:
     @cached_property
     def _request(self) -> RunRequest:
         return RunRequest.from_json(json.loads(self.job["request_json"]))
+
+    def places(self, ranking: Ranking) -> Array:
+        """The numbers of the combinations that have a place, the best first."""
+        return ranked_places(self.metrics, ranking)
 
     def core(self, number: int) -> dict[str, float | int | None]:
         """The metrics of one combination, as a run has them."""
@@ -83,7 +88,7 @@ def ranked_rows(found: Sequence[Screened], ranking: Ranking, top: int | None = N
     keyed = [
         (sign * each.metrics[ranking.metric].item(number), place, number)
         for place, each in enumerate(found)
-        for number in ranked_places(each.metrics, ranking)[:top].tolist()
+        for number in each.places(ranking)[:top].tolist()
     ]
     return [Row(found[place], number) for _, place, number in sorted(keyed)[:top]]
 
@@ -100,7 +105,6 @@ def leaderboard(connection: Connection, rows: Sequence[Row]) -> list[Json]:
 
 def _shown(row: Row, run: RowMapping | None) -> Json:
     metrics = row.of.core(row.number)
-    has_ended = run is not None and run["status"] == RunStatus.SUCCEEDED
     return {
         "number": row.number,
         "ticker": row.of.job["ticker"],
@@ -108,7 +112,7 @@ def _shown(row: Row, run: RowMapping | None) -> Json:
         "metrics": metrics,
         "run_id": run["run_id"] if run else None,
         "is_equal": all(run[name] == value for name, value in metrics.items())
-        if run and has_ended
+        if run and run["status"] == RunStatus.SUCCEEDED
         else None,
     }
 
@@ -126,20 +130,12 @@ def note_differing(
 
 def surface_of(found: Sequence[Screened], ranking: Ranking) -> Surface:
     """The metric over the parameters, of the combinations that have a place."""
-    rows = [(each, ranked_places(each.metrics, ranking)) for each in found]
+    rows = [(each, each.places(ranking)) for each in found]
+    columns = [each.metrics[ranking.metric][places].tolist() for each, places in rows]
+    metrics = list(chain.from_iterable(columns))
     names = found[0].tried.values if found else ()
-    return Surface(
-        [
-            value
-            for each, places in rows
-            for value in each.metrics[ranking.metric][places].tolist()
-        ],
-        [str(place) for _, places in rows for place in places.tolist()],
-        {name: list(_column(rows, name)) for name in names},
-    )
-
-
-def _column(rows: Sequence[tuple[Screened, Array]], name: str) -> Iterator[Any]:
-    for each, places in rows:
-        column = each.tried.column(name)
-        yield from (column[place] for place in places.tolist())
+    params = {
+        name: [value for each, places in rows for value in each.tried.column(name, places)]
+        for name in names
+    }
+    return Surface(metrics, [""] * len(metrics), params)  # none of them is a run yet
