@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -24,6 +23,7 @@ from backtests import Client
 from backtests.cli import ARGUMENTS, described, exit_code, whole_number
 from backtests.commands import EXIT_OK, EXIT_SOME_FAILED
 from backtests.progress import Progress
+from backtests.transport import Json
 
 MANIFEST = Path(__file__).resolve().parents[1] / "keda" / "scaledjob.yaml"
 EXAMPLES = """examples:
@@ -52,13 +52,13 @@ def demonstrate(client: Client, asked: argparse.Namespace, progress: Progress) -
     picture, report = asked.out.with_suffix(".png"), asked.out.with_suffix(".json")
     picture.parent.mkdir(parents=True, exist_ok=True)
     draw(wave, numbers, picture)
-    report.write_text(json.dumps({**numbers, "wave": vars(wave)}) + "\n", encoding="utf-8")
+    report.write_text(json.dumps({**numbers, "wave": wave._asdict()}) + "\n", encoding="utf-8")
     print(in_words(numbers))
     progress.say(f"written: {picture} and {report}")
     return EXIT_OK if numbers["completed"] == numbers["runs"] else EXIT_SOME_FAILED
 
 
-def wave_runs(client: Client) -> Iterator[dict[str, Any]]:
+def wave_runs(client: Client) -> Iterator[Json]:
     """Different runs over all daily tickers of the platform, each over all of its prices."""
     daily = [
         (each["ticker"], each["timeframes"]["1d"])
@@ -77,9 +77,7 @@ def wave_runs(client: Client) -> Iterator[dict[str, Any]]:
         }
 
 
-def send(
-    client: Client, batch_id: str, planned: list[dict[str, Any]], rate: float | None
-) -> None:
+def send(client: Client, batch_id: str, planned: list[Json], rate: float | None) -> None:
     """All at once, or one at a time at a steady rate; a late one does not delay the next."""
     if not rate:
         client.submit(planned, batch_id)

@@ -1,9 +1,8 @@
 """What a newcomer finds after the first start: a run, a batch and a study, submitted as anybody would submit them."""
 
-from typing import Any
-
 from backtests.client import Client
 from backtests.errors import BacktestsError
+from backtests.transport import Json
 
 TERMS = {
     "rule_type": "MA_CROSS",
@@ -21,7 +20,7 @@ RUN = {
 }
 GRID = {"fast": {"min": 5, "max": 30, "step": 5}, "slow": {"min": 40, "max": 120, "step": 10}}
 BATCH_ID = "example-averages"
-BATCH: dict[str, Any] = {
+BATCH: Json = {
     "name": "Example: pairs of averages on MSFT",
     "base": {
         **TERMS,
@@ -32,7 +31,7 @@ BATCH: dict[str, Any] = {
     },
     "parameters": GRID,
 }
-STUDY: dict[str, Any] = {
+STUDY: Json = {
     "name": "Example: averages on the S&P 500",
     "base": {
         **TERMS,

@@ -6,29 +6,21 @@ Secret has its digest only.
 """
 
 import hashlib
+import re
 import secrets
 import sys
 from pathlib import Path
 
 TEMPLATE = Path(__file__).resolve().parent.parent / "k8s/secret/secret.example.yaml"
-PLACEHOLDER = ": change-me"
 OF_ADMIN = "api-tokens"  # the key that has a digest in place of a random value
+_PLACEHOLDER = re.compile(r"^( *[\w-]+): change-me", re.MULTILINE)  # comments stay comments
 
 
 def fill(template: str, admin_token: str) -> str:
-    """The template with a random value of 192 bits at each placeholder; comments stay comments."""
+    """The template with a random value of 192 bits at each placeholder."""
     digest = hashlib.sha256(admin_token.encode()).hexdigest()
-    lines = template.replace(
-        OF_ADMIN + PLACEHOLDER, f'{OF_ADMIN}: "admin:sha256:{digest}"'
-    ).splitlines()
-    return (
-        "\n".join(line if line.lstrip().startswith("#") else _fill_line(line) for line in lines)
-        + "\n"
-    )
-
-
-def _fill_line(line: str) -> str:
-    return line.replace(PLACEHOLDER, f': "{secrets.token_hex(24)}"')
+    filled = template.replace(f"{OF_ADMIN}: change-me", f'{OF_ADMIN}: "admin:sha256:{digest}"')
+    return _PLACEHOLDER.sub(lambda key: f'{key[1]}: "{secrets.token_hex(24)}"', filled)
 
 
 if __name__ == "__main__":

@@ -9,31 +9,32 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from typing import Any
 
+Json = dict[str, Any]
 JOBS_OF_KEDA = "scaledjob.keda.sh/name=backtest"
 YOUNG_S = 120  # a younger Job may only be about to start
 
 
-def never_ran(job: Mapping[str, Any], ran: Collection[str]) -> bool:
+def never_ran(job: Json, ran: Collection[str]) -> bool:
     """Whether an unfinished Job is not young, and none of its pods has had a running container."""
     age = datetime.now(UTC) - datetime.fromisoformat(job["metadata"]["creationTimestamp"])
     return age.total_seconds() > YOUNG_S and job["metadata"]["name"] not in ran
 
 
-def is_idle(job: Mapping[str, Any], ran: Collection[str]) -> bool:
+def is_idle(job: Json, ran: Collection[str]) -> bool:
     """Whether an unfinished Job runs and has taken no message: its pod is not Ready."""
     return job["metadata"]["name"] in ran and not job["status"].get("ready")
 
 
-def _is_unfinished(job: Mapping[str, Any]) -> bool:
+def _is_unfinished(job: Json) -> bool:
     status = job.get("status", {})
     return not (status.get("succeeded") or status.get("failed") or status.get("conditions"))
 
 
-def _has_run(pod: Mapping[str, Any]) -> bool:
+def _has_run(pod: Json) -> bool:
     containers = pod["status"].get("containerStatuses", ())
     states = [each.get(when, {}) for each in containers for when in ("state", "lastState")]
     return any("running" in state or "terminated" in state for state in states)
@@ -43,7 +44,7 @@ def _listed(*what: str) -> Any:
     return json.loads(_kubectl("get", *what, "-o", "json"))["items"]
 
 
-def _found(asks: Callable[[Mapping[str, Any], Collection[str]], bool]) -> list[str]:
+def _found(asks: Callable[[Json, Collection[str]], bool]) -> list[str]:
     """Names of the unfinished Jobs that are as asked."""
     # Jobs first: a pod that starts between the two questions is seen
     jobs = filter(_is_unfinished, _listed("jobs", "-l", JOBS_OF_KEDA))

@@ -1,15 +1,23 @@
 """A wave of runs over time, from the timestamps that the API gives: who scaled does not matter."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
+from backtests.transport import Json
 
-@dataclass(frozen=True)
-class Wave:
+WORDS = """\
+runs            {runs}: {completed} completed, {failed} failed
+time            {seconds:.1f} s, {runs_per_s} runs/s
+peak            {peak_waiting} waiting, {peak_running} running (limit {limit})
+Jobs            {jobs} took {messages} messages
+queue wait      {wait}
+run             {run}"""
+
+
+class Wave(NamedTuple):
     """Steps over time: at `seconds[i]` after the first submission the counts become those at i."""
 
     seconds: list[float]
@@ -18,7 +26,7 @@ class Wave:
     ended: list[int]
 
 
-def wave_of(runs: Sequence[dict[str, Any]]) -> Wave:
+def wave_of(runs: Sequence[Json]) -> Wave:
     """Waiting, running and ended runs at every moment at which one of them changes."""
     start = min(datetime.fromisoformat(run["created_at"]) for run in runs)
     moments, changes = zip(*(each for run in runs for each in _changes(run)), strict=True)
@@ -29,7 +37,7 @@ def wave_of(runs: Sequence[dict[str, Any]]) -> Wave:
     return Wave(at.tolist(), *counts.cumsum(axis=0).T.tolist())
 
 
-def _changes(run: dict[str, Any]) -> Iterable[tuple[str, tuple[int, int, int]]]:
+def _changes(run: Json) -> Iterable[tuple[str, tuple[int, int, int]]]:
     """What each moment of a run changes: (waiting, running, ended)."""
     yield run["created_at"], (1, 0, 0)
     if run["started_at"]:
@@ -38,9 +46,7 @@ def _changes(run: dict[str, Any]) -> Iterable[tuple[str, tuple[int, int, int]]]:
         yield run["completed_at"], (0, -1, 1) if run["started_at"] else (-1, 0, 1)
 
 
-def summary(
-    batch: dict[str, Any], runs: Sequence[dict[str, Any]], wave: Wave, limit: int
-) -> dict[str, Any]:
+def summary(batch: Json, runs: Sequence[Json], wave: Wave, limit: int) -> Json:
     """The wave in numbers: counts, peaks, the batch's latencies in seconds, Jobs against messages."""
     last = max(wave.seconds)
     return {
@@ -60,24 +66,12 @@ def summary(
     }
 
 
-def in_words(numbers: dict[str, Any]) -> str:
-    return "\n".join(
-        [
-            f"runs            {numbers['runs']}: {numbers['completed']} completed, {numbers['failed']} failed",
-            f"time            {numbers['seconds']:.1f} s, {numbers['runs_per_s']} runs/s",
-            f"peak            {numbers['peak_waiting']} waiting, {numbers['peak_running']} running "
-            f"(limit {numbers['limit']})",
-            f"Jobs            {numbers['jobs']} took {numbers['messages']} messages",
-            f"queue wait      {_percentiles(numbers['queue_wait_s'])}",
-            f"run             {_percentiles(numbers['run_s'])}",
-        ]
+def in_words(numbers: Json) -> str:
+    return WORDS.format(
+        **numbers, wait=_percentiles(numbers["queue_wait_s"]), run=_percentiles(numbers["run_s"])
     )
 
 
 def _percentiles(spread_s: dict[str, float | None]) -> str:
-    return (
-        "  ".join(
-            f"{name} {value:.2f} s" for name, value in spread_s.items() if value is not None
-        )
-        or "-"
-    )
+    told = [f"{name} {value:.2f} s" for name, value in spread_s.items() if value is not None]
+    return "  ".join(told) or "-"

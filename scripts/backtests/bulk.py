@@ -1,5 +1,6 @@
 """Many runs as one batch, sent in as many calls as that takes."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import chain
@@ -40,7 +41,7 @@ class Bulk(Transport):
         """Record the requests that the batch does not have yet."""
         run_ids, new = list[str](), 0
         for start in range(0, len(requests), RUNS_PER_CALL):
-            answer = self._sent(requests, start, batch_id, dry_run=False, **ranking)
+            answer = self._sent(requests, start, batch_id, **ranking)
             run_ids += answer["run_ids"]
             new += answer["new"]
             if len(requests) > RUNS_PER_CALL:
@@ -74,10 +75,8 @@ class Bulk(Transport):
         try:
             return self._json(path, body, {"Content-Type": "application/x-ndjson"})
         except Refused as refused:
-            errors = {_shifted(place, start): fault for place, fault in refused.errors.items()}
+            errors = {
+                re.sub(r"^\d+(?=\.)", lambda number: str(int(number[0]) + start), place): fault
+                for place, fault in refused.errors.items()
+            }
             raise Refused(refused.code, refused.message, errors) from None
-
-
-def _shifted(place: str, start: int) -> str:
-    number, dot, field = place.partition(".")
-    return f"{int(number) + start}.{field}" if dot and number.isdigit() else place

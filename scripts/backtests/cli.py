@@ -12,7 +12,6 @@ import shlex
 import sys
 from collections.abc import Callable
 from datetime import date
-from typing import Any
 
 from backtests import __version__, commands, plan_commands
 from backtests.client import DEFAULT_URL, Client
@@ -21,6 +20,7 @@ from backtests.errors import BadInput, Refused, Unreachable
 from backtests.price_names import TIMEFRAMES
 from backtests.progress import Progress
 from backtests.results import FORMATS
+from backtests.transport import Json
 
 Work = Callable[[Client, argparse.Namespace, Progress], int]
 
@@ -79,9 +79,9 @@ FLAGS = {
     "--dry-run": "report only, and store nothing",
     "--no-adjust": "ignore Adj Close; else bars are adjusted by it",
 }
-REPEATED: dict[str, Any] = {"action": "append", "default": []}
+REPEATED: Json = {"action": "append", "default": []}
 # what argparse is told of each
-ARGUMENTS: dict[str, dict[str, Any]] = {
+ARGUMENTS: dict[str, Json] = {
     **{name: {"action": "store_true", "help": words} for name, words in FLAGS.items()},
     "--url": {
         "default": os.environ.get("BACKTEST_URL", DEFAULT_URL),

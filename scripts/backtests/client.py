@@ -56,15 +56,13 @@ class Client(Bulk, Plans):
 
     def plan_sweep(self, sweep: RunRequest, batch_id: str | None = None) -> Json:
         """What submitting a sweep, the JSON of a sweep file, would do: its batch_id, runs, new; nothing is recorded."""
-        return self._sweep(sweep, batch_id, dry_run=True)
+        return self._post(
+            "/api/batches", sweep, timeout_s=LONG_TIMEOUT_S, batch_id=batch_id, dry_run=True
+        )
 
     def submit_sweep(self, sweep: RunRequest, batch_id: str | None = None) -> Json:
         """Record the runs of a sweep that its batch does not have yet: its batch_id, run_ids, new."""
-        return self._sweep(sweep, batch_id, dry_run=False)
-
-    def _sweep(self, sweep: RunRequest, batch_id: str | None, dry_run: bool) -> Json:
-        path = "/api/batches" + query_of(batch_id=batch_id, dry_run=dry_run)
-        return self._post(path, sweep, timeout_s=LONG_TIMEOUT_S)
+        return self._post("/api/batches", sweep, timeout_s=LONG_TIMEOUT_S, batch_id=batch_id)
 
     def status(self, run_id: str) -> Json:
         """State and times of a run, a small answer."""
@@ -149,8 +147,8 @@ class Client(Bulk, Plans):
 
     def retry(self, batch_id: str, cancelled: bool = False) -> int:
         """Let the failed runs of a batch wait again, the cancelled ones only if asked for; how many there were."""
-        path = path_of("api", "batches", batch_id, "retry") + query_of(cancelled=cancelled)
-        return int(self._post(path)["retried"])
+        path = path_of("api", "batches", batch_id, "retry")
+        return int(self._post(path, cancelled=cancelled)["retried"])
 
     def rules(self) -> list[Json]:
         """The trading rules: names, parameters with defaults and bounds, conditions, sources."""

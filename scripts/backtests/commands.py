@@ -6,9 +6,7 @@ import shlex
 import shutil
 import sys
 from argparse import Namespace
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from backtests.client import Client
 from backtests.errors import BadInput
@@ -18,6 +16,7 @@ from backtests.results import FORMATS
 from backtests.spec import Spec
 from backtests.sweep import Table
 from backtests.table_files import read_sweep
+from backtests.transport import Json
 
 EXIT_OK, EXIT_SOME_FAILED, EXIT_BAD_INPUT, EXIT_UNREACHABLE, EXIT_DETACHED = 0, 1, 2, 3, 130
 PROCESS_START_S = 0.5  # a Job's process needs about so long before its run starts
@@ -45,7 +44,7 @@ def plan(client: Client, asked: Namespace, progress: Progress) -> int:
     return EXIT_OK
 
 
-def _estimate(client: Client, planned: Mapping[str, Any], jobs: int) -> str:
+def _estimate(client: Client, planned: Json, jobs: int) -> str:
     """How long the new runs will take, by the platform's latest batch of runs like these."""
     # the runs of a sweep are alike in that
     charts = planned["first_requests"][0].get("charts", True)
@@ -62,7 +61,7 @@ def _estimate(client: Client, planned: Mapping[str, Any], jobs: int) -> str:
     )
 
 
-def _latest_batch(client: Client, charts: bool) -> dict[str, Any] | None:
+def _latest_batch(client: Client, charts: bool) -> Json | None:
     for batch in client.batches(LOOKED_AT):
         if batch["counts"]["completed"]:
             first = client.run(batch["first_run"]["run_id"])

@@ -14,6 +14,11 @@ from backtests.yahoo import require_yfinance, yahoo_csv
 
 TOO_LARGE = 413
 COLUMNS = ("file", "ticker", "timeframe", "bars", "from", "to", "outcome", "warnings")
+NO_TICKER = "its name does not say which ticker it holds: name it <TICKER>.csv, or say --ticker"
+NO_TIMEFRAME = (
+    f"its name speaks of another timeframe than {', '.join(TIMEFRAMES)}; "
+    "if it is one of them, say --timeframe"
+)
 
 
 class Source(NamedTuple):
@@ -38,15 +43,23 @@ def sources_of(asked: Namespace) -> list[Source]:
     """What the command line names; BadInput with all that is wrong about it, before anything is sent."""
     if asked.yahoo:
         return _yahoo(asked)
-    paths = _paths(asked)
-    named = [(path, _series(path, asked)) for path in paths]
-    faults = list(filter(None, (_fault(*each) for each in named)))
-    if faults := faults or _repeated(named):
+    found, seen, faults = list[Source](), dict[Series, Path](), list[str]()
+    for path in _paths(asked):
+        named = series_named(path.name) or Series("", "1d")
+        ticker, timeframe = asked.ticker or named.ticker, asked.timeframe or named.timeframe
+        first = seen.setdefault(Series(ticker, timeframe), path)
+        if not path.is_file():
+            faults.append(f"{path}: no such file")
+        elif not ticker:
+            faults.append(f"{path}: {NO_TICKER}")
+        elif timeframe is None:
+            faults.append(f"{path}: {NO_TIMEFRAME}")
+        elif first != path:  # only the last would stay current
+            faults.append(f"{first} and {path} are both {ticker} {timeframe}; load one of them")
+        found.append(Source(path.name, ticker, str(timeframe), path.read_bytes))
+    if faults:
         raise BadInput(*faults)
-    return [
-        Source(path.name, series.ticker, str(series.timeframe), path.read_bytes)
-        for path, series in named
-    ]
+    return found
 
 
 def _paths(asked: Namespace) -> list[Path]:
@@ -72,32 +85,6 @@ def _yahoo(asked: Namespace) -> list[Source]:
     return [
         Source(f"Yahoo Finance {each}", each, frame, partial(yahoo_csv, each, frame, asked.since))
         for each in asked.yahoo
-    ]
-
-
-def _series(path: Path, asked: Namespace) -> Series:
-    named = series_named(path.name) or Series("", "1d")
-    return Series(asked.ticker or named.ticker, asked.timeframe or named.timeframe)
-
-
-def _fault(path: Path, series: Series) -> str | None:
-    if not path.is_file():
-        return f"{path}: no such file"
-    if not series.ticker:
-        return f"{path}: its name does not say which ticker it holds: name it <TICKER>.csv, or say --ticker"
-    if series.timeframe is None:
-        known = ", ".join(TIMEFRAMES)
-        return f"{path}: its name speaks of another timeframe than {known}; if it is one of them, say --timeframe"
-    return None
-
-
-def _repeated(named: Sequence[tuple[Path, Series]]) -> list[str]:
-    """Files of one series, of which only the last would stay current."""
-    seen: dict[Series, Path] = {}
-    return [
-        f"{seen[series]} and {path} are both {series.ticker} {series.timeframe}; load one of them"
-        for path, series in named
-        if seen.setdefault(series, path) != path
     ]
 
 

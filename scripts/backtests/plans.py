@@ -8,7 +8,6 @@ from backtests.transport import (
     RunRequest,
     Transport,
     path_of,
-    query_of,
 )
 
 BATCH_POLL_S, FIRST_LOOK_S = 1.0, 0.1
@@ -35,18 +34,16 @@ class Plans(Transport):
 
     def run_screened(self, screen_id: str, row: Json) -> str:
         """The run_id of a run, with charts and receipt, of a row that `screen` has found."""
-        path = path_of("api", "screens", screen_id, "run") + query_of(
-            number=row["number"], ticker=row["ticker"]
-        )
-        return str(self._post(path)["run_id"])
+        path = path_of("api", "screens", screen_id, "run")
+        return str(self._post(path, number=row["number"], ticker=row["ticker"])["run_id"])
 
     def run_best_screened(self, screen_id: str, best: int | None = None) -> Json:
         """Run the best rows of a screen, or all, as one batch: its batch_id, run_ids, new."""
-        return self._post(path_of("api", "screens", screen_id, "batch") + query_of(best=best))
+        return self._post(path_of("api", "screens", screen_id, "batch"), best=best)
 
     def plan_study(self, study: RunRequest) -> Json:
         """What a study would cost: runs, parts, and seconds at the pace of the latest batch; nothing is recorded."""
-        return self._post("/api/studies?dry_run=true", study)
+        return self._post("/api/studies", study, dry_run=True)
 
     def submit_study(self, study: RunRequest, key: str | None = None) -> Json:
         """Start a study: its study_id, batch_id and page_url; the same key makes no second one."""

@@ -5,11 +5,14 @@ import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
-from typing import Any, TextIO
+from typing import TextIO
+
+from backtests.transport import Json
 
 WINDOW_S = 30.0  # over which the rate is taken
 LINE_EVERY_S = 10.0  # without a terminal
 BAR = 10  # characters
+Counts = Mapping[str, int]  # runs by state
 
 
 class Progress:
@@ -26,7 +29,7 @@ class Progress:
         self._last_line = -LINE_EVERY_S
         self._width = 0
 
-    def show(self, counts: Mapping[str, int]) -> None:
+    def show(self, counts: Counts) -> None:
         """Show the counts of a batch; without a terminal every LINE_EVERY_S, and when all have ended."""
         text = describe(counts, self._rate(counts))
         if self._on_terminal:
@@ -38,7 +41,7 @@ class Progress:
             self._stream.write(text + "\n")
         self._stream.flush()
 
-    def show_batch(self, batch: Mapping[str, Any]) -> None:
+    def show_batch(self, batch: Json) -> None:
         """Show the counts of a batch or a study, which has none before its first runs."""
         self.show(Counter(batch["counts"]))
 
@@ -54,7 +57,7 @@ class Progress:
             self._stream.write("\n")
             self._width = 0
 
-    def _rate(self, counts: Mapping[str, int]) -> float | None:
+    def _rate(self, counts: Counts) -> float | None:
         """Runs that end per second, over the last WINDOW_S; None until two looks differ."""
         now = self._now()
         self._ended.append((now, counts["completed"] + counts["failed"]))
@@ -64,12 +67,12 @@ class Progress:
         return (after - before) / (end - start) if end > start and after > before else None
 
 
-def living(counts: Mapping[str, int]) -> int:
+def living(counts: Counts) -> int:
     """Runs that have not ended yet."""
     return counts["pending"] + counts["running"]
 
 
-def describe(counts: Mapping[str, int], rate: float | None) -> str:
+def describe(counts: Counts, rate: float | None) -> str:
     """`[######----] 60/100 waiting 30 running 10 done 58 failed 2 4.1/s ETA 10 s`; 80 columns hold most batches."""
     total, left = sum(counts.values()), living(counts)
     filled = BAR * (total - left) // total if total else 0

@@ -3,30 +3,24 @@
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import chain
-from typing import Any
+
+from backtests.transport import Json
 
 SHOWN_METRICS = ("total_return_pct", "sharpe_ratio", "max_drawdown_pct", "num_trades", "win_rate")
 
 
-def as_json(batch: Mapping[str, Any]) -> str:
+def as_json(batch: Json) -> str:
     """One JSON object with the ranks, what they are by, and the note."""
     ranks = [{"rank": place, **run} for place, run in enumerate(batch["leaderboard"], start=1)]
     shown = {name: batch[name] for name in ("batch_id", "metric", "goal", "constraints", "note")}
-    return json.dumps(shown | _counted(batch) | {"leaderboard": ranks}, indent=2)
+    tried, completed = batch["runs"] - batch["cancelled"], batch["counts"]["completed"]
+    counted = {"tried": tried, "completed": completed, "leaderboard": ranks}
+    return json.dumps(shown | counted, indent=2)
 
 
-def _counted(batch: Mapping[str, Any]) -> dict[str, int]:
-    if "combinations" in batch:  # of a screen
-        return {"tried": batch["combinations"], "completed": batch["done"]}
-    return {
-        "tried": batch["runs"] - batch["cancelled"],
-        "completed": batch["counts"]["completed"],
-    }
-
-
-def as_csv(batch: Mapping[str, Any]) -> str:
+def as_csv(batch: Json) -> str:
     """A header and one line per rank, all params and metrics in columns of their own."""
     ranks, head = batch["leaderboard"], ("run_id", "ticker", "rule_type")
     params = [
@@ -44,9 +38,9 @@ def as_csv(batch: Mapping[str, Any]) -> str:
     return written.getvalue().rstrip("\n")
 
 
-def _columns(params: Mapping[str, Any]) -> dict[str, Any]:
+def _columns(params: Json) -> Json:
     """Params by name, inputs of a rule by theirs: inputs.fast; of one with bounds, {value, min, max}, the value."""
-    columns: dict[str, Any] = {}
+    columns: Json = {}
     for name, value in params.items():
         if not isinstance(value, dict):
             columns[name] = value
@@ -56,7 +50,7 @@ def _columns(params: Mapping[str, Any]) -> dict[str, Any]:
     return columns
 
 
-def as_table(batch: Mapping[str, Any]) -> str:
+def as_table(batch: Json) -> str:
     """Aligned columns for people, the ranking metric first, and the note below."""
     known = {name for run in batch["leaderboard"] for name in run["metrics"]}
     metrics = [name for name in dict.fromkeys((batch["metric"], *SHOWN_METRICS)) if name in known]
@@ -69,7 +63,7 @@ def as_table(batch: Mapping[str, Any]) -> str:
     return "\n".join([*aligned(rows), "", batch["note"]])
 
 
-def _named(run: Mapping[str, Any]) -> str:
+def _named(run: Json) -> str:
     params = (f"{name}={value}" for name, value in _columns(run["params"]).items())
     return " ".join((run["rule_type"], *params))
 
@@ -80,7 +74,7 @@ def _number(value: float | int | None) -> str:
     return str(value) if isinstance(value, int) else f"{value:.3f}"
 
 
-def as_account(portfolio: Mapping[str, Any]) -> str:
+def as_account(portfolio: Json) -> str:
     """What a portfolio came to beside holding its assets, and what each leg contributed, in columns for people."""
     metrics, names = portfolio["metrics"], ("return_pct", "sharpe_ratio", "max_drawdown_pct")
     own = [_number(metrics[name]) for name in ("total_return_pct", *names[1:])]
@@ -110,4 +104,4 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-FORMATS: Mapping[str, Any] = {"table": as_table, "csv": as_csv, "json": as_json}
+FORMATS: Json = {"table": as_table, "csv": as_csv, "json": as_json}

@@ -3,25 +3,24 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
 from backtests.client import Client
 from backtests.errors import BadInput, Refused
 from backtests.sweep import unfolded
+from backtests.transport import Json
 
 MAX_DEPTH = 4  # of what is looked at; an alias could lead round in circles
 MAX_LABEL = 64  # characters
 
 
-@dataclass(frozen=True)
-class Spec:
+class Spec(NamedTuple):
     """What a file says, and where."""
 
-    values: dict[str, Any]
+    values: Json
     lines: dict[str, int]  # by dotted path
 
     @property
@@ -34,9 +33,9 @@ class Spec:
         """What its batch is called."""
         return str(self.values["name"])
 
-    def plan(self, client: Client, batch_id: str | None) -> dict[str, Any]:
+    def plan(self, client: Client, batch_id: str | None) -> Json:
         """As `Client.plan_sweep`; BadInput with all that the platform finds wrong, at its place in the file."""
-        return self._at_its_lines(client.plan_sweep, batch_id)
+        return self.sent(client.plan_sweep, batch_id)
 
     def batch_id(self, client: Client) -> str:
         """The platform's, which alone knows the runs that name the batch."""
@@ -44,35 +43,14 @@ class Spec:
 
     def submit(self, client: Client, batch_id: str) -> None:
         """Send the runs that the batch does not have."""
-        self._at_its_lines(client.submit_sweep, batch_id)
-
-    def screen(self, client: Client, top: int, **changes: Any) -> dict[str, Any]:
-        """As `Client.screen`, with these fields in place of the file's; BadInput as for `plan`."""
-        return self._at_its_lines(lambda values: client.screen(values | changes, top))
-
-    def plan_study(self, client: Client) -> dict[str, Any]:
-        """What the study of this sweep would cost; BadInput as for `plan`."""
-        if "study" not in self.values:
-            kinds = "walk_forward, holdout, selection or permutation"
-            raise BadInput(f"study: a section with kind: {kinds} is expected")
-        return self._at_its_lines(client.plan_study)
-
-    def start_portfolio(self, client: Client) -> dict[str, Any]:
-        """As `Client.submit_portfolio`; the same file on the same prices goes on. BadInput as for `plan`."""
-        if not {"portfolio", "legs", "batch_id"} & self.values.keys():
-            section = "portfolio: a section of how runs share an account"
-            raise BadInput(f"{section} is expected; or legs, or a batch_id")
-        if "batch_id" in self.values:  # it may have more runs by now
-            return self._at_its_lines(client.submit_portfolio)
-        prices = sorted(each["data_hash"] for each in client.prices())
-        return self._at_its_lines(client.submit_portfolio, self.key("portfolio", prices))
+        self.sent(client.submit_sweep, batch_id)
 
     def key(self, kind: str, prices: object) -> str:
         """Equal for the same file on the same prices, so that the same command again goes on with what it started."""
         content = json.dumps([self.values, prices], sort_keys=True, default=str)
         return f"{kind}-{hashlib.sha256(content.encode()).hexdigest()[:32]}"
 
-    def _at_its_lines(self, send: Callable[..., dict[str, Any]], *more: Any) -> dict[str, Any]:
+    def sent(self, send: Callable[..., Json], *more: Any) -> Json:
         """What the platform answers; BadInput with all that it finds wrong, at its line."""
         try:
             return send(self.values, *more)

@@ -4,26 +4,25 @@ import hashlib
 import json
 import re
 from collections import defaultdict
-from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 from backtests.client import Client
 from backtests.errors import BadInput, Refused
+from backtests.transport import Json
 
 MAX_NAME = 40  # characters of the name that go into the batch id
 FIRST_SHOWN = 5
 _NUMBER = re.compile(r"(?<![\w'])-?\d+(\.\d+)?(?![\w'])")  # by itself, not in a ticker
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     """The runs of a file, one for each line."""
 
     name: str
-    runs: dict[int, dict[str, Any]]  # by line
+    runs: dict[int, Json]  # by line
 
     @property
-    def requests(self) -> list[dict[str, Any]]:
+    def requests(self) -> list[Json]:
         """The runs as the platform takes them."""
         return list(self.runs.values())
 
@@ -33,7 +32,7 @@ class Table:
         content = json.dumps(self.requests, sort_keys=True, default=str)
         return f"{slug}-{hashlib.sha256(content.encode()).hexdigest()[:10]}"
 
-    def plan(self, client: Client, batch_id: str | None) -> dict[str, Any]:
+    def plan(self, client: Client, batch_id: str | None) -> Json:
         """As `Client.plan_sweep`; BadInput with all that the platform finds wrong, at its place in the file."""
         requests, batch_id = self.requests, batch_id or self.batch_id(client)
         try:

@@ -10,14 +10,17 @@ from backtests.client import Client
 from backtests.errors import BadInput
 from backtests.spec import Spec, read_spec
 from backtests.sweep import Table
+from backtests.transport import Json
 
+Cells = Mapping[str, str]  # by column
+Lines = Iterator[
+    tuple[int, Any]
+]  # by number, each with its values, or the words that say why it has none
 # of cells, by the field they are in; others are read as JSON
 Readers = Mapping[str, Callable[[str], Any]]
 
 
-def read_sweep(
-    path: Path, client: Client, given: Mapping[str, str] | None = None
-) -> Spec | Table:
+def read_sweep(path: Path, client: Client, given: Cells | None = None) -> Spec | Table:
     """What a .yaml, .yml, .json, .csv, .jsonl or .ndjson file asks for; BadInput with all that is wrong with its form.
 
     given: cells, by column as a CSV names them, in place of what the file says of every run.
@@ -42,11 +45,9 @@ def read_sweep(
     raise BadInput(f"{path}: .yaml, .yml, .json, .csv, .jsonl or .ndjson is expected")
 
 
-def _listed(
-    path: Path, lines: Iterator[tuple[int, Any]], given: Mapping[str, str], readers: Readers
-) -> Table:
+def _listed(path: Path, lines: Lines, given: Cells, readers: Readers) -> Table:
     """The runs of these lines, each an object, or the words that say why it is none."""
-    runs, faults = dict[int, dict[str, Any]](), list[str]()
+    runs, faults = dict[int, Json](), list[str]()
     for line, values in lines:
         if isinstance(values, dict):
             _put_cells(values, given, readers)
@@ -59,7 +60,7 @@ def _listed(
     return Table(path.stem, runs)
 
 
-def _json_runs(path: Path) -> Iterator[tuple[int, Any]]:
+def _json_runs(path: Path) -> Lines:
     for number, text in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
         if text.strip():
             try:
@@ -68,7 +69,7 @@ def _json_runs(path: Path) -> Iterator[tuple[int, Any]]:
                 yield number, f"not JSON: {error}"
 
 
-def _csv_runs(path: Path, readers: Readers) -> Iterator[tuple[int, Any]]:
+def _csv_runs(path: Path, readers: Readers) -> Lines:
     """Columns are the request's fields, and `params.<name>` for each parameter; an empty cell leaves the default."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file)
@@ -77,7 +78,7 @@ def _csv_runs(path: Path, readers: Readers) -> Iterator[tuple[int, Any]]:
             yield 1, f"columns that appear twice: {', '.join(map(repr, repeated))}"
             return
         for row in reader:
-            values: dict[str, Any] = {}
+            values: Json = {}
             if None in row or None in row.values():
                 yield reader.line_num, f"{len(names)} cells are expected, as in the first line"
             else:
@@ -85,7 +86,7 @@ def _csv_runs(path: Path, readers: Readers) -> Iterator[tuple[int, Any]]:
                 yield reader.line_num, values
 
 
-def _put_cells(values: dict[str, Any], row: Mapping[str, str], readers: Readers) -> None:
+def _put_cells(values: Json, row: Cells, readers: Readers) -> None:
     """Put each cell where its column, such as params.inputs.fast, says; into objects that are made on the way."""
     for name, cell in ((name.strip(), cell.strip()) for name, cell in row.items()):
         if not cell:

@@ -46,8 +46,9 @@ class Transport:
             raise BadInput(f"url {url!r} does not begin with http:// or https://")
         self.url = url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._patience_s, self._say, self._sleep, self._jitter = patience_s, say, sleep, jitter
-        self._has_answered = False
+        self._patience_s = PATIENCE_S if patience_s is None else patience_s
+        self._first_patience_s = FIRST_PATIENCE_S if patience_s is None else patience_s
+        self._say, self._sleep, self._jitter = say, sleep, jitter
 
     def get(self, path: str, **query: object) -> Json:
         """The JSON object of any address of the API; None is left out of the query."""
@@ -58,11 +59,17 @@ class Transport:
         return self._call(path)
 
     def _post(
-        self, path: str, sent: RunRequest | None = None, key: str | None = None, **more: float
+        self,
+        path: str,
+        sent: RunRequest | None = None,
+        key: str | None = None,
+        timeout_s: float = TIMEOUT_S,
+        **query: object,
     ) -> Json:
         """What comes of it; sent again with the same key, by default a new one, it makes no second run."""
         headers = {"Content-Type": "application/json", "Idempotency-Key": key or str(uuid4())}
-        return self._json(path, b"" if sent is None else as_json(sent).encode(), headers, **more)
+        body = b"" if sent is None else as_json(sent).encode()
+        return self._json(path + query_of(**query), body, headers, timeout_s=timeout_s)
 
     def _json(self, path: str, *sent: Any, **more: Any) -> Json:
         """The JSON of an answer to what `_call` takes; Unreachable when it is none, so not the platform's."""
@@ -93,13 +100,16 @@ class Transport:
             try:
                 return self._once(request, timeout_s)
             except _Full as full:
-                self._wait(full.seconds * (1 + self._jitter() / 2), "the queue is full")
+                seconds, why = full.seconds * (1 + self._jitter() / 2), "the queue is full"
             except _Away as away:
-                now_s = pause_s * (0.5 + self._jitter())
-                if waited_s + now_s > self._patience_with(away):
-                    raise Unreachable(f"{self.url} cannot be reached: {away}") from None
-                self._wait(now_s, f"{self.url} cannot be reached ({away})")
-                waited_s, pause_s = waited_s + now_s, min(pause_s * 2, LONGEST_PAUSE_S)
+                is_nobody, why = isinstance(away, _Nobody), f"{self.url} cannot be reached"
+                seconds = pause_s * (0.5 + self._jitter())
+                waited_s, pause_s = waited_s + seconds, min(pause_s * 2, LONGEST_PAUSE_S)
+                if waited_s > (self._first_patience_s if is_nobody else self._patience_s):
+                    raise Unreachable(f"{why}: {away}") from None
+                why += f" ({away})"
+            self._say(f"{why}; trying again in {seconds:.0f} s")
+            self._sleep(seconds)
 
     def _once(self, request: Request, timeout_s: float) -> bytes:
         try:
@@ -110,7 +120,7 @@ class Transport:
             reason = getattr(error, "reason", error)
             nobody = isinstance(reason, ConnectionRefusedError | gaierror)
             raise (_Nobody if nobody else _Away)(str(reason)) from None
-        self._has_answered = True
+        self._first_patience_s = self._patience_s
         if code < 400:
             return body
         if code == 429:
@@ -121,16 +131,6 @@ class Transport:
         if code >= 500:
             raise Unreachable(f"{request.full_url} answers {said}")
         raise _refused(code, body, said)
-
-    def _patience_with(self, away: "_Away") -> float:
-        if self._patience_s is not None:
-            return self._patience_s
-        is_first = isinstance(away, _Nobody) and not self._has_answered
-        return FIRST_PATIENCE_S if is_first else PATIENCE_S
-
-    def _wait(self, seconds: float, why: str) -> None:
-        self._say(f"{why}; trying again in {seconds:.0f} s")
-        self._sleep(seconds)
 
 
 class _Full(Exception):

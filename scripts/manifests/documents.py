@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+
+from contracts.values import Json, frozen
 
 # filled copies may lie beside it and are nobody's business
 SECRET_TEMPLATE = "secret.example.yaml"
@@ -18,12 +18,12 @@ _MIB = {"Mi": 1, "Gi": 1024}
 _ROUTE = re.compile(r'^@\w+\.(?:get|post|delete|put|route)\(\s*"([^"]+)"', re.MULTILINE)
 
 
-@dataclass(frozen=True)
+@frozen
 class Document:
     """One Kubernetes object and the file that it is in."""
 
     file: str  # relative to the checkout
-    body: dict[str, Any]
+    body: Json
 
     @property
     def kind(self) -> str:
@@ -34,28 +34,28 @@ class Document:
         return str(self.body.get("metadata", {}).get("name"))
 
     @property
-    def spec(self) -> dict[str, Any]:
+    def spec(self) -> Json:
         return self.body.get("spec") or {}
 
     @property
-    def pod_template(self) -> dict[str, Any] | None:
+    def pod_template(self) -> Json | None:
         """The template of the pods that this object makes; None for objects that make none."""
         spec = self.spec.get("jobTemplate", self.body).get("spec") or {}
-        template: dict[str, Any] | None = spec.get("jobTargetRef", spec).get("template")
+        template: Json | None = spec.get("jobTargetRef", spec).get("template")
         return template
 
     def fault(self, text: str) -> str:
         return f"{self.file}: {self.kind}/{self.name}: {text}"
 
 
-@dataclass(frozen=True)
+@frozen
 class Workload:
     """An object that makes pods, with its pod and one of the pod's containers."""
 
     document: Document
     labels: dict[str, str]
-    pod: dict[str, Any]
-    container: dict[str, Any]
+    pod: Json
+    container: Json
 
     @property
     def is_ours(self) -> bool:
@@ -63,7 +63,7 @@ class Workload:
         return OUR_IMAGE in str(self.container.get("image"))
 
     @property
-    def own_env(self) -> dict[str, dict[str, Any]]:
+    def own_env(self) -> dict[str, Json]:
         """The container's own entries by name, without those of envFrom."""
         return {str(each.get("name")): each for each in self.container.get("env", [])}
 
@@ -82,7 +82,7 @@ class Workload:
         return self.document.fault(text)
 
 
-@dataclass(frozen=True)
+@frozen
 class Platform:
     root: Path
     documents: list[Document]

@@ -1,9 +1,9 @@
 """What house_rules.yaml expects of one file since another one, or the code, says so."""
 
-from typing import Any
 from urllib.parse import urlsplit
 
 from adapters.settings import Settings
+from contracts.values import Json
 from scripts.manifests.documents import Platform
 from scripts.manifests.environment import DEFAULTS, KNOWN_NAMES, asked_keys
 
@@ -13,7 +13,7 @@ SCHEDULING_S = 900  # how long a Job may wait for a node before it is given up
 HAND_BACK_S = 20
 
 
-def facts_of(platform: Platform) -> dict[str, Any]:
+def facts_of(platform: Platform) -> Json:
     """The facts by the name that the rules have for them."""
     lists = [
         f"rq:queue:{name}"
@@ -45,7 +45,7 @@ def _config(platform: Platform) -> dict[str, str]:
     return DEFAULTS | platform.config
 
 
-def _trigger(platform: Platform, list_name: str) -> dict[str, Any]:
+def _trigger(platform: Platform, list_name: str) -> Json:
     """What has KEDA start a Job for each message of a list, which it reads as its own user."""
     url = urlsplit(_config(platform)["REDIS_URL"])
     metadata = {

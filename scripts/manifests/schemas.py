@@ -9,6 +9,7 @@ import jsonschema
 import kubernetes_validate
 from ruamel.yaml import YAML
 
+from contracts.values import Json
 from scripts.manifests.documents import Document, Platform
 from scripts.manifests.facts import facts_of
 
@@ -47,7 +48,7 @@ def check_house_rules(platform: Platform) -> Iterator[str]:
         yield from _faults(workload.document, workload.container, rules["Container"])
 
 
-def _with_facts(rule: Any, facts: dict[str, Any]) -> Any:
+def _with_facts(rule: Any, facts: Json) -> Any:
     """The rule with the fact itself wherever it names one."""
     if isinstance(rule, dict):
         return {key: _with_facts(each, facts) for key, each in rule.items()}
@@ -56,7 +57,7 @@ def _with_facts(rule: Any, facts: dict[str, Any]) -> Any:
     return facts[rule[1:]] if isinstance(rule, str) and rule.startswith("=") else rule
 
 
-def at_least(expected: Any) -> dict[str, Any]:
+def at_least(expected: Any) -> Json:
     """The JSON Schema of what holds at least `expected`; keys with a $ before them are JSON Schema already."""
     if not isinstance(expected, dict):
         return {"const": expected}
@@ -65,7 +66,7 @@ def at_least(expected: Any) -> dict[str, Any]:
     return {"required": list(plain), "properties": plain, **raw}
 
 
-def _faults(document: Document, value: Any, schema: dict[str, Any]) -> Iterator[str]:
+def _faults(document: Document, value: Any, schema: Json) -> Iterator[str]:
     for error in jsonschema.Draft202012Validator(schema).iter_errors(value):
         yield document.fault(f"{error.json_path}: {error.message}")
 

@@ -4,17 +4,17 @@ import json
 import re
 import shlex
 from collections import defaultdict
-from typing import Any
 
 from flask import Flask
 
 from adapters.settings import Settings
+from contracts.values import Json
 from web import create_app
 from web.documents.openapi import description_of
 from web.guard import needed_scope
 
 RUN = {"ticker": "AAPL", "rule_type": "RSI", "start_date": "2004-01-01", "end_date": "2006-12-31"}
-BODIES: dict[str, Any] = {
+BODIES: Json = {
     "POST /run_backtest": RUN,
     "POST /api/runs/bulk": [RUN | {"params": {"period": period}} for period in (7, 14)],
     "POST /api/batches": {
@@ -67,7 +67,7 @@ UUID = "00000000-0000-4000-8000-000000000000"
 BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
 
 
-def operations() -> dict[str, Any]:
+def operations() -> Json:
     """Every route and the schemas that they name, with what their template asks of them."""
     app = create_app(Settings(database_url="sqlite://"))
     document = description_of(app)
@@ -85,7 +85,7 @@ def _is_told(name: str) -> bool:
     return not name.endswith(("Params", "OfBatch"))  # those are in rules.md, and in portfolios.md
 
 
-def _operation(app: Flask, method: str, path: str, each: dict[str, Any]) -> dict[str, Any]:
+def _operation(app: Flask, method: str, path: str, each: Json) -> Json:
     route, ids = f"{method} {path}", defaultdict(lambda: UUID, SAMPLES | {"data_hash": "0" * 64})
     with app.test_request_context(path.format_map(ids), method=method):
         scope = needed_scope()
@@ -106,7 +106,7 @@ def _command(route: str) -> str:
     return f'curl -s {sent}"$URL{address}{QUERIES.get(route, "")}"'
 
 
-def type_of(schema: dict[str, Any]) -> str:
+def type_of(schema: Json) -> str:
     """A schema in a few words."""
     if "$ref" in schema:
         name = schema["$ref"].split("/")[-1]

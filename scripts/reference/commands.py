@@ -6,8 +6,9 @@ import runpy
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 from unittest.mock import patch
+
+from contracts.values import Json
 
 ROOT = Path(__file__).resolve().parents[2]
 # fmt: off
@@ -24,7 +25,7 @@ TOLD = (
 _UNTOLD = (argparse._HelpAction, argparse._SubParsersAction)
 
 
-def commands() -> list[dict[str, Any]]:
+def commands() -> list[Json]:
     """Each command by name: what it is about, its arguments, its parts with theirs."""
     return [*map(_parsed, PARSED), *map(_told, TOLD)]
 
@@ -35,12 +36,12 @@ def _name(file: str) -> str:
     return f"python -m {file.removesuffix('.py').removesuffix('/__main__').replace('/', '.')}"
 
 
-def _told(file: str) -> dict[str, Any]:
+def _told(file: str) -> Json:
     module = ast.parse((ROOT / file).read_text(encoding="utf-8"))
     return {"name": _name(file), "about": ast.get_docstring(module)}
 
 
-def _parsed(file: str) -> dict[str, Any]:
+def _parsed(file: str) -> Json:
     parser = _parser(file)
     parts = [
         (told.dest, told.help, _arguments(action.choices[told.dest]))

@@ -11,9 +11,10 @@ from sqlalchemy.types import TypeEngine
 
 from adapters.declarations import Subject, rows_of, tables_of
 from adapters.grants import rights_on
+from contracts.values import Json
 
 
-def tables() -> list[dict[str, Any]]:
+def tables() -> list[Json]:
     """Every table with its columns, keys, owner and rights, by owner and name; what belongs to a run first."""
     tables = (
         sorted(tables_of(subject), key=lambda each: each.name) for subject in get_args(Subject)
@@ -21,7 +22,7 @@ def tables() -> list[dict[str, Any]]:
     return [_table(each) for each in chain.from_iterable(tables)]
 
 
-def _table(table: Table) -> dict[str, Any]:
+def _table(table: Table) -> Json:
     unique = [each for each in table.constraints if isinstance(each, UniqueConstraint)]
     return {
         "name": table.name,

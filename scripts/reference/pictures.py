@@ -28,11 +28,10 @@ def draw_missing(docs: Path) -> None:
 def stale_pictures(docs: Path) -> list[str]:
     """The pictures that are missing, or show something else than the rules do now."""
     drawn = json.loads((docs / LIST).read_text(encoding="utf-8"))
-    files = {
-        f"{FOLDER}/{name}.png": drawn.get(name) == hash_ for name, hash_ in _content().items()
-    }
     return [
-        file for file, is_current in files.items() if not (is_current and (docs / file).exists())
+        f"{FOLDER}/{name}.png"
+        for name, hash_ in _content().items()
+        if drawn.get(name) != hash_ or not (docs / FOLDER / f"{name}.png").exists()
     ]
 
 
