@@ -1,57 +1,37 @@
 """What a newcomer finds after the first start: a run, a batch and a study, submitted as anybody would submit them."""
 
+from pathlib import Path
+
+import yaml
+
 from backtests.client import Client
 from backtests.errors import BacktestsError
-from backtests.transport import Json
 
-TERMS = {
+RUN = {
+    "ticker": "AAPL",
     "rule_type": "MA_CROSS",
+    "start_date": "2008-03-01",
+    "end_date": "2013-03-01",
     "size_type": "percent",
     "position_size": 100,
-    "tags": ["example"],
-}
-DATES = {"start_date": "2008-03-01", "end_date": "2013-03-01"}
-RUN = {
-    **TERMS,
-    **DATES,
-    "ticker": "AAPL",
     "benchmark": "^GSPC",
     "label": "Example: averages on AAPL",
+    "tags": ["example"],
 }
-GRID = {"fast": {"min": 5, "max": 30, "step": 5}, "slow": {"min": 40, "max": 120, "step": 10}}
-BATCH_ID = "example-averages"
-BATCH: Json = {
-    "name": "Example: pairs of averages on MSFT",
-    "base": {
-        **TERMS,
-        **DATES,
-        "ticker": "MSFT",
-        "charts": False,
-        "label": "Example: pairs of averages",
-    },
-    "parameters": GRID,
-}
-STUDY: Json = {
-    "name": "Example: averages on the S&P 500",
-    "base": {
-        **TERMS,
-        "ticker": "^GSPC",
-        "start_date": "2005-01-03",
-        "end_date": "2017-12-29",
-        "charts": False,
-    },
-    "parameters": GRID,
-    "study": {"kind": "walk_forward", "train_days": 1095, "test_days": 365},
-}
+FOLDER = Path(__file__).resolve().parents[1] / "docs" / "examples"
 
 
 def submit_examples(url: str) -> str:
     """Submit all of them to the platform at `url`; a sentence on what was made, or why it was not."""
     client = Client(url)
+    batch, study = (
+        yaml.safe_load((FOLDER / f"first_{name}.yaml").read_text("utf-8"))
+        for name in ("batch", "study")
+    )
     try:
         client.submit(RUN)
-        runs = client.submit_sweep(BATCH, BATCH_ID)["new"]
-        client.submit_study(STUDY)
+        runs = client.submit_sweep(batch, "example-averages")["new"]
+        client.submit_study(study)
     except BacktestsError as error:
         return f"the examples were not submitted: {error}"
     return f"a first start: a run, a batch of {runs} and a study are computed as examples, in about half a minute"

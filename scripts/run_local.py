@@ -33,6 +33,8 @@ START_PATIENCE_S = 60.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LOOK_S = 0.2  # between two looks at whether a program has ended
 
+Environment = dict[str, str]
+
 
 class CannotRun(Exception):
     """Something that the user has to fix first; the text says what and how."""
@@ -72,7 +74,7 @@ def main() -> int:
     return 0
 
 
-def _environment() -> dict[str, str]:
+def _environment() -> Environment:
     """The caller's environment over `.env` over the defaults of one machine."""
     in_file = dotenv_values(ROOT / ".env", interpolate=False)
     from_file = {name: value for name, value in in_file.items() if value}
@@ -117,7 +119,7 @@ def _require_free_port(host: str, port: int) -> None:
         raise CannotRun(f"port {port} is in use; {hint}") from None
 
 
-def _start_redis(environment: dict[str, str]) -> Program:
+def _start_redis(environment: Environment) -> Program:
     """A Redis of our own, which only this user reaches; it may not answer yet."""
     if len(os.fsencode(SOCKET)) > LONGEST_SOCKET:
         hint = "clone to a shorter path, or point REDIS_URL at a Redis that runs"
@@ -162,7 +164,7 @@ def _wait_for_redis(redis: Program) -> None:
     raise CannotRun("Redis did not start; var/redis.log says why")
 
 
-def _create_schema(environment: dict[str, str]) -> None:
+def _create_schema(environment: Environment) -> None:
     print("preparing the database", flush=True)
     command = [sys.executable, "-m", "adapters.schema", "--take-in"]
     finished = subprocess.run(command, cwd=ROOT, env=environment, check=False)
@@ -173,7 +175,7 @@ def _create_schema(environment: dict[str, str]) -> None:
 
 
 def _run_procfile(
-    environment: dict[str, str],
+    environment: Environment,
     redis: list[Program],
     programs: list[Program],
     with_examples: bool,

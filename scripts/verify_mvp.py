@@ -14,7 +14,6 @@ from backtests import BacktestsError, Client
 REQUEST = {
     "ticker": "AAPL",
     "rule_type": "RSI",
-    "params": {"period": 14, "oversold": 30, "overbought": 70},
     "start_date": "2004-01-01",
     "end_date": "2012-12-31",
     "label": "verify_mvp",

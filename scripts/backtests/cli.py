@@ -16,7 +16,7 @@ from datetime import date
 from backtests import __version__, commands, plan_commands
 from backtests.client import DEFAULT_URL, Client
 from backtests.commands import EXIT_BAD_INPUT, EXIT_DETACHED, EXIT_UNREACHABLE, called
-from backtests.errors import BadInput, Refused, Unreachable
+from backtests.errors import BacktestsError, Unreachable
 from backtests.price_names import TIMEFRAMES
 from backtests.progress import Progress
 from backtests.results import FORMATS
@@ -188,12 +188,9 @@ def exit_code(work: Work, asked: argparse.Namespace) -> int:
         return work(
             Client(asked.url, os.environ.get("API_TOKEN"), say=progress.say), asked, progress
         )
-    except (BadInput, Refused) as error:
+    except BacktestsError as error:
         progress.say(str(error))
-        return EXIT_BAD_INPUT
-    except Unreachable as error:
-        progress.say(str(error))
-        return EXIT_UNREACHABLE
+        return EXIT_UNREACHABLE if isinstance(error, Unreachable) else EXIT_BAD_INPUT
     except KeyboardInterrupt:
         progress.say(f"\n{progress.when_stopped}")
         return EXIT_DETACHED

@@ -2,7 +2,7 @@
 
 import gzip
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import inf
 from typing import overload
 from uuid import uuid4
@@ -10,7 +10,7 @@ from uuid import uuid4
 from backtests.bulk import Bulk, Submitted
 from backtests.plans import BATCH_POLL_S, LIVING, Plans
 from backtests.transport import DEFAULT_URL as DEFAULT_URL
-from backtests.transport import LONG_TIMEOUT_S, Json, RunRequest, path_of, query_of
+from backtests.transport import LONG_TIMEOUT_S, Json, RunRequest, Seen, path_of, query_of
 
 PAGE = 2000  # runs in one answer
 RUN_POLL_S = 0.5
@@ -122,9 +122,7 @@ class Client(Bulk, Plans):
             top=top,
         )
 
-    def wait_batch(
-        self, batch_id: str, seen: Callable[[Json], None] = lambda batch: None
-    ) -> Json:
+    def wait_batch(self, batch_id: str, seen: Seen = lambda batch: None) -> Json:
         """The batch once all of its runs have ended, as `batch` gives it; `seen` is told of each look at it."""
         while True:
             batch = self.batch(batch_id)

@@ -1,11 +1,10 @@
 """What is made of many runs at once: screens, studies and portfolios."""
 
-from collections.abc import Callable
-
 from backtests.transport import (
     LONG_TIMEOUT_S,
     Json,
     RunRequest,
+    Seen,
     Transport,
     path_of,
 )
@@ -17,9 +16,7 @@ LIVING = ("pending", "running")
 class Plans(Transport):
     """Screens, studies and portfolios of one platform."""
 
-    def screen(
-        self, sweep: RunRequest, top: int = 10, seen: Callable[[Json], None] = lambda screen: None
-    ) -> Json:
+    def screen(self, sweep: RunRequest, top: int = 10, seen: Seen = lambda screen: None) -> Json:
         """Try a sweep in one Job for each ticker, and wait: its `top` rows, by the sweep's ranking, in `leaderboard`.
 
         A row has params and metrics, no receipt; `run_screened` makes a run of it. `seen` is told of each look at it.
@@ -53,9 +50,7 @@ class Plans(Transport):
         """Everything about a study: its plan, its runs by state, what was chosen, and the verdict."""
         return self.get(path_of("api", "studies", study_id))
 
-    def wait_study(
-        self, study_id: str, seen: Callable[[Json], None] = lambda study: None
-    ) -> Json:
+    def wait_study(self, study_id: str, seen: Seen = lambda study: None) -> Json:
         """The study once it has ended; `seen` is told of each look at it."""
         while (study := self.study(study_id))["completed_at"] is None:
             seen(study)
@@ -77,9 +72,7 @@ class Plans(Transport):
         """Everything about a portfolio: its legs with their runs and contributions, metrics, equity, trades."""
         return self.get(path_of("api", "portfolios", portfolio_id))
 
-    def wait_portfolio(
-        self, portfolio_id: str, seen: Callable[[Json], None] = lambda portfolio: None
-    ) -> Json:
+    def wait_portfolio(self, portfolio_id: str, seen: Seen = lambda portfolio: None) -> Json:
         """The portfolio once it has completed or failed; `seen` is told of each look at it."""
         while (portfolio := self.portfolio(portfolio_id))["status"] in LIVING:
             seen(portfolio)

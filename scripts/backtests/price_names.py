@@ -4,20 +4,18 @@ import re
 from typing import NamedTuple
 
 # Names that exports have when nobody gave them one; none of them is a ticker that was meant.
-NAMELESS = frozenset(
-    {
-        "chart",
-        "data",
-        "download",
-        "export",
-        "history",
-        "ohlcv",
-        "prices",
-        "quotes",
-        "stock",
-        "table",
-    }
-)
+NAMELESS = [
+    "chart",
+    "data",
+    "download",
+    "export",
+    "history",
+    "ohlcv",
+    "prices",
+    "quotes",
+    "stock",
+    "table",
+]
 # how file names speak of each timeframe
 TIMEFRAMES = {
     "1m": ("1m", "1", "1min"),

@@ -23,10 +23,7 @@ def as_json(batch: Json) -> str:
 def as_csv(batch: Json) -> str:
     """A header and one line per rank, all params and metrics in columns of their own."""
     ranks, head = batch["leaderboard"], ("run_id", "ticker", "rule_type")
-    params = [
-        {f"params.{name}": value for name, value in _columns(run["params"]).items()}
-        for run in ranks
-    ]
+    params = [_columns(run["params"], "params.") for run in ranks]
     names = dict.fromkeys(chain(["rank"], head, *params, *(run["metrics"] for run in ranks)))
     written = io.StringIO()
     writer = csv.DictWriter(written, names, lineterminator="\n")
@@ -38,15 +35,17 @@ def as_csv(batch: Json) -> str:
     return written.getvalue().rstrip("\n")
 
 
-def _columns(params: Json) -> Json:
+def _columns(params: Json, prefix: str = "") -> Json:
     """Params by name, inputs of a rule by theirs: inputs.fast; of one with bounds, {value, min, max}, the value."""
     columns: Json = {}
     for name, value in params.items():
         if not isinstance(value, dict):
-            columns[name] = value
+            columns[prefix + name] = value
             continue
         for part, given in value.items():
-            columns[f"{name}.{part}"] = given["value"] if isinstance(given, dict) else given
+            columns[f"{prefix}{name}.{part}"] = (
+                given["value"] if isinstance(given, dict) else given
+            )
     return columns
 
 

@@ -27,6 +27,7 @@ FULL_PAUSE_S = 30.0  # when a full queue does not say how long it will be full
 AWAY = (502, 503, 504)  # a proxy without its platform, or a platform without its database
 
 Json = dict[str, Any]
+Seen = Callable[[Json], None]  # is told of each look at what is waited for
 RunRequest = Mapping[str, Any]  # the fields of one run, as POST /run_backtest takes them
 
 

@@ -2,18 +2,21 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from itertools import chain
 from pathlib import Path
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from adapters.settings import Settings
 from contracts.values import Json, frozen
 
 # filled copies may lie beside it and are nobody's business
 SECRET_TEMPLATE = "secret.example.yaml"
 KUSTOMIZATION = "kustomization.yaml"  # names files, and is no object
 OUR_IMAGE = "/stock-backtest:"
+DEFAULTS = {each.name.upper(): str(each.default) for each in fields(Settings)}
 _MIB = {"Mi": 1, "Gi": 1024}
 _ROUTE = re.compile(r'^@\w+\.(?:get|post|delete|put|route)\(\s*"([^"]+)"', re.MULTILINE)
 
@@ -118,6 +121,11 @@ class Platform:
     def config(self) -> dict[str, str]:
         """The settings that all roles share."""
         return dict(self.one("ConfigMap", "stock-backtest-config").body.get("data", {}))
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The same with those that it leaves at their defaults."""
+        return DEFAULTS | self.config
 
     @property
     def routes(self) -> set[str]:

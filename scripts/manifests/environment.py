@@ -2,28 +2,21 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import fields
 from itertools import chain
 
 import yaml
 
 from adapters.grants import ROLES
-from adapters.settings import Settings, load_settings
+from adapters.settings import load_settings
 from contracts.errors import InvalidSettings
-from scripts.manifests.documents import Platform, Workload
+from scripts.manifests.documents import DEFAULTS, Platform, Workload
 
-_PARTS = (
-    "DB_HOST",
-    "DB_PORT",
-    "DB_NAME",
-    "DB_USER",
-    "DB_PASSWORD",
-    "DB_TLS_CA",
+_PARTS = {
+    *(f"DB_{part}" for part in ("HOST", "PORT", "NAME", "USER", "PASSWORD", "TLS_CA")),
     "REDIS_USERNAME",
     "REDIS_PASSWORD",
-)
-KNOWN_NAMES = frozenset([each.name.upper() for each in fields(Settings)]) | frozenset(_PARTS)
-DEFAULTS = {each.name.upper(): str(each.default) for each in fields(Settings)}
+}
+KNOWN_NAMES = DEFAULTS.keys() | _PARTS
 STAND_IN = "a-stand-in-for-a-secret"  # long enough for every check of a secret
 _MADE = re.compile(r'^ *add (\w+) "\$(\w+)"$', re.MULTILINE)
 

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 from adapters.settings import Settings
 from contracts.values import Json
 from scripts.manifests.documents import Platform
-from scripts.manifests.environment import DEFAULTS, KNOWN_NAMES, asked_keys
+from scripts.manifests.environment import KNOWN_NAMES, asked_keys
 
 LIBRARY_NAMES = frozenset({"OPENBLAS_NUM_THREADS"})
 SCHEDULING_S = 900  # how long a Job may wait for a node before it is given up
@@ -15,10 +15,10 @@ HAND_BACK_S = 20
 
 def facts_of(platform: Platform) -> Json:
     """The facts by the name that the rules have for them."""
-    lists = [
-        f"rq:queue:{name}"
-        for name in Settings(queue_name=_config(platform)["QUEUE_NAME"]).queue_names
-    ]
+    settings = platform.settings
+    queues = Settings(queue_name=settings["QUEUE_NAME"]).queue_names
+    lists = [f"rq:queue:{name}" for name in queues]
+    grace_s = platform.workload("backtest").pod["terminationGracePeriodSeconds"]
     return {
         "priorities": platform.names("PriorityClass"),
         "accounts": platform.names("ServiceAccount"),
@@ -31,23 +31,19 @@ def facts_of(platform: Platform) -> Json:
         "routes": sorted(platform.routes),
         "settings": sorted(KNOWN_NAMES),
         "own_settings": sorted(KNOWN_NAMES | LIBRARY_NAMES),
-        "database": platform.config["DB_NAME"],
+        "database": settings["DB_NAME"],
         "secret_keys": list(platform.one("Secret", "stock-backtest-secrets").body["stringData"]),
         "asked_keys": sorted(asked_keys(platform)),
         "triggers": [_trigger(platform, name) for name in lists],
         "rights_of_keda": f"(?m)^user keda [^~]*{' '.join(f'~{name}' for name in lists)} resetchannels",
-        "deadline_s": _deadline_s(platform),
+        "deadline_s": int(settings["RUN_TIMEOUT_S"]) + SCHEDULING_S + int(grace_s),
         "hand_back_s": HAND_BACK_S,
     }
 
 
-def _config(platform: Platform) -> dict[str, str]:
-    return DEFAULTS | platform.config
-
-
 def _trigger(platform: Platform, list_name: str) -> Json:
     """What has KEDA start a Job for each message of a list, which it reads as its own user."""
-    url = urlsplit(_config(platform)["REDIS_URL"])
+    url = urlsplit(platform.settings["REDIS_URL"])
     metadata = {
         "listName": list_name,
         "listLength": "1",
@@ -57,8 +53,3 @@ def _trigger(platform: Platform, list_name: str) -> Json:
     }
     [login] = platform.names("TriggerAuthentication")
     return {"type": "redis", "metadata": metadata, "authenticationRef": {"name": login}}
-
-
-def _deadline_s(platform: Platform) -> int:
-    grace_s = platform.workload("backtest").pod["terminationGracePeriodSeconds"]
-    return int(_config(platform)["RUN_TIMEOUT_S"]) + SCHEDULING_S + int(grace_s)

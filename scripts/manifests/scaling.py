@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterator
 
 from adapters.queue.messages import BYTES_PER_MESSAGE
-from adapters.settings import Settings
 from scripts.manifests.documents import Platform, Workload
 
 WARM = "keda/warm/patch.json"
@@ -22,14 +21,14 @@ _POOL_SIZE = re.compile(r"^POOL_SIZE = (\d+)", re.MULTILINE)
 def check_memory(platform: Platform) -> Iterator[str]:
     """Limits that kill a Job before its run fails by its own, or Redis while a rewrite of its file forks it."""
     job, redis = platform.workload("backtest"), platform.workload("redis")
-    run_mb = int(platform.config["RUN_MEMORY_MB"]) + RUN_BASE_MB
+    run_mb = int(platform.settings["RUN_MEMORY_MB"]) + RUN_BASE_MB
     if run_mb > job.memory_limit_mb:
         yield job.fault(
             f"RUN_MEMORY_MB + {RUN_BASE_MB} exceeds the memory limit of {job.memory_limit_mb:g} MiB"
         )
     conf = platform.one("ConfigMap", "redis-config").body["data"]["redis.conf"]
     redis_mb = int(_MAXMEMORY.findall(conf)[0])
-    depth = int(platform.config.get("MAX_QUEUE_DEPTH", Settings.max_queue_depth))
+    depth = int(platform.settings["MAX_QUEUE_DEPTH"])
     needed_mb = depth * BYTES_PER_MESSAGE // 2**20
     if redis_mb < needed_mb:
         yield f"k8s/redis.yaml: redis.conf: MAX_QUEUE_DEPTH messages need a maxmemory of {needed_mb}mb"
@@ -43,7 +42,7 @@ def check_idle_time(platform: Platform) -> Iterator[str]:
     """Waiting Jobs (keda/warm) that would still wait, or work, when their deadline fails them."""
     target = platform.one("ScaledJob", "backtest").spec["jobTargetRef"]
     grace_s = target["template"]["spec"]["terminationGracePeriodSeconds"]
-    run_s = int(platform.config.get("RUN_TIMEOUT_S", Settings.run_timeout_s))
+    run_s = int(platform.settings["RUN_TIMEOUT_S"])
     most_s = target["activeDeadlineSeconds"] - run_s - grace_s
     patch = {
         step["path"].partition("/containers/0/")[2]: step["value"]

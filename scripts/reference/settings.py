@@ -41,18 +41,14 @@ def _rows(lines: list[str]) -> Iterator[tuple[str, str, str, str]]:
 def _readers(name: str) -> str:
     """The roles whose code reads a setting; all of them where it is part of an address."""
     use = re.compile(rf"\.{name.lower()}\b")
-    files = [
-        path
-        for room in ("web", "consumer", "adapters")
-        for path in sorted((ROOT / room).rglob("*.py"))
-    ]
-    read_in = {
-        path.relative_to(ROOT).as_posix()
-        for path in files
-        if use.search(path.read_text(encoding="utf-8"))
-    }
-    read_in -= {"adapters/settings.py"}
     roles = {
-        next(role for start, role in ROLES.items() if path.startswith(start)) for path in read_in
+        _role(file.relative_to(ROOT).as_posix())
+        for room in ("web", "consumer", "adapters")
+        for file in (ROOT / room).rglob("*.py")
+        if file.name != "settings.py" and use.search(file.read_text(encoding="utf-8"))
     }
     return "every role" if not roles or "every role" in roles else ", ".join(sorted(roles))
+
+
+def _role(path: str) -> str:
+    return next(role for start, role in ROLES.items() if path.startswith(start))
