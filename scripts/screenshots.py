@@ -20,24 +20,27 @@ from backtests import Client
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 WIDTH = 1440
-DATES = {"start_date": "2003-01-02", "end_date": "2013-03-01"}
-SIZE = {"position_size": 90, "size_type": "percent"}
+TERMS = {
+    "start_date": "2003-01-02",
+    "end_date": "2013-03-01",
+    "position_size": 90,
+    "size_type": "percent",
+}
 RUN = {
     "ticker": "AAPL",
     "rule_type": "MA_CROSS",
     "params": {"fast": 20, "slow": 100},
     "stop_loss_pct": 15,
     "label": "trend with a stop",
-    **DATES,
-    **SIZE,
+    **TERMS,
 }
 OTHERS: list[dict[str, Any]] = [
-    {"ticker": "AAPL", "rule_type": "MOMENTUM", **DATES, **SIZE},
-    {"ticker": "MSFT", "rule_type": "BOLLINGER", **DATES, **SIZE},
+    {"ticker": "AAPL", "rule_type": "MOMENTUM", **TERMS},
+    {"ticker": "MSFT", "rule_type": "BOLLINGER", **TERMS},
 ]
-FORMULA = {"ticker": "AAPL", "rule_type": "FORMULA", **DATES, **SIZE}
+FORMULA = {"ticker": "AAPL", "rule_type": "FORMULA", **TERMS}
 GRID = {
-    "base": {"tickers": ["AAPL", "IBM"], "rule_type": "MA_CROSS", "charts": False, **DATES},
+    "base": {"tickers": ["AAPL", "IBM"], "rule_type": "MA_CROSS", "charts": False, **TERMS},
     "parameters": {"fast": [5, 10, 15, 20, 30, 40], "slow": [50, 80, 100, 150, 200]},
 }
 PATIENCE_S = 180.0

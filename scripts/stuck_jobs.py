@@ -30,8 +30,7 @@ def is_idle(job: Json, ran: Collection[str]) -> bool:
 
 
 def _is_unfinished(job: Json) -> bool:
-    status = job.get("status", {})
-    return not (status.get("succeeded") or status.get("failed") or status.get("conditions"))
+    return not job.get("status", {}).keys() & {"succeeded", "failed", "conditions"}
 
 
 def _has_run(pod: Json) -> bool:

@@ -1,10 +1,10 @@
-"""Many runs as one batch, sent in as many calls as that takes."""
+"""One run, or many as a batch, sent in as many calls as that takes."""
 
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from typing import NamedTuple
+from typing import NamedTuple, overload
 from uuid import uuid4
 
 from backtests.errors import Refused
@@ -33,15 +33,33 @@ class Plan(NamedTuple):
 
 
 class Bulk(Transport):
-    """Submissions of any number of runs."""
+    """Submissions of one run or any number of them."""
 
-    def _submit_all(
-        self, requests: Sequence[RunRequest], batch_id: str, ranking: Mapping[str, str]
-    ) -> Submitted:
-        """Record the requests that the batch does not have yet."""
-        run_ids, new = list[str](), 0
+    @overload
+    def submit(self, requests: RunRequest, batch_id: str | None = None) -> str: ...
+    @overload
+    def submit(
+        self,
+        requests: Sequence[RunRequest],
+        batch_id: str | None = None,
+        ranking: Mapping[str, str] | None = None,
+    ) -> Submitted: ...
+    def submit(
+        self,
+        requests: RunRequest | Sequence[RunRequest],
+        batch_id: str | None = None,
+        ranking: Mapping[str, str] | None = None,
+    ) -> str | Submitted:
+        """The run_id of one request; of several the batch that they are in. A batch has no request twice.
+
+        ranking: metric, goal and constraint by which the platform ranks the batch from now on, as `batch` takes them.
+        """
+        if isinstance(requests, Mapping):
+            asked = requests if batch_id is None else {**requests, "batch_id": batch_id}
+            return str(self._post("/run_backtest", asked)["run_id"])
+        batch_id, run_ids, new = batch_id or str(uuid4()), list[str](), 0
         for start in range(0, len(requests), RUNS_PER_CALL):
-            answer = self._sent(requests, start, batch_id, **ranking)
+            answer = self._sent(requests, start, batch_id, **(ranking or {}))
             run_ids += answer["run_ids"]
             new += answer["new"]
             if len(requests) > RUNS_PER_CALL:

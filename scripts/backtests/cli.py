@@ -155,11 +155,6 @@ COMMANDS: dict[Work, str] = {
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit code is the outcome."""
-    asked = parser().parse_args(arguments)
-    return exit_code(asked.work, asked)
-
-
-def parser() -> argparse.ArgumentParser:
     whole = described(__doc__, EXAMPLES)
     whole.add_argument("--version", action="version", version=f"backtests {__version__}")
     parts = whole.add_subparsers(required=True, metavar="command")
@@ -168,7 +163,8 @@ def parser() -> argparse.ArgumentParser:
         part.set_defaults(work=work)
         for name in ["--url", *taken.split()]:
             part.add_argument(name, **ARGUMENTS[name])
-    return whole
+    asked = whole.parse_args(arguments)
+    return exit_code(asked.work, asked)
 
 
 def described(text: str | None, examples: str) -> argparse.ArgumentParser:

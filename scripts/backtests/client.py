@@ -2,12 +2,10 @@
 
 import gzip
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from math import inf
-from typing import overload
-from uuid import uuid4
 
-from backtests.bulk import Bulk, Submitted
+from backtests.bulk import Bulk
 from backtests.plans import BATCH_POLL_S, LIVING, Plans
 from backtests.transport import DEFAULT_URL as DEFAULT_URL
 from backtests.transport import LONG_TIMEOUT_S, Json, RunRequest, Seen, path_of, query_of
@@ -29,30 +27,6 @@ class Client(Bulk, Plans):
     `sleep` and `jitter` are replaced in tests. Every method raises Refused when the request is wrong, and Unreachable
     when there is no answer; calls that were cut off are sent again, and never make a second run.
     """
-
-    @overload
-    def submit(self, requests: RunRequest, batch_id: str | None = None) -> str: ...
-    @overload
-    def submit(
-        self,
-        requests: Sequence[RunRequest],
-        batch_id: str | None = None,
-        ranking: Mapping[str, str] | None = None,
-    ) -> Submitted: ...
-    def submit(
-        self,
-        requests: RunRequest | Sequence[RunRequest],
-        batch_id: str | None = None,
-        ranking: Mapping[str, str] | None = None,
-    ) -> str | Submitted:
-        """The run_id of one request; of several the batch that they are in. A batch has no request twice.
-
-        ranking: metric, goal and constraint by which the platform ranks the batch from now on, as `batch` takes them.
-        """
-        if isinstance(requests, Mapping):
-            asked = requests if batch_id is None else {**requests, "batch_id": batch_id}
-            return str(self._post("/run_backtest", asked)["run_id"])
-        return self._submit_all(requests, batch_id or str(uuid4()), ranking or {})
 
     def plan_sweep(self, sweep: RunRequest, batch_id: str | None = None) -> Json:
         """What submitting a sweep, the JSON of a sweep file, would do: its batch_id, runs, new; nothing is recorded."""

@@ -50,9 +50,7 @@ def series_named(name: str) -> Series | None:
 
     A copy's number, as browsers add it, is not part of the name: `AAPL (1).csv`.
     """
-    stem = re.sub(
-        r" ?\(\d+\)$", "", re.sub(r"\.(csv|txt)(\.gz)?$", "", name, flags=re.IGNORECASE)
-    )
+    stem = re.sub(r"( ?\(\d+\))?(\.(csv|txt)(\.gz)?)?$", "", name, flags=re.IGNORECASE)
     for pattern in _PATTERNS:
         found = re.fullmatch(pattern, stem, re.IGNORECASE | re.ASCII)
         if found and found["ticker"].lower() not in NAMELESS:

@@ -9,7 +9,7 @@ from typing import TextIO
 
 from backtests.transport import Json
 
-WINDOW_S = 30.0  # over which the rate is taken
+LOOKS = 30  # over which the rate is taken; there is about one a second
 LINE_EVERY_S = 10.0  # without a terminal
 BAR = 10  # characters
 Counts = Mapping[str, int]  # runs by state
@@ -24,18 +24,18 @@ class Progress:
         self, stream: TextIO = sys.stderr, now: Callable[[], float] = time.monotonic
     ) -> None:
         self._stream, self._now = stream, now
-        self._ended: deque[tuple[float, int]] = deque()
+        self._ended: deque[tuple[float, int]] = deque(maxlen=LOOKS)
         self._on_terminal = stream.isatty()
         self._last_line = -LINE_EVERY_S
-        self._width = 0
+        self._is_on_bar = False
 
     def show(self, counts: Counts) -> None:
         """Show the counts of a batch; without a terminal every LINE_EVERY_S, and when all have ended."""
         text = describe(counts, self._rate(counts))
         if self._on_terminal:
             columns = shutil.get_terminal_size().columns - 1
-            self._stream.write("\r" + text[:columns].ljust(min(self._width, columns)))
-            self._width = len(text)
+            self._stream.write("\r" + text[:columns].ljust(columns))
+            self._is_on_bar = True
         elif self._now() - self._last_line >= LINE_EVERY_S or not living(counts):
             self._last_line = self._now()
             self._stream.write(text + "\n")
@@ -53,16 +53,13 @@ class Progress:
 
     def end(self) -> None:
         """Leave the bar as it is and go on below it."""
-        if self._width:
+        if self._is_on_bar:
             self._stream.write("\n")
-            self._width = 0
+            self._is_on_bar = False
 
     def _rate(self, counts: Counts) -> float | None:
-        """Runs that end per second, over the last WINDOW_S; None until two looks differ."""
-        now = self._now()
-        self._ended.append((now, counts["completed"] + counts["failed"]))
-        while now - self._ended[0][0] > WINDOW_S and len(self._ended) > 2:
-            self._ended.popleft()
+        """Runs that end per second, over the last LOOKS; None until two looks differ."""
+        self._ended.append((self._now(), counts["completed"] + counts["failed"]))
         (start, before), (end, after) = self._ended[0], self._ended[-1]
         return (after - before) / (end - start) if end > start and after > before else None
 

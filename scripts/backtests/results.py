@@ -15,8 +15,11 @@ def as_json(batch: Json) -> str:
     """One JSON object with the ranks, what they are by, and the note."""
     ranks = [{"rank": place, **run} for place, run in enumerate(batch["leaderboard"], start=1)]
     shown = {name: batch[name] for name in ("batch_id", "metric", "goal", "constraints", "note")}
-    tried, completed = batch["runs"] - batch["cancelled"], batch["counts"]["completed"]
-    counted = {"tried": tried, "completed": completed, "leaderboard": ranks}
+    counted = {
+        "tried": batch["runs"] - batch["cancelled"],
+        "completed": batch["counts"]["completed"],
+        "leaderboard": ranks,
+    }
     return json.dumps(shown | counted, indent=2)
 
 

@@ -109,12 +109,10 @@ def _read(path: Path) -> tuple[Any, yaml.Node | None]:
 
 def _places(node: yaml.Node | None, inside: str = "") -> Iterator[tuple[str, int]]:
     """The dotted path and the line of every entry of a document, as deep as faults are told."""
-    entries: list[tuple[Any, yaml.Node, yaml.Node]] = []
-    if isinstance(node, yaml.MappingNode):
-        entries = [(key.value, key, value) for key, value in node.value]
-    elif isinstance(node, yaml.SequenceNode):
-        entries = [(number, value, value) for number, value in enumerate(node.value)]
-    for name, key, value in entries:
-        yield f"{inside}{name}", key.start_mark.line + 1
+    entries = node.value if isinstance(node, yaml.CollectionNode) else []
+    for number, entry in enumerate(entries):
+        key, value = entry if isinstance(entry, tuple) else (None, entry)
+        place = f"{inside}{key.value if key else number}"
+        yield place, (key or value).start_mark.line + 1
         if inside.count(".") < MAX_DEPTH:
-            yield from _places(value, f"{inside}{name}.")
+            yield from _places(value, f"{place}.")

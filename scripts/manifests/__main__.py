@@ -13,13 +13,12 @@ def main(root: Path = ROOT) -> int:
     """Check the manifests below `root`; 0 when there is nothing to say."""
     try:
         platform = read_platform(root)
+        faults = faults_of(platform)
     except ValueError as error:
-        print(error, file=sys.stderr)
-        return 1
-    faults = faults_of(platform)
-    sys.stderr.writelines(f"{fault}\n" for fault in faults)
+        faults = [str(error)]
     if not faults:
         print(f"{len(platform.documents)} manifests are in order")
+    sys.stderr.writelines(f"{fault}\n" for fault in faults)
     return 1 if faults else 0
 
 

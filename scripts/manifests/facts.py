@@ -7,7 +7,7 @@ from contracts.values import Json
 from scripts.manifests.documents import Platform
 from scripts.manifests.environment import KNOWN_NAMES, asked_keys
 
-LIBRARY_NAMES = frozenset({"OPENBLAS_NUM_THREADS"})
+LIBRARY_NAMES = {"OPENBLAS_NUM_THREADS"}
 SCHEDULING_S = 900  # how long a Job may wait for a node before it is given up
 # consumer.settlement.PATIENCE_S: how long a terminated Job tries to hand its run back
 HAND_BACK_S = 20

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable
-from itertools import chain
 from typing import Any, get_args
 
 from sqlalchemy import Column, Table, UniqueConstraint
@@ -16,21 +15,25 @@ from contracts.values import Json
 
 def tables() -> list[Json]:
     """Every table with its columns, keys, owner and rights, by owner and name; what belongs to a run first."""
-    tables = (
-        sorted(tables_of(subject), key=lambda each: each.name) for subject in get_args(Subject)
-    )
-    return [_table(each) for each in chain.from_iterable(tables)]
+    return [
+        _table(each)
+        for subject in get_args(Subject)
+        for each in sorted(tables_of(subject), key=lambda each: each.name)
+    ]
 
 
 def _table(table: Table) -> Json:
-    unique = [each for each in table.constraints if isinstance(each, UniqueConstraint)]
     return {
         "name": table.name,
         "rows": rows_of(table),
         "columns": [(each, _type(each.type)) for each in table.columns],
         "keys": [
             f"Primary key: {_names(table.primary_key)}",
-            *sorted(f"Unique: {_names(each)}" for each in unique),
+            *sorted(
+                f"Unique: {_names(each)}"
+                for each in table.constraints
+                if isinstance(each, UniqueConstraint)
+            ),
             *sorted(f"Index `{each.name}`: {_names(each.columns)}" for each in table.indexes),
         ],
         "rights": {role: granted for role, granted in rights_on(table).items() if granted},

@@ -18,7 +18,7 @@ ROLES = {  # who runs a file, by what its path begins with; the first that fits
 }
 
 
-def sections() -> list[tuple[str, list[tuple[str, str, str, str]]]]:
+def sections() -> list[tuple[str, list[tuple[str, ...]]]]:
     """The sections of .env.example: each setting's name, default, meaning and readers below a title."""
     _, *texts = (ROOT / ".env.example").read_text(encoding="utf-8").split("\n# --- ")
     return [
@@ -27,7 +27,7 @@ def sections() -> list[tuple[str, list[tuple[str, str, str, str]]]]:
     ]
 
 
-def _rows(lines: list[str]) -> Iterator[tuple[str, str, str, str]]:
+def _rows(lines: list[str]) -> Iterator[tuple[str, ...]]:
     words, meaning = [], ""
     for line in filter(None, lines):
         if line.startswith("# "):
