@@ -41,7 +41,7 @@ def main() -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
-    print("\n".join(changed) if changed else "every manifest names this image already")
+    print("\n".join(changed) or "every manifest names this image already")
     return 0
 
 

@@ -75,7 +75,7 @@ def main() -> int:
     asked = parser.parse_args()
     try:
         found = _found(is_idle if asked.idle else never_ran)
-        print("\n".join(found) if found else f"no Job is {'idle' if asked.idle else 'stuck'}")
+        print("\n".join(found) or f"no Job is {'idle' if asked.idle else 'stuck'}")
         if asked.delete and found:
             _kubectl("delete", "jobs", *found)
     except FileNotFoundError:

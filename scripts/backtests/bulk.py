@@ -3,7 +3,6 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import chain
 from typing import NamedTuple, overload
 from uuid import uuid4
 
@@ -77,7 +76,7 @@ class Bulk(Transport):
                     raise
                 refusals.append(refused)
         if refusals:
-            faults = dict(chain.from_iterable(each.errors.items() for each in refusals))
+            faults = {place: fault for each in refusals for place, fault in each.errors.items()}
             raise Refused(refusals[0].code, "\n".join(each.message for each in refusals), faults)
         existing = sum((Counter(each["existing"]) for each in answers), Counter[str]())
         # of the whole batch, whichever runs a call has

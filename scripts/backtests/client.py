@@ -156,8 +156,7 @@ class Client(Bulk, Plans):
         )
         path = path_of("api", "prices", ticker, timeframe) + query
         packed = content if content.startswith(b"\x1f\x8b") else gzip.compress(content, mtime=0)
-        headers = {"Content-Type": "text/csv"}
-        return self._json(path, packed, headers, method="PUT", timeout_s=LONG_TIMEOUT_S)
+        return self._json(path, packed, {"Content-Type": "text/csv"}, "PUT", LONG_TIMEOUT_S)
 
     def prices(self) -> list[Json]:
         """The current version of every ticker and timeframe."""

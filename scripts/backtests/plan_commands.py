@@ -46,8 +46,9 @@ def study(client: Client, asked: Namespace, progress: Progress) -> int:
     """Say what the study of a file, its section study, costs; start it, follow it, and print its verdict."""
     sweep = spec_of(client, asked, "a study")
     if "study" not in sweep.values:
-        kinds = "walk_forward, holdout, selection or permutation"
-        raise BadInput(f"study: a section with kind: {kinds} is expected")
+        raise BadInput(
+            "study: a section with kind: walk_forward, holdout, selection or permutation is expected"
+        )
     cost = sweep.sent(client.plan_study)
     progress.say(_cost_text(cost))
     if asked.dry_run:
@@ -103,8 +104,9 @@ def portfolio(client: Client, asked: Namespace, progress: Progress) -> int:
 def _started(client: Client, spec: Spec) -> Json:
     """The portfolio of a file; the same file on the same prices goes on, unless its runs are those of a batch."""
     if not {"portfolio", "legs", "batch_id"} & spec.values.keys():
-        section = "portfolio: a section of how runs share an account"
-        raise BadInput(f"{section} is expected; or legs, or a batch_id")
+        raise BadInput(
+            "portfolio: a section of how runs share an account is expected; or legs, or a batch_id"
+        )
     if "batch_id" in spec.values:  # it may have more runs by now
         return spec.sent(client.submit_portfolio)
     prices = sorted(each["data_hash"] for each in client.prices())

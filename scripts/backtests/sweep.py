@@ -39,8 +39,8 @@ class Table(NamedTuple):
             found = client.plan(requests, batch_id)._asdict()
         except Refused as refused:
             raise BadInput(*self._faults_in(refused)) from None
-        first = requests[:FIRST_SHOWN]
-        return found | {"batch_id": batch_id, "runs": len(requests), "first_requests": first}
+        told = {"runs": len(requests), "first_requests": requests[:FIRST_SHOWN]}
+        return found | told | {"batch_id": batch_id}
 
     def submit(self, client: Client, batch_id: str) -> None:
         """Send the runs that the batch does not have."""
