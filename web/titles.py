@@ -96,12 +96,10 @@ def batch_title(title: str | None, first: Row, last: Row) -> str:
         return title
     if first["label"] not in (None, "", UNNAMED) and first["label"] == last["label"]:
         return str(first["label"])
-    rules = _both(rule_name(first["rule_type"]), rule_name(last["rule_type"]))
     are_alike = first["rule_type"] == last["rule_type"] and {first["kind"], last["kind"]} == {
         Kind.RUN
     }
-    varying = _varying(first, last) if are_alike else []
-    return of_tickers(rules, _both(first["ticker"], last["ticker"]), varying)
+    return _of_both(first, last, _varying(first, last) if are_alike else [])
 
 
 def study_title(title: str | None, study: Row) -> str:
@@ -116,8 +114,7 @@ def portfolio_title(title: str | None, asked: Row) -> str:
     first, last = asked["legs"][0], asked["legs"][-1]
     if title or asked.get("label"):
         return str(title or asked["label"])
-    rules = _both(*(rule_name(each["rule_type"]) for each in (first, last)))
-    return of_tickers(rules, _both(first["ticker"], last["ticker"]))
+    return _of_both(first, last)
 
 
 def screen_title(job: Row, tickers: Iterable[str], swept: Iterable[str]) -> str:
@@ -137,8 +134,10 @@ def rule_name(rule_type: str) -> str:
     return RULES[rule_type].short_title if rule_type in RULES else rule_type
 
 
-def _both(first: str, last: str) -> str:
-    return first if first == last else f"{first} … {last}"
+def _of_both(first: Row, last: Row, varying: Iterable[str] = ()) -> str:
+    both = [(rule_name(each["rule_type"]), each["ticker"]) for each in (first, last)]
+    rules, tickers = (" … ".join(dict.fromkeys(ends)) for ends in zip(*both, strict=True))
+    return of_tickers(rules, tickers, varying)
 
 
 def _varying(first: Row, last: Row) -> list[str]:

@@ -10,7 +10,6 @@ from flask import Blueprint, Response, abort, g, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import ColumnElement, Connection
 
-from adapters.database import committed
 from adapters.runs.new_runs import change_tags
 from adapters.runs.queries import events_of, run_row, run_status, states_of
 from adapters.runs.result import whole_result
@@ -27,7 +26,7 @@ from web.charts.drawing import pictures
 from web.formats import run_word
 from web.operation import ENDED, FAULTS, NO_RUN, REFUSED, TITLED, json_of, operation
 from web.ownership import refuse_runs_of_others
-from web.platform import ask_database, change_database, platform, reading_database
+from web.platform import ask_database, change_database, platform
 from web.runs import operations
 from web.runs.submission import Accepted
 from web.runs.validation import checked, validate_request
@@ -98,9 +97,8 @@ def run(run_id: str) -> Response:
 @blueprint.get("/api/runs/<uuid:run_id>/events")
 def events(run_id: str) -> ResponseReturnValue:
     """The history of a run: every change of its state with time, reason and host."""
-    with reading_database() as connection:
-        run_status(connection, run_id)
-        return {"run_id": run_id, "events": events_of(connection, run_id)}
+    ask_database(run_status, run_id)
+    return {"run_id": run_id, "events": ask_database(events_of, run_id)}
 
 
 @blueprint.get("/result/<uuid:run_id>/charts/<name>.png")
@@ -163,8 +161,7 @@ def retry_many() -> ResponseReturnValue:
 def _changed(change: Callable[[ColumnElement[bool]], Sequence[str]]) -> ResponseReturnValue:
     """How many of the runs that the body names were changed, and how many were left in which state."""
     run_ids = checked(ChosenRuns, json_body()).run_ids
-    with reading_database() as connection:
-        refuse_runs_of_others(connection, [*states_of(connection, run_ids)])
+    ask_database(refuse_runs_of_others, [*ask_database(states_of, run_ids)])
     changed = change(RUN.run_id.in_(run_ids))
     states = ask_database(states_of, run_ids)
     left = Counter(run_word(row) for run_id, row in states.items() if run_id not in changed)
@@ -205,7 +202,7 @@ def tag() -> ResponseReturnValue:
         refuse_runs_of_others(connection, change.run_ids)
         return change_tags(connection, change)
 
-    return {"changed": committed(platform().engine, work)}
+    return {"changed": change_database(work)}
 
 
 @blueprint.post("/api/runs/<uuid:run_id>/reproduce")

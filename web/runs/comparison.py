@@ -25,15 +25,6 @@ RECEIPT = {"data_hash": "prices", "engine_version": "engine", "result_hash": "re
 
 
 @frozen
-class Compared:
-    """One run of a comparison, decoded."""
-
-    row: RowMapping
-    request: Json
-    metrics: Json
-
-
-@frozen
 class MetricRow:
     """One metric of all runs, and which of them has the best value; None when none is better."""
 
@@ -46,15 +37,14 @@ class MetricRow:
 def page() -> str:
     """The runs named by ?run=<run_id>&run=<run_id>…"""
     rows = asked_rows(LEAST, MOST)
-    compared = [
-        Compared(row, json.loads(row["request_json"]), json.loads(row["metrics_json"])["values"])
-        for row in rows
-    ]
+    requests = [json.loads(row["request_json"]) for row in rows]
+    metrics = [json.loads(row["metrics_json"])["values"] for row in rows]
     return render_template(
         "runs/compare.html",
-        runs=compared,
-        metrics=metric_rows(compared),
-        differences=differences([each.request for each in compared]),
+        runs=rows,
+        requests=requests,
+        metrics=_metric_rows(metrics),
+        differences=_unequal([_flat(asked) for asked in requests]),
         receipts=_unequal(
             [{words: each[name] for name, words in RECEIPT.items()} for each in rows]
         ),
@@ -62,17 +52,13 @@ def page() -> str:
     )
 
 
-def metric_rows(compared: Sequence[Compared]) -> list[MetricRow]:
+def _metric_rows(runs: Sequence[Json]) -> list[MetricRow]:
     """Each metric that one of the runs has. The best is one that traded and was not ruined."""
-    rivals = [
-        each.metrics
-        for each in compared
-        if each.metrics.get("num_trades") and not is_ruined(each.metrics)
-    ]
+    rivals = [each for each in runs if each.get("num_trades") and not is_ruined(each)]
     rows = [
         MetricRow(
             metric,
-            [each.metrics.get(metric.name) for each in compared],
+            [each.get(metric.name) for each in runs],
             _best(metric, [each.get(metric.name) for each in rivals]),
         )
         for metric in METRICS
@@ -87,12 +73,8 @@ def _best(metric: Metric, values: Sequence[float | int | None]) -> float | int |
     return max(known) if metric.better == "high" else min(known)
 
 
-def differences(requests: Sequence[Json]) -> list[tuple[str, list[Any]]]:
-    """Fields and params, defaults included, whose values are not the same in all requests."""
-    return _unequal([_flat(asked) for asked in requests])
-
-
 def _flat(asked: Json) -> Json:
+    """What is compared of a request: its fields, and its params with their defaults."""
     params = full_params(asked["rule_type"], asked["params"])
     fields = {name: value for name, value in asked.items() if name not in NOT_COMPARED}
     return fields | {f"params.{name}": value for name, value in params.items()}

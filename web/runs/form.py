@@ -9,18 +9,17 @@ from flask import Blueprint, abort, render_template, request
 from sqlalchemy import Connection, RowMapping, select
 
 from adapters.batches.lists import ListedBatch, list_batches
-from adapters.prices.store import Version, version
+from adapters.prices.store import Version
 from adapters.runs.queries import STATUS_COLUMNS, run_row
 from adapters.sparkline import LEVELS
 from adapters.tables import RUN
-from contracts.errors import UnknownTicker
 from contracts.run_request import RunRequest
 from contracts.status import RunStatus
 from contracts.values import Json
 from rules.catalog import RULES
 from rules.language import EXAMPLES, FUNCTIONS, SERIES
 from web.batches.pages import listed_title
-from web.platform import reading_database
+from web.platform import ask_database, platform
 from web.prices.api import ticker_ranges
 from web.request_fields import FIELDS, SHARING, asked_again
 
@@ -45,13 +44,12 @@ def page() -> str:
         unknown = asked.get("ticker") if tickers else None
         values["ticker"] = FIRST["ticker"] if FIRST["ticker"] in tickers else None
     newer: Version | None = None
-    with reading_database() as connection:
-        if origin:
-            row = _run(connection, origin)
-            # with all fields, also younger ones
-            cloned = RunRequest.from_json(json.loads(row["request_json"]))
-            values, newer = asked_again(cloned.to_json()), _newer_prices(connection, row)
-        latest = _latest(connection)
+    if origin:
+        row = _run(origin)
+        # with all fields, also younger ones
+        values = asked_again(RunRequest.from_json(json.loads(row["request_json"])).to_json())
+        newer = _newer_prices(row)
+    latest = ask_database(_latest)
     return render_template(
         "runs/new.html",
         fields=FIELDS,
@@ -72,22 +70,20 @@ def page() -> str:
     )
 
 
-def _run(connection: Connection, run_id: str) -> RowMapping:
+def _run(run_id: str) -> RowMapping:
     """The run that is cloned; 404 for what is no run_id."""
     try:
         UUID(run_id)
     except ValueError:
         abort(404, f"{run_id[:40]!r} is not the id of a run, so it cannot be cloned")
-    return run_row(connection, run_id)
+    return ask_database(run_row, run_id)
 
 
-def _newer_prices(connection: Connection, row: RowMapping) -> Version | None:
+def _newer_prices(row: RowMapping) -> Version | None:
     """The version that a clone would read, where that is another than the run's own."""
-    try:
-        current = version(connection, row["ticker"], row["timeframe"])
-    except UnknownTicker:
-        return None
-    return None if row["data_hash"] in (None, current.data_hash) else current
+    current = platform().prices.all().get(row["ticker"], {}).get(row["timeframe"])
+    is_newer = current and row["data_hash"] not in (None, current.data_hash)
+    return current if is_newer else None
 
 
 def _latest(connection: Connection) -> list[tuple[datetime, bool, RowMapping | ListedBatch]]:

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from sqlalchemy import ColumnElement, Connection, RowMapping
 
-from adapters.database import committed
 from adapters.logs import log_context
 from adapters.queue.messages import RunMessage, job_id_of
 from adapters.runs.changes import cancel, cancel_some, retry, retry_some
@@ -36,12 +35,8 @@ def queue_position(row: RowMapping) -> int | None:
 
 def cancel_run(run_id: str) -> None:
     """End a waiting or running run as cancelled and take its message off the queue; Conflict when it has ended."""
-    cancelled = change_database(cancel, run_id)
+    _take_off([change_database(cancel, run_id)])
     log.info("run_cancelled")
-    try:
-        platform().queue.remove([job_id_of(run_id, cancelled["attempt"])])
-    except QueueUnavailable as error:
-        log.warning("message_left reason=%s", error)  # it is stale; its Job finds that out
 
 
 def retry_run(run_id: str) -> None:
@@ -57,18 +52,19 @@ def retry_run(run_id: str) -> None:
 
 def cancel_among(among: ColumnElement[bool]) -> list[str]:
     """End all waiting and running runs among these as cancelled; the ids of those that were."""
-
-    def take_off(rows: Sequence[RowMapping]) -> None:
-        try:
-            platform().queue.remove([job_id_of(row["run_id"], row["attempt"]) for row in rows])
-        except QueueUnavailable as error:  # the messages are stale; their Jobs find that out
-            log.warning("messages_left count=%d reason=%s", len(rows), error)
-
     cancelled = _in_portions(
-        lambda connection, after_id: cancel_some(connection, among, after_id), take_off
+        lambda connection, after_id: cancel_some(connection, among, after_id), _take_off
     )
     log.info("runs_cancelled runs=%d", len(cancelled))
     return cancelled
+
+
+def _take_off(rows: Sequence[RowMapping]) -> None:
+    """Take the messages of cancelled runs off the queue; those that are left are stale, as their Jobs find out."""
+    try:
+        platform().queue.remove([job_id_of(row["run_id"], row["attempt"]) for row in rows])
+    except QueueUnavailable as error:
+        log.warning("messages_left count=%d reason=%s", len(rows), error)
 
 
 def retry_among(among: ColumnElement[bool]) -> list[str]:
@@ -105,11 +101,7 @@ def _in_portions(
     """Change runs a portion at a time, each once, and tell the queue after each commit; the ids of all of them."""
     changed: list[str] = []
     after_id = 0
-
-    def change_portion(connection: Connection) -> Sequence[RowMapping]:
-        return change(connection, after_id)
-
-    while rows := committed(platform().engine, change_portion):
+    while rows := change_database(change, after_id):
         afterwards(rows)
         changed += [row["run_id"] for row in rows]
         after_id = rows[-1]["id"]

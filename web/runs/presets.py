@@ -20,7 +20,7 @@ from contracts.errors import Conflict, InvalidRequest
 from contracts.values import Json
 from web.arguments import json_body
 from web.operation import FAULTS, operation
-from web.platform import ask_database, platform
+from web.platform import ask_database, change_database, platform
 from web.request_fields import FIELDS, PRESET_FIELDS
 from web.runs.validation import validate_request
 
@@ -58,11 +58,10 @@ def save() -> ResponseReturnValue:
     body = json_body()
     _check_body(body, "name", "request")
     name, form = _name(body), _form(body)
+    if ask_database(count_presets) >= MAX_PRESETS:
+        raise Conflict(f"there are {MAX_PRESETS} presets already; delete one first")
     try:
-        with platform().engine.begin() as connection:
-            if count_presets(connection) >= MAX_PRESETS:
-                raise Conflict(f"there are {MAX_PRESETS} presets already; delete one first")
-            preset_id = save_preset(connection, name, form)
+        preset_id = change_database(save_preset, name, form)
     except DuplicateKey:
         raise Conflict(
             f"a preset is called {name!r} already; choose another name, or delete that one first"
@@ -77,9 +76,8 @@ def change(preset_id: int) -> ResponseReturnValue:
     body = json_body()
     _check_body(body, "request")
     form = _form(body)
-    with platform().engine.begin() as connection:
-        if preset_id > MAX_ID or not change_preset(connection, preset_id, form):
-            abort(404, f"there is no preset {preset_id}")
+    if preset_id > MAX_ID or not change_database(change_preset, preset_id, form):
+        abort(404, f"there is no preset {preset_id}")
     return {"id": preset_id, "rule_type": form["rule_type"], "form": form}
 
 
@@ -105,7 +103,6 @@ def _form(body: Json) -> Json:
 @operation("204 deleted", NO_PRESET)
 def delete(preset_id: int) -> ResponseReturnValue:
     """Delete a preset; 404 when there is none."""
-    with platform().engine.begin() as connection:
-        if preset_id > MAX_ID or not delete_preset(connection, preset_id):
-            abort(404, f"there is no preset {preset_id}")
+    if preset_id > MAX_ID or not change_database(delete_preset, preset_id):
+        abort(404, f"there is no preset {preset_id}")
     return "", 204

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, select
+from sqlalchemy import ColumnElement, Connection, Engine, select
 from sqlalchemy.exc import DBAPIError
 
 from adapters.database import committed, reading
@@ -61,7 +61,7 @@ class Submission:
         beside: what is recorded in the same transaction of a Job of another kind, by its run_id.
         Conflict when the key was used for another request; QueueFull above the configured depth.
         """
-        if idempotency_key and (known := self._by_key(idempotency_key, valid)):
+        if known := self._by_key(idempotency_key, valid):
             return known
         self.refuse_when_full(1)
         request = replace(valid.request, run_id=str(uuid4()))
@@ -112,28 +112,29 @@ class Submission:
         except (QueueUnavailable, DBAPIError) as error:
             log.warning("enqueue_postponed runs=%d reason=%s", len(messages), error)
 
-    def _by_key(self, idempotency_key: str, valid: ValidRequest) -> Accepted | None:
-        row = self._row(has_key(runs, idempotency_key, current_actor()))
+    def _existing(
+        self, error: DuplicateKey, valid: ValidRequest, idempotency_key: str | None
+    ) -> Accepted:
+        """The run that made an insert fail: somebody sent the same key, or the same request in the batch."""
+        known = self._by_key(idempotency_key, valid) or self._known(
+            valid, RUN.batch_id == valid.request.batch_id, RUN.request_hash == valid.request_hash
+        )
+        if known is None:
+            raise error
+        return known
+
+    def _by_key(self, idempotency_key: str | None, valid: ValidRequest) -> Accepted | None:
+        if not idempotency_key:
+            return None
+        return self._known(valid, has_key(runs, idempotency_key, current_actor()))
+
+    def _known(self, valid: ValidRequest, *conditions: ColumnElement[bool]) -> Accepted | None:
+        """The run of this request that was recorded before; Conflict where it is of another request."""
+        query = select(*RUN["run_id", "status", "request_hash"]).where(*conditions)
+        with reading(self._engine) as connection:
+            row = connection.execute(query).one_or_none()
         if row is None:
             return None
         if row.request_hash != valid.request_hash:
             raise Conflict("this Idempotency-Key was used for a different request")
         return Accepted(row.run_id, RunStatus(row.status), existed=True)
-
-    def _existing(
-        self, error: DuplicateKey, valid: ValidRequest, idempotency_key: str | None
-    ) -> Accepted:
-        """The run that made an insert fail: somebody sent the same key, or the same request in the batch."""
-        if idempotency_key and (known := self._by_key(idempotency_key, valid)):
-            return known
-        row = self._row(
-            RUN.batch_id == valid.request.batch_id, RUN.request_hash == valid.request_hash
-        )
-        if row is None:
-            raise error
-        return Accepted(row.run_id, RunStatus(row.status), existed=True)
-
-    def _row(self, *conditions: ColumnElement[bool]) -> Row[str, str, str] | None:
-        query = select(RUN.run_id, RUN.status, RUN.request_hash).where(*conditions)
-        with reading(self._engine) as connection:
-            return connection.execute(query).one_or_none()
