@@ -16,7 +16,7 @@ from adapters.runs.series import RunSeries
 from adapters.runs.stored_series import significant
 from contracts.errors import Conflict
 from contracts.status import RunStatus
-from contracts.values import Json, Values
+from contracts.values import Json, Values, picked
 from web.charts.windows import WINDOW, Window, asked_window
 from web.operation import UNFINISHED, operation
 from web.platform import ask_database, platform
@@ -104,7 +104,7 @@ def _trade_rows(run: RunSeries, trades: Mapping[int, Values]) -> list[Json]:
     bars = sorted({trade[end] for trade in trades.values() for end in ends})
     dates = dict(zip(bars, bar_dates(run.times[bars], run.timeframe), strict=True))
     return [
-        {**trade_row(number, trade, dates, run.timeframe), **{end: trade[end] for end in ends}}
+        {**trade_row(number, trade, dates, run.timeframe), **picked(trade, ends)}
         for number, trade in trades.items()
     ]
 

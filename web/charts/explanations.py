@@ -15,7 +15,7 @@ from adapters.runs.queries import lines_of
 from adapters.runs.reasons import BarState, comparisons
 from adapters.runs.run_bars import traded_bars
 from adapters.runs.stored_series import decode_signals
-from contracts.values import Json, Values
+from contracts.values import Json, Values, picked
 from web.arguments import arguments
 from web.charts.bar_account import account_words, stretch_account
 from web.charts.bars import bars_of, completed_row, known
@@ -46,7 +46,7 @@ def lines(run_id: str) -> ResponseReturnValue:
 
 def _drawn(kept: RunLines, points: Whole) -> list[Json]:
     return [
-        {name: line[name] for name in ("name", "pane", "group", "levels")}
+        picked(line, ("name", "pane", "group", "levels"))
         | {"values": known(kept.values(place, points))}
         for place, line in enumerate(stored_lines(kept.head))
     ]

@@ -11,7 +11,7 @@ from adapters.batches.leaderboard import is_ruined
 from adapters.metrics.entry import Metric
 from adapters.metrics.table import METRICS
 from contracts.run_request import LABEL_FIELDS
-from contracts.values import Json, frozen
+from contracts.values import Json, frozen, without
 from web.charts.curves import asked_rows
 from web.titles import full_params
 
@@ -76,8 +76,9 @@ def _best(metric: Metric, values: Sequence[float | int | None]) -> float | int |
 def _flat(asked: Json) -> Json:
     """What is compared of a request: its fields, and its params with their defaults."""
     params = full_params(asked["rule_type"], asked["params"])
-    fields = {name: value for name, value in asked.items() if name not in NOT_COMPARED}
-    return fields | {f"params.{name}": value for name, value in params.items()}
+    return without(asked, NOT_COMPARED) | {
+        f"params.{name}": value for name, value in params.items()
+    }
 
 
 def _unequal(runs: Sequence[Json]) -> list[tuple[str, list[Any]]]:

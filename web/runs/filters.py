@@ -11,7 +11,7 @@ from adapters.runs.words import Word
 from adapters.tables import RUN, run_tags
 from contracts.run_request import TAG_LENGTH
 from contracts.status import ErrorType, RunStatus
-from contracts.values import frozen_by_name
+from contracts.values import frozen_by_name, picked
 from rules.catalog import RULES
 from web.arguments import arguments, limit
 from web.operation import Argument
@@ -135,7 +135,7 @@ def asked_filter() -> RunFilter:
         },
         sort=SORTS[asked["sort"]],
         descending=asked["order"] == "desc",
-        **{name: asked[name] for name in ("after", "before", "limit")},
+        **picked(asked, ("after", "before", "limit")),
     )
 
 

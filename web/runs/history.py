@@ -17,7 +17,7 @@ from adapters.runs.queries import run_with_prefix
 from adapters.runs.times import times_of
 from adapters.runs.words import unmatched
 from contracts.status import RunStatus
-from contracts.values import Json
+from contracts.values import Json, picked
 from rules.catalog import RULES
 from web.operation import operation
 from web.platform import ask_database, platform
@@ -113,11 +113,9 @@ def _listed_run(row: Any) -> Json:
     return {
         "run_id": row["run_id"],
         "title": run_title(row),
-        **{name: row[name] for name in same},
+        **picked(row, same),
         "status": RunStatus(row["status"]).public,
-        "metrics": {name: row[name] for name in HEADLINE_NAMES}
-        if row["status"] == RunStatus.SUCCEEDED
-        else None,
+        "metrics": picked(row, HEADLINE_NAMES) if row["status"] == RunStatus.SUCCEEDED else None,
         **times_of(row),
     }
 

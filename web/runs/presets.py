@@ -17,7 +17,7 @@ from adapters.runs.presets import (
     save_preset,
 )
 from contracts.errors import Conflict, InvalidRequest
-from contracts.values import Json
+from contracts.values import Json, picked
 from web.arguments import json_body
 from web.operation import FAULTS, operation
 from web.platform import ask_database, change_database, platform
@@ -96,7 +96,7 @@ def _name(body: Json) -> str:
 def _form(body: Json) -> Json:
     """The form of a preset; its request is checked as a run's would be."""
     values = validate_request(body.get("request"), platform().prices).request.to_json()
-    return {field: values[field] for field in PRESET_FIELDS}
+    return picked(values, PRESET_FIELDS)
 
 
 @blueprint.delete("/api/strategies/<int:preset_id>")
