@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from sqlalchemy import ColumnElement, Connection, Engine, select
@@ -39,7 +39,7 @@ class Accepted:
     existed: bool
 
 
-@frozen
+@dataclass
 class Submission:
     """What every way of submitting shares."""
 
