@@ -62,3 +62,4 @@ portfolios = table(
     Column("completed_at", Timestamp, doc="when it ended without a Job"),
     Index("ix_portfolios_status", "status"),
 )
+PORTFOLIO = portfolios.c

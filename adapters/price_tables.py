@@ -64,6 +64,7 @@ price_versions = table(
     UniqueConstraint("ticker", "timeframe", "data_hash", name="uq_price_version"),
     Index("ix_price_versions_hash", "data_hash"),
 )
+VERSION = price_versions.c
 
 price_series = table(
     "price_series",

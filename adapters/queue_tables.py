@@ -38,3 +38,4 @@ leases = table(
     Column("since", Timestamp, doc="since when there was a holder at every moment"),
     Column("image_tag", identifier(128), doc="of the holder: the version of which new Jobs are"),
 )
+LEASE = leases.c

@@ -50,3 +50,4 @@ studies = table(
     Column("completed_at", Timestamp),
     Index("ix_studies_status", "status"),
 )
+STUDY = studies.c

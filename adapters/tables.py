@@ -290,6 +290,7 @@ run_events = table(
     # the queue over time is counted in the index alone
     Index("ix_events_at", "at", "from_status", "to_status"),
 )
+EVENT = run_events.c
 
 run_totals = table(
     "run_totals",  # one row, see adapters.runs.totals

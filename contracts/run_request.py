@@ -54,6 +54,8 @@ WidePercent = Annotated[float, Gt(0), Le(1000)]  # percent, of which there may b
 Money = Annotated[float, Gt(0), Le(1e12)]
 Rate = Annotated[float, Ge(0), Lt(1)]  # per year
 Text = Annotated[str, MaxLen(64)]
+Uuid = Annotated[str, MinLen(36), MaxLen(36)]
+Symbol = Annotated[str, MinLen(1), MaxLen(15)]
 
 
 def _is_tag(text: str) -> bool:
@@ -78,7 +80,7 @@ def about(field_: Field[Any]) -> About:
 
 
 # what a leg of a portfolio has of its own, too
-Ticker = Annotated[str, MinLen(1), MaxLen(15), About("Ticker", "market", "A-Z 0-9 . ^ = -")]
+Ticker = Annotated[Symbol, About("Ticker", "market", "A-Z 0-9 . ^ = -")]
 RuleType = Annotated[
     str, MinLen(1), MaxLen(32), About("Trading rule", "rule", "a name in the catalog, /api/rules")
 ]
@@ -99,7 +101,7 @@ class RunRequest(Closed):
     start_date: Annotated[date, About("From", "market", "first day, included")]
     end_date: Annotated[date, About("To", "market", "last day, included")]
     run_id: Annotated[
-        Annotated[str, MinLen(36), MaxLen(36)] | None,
+        Uuid | None,
         About("Run", "label", "UUID4, issued by the web tier", asked=False),
     ] = None
     params: Params = field(default_factory=dict)
@@ -207,7 +209,7 @@ class RunRequest(Closed):
         ),
     ] = None
     benchmark: Annotated[
-        Annotated[str, MinLen(1), MaxLen(15)] | None,
+        Symbol | None,
         Newer("Benchmark", "orders", "a ticker, for alpha and beta; by default the same"),
     ] = None
     benchmark_hash: Annotated[
@@ -245,7 +247,7 @@ class ChosenRuns(Closed):
 
     run_ids: Annotated[
         Annotated[
-            list[Annotated[str, MinLen(36), MaxLen(36), Predicate(str.isascii)]],
+            list[Annotated[Uuid, Predicate(str.isascii)]],
             MinLen(1),
             MaxLen(200),
         ],

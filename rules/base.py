@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 from zlib import crc32
 
-from rules.parameters import RuleSpec
+from rules.parameters import Params, RuleSpec
 
 if TYPE_CHECKING:
     from rules.arrays import Column, Signals
@@ -25,7 +25,7 @@ class BaseRule:
 
     spec: ClassVar[RuleSpec]
 
-    def __init__(self, params: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, params: Params | None = None) -> None:
         self.params = self.spec.complete(params or {})
 
     @property

@@ -6,12 +6,11 @@ numpy, so that the web tier can validate a request without it.
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
 
 from rules import composite
 from rules.base import BaseRule
 from rules.formula import rule as formula
-from rules.parameters import Faults, shown
+from rules.parameters import Faults, Json, Params, shown
 from rules.parameters import ParamSpec as ParamSpec
 from rules.parameters import RuleSpec as RuleSpec
 
@@ -39,11 +38,11 @@ def unknown_rule(rule_type: object) -> str:
     return f"{shown(rule_type)} is not one of: {', '.join(RULES)}{meant}"
 
 
-def checked_rule(rule_type: str, params: Mapping[str, Any]) -> BaseRule:
+def checked_rule(rule_type: str, params: Params) -> BaseRule:
     """The rule with params that have no faults (see check_params); what is missing gets its default."""
     return CLASSES[rule_type](params)
 
 
-def complete_params(rule_type: str, params: Mapping[str, Any]) -> dict[str, Any]:
+def complete_params(rule_type: str, params: Params) -> Json:
     """As RuleSpec.complete, for params that have no faults (see check_params)."""
     return RULES[rule_type].complete(params)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rules import papers, technical, trend
 from rules.base import BaseRule
-from rules.parameters import FIELD_CHARACTERS, Faults, ParamSpec, RuleSpec, shown
+from rules.parameters import FIELD_CHARACTERS, Faults, Json, Params, ParamSpec, RuleSpec, shown
 
 if TYPE_CHECKING:
     from rules.arrays import Signals
@@ -34,7 +34,7 @@ class MembersParam(ParamSpec):
             for path, fault in _member_faults(member, f"{field}[{place}]").items()
         }
 
-    def complete(self, value: Any) -> list[dict[str, Any]]:
+    def complete(self, value: Any) -> list[Json]:
         """Each member with complete params."""
         return [
             {
@@ -48,7 +48,7 @@ class MembersParam(ParamSpec):
         """The members' own labels, such as RSI_14_30_70+MACD_12_26_9."""
         return "+".join(_spec_of(member).label(member["params"]) for member in value)
 
-    def accepted(self) -> dict[str, Any]:
+    def accepted(self) -> Json:
         """Any list of so many members."""
         return {
             "type": "array",
@@ -58,7 +58,7 @@ class MembersParam(ParamSpec):
         }
 
 
-def _spec_of(member: Mapping[str, Any]) -> RuleSpec:
+def _spec_of(member: Params) -> RuleSpec:
     return MEMBERS[member["rule_type"]].spec
 
 
@@ -78,7 +78,7 @@ def _member_faults(member: object, path: str) -> Faults:
     return faults | MEMBERS[name].spec.faults(member.get("params", {}), f"{path}.params")
 
 
-def _member_schema(spec: RuleSpec) -> dict[str, Any]:
+def _member_schema(spec: RuleSpec) -> Json:
     return {
         "type": "object",
         "properties": {"rule_type": {"const": spec.name}, "params": spec.schema()},
@@ -121,7 +121,7 @@ class CompositeRule(BaseRule):
         short="Vote",
     )
 
-    def __init__(self, params: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, params: Params | None = None) -> None:
         super().__init__(params)
         self.members = [
             MEMBERS[member["rule_type"]](member["params"]) for member in self.params["rules"]

@@ -14,6 +14,7 @@ from rules.composite import CompositeRule
 from rules.formula.evaluation import values_of
 from rules.formula.graph import Node, Value
 from rules.formula.words import COMPARISONS, CROSSES, name_of, unit_of
+from rules.parameters import Json
 from rules.prices import Prices
 
 MAX_LINES = 24  # further parts of a large formula keep their names, but not their values
@@ -33,7 +34,7 @@ class Explanation:
     nearest: of a comparison that was false somewhere, the bar on which it came closest, and both sides there.
     """
 
-    head: dict[str, Any]
+    head: Json
     values: list[Array]
     truths: list[Signals]
 
@@ -49,7 +50,7 @@ class _Found:
     """Lines and truths as they are met; a line that is met twice is one."""
 
     def __init__(self, prices: Prices, first_bar: int) -> None:
-        self.lines: list[dict[str, Any]] = []
+        self.lines: list[Json] = []
         self.values: list[Array] = []
         self.truths: list[Signals] = []
         self._prices, self._traded = prices, slice(first_bar, None)
@@ -57,7 +58,7 @@ class _Found:
         self._names: Mapping[Node, str] = {}
         self._held: Mapping[Any, Any] = {}
 
-    def rule(self, rule: BaseRule) -> dict[str, Any]:
+    def rule(self, rule: BaseRule) -> Json:
         """Both conditions of a rule, with their lines."""
         formula = rule.formula
         conditions = [node for node in formula.nodes if node.kind == "condition"]
@@ -70,7 +71,7 @@ class _Found:
             self._compared(node)
         return both
 
-    def vote(self, rule: CompositeRule) -> dict[str, Any]:
+    def vote(self, rule: CompositeRule) -> Json:
         """Both sides of a vote: the stance of each member, with the member's own conditions."""
         prices = self._prices
         members = [
@@ -89,7 +90,7 @@ class _Found:
             both[side] = outcome | {"mode": rule.params["mode"], "side": side}
         return both
 
-    def _read(self, node: Node) -> dict[str, Any]:
+    def _read(self, node: Node) -> Json:
         """A condition with all that it is made of."""
         if _compares(node):
             return self._condition(
@@ -99,14 +100,14 @@ class _Found:
         bars = {"bars": node.operands[1]} if node.op == "above_for" else {}
         return self._condition(node.op, self._held[node], inner) | bars
 
-    def _condition(self, op: str, truth: Signals, of: list[dict[str, Any]]) -> dict[str, Any]:
+    def _condition(self, op: str, truth: Signals, of: list[Json]) -> Json:
         """A condition in the form of Explanation.head; its truth is kept."""
         traded = truth[self._traded]
         self.truths.append(traded)
         counts = {"true": int((traded > 0).sum()), "unknown": int((traded == 0).sum())}
         return {"op": op, "truth": len(self.truths) - 1, "of": of, **counts}
 
-    def _compared(self, node: Node) -> list[dict[str, Any]]:
+    def _compared(self, node: Node) -> list[Json]:
         """Both sides of a comparison, of which lines share a pane, and a number is a line's level."""
         left, right = sides = [self._side(value) for value in node.operands]
         line, other = (left, right) if "line" in left else (right, left)
@@ -118,13 +119,13 @@ class _Found:
                 shown["levels"].append(other["number"])
         return sides
 
-    def _put_beside(self, line: dict[str, Any], other: dict[str, Any]) -> None:
+    def _put_beside(self, line: Json, other: Json) -> None:
         leaving = other["group"]
         for each in self.lines:
             if each["group"] == leaving and other["pane"] == line["pane"]:
                 each["group"] = line["group"]
 
-    def _side(self, value: Value) -> dict[str, Any]:
+    def _side(self, value: Value) -> Json:
         """A number, or a line, which is kept unless there are too many."""
         if not isinstance(value, Node):
             return {"number": value}
@@ -138,7 +139,7 @@ class _Found:
             self.values.append(self._held[value][self._traded])
         return {"line": len(known)}
 
-    def _nearest(self, node: Node) -> dict[str, Any]:
+    def _nearest(self, node: Node) -> Json:
         """Where a comparison was false by the least; nothing where it never was."""
         [false] = np.nonzero(self._held[node][self._traded] < 0)
         if not false.size:
@@ -149,7 +150,7 @@ class _Found:
         return {"nearest": [int(false[at]), float(left[at]), float(right[at])]}
 
 
-def _line(node: Node, name: str) -> dict[str, Any]:
+def _line(node: Node, name: str) -> Json:
     unit = unit_of(node)
     column = {} if node.operands else {"column": node.op.lower()}
     pane = "price" if unit == "price" else "below"

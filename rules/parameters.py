@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from math import nan
 from typing import Any, Literal
 
+Json = dict[str, Any]  # an object of JSON, or what is to become one
+Params = Mapping[str, Any]  # of a rule, by name
 ParamKind = Literal["int", "float", "choice", "rules", "text", "inputs"]
 Category = Literal["technical", "paper", "composite", "formula"]
 Faults = dict[str, str]  # messages by field
@@ -70,12 +72,12 @@ class ParamSpec:
         """A complete value as a rule's label shows it."""
         return f"{value:.10g}" if isinstance(value, float) else str(value)
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> Json:
         """JSON Schema (2020-12) of the value."""
         about = self.help + (f" ({self.unit})" if self.unit else "")
         return {"description": about, **self.accepted(), "default": deepcopy(self.default)}
 
-    def accepted(self) -> dict[str, Any]:
+    def accepted(self) -> Json:
         """The part of the schema that says which values there are."""
         if self.kind == "choice":
             return {"type": "string", "enum": list(self.choices)}
@@ -141,9 +143,7 @@ class RuleSpec:
                 faults[field] = f"{shown(value)} given, but {has}"
         return faults | self._constraints_faults(params, path, faults)
 
-    def _constraints_faults(
-        self, params: Mapping[str, Any], path: str, faults: Iterable[str]
-    ) -> Faults:
+    def _constraints_faults(self, params: Params, path: str, faults: Iterable[str]) -> Faults:
         """Faults of the constraints whose both sides are in order by themselves; a value not given is its default."""
         values = {
             p.name: nan if f"{path}.{p.name}" in faults else params.get(p.name, p.default)
@@ -154,12 +154,12 @@ class RuleSpec:
             for left, right in self.broken(values)
         }
 
-    def broken(self, values: Mapping[str, Any]) -> list[list[str]]:
+    def broken(self, values: Params) -> list[list[str]]:
         """The constraints that values of all params break, each as the names on its two sides; none by a NaN."""
         pairs = (constraint.split(" < ") for constraint in self.constraints)
         return [[left, right] for left, right in pairs if values[left] >= values[right]]
 
-    def complete(self, params: Mapping[str, Any]) -> dict[str, Any]:
+    def complete(self, params: Params) -> Json:
         """`params` in the spec's order, defaults filled in and numbers in their kind; shares nothing with either.
 
         params: free of faults.
@@ -168,11 +168,11 @@ class RuleSpec:
             spec.name: spec.complete(params.get(spec.name, spec.default)) for spec in self.params
         }
 
-    def label(self, params: Mapping[str, Any]) -> str:
+    def label(self, params: Params) -> str:
         """The name with all of its complete params, such as RSI_14_30_70; as long as it takes."""
         return "_".join([self.name, *(spec.label(params[spec.name]) for spec in self.params)])
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> Json:
         """JSON Schema (2020-12) of the params; constraints between them are in its description."""
         about = {"description": f"with {', '.join(self.constraints)}"} if self.constraints else {}
         return {

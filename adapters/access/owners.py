@@ -4,17 +4,17 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, select
 
-from adapters.portfolio_tables import portfolios
+from adapters.portfolio_tables import PORTFOLIO
 from adapters.studies.store import study_id_of
-from adapters.study_tables import studies
+from adapters.study_tables import STUDY
 from adapters.tables import RUN
 
 _NAMED = {
     "run_id": RUN.run_id,
     "batch_id": RUN.batch_id,
-    "study_id": studies.c.study_id,
+    "study_id": STUDY.study_id,
     "screen_id": RUN.run_id,
-    "portfolio_id": portfolios.c.run_id,
+    "portfolio_id": PORTFOLIO.run_id,
 }
 
 

@@ -64,5 +64,5 @@ def _best(connection: Connection, batch_id: str, ticker: str | None) -> RowMappi
     measured = [RUN.batch_id == batch_id, RUN.sharpe_ratio.is_not(None)]
     named = measured + ([RUN.ticker == ticker] if ticker else [])
     first = select(RUN.run_id).where(*named).order_by(RUN.sharpe_ratio.desc(), RUN.id).limit(1)
-    query = select(runs).where(RUN.run_id == first.scalar_subquery())
+    query = select(runs).filter_by(run_id=first.scalar_subquery())
     return connection.execute(query).mappings().one_or_none()

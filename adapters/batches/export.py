@@ -37,10 +37,7 @@ def export_rows(
         params = _param_names(connection, batch_id)
     yield [*_FIXED, *(f"params.{name}" for name in params), *METRIC_NAMES]
     query = (
-        select(RUN.id, *RUN_COLUMNS)
-        .where(RUN.batch_id == batch_id)
-        .order_by(RUN.id)
-        .limit(PORTION)
+        select(RUN.id, *RUN_COLUMNS).filter_by(batch_id=batch_id).order_by(RUN.id).limit(PORTION)
     )
     last_id = 0
     while True:
@@ -55,7 +52,7 @@ def export_rows(
 
 def _param_names(connection: Connection, batch_id: str) -> list[str]:
     texts = connection.execute(
-        select(RUN.params_json).where(RUN.batch_id == batch_id).order_by(RUN.id)
+        select(RUN.params_json).filter_by(batch_id=batch_id).order_by(RUN.id)
     )
     flat = (flat_params(json.loads(text)) for text in dict.fromkeys(texts.scalars()))
     return list(dict.fromkeys(chain.from_iterable(flat)))

@@ -53,7 +53,7 @@ def runs_by_hash(
     connection: Connection, batch_id: str, hashes: Sequence[str]
 ) -> dict[str, tuple[str, RunStatus]]:
     """Those runs of a batch that have one of these request hashes: run_id and state by hash."""
-    columns = select(*RUN["request_hash", "run_id", "status"]).where(RUN.batch_id == batch_id)
+    columns = select(*RUN["request_hash", "run_id", "status"]).filter_by(batch_id=batch_id)
     if not is_batch(connection, batch_id):
         return {}  # a new one, which is the usual case
     rows = rows_with(connection, columns, RUN.request_hash, hashes)
@@ -108,7 +108,7 @@ def _passed(rows: Sequence[RowMapping], since: str, until: str) -> list[float]:
 
 def is_batch(connection: Connection, batch_id: str) -> bool:
     """Whether a run belongs to it."""
-    return has_rows(connection, select(RUN.id).where(RUN.batch_id == batch_id))
+    return has_rows(connection, select(RUN.id).filter_by(batch_id=batch_id))
 
 
 def require_batch(connection: Connection, batch_id: str) -> None:
@@ -129,11 +129,7 @@ def batch_requests(
     UnknownBatch when no run belongs to it.
     """
     require_batch(connection, batch_id)
-    query = (
-        select(RUN.request_json)
-        .where(RUN.batch_id == batch_id, RUN.kind == Kind.RUN)
-        .order_by(RUN.id)
-    )
+    query = select(RUN.request_json).filter_by(batch_id=batch_id, kind=Kind.RUN).order_by(RUN.id)
     query = query if status is None else query.where(RUN.status == status)
     return [
         RunRequest.from_json(json.loads(text)).to_json() for text in connection.scalars(query)
@@ -219,7 +215,7 @@ def values_of(
 
     Their parameters, and their metrics that have columns, with the one that they are ranked by.
     """
-    columns = select(RUN.run_id, *HEADLINE_COLUMNS.values()).where(RUN.batch_id == batch_id)
+    columns = select(RUN.run_id, *HEADLINE_COLUMNS.values()).filter_by(batch_id=batch_id)
     rows = connection.execute(columns)
     known = {run_id: zip(HEADLINE_COLUMNS, values, strict=True) for run_id, *values in rows}
     return [

@@ -14,11 +14,7 @@ DEFAULT = Ranking("sharpe_ratio", "max")
 
 def hold_batch(connection: Connection, batch_id: str) -> None:
     """Lock a batch until the transaction ends, also one without runs, whose ranking is the default then."""
-    known = (
-        select(batch_rankings.c.batch_id)
-        .where(batch_rankings.c.batch_id == batch_id)
-        .with_for_update()
-    )
+    known = select(batch_rankings.c.batch_id).filter_by(batch_id=batch_id).with_for_update()
     if connection.execute(known).first():
         return
     if not inserted(connection, batch_rankings, **_row(batch_id, DEFAULT)):
@@ -27,7 +23,7 @@ def hold_batch(connection: Connection, batch_id: str) -> None:
 
 def keep_ranking(connection: Connection, batch_id: str, ranking: Ranking) -> None:
     """Record it as the batch's, in place of an earlier one."""
-    connection.execute(delete(batch_rankings).where(batch_rankings.c.batch_id == batch_id))
+    connection.execute(delete(batch_rankings).filter_by(batch_id=batch_id))
     connection.execute(insert(batch_rankings).values(_row(batch_id, ranking)))
 
 
@@ -38,7 +34,5 @@ def _row(batch_id: str, ranking: Ranking) -> Json:
 
 def ranking_of(connection: Connection, batch_id: str) -> Ranking:
     """The batch's own, or that by the Sharpe ratio when none was submitted."""
-    row = connection.execute(
-        select(batch_rankings).where(batch_rankings.c.batch_id == batch_id)
-    ).one_or_none()
+    row = connection.execute(select(batch_rankings).filter_by(batch_id=batch_id)).one_or_none()
     return ranking_by(row.metric, row.goal, json.loads(row.constraints_json)) if row else DEFAULT

@@ -25,6 +25,6 @@ def suggest_batch_title(connection: Connection, batch_id: str, title: str) -> No
 def set_batch_title(connection: Connection, batch_id: str, title: str | None) -> None:
     """Call a batch so from now on; None: as its runs say."""
     hold_batch(connection, batch_id)  # of two at once the second one finds the first one's row
-    connection.execute(delete(batch_titles).where(batch_titles.c.batch_id == batch_id))
+    connection.execute(delete(batch_titles).filter_by(batch_id=batch_id))
     if title:
         connection.execute(insert(batch_titles).values(batch_id=batch_id, title=title))

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, insert, or_, select, update
 
 from adapters.database import database_now
-from adapters.portfolio_tables import portfolios
+from adapters.portfolio_tables import PORTFOLIO, portfolios
 from adapters.rows import found_row, latest_rows, rows_with
 from adapters.runs.idempotency import own_key
 from adapters.tables import IS_LIVING, IS_SUCCEEDED, RUN, runs
@@ -20,10 +20,8 @@ from contracts.values import frozen
 
 REASON_LENGTH = 1000  # characters, the width of the column
 _LISTED = (
-    *portfolios.c[
-        "id", "run_id", "name", "title", "mode", "status", "request_json", "created_at"
-    ],
-    portfolios.c.completed_at.label("ended_at"),
+    *PORTFOLIO["id", "run_id", "name", "title", "mode", "status", "request_json", "created_at"],
+    PORTFOLIO.completed_at.label("ended_at"),
     RUN.status.label("job_status"),
     *RUN["completed_at", "total_return_pct", "sharpe_ratio", "max_drawdown_pct", "sparkline"],
 )
@@ -78,7 +76,7 @@ def insert_portfolio(
 
 def portfolio_row(connection: Connection, portfolio_id: str) -> RowMapping:
     """All columns of a portfolio; UnknownPortfolio when there is none."""
-    query = select(portfolios).where(portfolios.c.run_id == portfolio_id)
+    query = select(portfolios).filter_by(run_id=portfolio_id)
     missing = UnknownPortfolio(f"no portfolio has the id {portfolio_id[:40]}")
     return found_row(connection, query, missing)
 
@@ -97,18 +95,14 @@ def list_portfolios(
 ) -> Sequence[RowMapping]:
     """Portfolios with the row of their Job, newest first; those before the one whose `id` is `after`."""
     query = select(*_LISTED).join_from(
-        portfolios, runs, RUN.run_id == portfolios.c.run_id, isouter=True
+        portfolios, runs, RUN.run_id == PORTFOLIO.run_id, isouter=True
     )
     return latest_rows(connection, query, portfolios, after, limit)
 
 
 def living_portfolios(connection: Connection) -> list[str]:
     """The ids of those whose legs have not all been seen to end, oldest first."""
-    query = (
-        select(portfolios.c.run_id)
-        .where(portfolios.c.status == PortfolioStatus.LEGS)
-        .order_by(portfolios.c.id)
-    )
+    query = select(PORTFOLIO.run_id).filter_by(status=PortfolioStatus.LEGS).order_by(PORTFOLIO.id)
     return list(connection.scalars(query))
 
 
@@ -138,7 +132,7 @@ def move(
     values |= {"status": after, "reason": reason and reason[:REASON_LENGTH]}
     has_ended = after in (PortfolioStatus.FAILED, PortfolioStatus.CANCELLED)
     values["completed_at"] = database_now() if has_ended else None
-    return _update(connection, portfolio_id, portfolios.c.status == before, **values)
+    return _update(connection, portfolio_id, PORTFOLIO.status == before, **values)
 
 
 def set_title(connection: Connection, portfolio_id: str, title: str | None) -> None:
@@ -155,5 +149,5 @@ def keep_together(connection: Connection, portfolio_id: str, found: bytes) -> No
 def _update(
     connection: Connection, portfolio_id: str, *guards: ColumnElement[bool], **values: Any
 ) -> bool:
-    mine = update(portfolios).where(portfolios.c.run_id == portfolio_id, *guards)
+    mine = update(portfolios).where(PORTFOLIO.run_id == portfolio_id, *guards)
     return connection.execute(mine.values(**values)).rowcount == 1

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, Engine, delete, exists, select
 
 from adapters.database import committed, has_rows
-from adapters.price_tables import price_parts, price_versions
+from adapters.price_tables import VERSION, price_parts, price_versions
 from adapters.prices.store import IS_CURRENT, Version, found_versions, version
 from adapters.tables import RUN
 from contracts.errors import Conflict
@@ -36,7 +36,7 @@ def _delete(connection: Connection, versions: Sequence[Version]) -> None:
     for each in versions:
         same = {"ticker": each.ticker, "timeframe": each.timeframe, "data_hash": each.data_hash}
         connection.execute(delete(price_versions).filter_by(**same))
-        others = exists().where(price_versions.c.data_hash == price_parts.c.data_hash)
+        others = exists().where(VERSION.data_hash == price_parts.c.data_hash)
         connection.execute(
             delete(price_parts).where(price_parts.c.data_hash == each.data_hash, ~others)
         )
@@ -55,5 +55,5 @@ def delete_unused(engine: Engine) -> list[Version]:
 
 def unused_versions(connection: Connection) -> list[Version]:
     """Versions that are not current and that no run refers to, oldest first."""
-    unused = [~exists().where(each == price_versions.c.data_hash) for each in READ_BY_RUNS]
+    unused = [~exists().where(each == VERSION.data_hash) for each in READ_BY_RUNS]
     return found_versions(connection, ~IS_CURRENT, *unused)

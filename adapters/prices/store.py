@@ -13,7 +13,7 @@ from functools import cache, lru_cache
 from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, and_, func, select
 
 from adapters.database import reading
-from adapters.price_tables import price_parts, price_series, price_versions
+from adapters.price_tables import VERSION, price_parts, price_series, price_versions
 from adapters.prices.bars import SHOWN_DECIMALS, Bars
 from adapters.prices.candles import candles
 from adapters.prices.packing import PackedPrices, unpack
@@ -69,15 +69,15 @@ class Version:
 def found_versions(connection: Connection, *which: ColumnElement[bool]) -> list[Version]:
     """Versions in the order of their loading; of price_series only what is current has a row here."""
     current = and_(
-        price_series.c.ticker == price_versions.c.ticker,
-        price_series.c.timeframe == price_versions.c.timeframe,
-        price_series.c.data_hash == price_versions.c.data_hash,
+        price_series.c.ticker == VERSION.ticker,
+        price_series.c.timeframe == VERSION.timeframe,
+        price_series.c.data_hash == VERSION.data_hash,
     )
     query = (
         select(price_versions, IS_CURRENT.label("is_current"))
         .select_from(price_versions.outerjoin(price_series, current))
         .where(*which)
-        .order_by(price_versions.c.id)
+        .order_by(VERSION.id)
     )
     return [_version_of(row) for row in connection.execute(query).mappings()]
 
@@ -104,12 +104,12 @@ def versions_of(connection: Connection, ticker: str, timeframe: Timeframe) -> li
 
 def of_series(ticker: str, timeframe: str) -> tuple[ColumnElement[bool], ...]:
     """What is asked of the versions of one series."""
-    return price_versions.c.ticker == ticker, price_versions.c.timeframe == timeframe
+    return VERSION.ticker == ticker, VERSION.timeframe == timeframe
 
 
 def version_counts(connection: Connection) -> dict[tuple[str, str], int]:
     """How many versions each series has, by ticker and timeframe."""
-    series = (price_versions.c.ticker, price_versions.c.timeframe)
+    series = (VERSION.ticker, VERSION.timeframe)
     rows = connection.execute(select(*series, func.count()).group_by(*series))
     return {(ticker, timeframe): count for ticker, timeframe, count in rows}
 
@@ -118,7 +118,7 @@ def version(
     connection: Connection, ticker: str, timeframe: Timeframe, data_hash: str | None = None
 ) -> Version:
     """One version of a series, the current one for None; UnknownTicker says what there is instead."""
-    wanted = IS_CURRENT if data_hash is None else price_versions.c.data_hash == data_hash
+    wanted = IS_CURRENT if data_hash is None else VERSION.data_hash == data_hash
     # nor can their columns be
     may_be = is_ticker(ticker) and f"{timeframe}{data_hash}".isascii()
     found = may_be and found_versions(connection, *of_series(ticker, timeframe), wanted)
@@ -167,7 +167,7 @@ def prices_of(connection: Connection, request: RunRequest) -> PackedPrices | Unk
 def _packed(connection: Connection, held: Version) -> PackedPrices:
     query = (
         select(price_parts.c.packed)
-        .where(price_parts.c.data_hash == held.data_hash)
+        .filter_by(data_hash=held.data_hash)
         .order_by(price_parts.c.part)
     )
     parts = list(connection.scalars(query))
@@ -209,7 +209,7 @@ class PriceStore:
     def _bars(self, data_hash: str) -> Bars:
         """The bars of one content; UnknownTicker when they have been pruned."""
         with reading(self._engine) as connection:
-            found = found_versions(connection, price_versions.c.data_hash == data_hash)
+            found = found_versions(connection, VERSION.data_hash == data_hash)
             if not found:
                 raise UnknownTicker(
                     f"the prices with data_hash {data_hash[:12]} are not in the store"

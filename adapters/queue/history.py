@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 
 from adapters.queue.liveness import Upkeep, upkeep
-from adapters.tables import RUN, run_events
+from adapters.tables import EVENT, RUN
 from contracts.status import RunStatus
 from contracts.values import frozen
 
@@ -70,21 +70,21 @@ def _floor(moment: datetime, step_s: int) -> datetime:
 def _step(connection: Connection, start: datetime, step_s: int) -> ColumnElement[int]:
     """In which step after `start` an event lies: 0, 1, 2 …"""
     if connection.dialect.name == "sqlite":
-        days = func.julianday(run_events.c.at) - func.julianday(str(start))
+        days = func.julianday(EVENT.at) - func.julianday(str(start))
         return cast(days * 86_400.0 / step_s, Integer)
-    passed_us = func.timestampdiff(text("MICROSECOND"), start, run_events.c.at)
+    passed_us = func.timestampdiff(text("MICROSECOND"), start, EVENT.at)
     return func.floor(passed_us / 1_000_000 / step_s)
 
 
 def _changes(connection: Connection, start: datetime, step_s: int) -> dict[int, RowMapping]:
     """Per step: by how much waiting and running changed, their peaks since `start`, and how many runs ended."""
-    arrived, left = run_events.c.to_status, run_events.c.from_status
+    arrived, left = EVENT.to_status, EVENT.from_status
 
     def change(status: RunStatus) -> ColumnElement[int]:
         return case((arrived == status, 1), else_=0) - case((left == status, 1), else_=0)
 
     changes = {"waiting": change(RunStatus.PENDING), "running": change(RunStatus.RUNNING)}
-    in_order = (run_events.c.at, run_events.c.id)
+    in_order = (EVENT.at, EVENT.id)
     events = select(
         _step(connection, start, step_s).label("step"),
         *(each.label(name) for name, each in changes.items()),
@@ -94,7 +94,7 @@ def _changes(connection: Connection, start: datetime, step_s: int) -> dict[int, 
         ),
         case((arrived.in_([RunStatus.SUCCEEDED, RunStatus.FAILED]), 1), else_=0).label("ended"),
     )
-    timeline = events.where(run_events.c.at >= start).subquery()
+    timeline = events.where(EVENT.at >= start).subquery()
     sums = (func.sum(timeline.c[name]).label(name) for name in ("waiting", "running", "ended"))
     peaks = (func.max(timeline.c[f"{name}_since"]).label(f"{name}_peak") for name in changes)
     rows = connection.execute(

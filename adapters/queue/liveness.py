@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine, case, func, or_, select, update
 
 from adapters.database import database_now, inserted, time_of
-from adapters.queue_tables import leases
+from adapters.queue_tables import LEASE, leases
 from adapters.tables import RUN, runs
 from contracts.status import RunStatus
 from contracts.values import frozen
@@ -50,7 +50,7 @@ def upkeep(connection: Connection) -> Upkeep:
         counted(connection, status) for status in (RunStatus.PENDING, RunStatus.RUNNING)
     )
     oldest = (
-        select(RUN.waiting_since).where(RUN.status == RunStatus.PENDING).order_by(RUN.id).limit(1)
+        select(RUN.waiting_since).filter_by(status=RunStatus.PENDING).order_by(RUN.id).limit(1)
     )
     return Upkeep(
         now=time_of(connection),
@@ -58,9 +58,7 @@ def upkeep(connection: Connection) -> Upkeep:
         running=running,
         last_start=connection.scalar(select(func.max(RUN.started_at))),
         waiting_since=connection.scalar(oldest),
-        reconciler_until=connection.scalar(
-            select(leases.c.until).where(leases.c.name == RECONCILER)
-        ),
+        reconciler_until=connection.scalar(select(LEASE.until).where(LEASE.name == RECONCILER)),
     )
 
 
@@ -84,16 +82,16 @@ def take_lead(
     A lead that ended more than `gap_s` seconds before the next one began was a gap: the seconds count anew. So they do
     when the clock was set back by more than a lead, for which nobody waits.
     """
-    since, until = leases.c["since", "until"]
+    since, until = LEASE["since", "until"]
     # twice: to a statement that began before the holder's, and waited for it, the new lead looks a little too long
     set_back = until > database_now(2 * lead_s)
-    free = or_(leases.c.holder == holder, until < database_now(), set_back)
+    free = or_(LEASE.holder == holder, until < database_now(), set_back)
     had_gap = or_(since.is_(None), until < database_now(-gap_s), set_back)
     values = {"holder": holder, "until": database_now(lead_s), "image_tag": image_tag}
     # before the others: MySQL would compare the new `until`
     led_since = (since, case((had_gap, database_now()), else_=since))
     with engine.begin() as connection:
-        taken = update(leases).where(leases.c.name == name, free)
+        taken = update(leases).where(LEASE.name == name, free)
         if connection.execute(taken.ordered_values(led_since, *values.items())).rowcount == 1:
             return _led_s(connection, name)
         is_first = inserted(connection, leases, name=name, since=database_now(), **values)
@@ -102,18 +100,18 @@ def take_lead(
 
 def _led_s(connection: Connection, name: str) -> float:
     now, since = connection.execute(
-        select(database_now(), leases.c.since).where(leases.c.name == name)
+        select(database_now(), LEASE.since).where(LEASE.name == name)
     ).one()
     return float((now - since).total_seconds())
 
 
 def leading_image(connection: Connection, name: str) -> str | None:
     """The image of whoever leads, or led last; None when that is not known."""
-    return connection.scalar(select(leases.c.image_tag).where(leases.c.name == name))
+    return connection.scalar(select(LEASE.image_tag).where(LEASE.name == name))
 
 
 def give_up_lead(engine: Engine, name: str, holder: str) -> None:
     """Let the next one lead at once; nothing happens when somebody else leads."""
     with engine.begin() as connection:
-        mine = (leases.c.name == name, leases.c.holder == holder)
+        mine = (LEASE.name == name, LEASE.holder == holder)
         connection.execute(update(leases).where(*mine).values(until=database_now()))

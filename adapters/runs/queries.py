@@ -12,10 +12,10 @@ from adapters.rows import found_row, rows_with
 from adapters.runs.lines import BARS_PER_PART, RunLines, decode_head
 from adapters.runs.times import utc_text
 from adapters.tables import (
+    EVENT,
     HEADLINE_COLUMNS,
     RUN,
     run_charts,
-    run_events,
     run_lines,
     run_tags,
     runs,
@@ -130,6 +130,6 @@ def chart_pngs(connection: Connection, run_id: str) -> dict[str, bytes]:
 
 def events_of(connection: Connection, run_id: str) -> list[Json]:
     """A run's whole story, oldest first."""
-    columns = select(*run_events.c["attempt", "from_status", "to_status", "at", "reason", "host"])
-    mine = columns.filter_by(run_id=run_id).order_by(run_events.c.id)
+    columns = select(*EVENT["attempt", "from_status", "to_status", "at", "reason", "host"])
+    mine = columns.filter_by(run_id=run_id).order_by(EVENT.id)
     return [{**row, "at": utc_text(row["at"])} for row in connection.execute(mine).mappings()]

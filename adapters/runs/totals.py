@@ -13,7 +13,7 @@ from itertools import accumulate
 from sqlalchemy import Connection, func, insert, select, update
 
 from adapters.database import database_now
-from adapters.tables import run_events, run_totals
+from adapters.tables import EVENT, run_events, run_totals
 from contracts.status import ErrorType, RunStatus
 
 NAME = "runs"  # of the only row
@@ -58,10 +58,10 @@ def histogram(counted: Totals, name: str) -> tuple[list[tuple[str, float]], floa
 def _counted(connection: Connection, after: datetime, until: datetime) -> Totals:
     """The events of a span of time, each with how long its run was in the state before."""
     before = run_events.alias("before")
-    earlier = (before.c.run_id == run_events.c.run_id, before.c.id < run_events.c.id)
+    earlier = (before.c.run_id == EVENT.run_id, before.c.id < EVENT.id)
     since = select(func.max(before.c.at)).where(*earlier).scalar_subquery()
-    columns = run_events.c["from_status", "to_status", "reason", "at"]
-    span = (run_events.c.at > after, run_events.c.at <= until)
+    columns = EVENT["from_status", "to_status", "reason", "at"]
+    span = (EVENT.at > after, EVENT.at <= until)
     found: Totals = Counter()
     for left, arrived, reason, at, begun in connection.execute(
         select(*columns).add_columns(since).where(*span)

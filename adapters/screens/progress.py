@@ -11,7 +11,7 @@ from adapters.tables import screens
 
 def tell_done(connection: Connection, run_id: str, done: int) -> None:
     """How many combinations a Job has behind it; its lease was extended in the same transaction."""
-    connection.execute(update(screens).where(screens.c.run_id == run_id).values(done=done))
+    connection.execute(update(screens).filter_by(run_id=run_id).values(done=done))
 
 
 def keep_found(
@@ -23,4 +23,4 @@ def keep_found(
         "best_json": json.dumps(best, allow_nan=False),
         "done": screens.c.combinations,
     }
-    connection.execute(update(screens).where(screens.c.run_id == run_id).values(**found))
+    connection.execute(update(screens).filter_by(run_id=run_id).values(**found))

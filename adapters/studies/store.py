@@ -16,7 +16,7 @@ from adapters.database import database_now, has_rows
 from adapters.metrics.measured import Array
 from adapters.rows import found_row, latest_rows, rows_with
 from adapters.runs.idempotency import own_key
-from adapters.study_tables import studies
+from adapters.study_tables import STUDY, studies
 from adapters.tables import IS_LIVING, IS_SUCCEEDED, RUN
 from contracts.errors import Conflict, UnknownStudy
 from contracts.status import Kind
@@ -26,7 +26,7 @@ from contracts.values import Json, frozen
 SENTENCE_LENGTH = 255  # characters, the width of the column
 _LIVING = [status for status in StudyStatus if not status.is_terminal]
 _LISTED = (
-    *studies.c[
+    *STUDY[
         "id",
         "study_id",
         "name",
@@ -104,26 +104,24 @@ def move(
 ) -> bool:
     """Whether this call changed the state; False when somebody else did."""
     ended = {"completed_at": database_now()} if after.is_terminal else {}
-    return _changed(
-        connection, study_id, studies.c.status == before, status=after, **ended, **values
-    )
+    return _changed(connection, study_id, STUDY.status == before, status=after, **ended, **values)
 
 
 def count_judgement(connection: Connection, study: Study) -> bool:
     """Count a start of the verdict's process; False when somebody else has just started one."""
-    seen = and_(studies.c.status == StudyStatus.JUDGING, studies.c.judgements == study.judgements)
+    seen = and_(STUDY.status == StudyStatus.JUDGING, STUDY.judgements == study.judgements)
     return _changed(connection, study.study_id, seen, judgements=study.judgements + 1)
 
 
 def fail_study(connection: Connection, study_id: str, before: StudyStatus, reason: str) -> bool:
     """End a study without a verdict, or with the one that it had; False when it has moved on."""
-    had_one = studies.c.outcome.is_not(None)
+    had_one = STUDY.outcome.is_not(None)
     values = {
         "status": case((had_one, StudyStatus.COMPLETED), else_=StudyStatus.FAILED),
-        "sentence": case((had_one, studies.c.sentence), else_=reason[:SENTENCE_LENGTH]),
+        "sentence": case((had_one, STUDY.sentence), else_=reason[:SENTENCE_LENGTH]),
         "completed_at": database_now(),
     }
-    return _changed(connection, study_id, studies.c.status == before, **values)
+    return _changed(connection, study_id, STUDY.status == before, **values)
 
 
 def judge_again(connection: Connection, study: Study) -> bool:
@@ -149,14 +147,12 @@ def judge_again(connection: Connection, study: Study) -> bool:
             "runs that it would be judged by were deleted after the time that they are kept"
         )
     values = {"status": StudyStatus.JUDGING, "judgements": 0, "completed_at": None}
-    return _changed(
-        connection, study.study_id, studies.c.status == StudyStatus.COMPLETED, **values
-    )
+    return _changed(connection, study.study_id, STUDY.status == StudyStatus.COMPLETED, **values)
 
 
 def cancel_study(connection: Connection, study_id: str) -> bool:
     """Whether the study was alive and without a verdict, and is cancelled now."""
-    unjudged = and_(studies.c.status.in_(_LIVING), studies.c.outcome.is_(None))
+    unjudged = and_(STUDY.status.in_(_LIVING), STUDY.outcome.is_(None))
     values = {
         "status": StudyStatus.CANCELLED,
         "completed_at": database_now(),
@@ -169,19 +165,19 @@ def _changed(
     connection: Connection, study_id: str, guard: ColumnElement[bool], **values: Any
 ) -> bool:
     """Whether the study is as the guard asks, and has these values now."""
-    mine = update(studies).where(studies.c.study_id == study_id, guard)
+    mine = update(studies).where(STUDY.study_id == study_id, guard)
     return connection.execute(mine.values(**values)).rowcount == 1
 
 
 def living_studies(connection: Connection) -> list[str]:
     """The ids of all studies that are not over, oldest first."""
-    query = select(studies.c.study_id).where(studies.c.status.in_(_LIVING)).order_by(studies.c.id)
+    query = select(STUDY.study_id).where(STUDY.status.in_(_LIVING)).order_by(STUDY.id)
     return list(connection.scalars(query))
 
 
 def study_row(connection: Connection, study_id: str) -> RowMapping:
     """All columns of a study; UnknownStudy when there is none."""
-    query = select(studies).where(studies.c.study_id == study_id)
+    query = select(studies).filter_by(study_id=study_id)
     return found_row(connection, query, UnknownStudy(f"no study has the id {study_id[:40]}"))
 
 

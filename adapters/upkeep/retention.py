@@ -35,10 +35,10 @@ from sqlalchemy import (
 from adapters.access.audit import delete_old_entries
 from adapters.database import committed, database_now, reading
 from adapters.declarations import rows_of, tables_of
-from adapters.portfolio_tables import portfolios
+from adapters.portfolio_tables import PORTFOLIO, portfolios
 from adapters.settings import Settings
 from adapters.studies.store import batch_of, living_studies
-from adapters.study_tables import studies
+from adapters.study_tables import STUDY, studies
 from adapters.tables import RUN, runs
 from contracts.status import RunStatus
 from contracts.values import frozen
@@ -250,12 +250,12 @@ def _delete_empty(connection: Connection, days: int) -> None:
     """Delete what belongs to batches, studies and portfolios that ended so many days ago, of which no run is left."""
     for table in tables_of("batch"):
         connection.execute(delete(table).where(~exists().where(RUN.batch_id == table.c.batch_id)))
-    unstarted = ~exists().where(RUN.run_id == portfolios.c.run_id)
+    unstarted = ~exists().where(RUN.run_id == PORTFOLIO.run_id)
     connection.execute(
-        delete(portfolios).where(portfolios.c.completed_at < _days_ago(days), unstarted)
+        delete(portfolios).where(PORTFOLIO.completed_at < _days_ago(days), unstarted)
     )
-    has_runs = exists().where(RUN.batch_id == literal(batch_of("")).concat(studies.c.study_id))
-    connection.execute(delete(studies).where(studies.c.completed_at < _days_ago(days), ~has_runs))
+    has_runs = exists().where(RUN.batch_id == literal(batch_of("")).concat(STUDY.study_id))
+    connection.execute(delete(studies).where(STUDY.completed_at < _days_ago(days), ~has_runs))
 
 
 def _last_too_many(connection: Connection, count: int) -> int:

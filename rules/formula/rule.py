@@ -11,7 +11,7 @@ from zlib import crc32
 
 from rules.base import BaseRule
 from rules.formula.limits import LARGEST, MAX_CHARACTERS, MAX_NAME_CHARACTERS
-from rules.parameters import FIELD_CHARACTERS, Faults, ParamSpec, RuleSpec, shown
+from rules.parameters import FIELD_CHARACTERS, Faults, Json, Params, ParamSpec, RuleSpec, shown
 
 TEXTS = ("buy", "sell")
 
@@ -26,7 +26,7 @@ class TextParam(ParamSpec):
         given = f"a text of {len(value):,} characters" if isinstance(value, str) else shown(value)
         return {field: f"{given} is not a text of at most {MAX_CHARACTERS:,} characters"}
 
-    def accepted(self) -> dict[str, Any]:
+    def accepted(self) -> Json:
         """Any text that is not too long."""
         return {"type": "string", "maxLength": MAX_CHARACTERS}
 
@@ -47,14 +47,14 @@ class InputsParam(ParamSpec):
         }
         return {path: fault for path, fault in found.items() if fault}
 
-    def complete(self, value: Any) -> dict[str, Any]:
+    def complete(self, value: Any) -> Json:
         """Each input's number by its name."""
         return {
             name: given["value"] if isinstance(given, Mapping) else given
             for name, given in value.items()
         }
 
-    def accepted(self) -> dict[str, Any]:
+    def accepted(self) -> Json:
         """Any object of so many names and numbers."""
         number = {"type": "number", "exclusiveMinimum": -LARGEST, "exclusiveMaximum": LARGEST}
         bounded = {
@@ -83,7 +83,7 @@ def _is_name(name: object) -> bool:
 def _input_fault(name: object, given: Any) -> str | None:
     if not _is_name(name):
         return f"{shown(name)} is no name: a letter, then at most 29 letters, digits and _, and no word of formulas"
-    parts: Mapping[str, Any] = given if isinstance(given, Mapping) else {"value": given}
+    parts: Params = given if isinstance(given, Mapping) else {"value": given}
     if not {"value"} <= set(parts) <= {"value", "min", "max"}:
         return "an input is a number, or an object with value, min and max"
     for part in parts.values():
@@ -107,7 +107,7 @@ class FormulaSpec(RuleSpec):
         given: Any = params
         return {f"{path}.{field}": fault for field, fault in self._faults_together(given).items()}
 
-    def _faults_together(self, params: Mapping[str, Any]) -> Faults:
+    def _faults_together(self, params: Params) -> Faults:
         """Faults of params each of which is in order by itself."""
         if missing := [name for name in TEXTS if name not in params]:
             return dict.fromkeys(
@@ -125,17 +125,17 @@ class FormulaSpec(RuleSpec):
         unused = [name for name in full["inputs"] if name not in named]
         return {f"inputs.{name}": f"neither buy nor sell names {name}" for name in unused}
 
-    def complete(self, params: Mapping[str, Any]) -> dict[str, Any]:
+    def complete(self, params: Params) -> Json:
         """As RuleSpec.complete; where texts are given, the inputs are none unless they are given too."""
         return super().complete({"inputs": {}, **params} if params else params)
 
-    def label(self, params: Mapping[str, Any]) -> str:
+    def label(self, params: Params) -> str:
         """The inputs and the CRC-32 of the texts, such as FORMULA_12_26~1a2b3c4d."""
         numbers = [f"{number:.10g}" for number in params["inputs"].values()]
         texts = "\0".join(params[name] for name in TEXTS)
         return f"{'_'.join([self.name, *numbers])}~{crc32(texts.encode()):08x}"
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> Json:
         """JSON Schema of the params, with all that a text can name."""
         from rules.formula.functions import FUNCTIONS, SERIES
 

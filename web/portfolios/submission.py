@@ -9,7 +9,7 @@ from sqlalchemy import Connection, RowMapping
 
 from adapters.database import committed
 from adapters.logs import current_actor
-from adapters.portfolio_tables import portfolios
+from adapters.portfolio_tables import PORTFOLIO
 from adapters.portfolios.store import MAY_SERVE, Portfolio, batch_of, insert_portfolio, move
 from adapters.runs.new_runs import NewRun, insert_runs
 from adapters.runs.queries import runs_alike
@@ -46,7 +46,7 @@ def submit_portfolio(on: Platform, asked: ValidPortfolio) -> tuple[str, bool]:
             ),
         )
 
-    return recorded_once("portfolio", portfolios.c.run_id, is_same, record)
+    return recorded_once("portfolio", PORTFOLIO.run_id, is_same, record)
 
 
 def renew_legs(on: Platform, plan: Portfolio, numbers: Sequence[int]) -> None:

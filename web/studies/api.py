@@ -20,7 +20,7 @@ from adapters.studies.store import (
     study_of,
     study_row,
 )
-from adapters.study_tables import studies
+from adapters.study_tables import STUDY
 from adapters.tables import RUN
 from contracts.errors import Conflict
 from contracts.run_request import Titled
@@ -79,7 +79,7 @@ def _recorded(plan: StudyPlan) -> tuple[str, bool]:
     def record(study_id: str, key: str | None, actor: str | None) -> None:
         change_database(insert_study, plan, study_id, key, actor)
 
-    return recorded_once("study", studies.c.study_id, is_same, record)
+    return recorded_once("study", STUDY.study_id, is_same, record)
 
 
 def _cost(plan: StudyPlan) -> Json:
