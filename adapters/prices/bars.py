@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import cached_property
 
 import numpy as np
@@ -108,12 +108,7 @@ class Bars:
 
 def bar_date(seconds: int, timeframe: Timeframe) -> str:
     """YYYY-MM-DD of a daily or weekly bar, YYYY-MM-DDTHH:MM:SSZ of an intraday one."""
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return (
-        moment.strftime("%Y-%m-%d")
-        if timeframe in BY_DAY
-        else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-    )
+    return bar_dates(np.array([seconds]), timeframe)[0]
 
 
 def bar_dates(times: Whole, timeframe: Timeframe) -> list[str]:

@@ -35,7 +35,7 @@ def oddities(bars: Bars) -> list[str]:
         *_jumps(bars),
         *_volumes(bars),
         *_stale_end(bars),
-        *_lone_closes(bars),
+        *([CLOSES_ONLY] if bars.closes_only else []),
     ]
 
 
@@ -83,11 +83,6 @@ def _are_near(ratios: Column, wanted: Sequence[float], tolerance: float) -> Any:
     return (abs(ratios[:, np.newaxis] / np.array(wanted) - 1) < tolerance).any(axis=1)
 
 
-def _lone_closes(bars: Bars) -> Iterator[str]:
-    if bars.closes_only:
-        yield CLOSES_ONLY
-
-
 def _times(count: int) -> str:
     return "once" if count == 1 else f"{count:,} times"
 
@@ -100,8 +95,7 @@ def _volumes(bars: Bars) -> Iterator[str]:
 
 def _stale_end(bars: Bars) -> Iterator[str]:
     closes = bars.prices[3]
-    different = np.flatnonzero(closes != closes[-1])
-    equal = len(closes) - 1 - int(different[-1]) if len(different) else len(closes)
+    equal = len(closes) - 1 - int(np.flatnonzero(closes != closes[-1]).max(initial=-1))
     if equal >= STALE_BARS:
         yield f"the last {equal:,} closes are equal: is the series still alive?"
 

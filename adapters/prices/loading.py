@@ -3,14 +3,13 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Literal
 
 from sqlalchemy import Connection, Engine, update
 
 from adapters.database import committed, database_now, inserted, reading
 from adapters.price_tables import price_parts, price_series, price_versions
 from adapters.prices.bars import Bars
-from adapters.prices.checks import changes, oddities
+from adapters.prices.checks import Changes, changes, oddities
 from adapters.prices.findings import Refused
 from adapters.prices.packing import pack
 from adapters.prices.reading import Meaning, Reading, read_prices
@@ -29,12 +28,10 @@ class Report:
     """What a file holds and what its loading does, or did: new, changed, or unchanged against the current version."""
 
     ticker: str
-    outcome: Literal["new", "changed", "unchanged"]
+    outcome: str
     reading: Reading
     warnings: list[str]
-    added: int
-    revised: int
-    removed: int
+    changes: Changes
 
     @property
     def bars(self) -> Bars:
@@ -54,9 +51,9 @@ class Report:
             "last_bar": self.bars.last,
             "bars": len(self.bars),
             "closes_only": self.bars.closes_only,
-            "added": self.added,
-            "revised": self.revised,
-            "removed": self.removed,
+            "added": self.changes.added,
+            "revised": len(self.changes.revised),
+            "removed": len(self.changes.removed),
             "done": self.reading.done,
             "warnings": [
                 {"level": "warning", "message": each, "line": None} for each in self.warnings
@@ -67,18 +64,17 @@ class Report:
 def examine(store: PriceStore, ticker: str, content: bytes, meaning: Meaning) -> Report:
     """The report of a file; nothing is stored. Refused when it cannot be loaded."""
     reading = read_prices(content, meaning)
-    bars, warnings = reading.bars, reading.warnings + oddities(reading.bars)
+    bars = reading.bars
     try:
-        current = store.get(ticker, bars.timeframe)
+        current = store.get(ticker, bars.timeframe).data_hash
     except UnknownTicker:
-        return Report(ticker, "new", reading, warnings, len(bars), 0, 0)
-    if current.data_hash == bars.data_hash:
-        return Report(ticker, "unchanged", reading, warnings, 0, 0, 0)
-    found = changes(bars, store.bars(current.data_hash))
-    warnings = warnings + found.warnings()
-    return Report(
-        ticker, "changed", reading, warnings, found.added, len(found.revised), len(found.removed)
-    )
+        outcome, before = "new", bars[:0]
+    else:
+        outcome = "unchanged" if current == bars.data_hash else "changed"
+        before = store.bars(current)
+    found = changes(bars, before)
+    warnings = reading.warnings + oddities(bars) + found.warnings()
+    return Report(ticker, outcome, reading, warnings, found)
 
 
 def load(engine: Engine, report: Report, *, source: str | None, note: str | None = None) -> None:

@@ -10,41 +10,26 @@ import numpy as np
 
 from adapters.prices.bars import Whole
 from contracts.timeframes import BY_DAY, LENGTH_S, TIMEFRAMES, Timeframe
-from contracts.values import frozen
 
 # bars that show how far apart they are; fewer may all have weekends and holidays between them
 LEAST_SPACED = 4
 LEAST_DAYS = 0.5  # of the days, that begin and end alike, for them to be sessions
 
 
-@frozen
-class Session:
-    """Hours of an exchange by its own clock, and its break, if any."""
-
-    zone: str
-    opens: time
-    closes: time
-    pause: tuple[time, time] | None = None
-
-
-def _session(zone: str, *clock: str) -> Session:
-    opens, closes, *pause = map(time.fromisoformat, clock)
-    return Session(zone, opens, closes, (pause[0], pause[1]) if pause else None)
-
-
+# hours of exchanges by their own clocks, and their breaks, if any
 SESSIONS = (
-    _session("America/New_York", "09:30", "16:00"),
-    _session("America/New_York", "04:00", "20:00"),  # with the hours before and after
-    _session("Europe/London", "08:00", "16:30"),
-    _session("Europe/Berlin", "09:00", "17:30"),
-    _session("Asia/Tokyo", "09:00", "15:00", "11:30", "12:30"),
-    _session("Asia/Tokyo", "09:00", "15:30", "11:30", "12:30"),  # since November 2024
-    _session("Asia/Hong_Kong", "09:30", "16:00", "12:00", "13:00"),
-    _session("Asia/Shanghai", "09:30", "15:00", "11:30", "13:00"),
-    _session("Asia/Kolkata", "09:15", "15:30"),
-    _session("Australia/Sydney", "10:00", "16:00"),
+    ("America/New_York", "09:30", "16:00"),
+    ("America/New_York", "04:00", "20:00"),  # with the hours before and after
+    ("Europe/London", "08:00", "16:30"),
+    ("Europe/Berlin", "09:00", "17:30"),
+    ("Asia/Tokyo", "09:00", "15:00", "11:30", "12:30"),
+    ("Asia/Tokyo", "09:00", "15:30", "11:30", "12:30"),  # since November 2024
+    ("Asia/Hong_Kong", "09:30", "16:00", "12:00", "13:00"),
+    ("Asia/Shanghai", "09:30", "15:00", "11:30", "13:00"),
+    ("Asia/Kolkata", "09:15", "15:30"),
+    ("Australia/Sydney", "10:00", "16:00"),
 )
-ZONES = tuple(dict.fromkeys(["UTC", *(each.zone for each in SESSIONS)]))
+ZONES = tuple(dict.fromkeys(["UTC", *(zone for zone, *_ in SESSIONS)]))
 
 
 def usual_distance_s(times: Whole) -> int | None:
@@ -117,23 +102,17 @@ class Looks:
         """Where these would be the hours of an exchange; None where they are those of none, or of several."""
         if self.hours is None or self.apart_s is None:
             return None
-        fitting = [each for each in SESSIONS if self._fits(each)]
-        with_break = [each for each in fitting if each.pause]
+        fitting = [each for each in SESSIONS if self._fits(*map(time.fromisoformat, each[1:]))]
+        with_break = [each for each in fitting if each[3:]]
         shown = self.apart_s <= LENGTH_S["1h"]  # longer bars would hide a break
-        zones = {each.zone for each in (with_break if with_break and shown else fitting)}
+        zones = {each[0] for each in (with_break if with_break and shown else fitting)}
         return zones.pop() if len(zones) == 1 else None
 
-    def _fits(self, session: Session) -> bool:
+    def _fits(self, opens: time, closes: time, *pause: time) -> bool:
         first, last = self.hours or (time.max, time.min)
         end_s = _second(last) + (self.apart_s or 0)
-        paused = session.pause and any(
-            session.pause[0] <= each.time() < session.pause[1] for each in self.moments
-        )
-        return (
-            first == session.opens
-            and _second(last) < _second(session.closes) <= end_s
-            and not paused
-        )
+        paused = pause and any(pause[0] <= each.time() < pause[1] for each in self.moments)
+        return first == opens and _second(last) < _second(closes) <= end_s and not paused
 
     def in_words(self, timeframe: Timeframe) -> str:
         """What whoever says the timeframe, and the zone where one is lacking, is shown."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Set
 from dataclasses import dataclass, replace
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import Context, Decimal
 
 import numpy as np
 
@@ -154,7 +154,7 @@ def _adjust(columns: dict[str, Objects], wanted: bool) -> list[str]:
     step = Decimal(1).scaleb(min(each.adjusted() for each in adjusted) - ADJUSTED_DIGITS + 1)
     for name in PRICES:  # rounding is monotonic: High stays the highest
         exact = (price * ratio for price, ratio in zip(columns[name], ratios, strict=True))
-        rounded = [price.quantize(step, ROUND_HALF_EVEN, _EXACT) for price in exact]
+        rounded = [price.quantize(step, context=_EXACT) for price in exact]
         columns[name] = np.array(rounded, object)
     return [
         f"prices of whole bars multiplied by Adj Close / Close, {ratios.min():.4f} to {ratios.max():.4f}; "
@@ -194,13 +194,12 @@ def _check_rows(rows: Table, timeframe: Timeframe) -> None:
 
 def _bars(columns: dict[str, Objects], timeframe: Timeframe) -> Bars:
     prices = [columns[name] for name in PRICES]
-    highest = max(column.max() for column in prices)
-    if highest >= MOST:
+    if columns["high"].max() >= MOST:
         raise refuse(f"Adj Close / Close makes prices of 1e{MOST_DIGITS} and more")
     decimals = _decimals(set().union(*prices), LEAST_DECIMALS)
     volume_decimals = _decimals(set(columns["volume"]), 0)
     scaled = tuple(_scaled(column, decimals) for column in prices)
-    if min(column.min() for column in scaled) <= 0:
+    if scaled[2].min() <= 0:
         raise refuse(
             f"the lowest price is below 1e-{decimals}, the smallest that fits beside the highest"
         )
@@ -217,8 +216,5 @@ def _decimals(values: Set[Decimal], least: int) -> int:
 
 
 def _scaled(values: Objects, decimals: int) -> Whole:
-    whole = {
-        value: int(value.scaleb(decimals).to_integral_value(ROUND_HALF_EVEN))
-        for value in set(values)
-    }
+    whole = {value: round(value.scaleb(decimals)) for value in set(values)}
     return np.fromiter(map(whole.__getitem__, values), np.int64, len(values))

@@ -12,7 +12,7 @@ from adapters.prices.findings import Refused, in_words
 from adapters.prices.loading import Report, examine, load
 from adapters.prices.pruning import delete_version
 from adapters.prices.reading import Meaning
-from adapters.prices.store import Version, run_counts, versions_of
+from adapters.prices.store import Version, current_versions, run_counts, versions_of
 from adapters.prices.table import unpacked
 from adapters.runs.times import utc_text
 from contracts.errors import InvalidRequest
@@ -23,7 +23,7 @@ from web.arguments import DRY_RUN, arguments, read_body, reading_arguments
 from web.charts.windows import WINDOW, asked_window
 from web.operation import Argument, most_bytes, operation
 from web.parsers import flag, one_of, ticker_symbol, time_zone, words
-from web.platform import platform, reading_database
+from web.platform import ask_database, platform, reading_database
 
 blueprint = Blueprint("prices", __name__)
 
@@ -75,19 +75,14 @@ def ticker_ranges() -> dict[str, dict[str, Json]]:
 @operation("200 PriceSeries: the current version of every series")
 def series() -> Response:
     """The current version of every series."""
-    listed = [
-        _as_json(held) for ranges in platform().prices.all().values() for held in ranges.values()
-    ]
-    return conditional({"series": listed})
+    return conditional({"series": [*map(_as_json, ask_database(current_versions))]})
 
 
 @blueprint.get("/api/prices/<ticker>/<timeframe>")
 @operation("200 PriceVersions: the versions, latest first", NO_SERIES)
 def versions(ticker: str, timeframe: str) -> Response:
     """All versions of one series, the latest first, and how many runs read each."""
-    with reading_database() as connection:
-        found = versions_of(connection, *named_series(ticker, timeframe))
-        counts = run_counts(connection, [each.data_hash for each in found])
+    found, counts = versions_with_runs(ticker, timeframe)
     listed = [
         _as_json(each) | {"runs": counts.get(each.data_hash, 0), "report": each.report}
         for each in found
@@ -96,7 +91,7 @@ def versions(ticker: str, timeframe: str) -> Response:
 
 
 def _as_json(held: Version) -> Json:
-    bars = (
+    names = (
         "ticker",
         "timeframe",
         "data_hash",
@@ -105,11 +100,13 @@ def _as_json(held: Version) -> Json:
         "bars",
         "bars_per_year",
         "closes_only",
+        "is_current",
+        "source",
+        "note",
+        "loaded_by",
     )
-    loaded = {"loaded_by": held.loaded_by, "loaded_at": utc_text(held.loaded_at)}
-    return {
-        name: getattr(held, name) for name in (*bars, "is_current", "source", "note")
-    } | loaded
+    loaded_at = utc_text(held.loaded_at)
+    return {name: getattr(held, name) for name in names} | {"loaded_at": loaded_at}
 
 
 @blueprint.put("/api/prices/<ticker>/<timeframe>")
@@ -195,6 +192,13 @@ def delete(ticker: str, timeframe: str, data_hash: str) -> ResponseReturnValue:
     with platform().engine.begin() as connection:
         delete_version(connection, *named_series(ticker, timeframe), data_hash)
     return "", 204
+
+
+def versions_with_runs(ticker: str, timeframe: str) -> tuple[list[Version], dict[str, int]]:
+    """All versions of a series, the latest first, and how many runs read each, by its hash."""
+    with reading_database() as connection:
+        found = versions_of(connection, *named_series(ticker, timeframe))
+        return found, run_counts(connection, [each.data_hash for each in found])
 
 
 def named_series(ticker: str, timeframe: str) -> tuple[str, Timeframe]:
