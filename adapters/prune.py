@@ -31,12 +31,8 @@ def main() -> int:
     try:
         settings = load_settings()
         engine = connect_database(settings.database_url)
-        lines = (
-            _runs(engine, settings, asked.dry_run)
-            if asked.what == "runs"
-            else _prices(engine, asked.dry_run)
-        )
-        for line in lines:
+        prune = _runs if asked.what == "runs" else _prices
+        for line in prune(engine, settings, asked.dry_run):
             sys.stdout.write(f"{line}\n")
     except PlatformError as error:
         sys.stderr.write(f"{error}\n")
@@ -59,7 +55,7 @@ def _runs(engine: Engine, settings: Settings, dry_run: bool) -> Iterator[str]:
     yield f"{counted} {'would be ' if dry_run else ''}deleted"
 
 
-def _prices(engine: Engine, dry_run: bool) -> Iterator[str]:
+def _prices(engine: Engine, _: Settings, dry_run: bool) -> Iterator[str]:
     if dry_run:
         with reading(engine) as connection:
             unused = unused_versions(connection)

@@ -87,7 +87,7 @@ class Bars:
     @cached_property
     def decimals(self) -> int:
         """How many decimals the prices have, and are shown with; price_decimals counts zeros after them, too."""
-        common = str(np.gcd.reduce([np.gcd.reduce(column) for column in self.prices]))
+        common = str(np.gcd.reduce(self.prices, axis=None))
         zeros = len(common) - len(common.rstrip("0"))
         return max(self.price_decimals - zeros, SHOWN_DECIMALS)
 

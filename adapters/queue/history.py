@@ -52,19 +52,15 @@ class QueueState:
 def queue_state(connection: Connection, window_s: int, step_s: int) -> QueueState:
     """Now and the last `window_s` seconds in steps of `step_s`."""
     seen = upkeep(connection)
+    step = timedelta(seconds=step_s)
     # steps begin at round times, so that a page that is loaded again shows the same steps
-    end = _floor(seen.now, step_s) + timedelta(seconds=step_s)
-    start = end - timedelta(seconds=window_s)
-    moments = [start + timedelta(seconds=passed_s) for passed_s in range(0, window_s, step_s)]
+    ended = (seen.now - datetime.min) // step
+    start = datetime.min + (ended + 1) * step - timedelta(seconds=window_s)
+    moments = [start + number * step for number in range(window_s // step_s)]
     points = _points(_changes(connection, start, step_s), seen, moments)
     return QueueState(
         seen, _oldest_waiting(connection), *_times(connection, start), points, step_s
     )
-
-
-def _floor(moment: datetime, step_s: int) -> datetime:
-    midnight = datetime(moment.year, moment.month, moment.day)
-    return moment - (moment - midnight) % timedelta(seconds=step_s)
 
 
 def _step(connection: Connection, start: datetime, step_s: int) -> ColumnElement[int]:

@@ -55,10 +55,8 @@ def labelled(moments: Sequence[datetime]) -> list[tuple[datetime, float]]:
     """Round times within the moments, at most MOST_LABELS of them, with their place from 0 to 1."""
     start, span_s = moments[0], (moments[-1] - moments[0]).total_seconds()
     step_s = next(step for step in LABEL_STEPS_S if span_s / step <= MOST_LABELS)
-    midnight = datetime(start.year, start.month, start.day)
-    first = -(-(start - midnight).total_seconds() // step_s)
-    times = [
-        midnight + timedelta(seconds=(first + count) * step_s) for count in range(MOST_LABELS + 1)
-    ]
+    step = timedelta(seconds=step_s)
+    first = -((datetime.min - start) // step)
+    times = [datetime.min + (first + count) * step for count in range(MOST_LABELS + 1)]
     placed = [(moment, (moment - start).total_seconds() / span_s) for moment in times]
     return [(moment, share) for moment, share in placed if MARGIN <= share <= 1 - MARGIN]
