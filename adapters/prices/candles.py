@@ -1,7 +1,7 @@
 """Bars as pages and charts show them: candles, several bars as one, and what holding an asset came to."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -11,11 +11,13 @@ from contracts.run_result import Candle
 
 def candles(bars: Bars) -> list[Candle]:
     """Bars with prices as they are stored."""
-    columns = (column.tolist() for column in bars.columns.values())
-    return [
-        {"date": day, "open": open_, "high": high, "low": low, "close": close, "volume": volume}
-        for day, open_, high, low, close, volume in zip(bars.dates(), *columns, strict=True)
-    ]
+    columns = {"date": bars.dates()} | _lists(bars)
+    rows = zip(*columns.values(), strict=True)
+    return [cast(Candle, dict(zip(columns, row, strict=True))) for row in rows]
+
+
+def _lists(bars: Bars) -> dict[str, list[Any]]:
+    return {name.lower(): column.tolist() for name, column in bars.columns.items()}
 
 
 def joined(bars: Bars, starts: Whole) -> Bars:
@@ -35,8 +37,7 @@ def joined(bars: Bars, starts: Whole) -> Bars:
 
 def candle_columns(bars: Bars) -> dict[str, Any]:
     """Candles as columns; time: seconds since 1970, UTC."""
-    columns = {name.lower(): column.tolist() for name, column in bars.columns.items()}
-    return {"time": bars.times.tolist()} | columns
+    return {"time": bars.times.tolist()} | _lists(bars)
 
 
 def closes_at(bars: Bars, times: Whole) -> Column:

@@ -110,8 +110,8 @@ def _reader(sample: Sequence[str]) -> DateReader:
     """How these dates are read; Refused when more than one way fits."""
     if all(_is_count(cell) and 9 <= len(cell) <= 14 for cell in sample):
         return _stamp if all(map(_stamp, sample)) else _epoch
-    if all(map(_iso, sample)):
-        return _iso
+    if all(map(_parsed, sample)):
+        return _parsed
     fitting = [reader for reader in _READERS if all(map(reader, sample))]
     for cell in sample:
         days = sorted({str(reader(cell))[:10] for reader in fitting})
@@ -119,7 +119,7 @@ def _reader(sample: Sequence[str]) -> DateReader:
             raise refuse(
                 f"the dates, such as {cell!r}, may mean {' or '.join(days)}; write them as YYYY-MM-DD"
             )
-    return next(iter(fitting), _iso)  # which names the first cell that is none, by its line
+    return next(iter(fitting), _parsed)  # which names the first cell that is none, by its line
 
 
 def _is_count(cell: str) -> bool:
@@ -132,15 +132,11 @@ def _epoch(cell: str) -> datetime | None:
     return datetime.fromtimestamp(int(cell) / (1000 if len(cell) > 11 else 1), UTC)
 
 
-def _iso(cell: str) -> datetime | None:
+def _parsed(cell: str, pattern: str | None = None) -> datetime | None:
+    """By a pattern, or as ISO 8601."""
     try:
-        return datetime.fromisoformat(cell)
-    except ValueError:
-        return None
-
-
-def _parsed(cell: str, pattern: str) -> datetime | None:
-    try:
+        if pattern is None:
+            return datetime.fromisoformat(cell)
         return datetime.strptime(cell, pattern)
     except ValueError:
         return None

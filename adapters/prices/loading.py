@@ -9,10 +9,10 @@ from sqlalchemy import Connection, Engine, update
 from adapters.database import committed, database_now, inserted, reading
 from adapters.price_tables import price_parts, price_series, price_versions
 from adapters.prices.bars import Bars
-from adapters.prices.checks import Changes, changes, oddities
+from adapters.prices.checks import changes, oddities
 from adapters.prices.findings import Refused
 from adapters.prices.packing import pack
-from adapters.prices.reading import Meaning, Reading, read_prices
+from adapters.prices.reading import Meaning, read_prices
 from adapters.prices.sessions import bars_per_year
 from adapters.prices.store import PriceStore, found_versions, of_series
 from adapters.prices.table import unpacked
@@ -20,49 +20,17 @@ from adapters.prices.tickers import FILE_NAMES, price_files, series_of_file
 from adapters.sparkline import encode_sparkline
 from contracts.errors import UnknownTicker
 from contracts.run_request import Timeframe
-from contracts.values import Json, frozen
+from contracts.values import Json
 
 
-@frozen
-class Report:
-    """What a file holds and what its loading does, or did: new, changed, or unchanged against the current version."""
+def examine(
+    store: PriceStore, ticker: str, content: bytes, meaning: Meaning
+) -> tuple[Bars, Json]:
+    """The bars of a file, and the report on it, as the API answers it and as it is kept with the version.
 
-    ticker: str
-    outcome: str
-    reading: Reading
-    warnings: list[str]
-    changes: Changes
-
-    @property
-    def bars(self) -> Bars:
-        """What the file holds."""
-        return self.reading.bars
-
-    def as_json(self) -> Json:
-        """The report as the API answers it and as it is kept with the version."""
-        return {
-            "ticker": self.ticker,
-            "timeframe": self.bars.timeframe,
-            "timezone": self.reading.meaning.zone,
-            "looks": self.reading.looks,
-            "data_hash": self.bars.data_hash,
-            "outcome": self.outcome,
-            "first_bar": self.bars.first,
-            "last_bar": self.bars.last,
-            "bars": len(self.bars),
-            "closes_only": self.bars.closes_only,
-            "added": self.changes.added,
-            "revised": len(self.changes.revised),
-            "removed": len(self.changes.removed),
-            "done": self.reading.done,
-            "warnings": [
-                {"level": "warning", "message": each, "line": None} for each in self.warnings
-            ],
-        }
-
-
-def examine(store: PriceStore, ticker: str, content: bytes, meaning: Meaning) -> Report:
-    """The report of a file; nothing is stored. Refused when it cannot be loaded."""
+    outcome: what its loading does, against the current version: new, changed, or unchanged. Nothing is stored. Refused
+    when it cannot be loaded.
+    """
     reading = read_prices(content, meaning)
     bars = reading.bars
     try:
@@ -74,12 +42,23 @@ def examine(store: PriceStore, ticker: str, content: bytes, meaning: Meaning) ->
         before = store.bars(current)
     found = changes(bars, before)
     warnings = reading.warnings + oddities(bars) + found.warnings()
-    return Report(ticker, outcome, reading, warnings, found)
-
-
-def load(engine: Engine, report: Report, *, source: str | None, note: str | None = None) -> None:
-    """Store what was examined as the current version of its series."""
-    save_version(engine, report.ticker, report.bars, report.as_json(), source, note)
+    return bars, {
+        "ticker": ticker,
+        "timeframe": bars.timeframe,
+        "timezone": reading.meaning.zone,
+        "looks": reading.looks,
+        "data_hash": bars.data_hash,
+        "outcome": outcome,
+        "first_bar": bars.first,
+        "last_bar": bars.last,
+        "bars": len(bars),
+        "closes_only": bars.closes_only,
+        "added": found.added,
+        "revised": len(found.revised),
+        "removed": len(found.removed),
+        "done": reading.done,
+        "warnings": [{"level": "warning", "message": each, "line": None} for each in warnings],
+    }
 
 
 def save_version(
@@ -148,15 +127,15 @@ def _take_in(engine: Engine, store: PriceStore, path: Path) -> str:
         # a canonical file, which need not be read
         if hashlib.sha256(content).hexdigest() in sources:
             return "known"
-        report = examine(store, named[0], content, Meaning(timeframe=named[1]))
+        bars, report = examine(store, named[0], content, Meaning(timeframe=named[1]))
     except Refused as fault:
         return f"left out: {fault}"
-    if report.bars.data_hash in sources:
+    if bars.data_hash in sources:
         return "known"
     if sources and path.name not in sources.values():
         return f"left out: the prices of {' '.join(named)} are from elsewhere; load the file to replace them"
-    load(engine, report, source=path.name)
-    return f"{report.outcome}: {len(report.bars):,} bars from {report.bars.first} to {report.bars.last}"
+    save_version(engine, named[0], bars, report, path.name)
+    return f"{report['outcome']}: {len(bars):,} bars from {bars.first} to {bars.last}"
 
 
 def _sources(engine: Engine, ticker: str, timeframe: Timeframe) -> dict[str, str | None]:

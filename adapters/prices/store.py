@@ -129,7 +129,7 @@ def version(
 
 def _unknown(connection: Connection, ticker: str, timeframe: str, data_hash: str | None) -> str:
     series = select(price_series.c.ticker, price_series.c.timeframe)
-    held = connection.execute(series.order_by(price_series.c.ticker)).tuples().all()
+    held = connection.execute(series.order_by(price_series.c.ticker)).all()
     own = [frame for name, frame in held if name == ticker]
     if timeframe in own:
         return f"{ticker} has no {timeframe} prices with data_hash {str(data_hash)[:12]}"
@@ -234,4 +234,4 @@ class PriceStore:
 def run_counts(connection: Connection, hashes: Sequence[str]) -> dict[str, int]:
     """How many runs read each of these versions."""
     counted = select(RUN.data_hash, func.count()).where(RUN.data_hash.in_(hashes))
-    return dict(connection.execute(counted.group_by(RUN.data_hash)).tuples().all())
+    return dict(connection.execute(counted.group_by(RUN.data_hash)).all())

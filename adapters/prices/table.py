@@ -2,9 +2,10 @@
 
 import csv
 import gzip
+import re
 import sys
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from io import BytesIO
 from typing import Any
@@ -83,17 +84,16 @@ def read_table(content: bytes) -> Table:
     delimiter = max(DELIMITERS, key=lines[first].count)
     header = _cells(lines[first], first + 1, delimiter, ())
     start = first + 1
-    if _names_tickers(lines[start : start + 2]):
+    if re.match("Ticker.*\nDate", "\n".join(lines[start : start + 2])):
         # yfinance writes a line of names, one of tickers, and one for the index
         header[0], start = "Date", start + 2
     places = _places(header)
     ignored = [
         name for place, name in enumerate(header) if place not in places.values() and name.strip()
     ]
-    rows = dict(_rows(lines, start, delimiter, header))
+    rows = _rows(lines, start, delimiter, header, max(places.values()))
     if not rows:
         raise refuse("no bars after the header", start + 1)
-    _check_widths(rows, header, max(places.values()))
     columns = {
         name: np.array([row[place].strip() for row in rows.values()], object)
         for name, place in places.items()
@@ -103,24 +103,19 @@ def read_table(content: bytes) -> Table:
     return Table(np.array([*rows]), columns, ignored, delimiter)
 
 
-def _names_tickers(lines: Sequence[str]) -> bool:
-    return len(lines) == 2 and lines[0].startswith("Ticker") and lines[1].startswith("Date")
-
-
 def _rows(
-    lines: Sequence[str], start: int, delimiter: str, header: Sequence[str]
-) -> Iterator[tuple[int, list[str]]]:
-    """The cells of each line that has any, by its number."""
+    lines: Sequence[str], start: int, delimiter: str, header: Sequence[str], last: int
+) -> dict[int, list[str]]:
+    """The cells of each line that has any, by its number; Refused where the column `last` is not reached."""
+    rows = {}
     for line, text in enumerate(lines[start:], start=start + 1):
         row = _cells(text, line, delimiter, header)
-        if "".join(row).strip():
-            yield line, row
-
-
-def _check_widths(rows: Mapping[int, Sequence[str]], header: Sequence[str], last: int) -> None:
-    for line, row in rows.items():
+        if not any(map(str.strip, row)):
+            continue
         if len(row) <= last:
             raise refuse(f"{len(row)} columns, but the header has {len(header)}", line)
+        rows[line] = row
+    return rows
 
 
 def _cells(text: str, line: int, delimiter: str, header: Sequence[str]) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy.engine import Engine
 
 from adapters.database import connect_database
-from adapters.prices.loading import examine, load, load_folder
+from adapters.prices.loading import examine, load_folder, save_version
 from adapters.prices.reading import Meaning
 from adapters.prices.store import PriceStore
 from adapters.prices.tickers import price_files
@@ -74,10 +74,10 @@ def test_a_packed_file_is_taken_in_as_a_plain_one_is(engine: Engine, tmp_path: P
 def test_a_file_that_is_added_to_the_folder_does_not_replace_what_was_loaded_from_elsewhere(
     engine: Engine, tmp_path: Path
 ) -> None:
-    loaded = examine(
+    bars, report = examine(
         PriceStore(engine), "OWN", CSV.format(close=63.5).encode(), Meaning(timeframe="1d")
     )
-    load(engine, loaded, source="from a friend")
+    save_version(engine, "OWN", bars, report, "from a friend")
     (tmp_path / "OWN.csv").write_text(CSV.format(close=63.6))
 
     outcomes = dict(load_folder(engine, tmp_path))
@@ -86,7 +86,7 @@ def test_a_file_that_is_added_to_the_folder_does_not_replace_what_was_loaded_fro
         outcomes["OWN.csv"]
         == "left out: the prices of OWN 1d are from elsewhere; load the file to replace them"
     )
-    assert PriceStore(engine).get("OWN").data_hash == loaded.bars.data_hash
+    assert PriceStore(engine).get("OWN").data_hash == bars.data_hash
 
 
 def test_broken_and_misnamed_files_are_left_out_in_words(engine: Engine, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Engine
 from adapters.database import connect_database, reading
 from adapters.price_tables import price_parts, price_series, price_versions
 from adapters.prices.bars import Bars
-from adapters.prices.loading import examine, load, save_version
+from adapters.prices.loading import examine, save_version
 from adapters.prices.pruning import delete_unused, delete_version, unused_versions
 from adapters.prices.reading import Meaning, read_prices
 from adapters.prices.store import PriceStore, packed_prices, version, versions_of
@@ -53,14 +53,15 @@ def current(engine: Engine, ticker: str = "NEW") -> str:
 def test_real_prices_come_back_as_they_were_loaded(engine: Engine) -> None:
     content = (DATA / "AAPL.csv").read_bytes()
     store = PriceStore(engine)
-    report = examine(store, "AAPL", content, Meaning(timeframe="1d"))
+    loaded, report = examine(store, "AAPL", content, Meaning(timeframe="1d"))
 
-    load(engine, report, source="AAPL.csv")
+    save_version(engine, "AAPL", loaded, report, "AAPL.csv")
 
     held = store.get("AAPL")
     assert (held.bars, held.first_bar, held.last_bar) == (3270, "2000-03-01", "2013-03-01")
-    assert store.bars(held.data_hash).data_hash == report.bars.data_hash == held.data_hash
-    assert examine(store, "AAPL", content, Meaning(timeframe="1d")).outcome == "unchanged"
+    assert store.bars(held.data_hash).data_hash == loaded.data_hash == held.data_hash
+    _, again = examine(store, "AAPL", content, Meaning(timeframe="1d"))
+    assert again["outcome"] == "unchanged"
 
 
 def test_a_newer_version_becomes_current_and_the_older_stays(engine: Engine) -> None:

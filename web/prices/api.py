@@ -6,10 +6,10 @@ from typing import cast
 from flask import Blueprint, Response, current_app, request
 from flask.typing import ResponseReturnValue
 
-from adapters.prices.bars import csv_chunks
+from adapters.prices.bars import Bars, csv_chunks
 from adapters.prices.candles import candle_columns, joined
 from adapters.prices.findings import Refused, in_words
-from adapters.prices.loading import Report, examine, load
+from adapters.prices.loading import examine, save_version
 from adapters.prices.pruning import delete_version
 from adapters.prices.reading import Meaning
 from adapters.prices.store import Version, current_versions, run_counts, versions_of
@@ -131,14 +131,14 @@ def put(ticker: str, timeframe: str) -> ResponseReturnValue:
     symbol, frame = named_series(ticker, timeframe)
     asked = arguments()
     given = {"adjust": asked["adjust"], "zone": asked["timezone"], "guesses": asked["guess"]}
-    report = _examined(symbol, Meaning(timeframe=frame, **given))
-    stores = not asked["dry_run"] and report.outcome != "unchanged"
+    bars, report = _examined(symbol, Meaning(timeframe=frame, **given))
+    stores = not asked["dry_run"] and report["outcome"] != "unchanged"
     if stores:
-        load(platform().engine, report, source=asked["source"], note=asked["note"])
-    return report.as_json() | {"stored": stores}, 201 if stores else 200
+        save_version(platform().engine, symbol, bars, report, asked["source"], asked["note"])
+    return report | {"stored": stores}, 201 if stores else 200
 
 
-def _examined(ticker: str, meaning: Meaning) -> Report:
+def _examined(ticker: str, meaning: Meaning) -> tuple[Bars, Json]:
     most = most_bytes(current_app, request.endpoint)
     try:
         return examine(platform().prices, ticker, unpacked(read_body(), most), meaning)
