@@ -19,7 +19,6 @@ from adapters.prices.table import unpacked
 from adapters.prices.tickers import FILE_NAMES, price_files, series_of_file
 from adapters.sparkline import encode_sparkline
 from contracts.errors import UnknownTicker
-from contracts.run_request import Timeframe
 from contracts.values import Json
 
 
@@ -121,7 +120,9 @@ def _take_in(engine: Engine, store: PriceStore, path: Path) -> str:
     named = series_of_file(path.name)
     if named is None:
         return f"left out: not named {FILE_NAMES}"
-    sources = _sources(engine, *named)
+    with reading(engine) as connection:
+        found = found_versions(connection, *of_series(*named))
+    sources = {each.data_hash: each.source for each in found}
     try:
         content = unpacked(path.read_bytes())
         # a canonical file, which need not be read
@@ -136,10 +137,3 @@ def _take_in(engine: Engine, store: PriceStore, path: Path) -> str:
         return f"left out: the prices of {' '.join(named)} are from elsewhere; load the file to replace them"
     save_version(engine, named[0], bars, report, path.name)
     return f"{report['outcome']}: {len(bars):,} bars from {bars.first} to {bars.last}"
-
-
-def _sources(engine: Engine, ticker: str, timeframe: Timeframe) -> dict[str, str | None]:
-    """Where each version of a series is from, by its hash."""
-    with reading(engine) as connection:
-        found = found_versions(connection, *of_series(ticker, timeframe))
-    return {each.data_hash: each.source for each in found}

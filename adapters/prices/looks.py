@@ -116,12 +116,9 @@ class Looks:
 
     def in_words(self, timeframe: Timeframe) -> str:
         """What whoever says the timeframe, and the zone where one is lacking, is shown."""
-        tells_hours = timeframe not in BY_DAY and self.lacks_offset
-        return (
-            f"{self.spacing_in_words}; {self.hours_in_words}"
-            if tells_hours
-            else self.spacing_in_words
-        )
+        if timeframe in BY_DAY or not self.lacks_offset:
+            return self.spacing_in_words
+        return f"{self.spacing_in_words}; {self.hours_in_words}"
 
     @property
     def spacing_in_words(self) -> str:

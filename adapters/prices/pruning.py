@@ -34,12 +34,10 @@ def delete_version(
 
 def _delete(connection: Connection, versions: Sequence[Version]) -> None:
     for each in versions:
-        same = {"ticker": each.ticker, "timeframe": each.timeframe, "data_hash": each.data_hash}
-        connection.execute(delete(price_versions).filter_by(**same))
+        connection.execute(delete(price_versions).filter_by(id=each.id))
         others = exists().where(VERSION.data_hash == price_parts.c.data_hash)
-        connection.execute(
-            delete(price_parts).where(price_parts.c.data_hash == each.data_hash, ~others)
-        )
+        mine = delete(price_parts).filter_by(data_hash=each.data_hash)
+        connection.execute(mine.where(~others))
 
 
 def delete_unused(engine: Engine) -> list[Version]:

@@ -33,6 +33,7 @@ CACHED_RANGES = 16  # results looked at in a row; 3,270 candles are about 2 MB
 class Version:
     """One version of a series; `is_current` is the one that new runs get."""
 
+    id: int
     ticker: str
     timeframe: Timeframe
     data_hash: str
@@ -84,7 +85,6 @@ def found_versions(connection: Connection, *which: ColumnElement[bool]) -> list[
 
 def _version_of(row: RowMapping) -> Version:
     values = dict(row) | {"is_current": bool(row["is_current"])}
-    del values["id"]
     return Version(report=json.loads(values.pop("report_json")), **values)
 
 

@@ -18,16 +18,14 @@ from web.upkeep.storage import storage
 
 blueprint = Blueprint("queue", __name__)
 
-# Seconds of a window and of its steps: 150 or 180 steps each.
+# Seconds of a window, of its 150 or 180 steps, and between two looks: a long one changes slowly and costs more.
 WINDOWS = {
-    "5m": (300, 2),
-    "15m": (900, 5),
-    "1h": (3600, 20),
-    "6h": (21_600, 120),
-    "24h": (86_400, 480),
+    "5m": (300, 2, 1),
+    "15m": (900, 5, 1),
+    "1h": (3600, 20, 5),
+    "6h": (21_600, 120, 30),
+    "24h": (86_400, 480, 60),
 }
-# a long window changes slowly and costs more
-REFRESH_S = {"5m": 1, "15m": 1, "1h": 5, "6h": 30, "24h": 60}
 
 
 @blueprint.get("/queue")
@@ -47,7 +45,7 @@ def page() -> str:
         empty_in_s=_seconds_to_empty(state),
         window=window,
         windows=list(WINDOWS),
-        refresh_s=REFRESH_S[window],
+        refresh_s=WINDOWS[window][2],
         storage=storage(),
         waiting_svg=history_svg(moments, [point.waiting for point in state.points], "waiting"),
         running_svg=history_svg(moments, running, "running", limit),
@@ -81,7 +79,7 @@ def _asked() -> tuple[str, QueueState, Json]:
     """The window that is asked for, the queue in it, and what is said of Redis and the scaler."""
     window = read_argument("window", one_of(*WINDOWS), "15m")
     with reading_database() as connection:
-        state = queue_state(connection, *WINDOWS[window])
+        state = queue_state(connection, *WINDOWS[window][:2])
     scaler = scaler_state()
     told = {
         "depths": ask_queue(lambda queue: queue.depths()),
