@@ -1,32 +1,26 @@
 """The best run of a batch against luck: how good the best of so many looks that have no skill at all."""
 
 import json
-from collections.abc import Mapping
 
 from sqlalchemy import Connection, RowMapping, case, func, select
 
 from adapters.metrics.measured import NoValue
-from adapters.metrics.sharpe_evidence import Evidence, evidence
+from adapters.metrics.sharpe_evidence import evidence
 from adapters.metrics.timing_words import measured_timing
 from adapters.runs.stored_series import decode_equity
 from adapters.tables import IS_SUCCEEDED, RUN, runs
 from contracts.errors import Conflict
-from contracts.values import frozen
-
-
-@frozen
-class BatchEvidence:
-    """The run with the highest Sharpe ratio, and what its timing proves after all that was tried on its ticker."""
-
-    run: RowMapping
-    found: Evidence
-    metrics: Mapping[str, float | int | None]
+from contracts.values import Json
 
 
 def batch_evidence(
     connection: Connection, batch_id: str, ticker: str | None = None
-) -> BatchEvidence | None:
-    """Of a batch, or of its one `ticker`; None while no run has a Sharpe ratio, and for results without timing."""
+) -> Json | None:
+    """Of a batch, or of its one `ticker`; None while no run has a Sharpe ratio, and for results without timing.
+
+    run: the one with the highest Sharpe ratio, with its metrics; found: what its timing proves after all that was tried
+    on its ticker, an Evidence.
+    """
     best = _best(connection, batch_id, ticker)
     if best is None:
         return None
@@ -37,9 +31,8 @@ def batch_evidence(
         return None
     per_year: float = metrics["bars_per_year"]
     trials, variance = _trials(connection, batch_id, best)
-    return BatchEvidence(
-        best, evidence(measured, variance and variance / per_year, trials, per_year), metrics
-    )
+    found = evidence(measured, variance and variance / per_year, trials, per_year)
+    return {"run": best, "found": found, "metrics": metrics}
 
 
 def _trials(connection: Connection, batch_id: str, best: RowMapping) -> tuple[int, float | None]:
@@ -53,8 +46,7 @@ def _trials(connection: Connection, batch_id: str, best: RowMapping) -> tuple[in
     sums = select(
         func.count(), func.count(distance), func.sum(distance), func.sum(distance * distance)
     )
-    completed = IS_SUCCEEDED
-    own = (RUN.batch_id == batch_id, RUN.ticker == best["ticker"], completed)
+    own = (RUN.batch_id == batch_id, RUN.ticker == best["ticker"], IS_SUCCEEDED)
     trials, ratios, total, squares = connection.execute(sums.where(*own)).one()
     return trials, (squares - total**2 / ratios) / (ratios - 1) if ratios > 1 else None
 

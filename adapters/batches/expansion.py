@@ -64,11 +64,10 @@ class Expansion:
         if self.spec.name is None:
             return None
         slug = re.sub(r"[^a-z0-9]+", "-", self.spec.name.lower()).strip("-")[:MAX_NAME] or "sweep"
-        digest = hashlib.sha256(b"[")  # of their JSON, which as one text could be a gigabyte
+        digest = hashlib.sha256()  # of their JSON, which as one text could be a gigabyte
         for place, request in enumerate(self.requests):
-            digest.update(
-                (", " if place else "").encode() + json.dumps(request, sort_keys=True).encode()
-            )
+            text = json.dumps(request, sort_keys=True)
+            digest.update(f"{', ' if place else '['}{text}".encode())
         digest.update(b"]")
         return f"{slug}-{digest.hexdigest()[:10]}"
 
@@ -78,34 +77,30 @@ class Expansion:
         Other faults stay as they are.
         """
         alike: dict[tuple[str, str], list[str]] = {}
+        found: Faults = {}
         for field, fault in errors.items():
             number, _, name = field.partition(".")
             if not number.isdigit():
+                found[field] = fault
                 continue
             ticker, member = divmod(int(number) - 1, len(self.members))
-            said = (
-                f"{fault} ({self.tickers[ticker]} {json.dumps(self.params(self.members[member]))}"
-            )
+            params = json.dumps(self.params(self.members[member]))
+            said = f"{fault} ({self.tickers[ticker]} {params}"
             alike.setdefault((self._place(name), _NUMBER.sub("0", fault)), []).append(said)
-        found = {field: fault for field, fault in errors.items() if not field[:1].isdigit()}
         for (place, _), (said, *more) in alike.items():
+            before = f"{found[place]}; " if place in found else ""
             others = f" and {len(more)} more run{'s' if len(more) > 1 else ''}" if more else ""
-            found[place] = (
-                f"{found[place]}; {said}{others})" if place in found else f"{said}{others})"
-            )
+            found[place] = f"{before}{said}{others})"
         return found
 
     def _place(self, field: str) -> str:
         """The place of a field of a run: among the parameters, else in the base."""
         group, _, name = field.partition(".")
-        if group == "params":
-            is_swept = any(name == each or name.startswith(f"{each}.") for each in self.swept)
-            return f"parameters.{name}" if is_swept else f"base.{field}"
-        return (
-            "base.tickers"
-            if field == "ticker" and "tickers" in self.spec.base
-            else f"base.{field}"
-        )
+        is_swept = any(name == each or name.startswith(f"{each}.") for each in self.swept)
+        if group == "params" and is_swept:
+            return f"parameters.{name}"
+        is_one_of_several = field == "ticker" and "tickers" in self.spec.base
+        return "base.tickers" if is_one_of_several else f"base.{field}"
 
 
 def expanded(
@@ -127,13 +122,9 @@ def expanded(
     axes = _axes(spec, found)
     names = Reader("parameters", sorted({*(fixed or ()), *axes}), (int, float, str))
     where = names.parse_all(spec.where, "where", found) if fixed is not None else []
-    members = (
-        list[Member]()
-        if found
-        else _members(spec, axes, where, fixed or {}, len(tickers), most, found)
-    )
     if found:
         raise InvalidRequest(found)
+    members = _members(spec, axes, where, fixed or {}, len(tickers), most)
     return Expansion(spec, base, tickers, members, ranking)
 
 
@@ -208,30 +199,24 @@ def _members(
     fixed: Values,
     tickers: int,
     most: int,
-    errors: Faults,
 ) -> list[Member]:
-    """The parameters of each combination, as far as they are accepted."""
+    """The parameters of each combination; InvalidRequest when there are none or too many."""
     found: Iterator[Any] = iter(spec.parameters)
+    cap = min(spec.run_cap, most)
     try:
         if spec.method == "grid":
             found = grid(axes, where, fixed)
         if spec.method == "random":
-            found = drawn(
-                axes,
-                where,
-                fixed,
-                max(min(spec.run_cap, most + tickers) // tickers, 1),
-                spec.seed,
-            )
+            wanted = max(min(spec.run_cap, most + tickers) // tickers, 1)
+            found = drawn(axes, where, fixed, wanted, spec.seed)
     except ValueError as error:
-        errors["parameters"] = str(error)
-        return []
+        raise InvalidRequest({"parameters": str(error)}) from None
     members = list(islice(found, most))
     count = len(members) + sum(1 for _ in found)
     if not count:
-        errors["parameters"] = (
-            "no combination is left, see where" if where else "no combination is listed"
-        )
-    if count * tickers > (cap := min(spec.run_cap, most)):
-        errors["run_cap"] = f"{count} combinations x {tickers} tickers are more than {cap}"
+        left = "no combination is left, see where" if where else "no combination is listed"
+        raise InvalidRequest({"parameters": left})
+    if count * tickers > cap:
+        fault = f"{count} combinations x {tickers} tickers are more than {cap}"
+        raise InvalidRequest({"run_cap": fault})
     return members

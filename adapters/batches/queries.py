@@ -78,7 +78,7 @@ def batch_summary(connection: Connection, batch_id: str) -> Json:
     """
     batch = next(iter(batches_of(connection, [batch_id])), None)
     if batch is None:
-        raise _unknown(batch_id)
+        raise unknown_batch(batch_id)
     failures = _failures(connection, batch_id) if batch.counts["failed"] else {}
     times = _times(connection, batch_id)
     ends = [row["completed_at"] for row in times if row["completed_at"]]
@@ -114,10 +114,10 @@ def is_batch(connection: Connection, batch_id: str) -> bool:
 def require_batch(connection: Connection, batch_id: str) -> None:
     """UnknownBatch when no run belongs to it."""
     if not is_batch(connection, batch_id):
-        raise _unknown(batch_id)
+        raise unknown_batch(batch_id)
 
 
-def _unknown(batch_id: str) -> UnknownBatch:
+def unknown_batch(batch_id: str) -> UnknownBatch:
     return UnknownBatch(f"no run belongs to batch {batch_id[:64]!r}")
 
 

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from flask import Blueprint, Response, g, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy import and_, true
 
 from adapters.access.owners import submitter
 from adapters.batches.export import export_rows
@@ -17,19 +18,19 @@ from adapters.batches.queries import (
     leaders,
     measured_runs,
     require_batch,
+    unknown_batch,
 )
 from adapters.batches.rankings import DEFAULT, keep_ranking, ranking_of
 from adapters.batches.titles import set_batch_title, suggest_batch_title
 from adapters.logs import current_actor
 from adapters.runs.idempotency import own_key
-from contracts.errors import UnknownBatch
+from adapters.tables import IS_CANCELLED, RUN
 from contracts.run_request import TITLE_LENGTH, Titled
 from contracts.values import Json, Values
 from web.answers import conditional, csv_file
 from web.arguments import AFTER, DRY_RUN, KEY, arguments, idempotency_key, json_body, limit
 from web.batches.bulk_body import batch_id_of, read_lines, validate_lines
 from web.batches.bulk_submission import plan_bulk, submit_bulk
-from web.batches.operations import cancel_batch, retry_batch
 from web.batches.origins import origin_of
 from web.batches.ranking import RANKING, asked_ranking
 from web.batches.sweep_body import read_sweep, validate_runs
@@ -37,6 +38,7 @@ from web.operation import FAULTS, REFUSED, TITLED, Argument, json_of, operation
 from web.ownership import refuse_others
 from web.parsers import flag, sha256, whole_number, words
 from web.platform import ask_database, change_database, platform, reading_database
+from web.runs.operations import cancel_among, retry_among
 from web.runs.validation import ValidRequest
 from web.titles import asked_title, batch_title, run_title, titled
 
@@ -49,10 +51,10 @@ NO_BATCH = "404 no such batch"
 TOP = Argument("top", whole_number(0, MAX_TOP), "ranks; 10 by default", 10)
 BATCH = Argument("batch_id", words(64), "the batch of all runs of this call")
 CANCELLED = Argument("cancelled", flag, "the cancelled runs too", False)
-RUN = {"$ref": "#/components/schemas/RunRequest"}
+_RUN = {"$ref": "#/components/schemas/RunRequest"}
 MANY_RUNS = {
-    "application/json": {"type": "array", "items": RUN, "minItems": 1},
-    "application/x-ndjson": RUN,
+    "application/json": {"type": "array", "items": _RUN, "minItems": 1},
+    "application/x-ndjson": _RUN,
 }
 
 
@@ -60,7 +62,7 @@ MANY_RUNS = {
 def refuse_padding() -> None:
     """No batch's name ends in a space, and MySQL would compare as if none did."""
     if (batch_id := (request.view_args or {}).get("batch_id", "")).endswith(" "):
-        raise UnknownBatch(f"no run belongs to batch {batch_id[:64]!r}")
+        raise unknown_batch(batch_id)
 
 
 @blueprint.post("/api/runs/bulk")
@@ -146,7 +148,7 @@ def batch(batch_id: str) -> Response:
         summary = batch_summary(connection, batch_id)
         ranking = asked_ranking(ranking_of(connection, batch_id))
         measured = measured_runs(connection, batch_id, ranking) if top else []
-        best = leaders(connection, measured, ranking, top) if top else []
+        best = leaders(connection, measured, ranking, top)
     completed = summary["counts"]["completed"]
     note = note_of(summary, completed, len(measured) if top else completed)
     return conditional(
@@ -219,12 +221,16 @@ def title(batch_id: str) -> ResponseReturnValue:
 @operation("200 how many were cancelled", NO_BATCH, owned=True)
 def cancel(batch_id: str) -> ResponseReturnValue:
     """Cancel all waiting and running runs of a batch."""
-    return {"batch_id": batch_id, "cancelled": cancel_batch(batch_id)}
+    ask_database(require_batch, batch_id)
+    return {"batch_id": batch_id, "cancelled": len(cancel_among(RUN.batch_id == batch_id))}
 
 
 @blueprint.post("/api/batches/<batch_id>/retry")
 @operation("200 nothing to retry", "202 wait again", NO_BATCH, asks=(CANCELLED,), owned=True)
 def retry(batch_id: str) -> ResponseReturnValue:
     """Retry the failed runs of a batch; the cancelled ones only with ?cancelled=true."""
-    retried = retry_batch(batch_id, cancelled_too=arguments()["cancelled"])
+    wanted = true() if arguments()["cancelled"] else ~IS_CANCELLED
+    ask_database(require_batch, batch_id)
+    # QueueFull in the middle leaves the rest failed; whoever asks again later goes on with them
+    retried = len(retry_among(and_(RUN.batch_id == batch_id, wanted)))
     return {"batch_id": batch_id, "retried": retried}, 202 if retried else 200

@@ -15,28 +15,21 @@ _NOTES = {
 
 @frozen
 class Origin:
-    """What has made a batch: study, screen or portfolio, and its id."""
+    """What has made a batch: study, screen or portfolio."""
 
     kind: str
-    id: str
-
-    @property
-    def note(self) -> str:
-        """What to bear in mind when reading the best of its runs."""
-        return _NOTES[self.kind]
-
-    @property
-    def page(self) -> str:
-        """The address of its page."""
-        pages = "studies" if self.kind == "study" else f"{self.kind}s"
-        by_id: Json = {f"{self.kind}_id": self.id}
-        return url_for(f"{pages}.page", **by_id)
+    note: str  # what to bear in mind when reading the best of its runs
+    page: str  # its address
 
 
 def origin_of(batch_id: str) -> Origin | None:
     """What has made a batch; None of one that somebody submitted."""
     kind, _, name = batch_id.partition("-")
     try:
-        return Origin(kind, str(UUID(name))) if kind in _NOTES else None
+        by_id: Json = {f"{kind}_id": str(UUID(name))}
     except ValueError:
         return None
+    if kind not in _NOTES:
+        return None
+    pages = "studies" if kind == "study" else f"{kind}s"
+    return Origin(kind, _NOTES[kind], url_for(f"{pages}.page", **by_id))

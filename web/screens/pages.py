@@ -1,8 +1,6 @@
 """A screen as a page: how far it is, its best rows, what the metric depends on."""
 
 import json
-from types import SimpleNamespace
-from typing import Any
 
 from flask import Blueprint, render_template, request
 from markupsafe import Markup
@@ -14,6 +12,7 @@ from adapters.metrics.table import METRICS_BY_NAME
 from adapters.screens.columns import CORE
 from adapters.screens.store import screen_jobs
 from contracts.status import RunStatus
+from contracts.values import Json
 from web.arguments import arguments, read_argument
 from web.batches.pages import shown_parameters
 from web.batches.ranking import given_ranking
@@ -59,13 +58,11 @@ def page(screen_id: str) -> str:
         living=living,
         failure=failure(screen["error_type"]),
         leaders=shown_rows(jobs, ranked_rows(found, ranking, top)),
-        ranking=ranking,
         metric=METRICS_BY_NAME[ranking.metric],
         core=[METRICS_BY_NAME[name] for name in CORE],
         tickers=tickers,
         ticker=ticker,
         constraints=[each.text for each in ranking.constraints],
-        top=top,
         most=MAX_TOP,
         batches=BATCHES,
         has_runs=False,
@@ -90,14 +87,12 @@ def _histogram(surface: Surface, ranking: Ranking) -> Markup | None:
     return histogram_picture(values, best, f"best {METRICS_BY_NAME[ranking.metric].title}:")
 
 
-def _evidence(found: list[Screened]) -> Any:
+def _evidence(found: list[Screened]) -> Json | None:
     """Of the ticker whose best has the highest Sharpe ratio: that one against as many tries by luck."""
     known = [(each, json.loads(each.job["best_json"])) for each in found]
     proven = [(each, best) for each, best in known if best and best["evidence"]]
     if not proven:
         return None
     of, best = max(proven, key=lambda each: float(each[1]["metrics"]["sharpe_ratio"]))
-    run = of.run_of(of.tried.member(best["number"])).request
-    return SimpleNamespace(
-        run=run.to_json(), found=Evidence(**best["evidence"]), metrics=best["metrics"]
-    )
+    run = of.run_of(of.tried.member(best["number"])).request.to_json()
+    return {"run": run, "found": Evidence(**best["evidence"]), "metrics": best["metrics"]}
