@@ -7,9 +7,9 @@ In docs/ they are between two marker lines, and the text around them stays; what
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from adapters.metrics.table import METRICS
+from contracts.values import Values
 from rules import catalog, language
 from scripts.reference.api import operations
 from scripts.reference.commands import commands
@@ -24,7 +24,7 @@ START, END = (
     "<!-- written by scripts.reference: start -->\n",
     "<!-- written by scripts.reference: end -->\n",
 )
-PAGES: dict[str, Callable[[], dict[str, Any]]] = {
+PAGES: dict[str, Callable[[], Values]] = {
     "rules.md": lambda: vars(catalog) | vars(language),
     "metrics.md": lambda: {"metrics": METRICS},
     "api-reference.md": operations,

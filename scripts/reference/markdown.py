@@ -2,11 +2,11 @@
 
 import json
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from jinja2 import ChainableUndefined, Environment, FileSystemLoader
+
+from contracts.values import Values
 
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -16,7 +16,7 @@ _TEMPLATES = Environment(
 )
 
 
-def rendered(template: str, values: Mapping[str, Any]) -> str:
+def rendered(template: str, values: Values) -> str:
     """The template with these values; where its conditions leave several empty lines, there is one."""
     return re.sub(r"\n{3,}", "\n\n", _TEMPLATES.get_template(template).render(values)).strip()
 
