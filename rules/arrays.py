@@ -3,11 +3,12 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 Column = Any  # a one-dimensional array or a pandas Series; pandas is not imported for its name
-Array = np.ndarray[tuple[Any, ...], np.dtype[np.float64]]
-Flags = np.ndarray[tuple[Any, ...], np.dtype[np.bool_]]
-Signals = np.ndarray[tuple[Any, ...], np.dtype[np.int8]]
+Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Signals = NDArray[np.int8]
 
 
 def form_fault(signals: object, bars: int | None) -> str | None:

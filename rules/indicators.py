@@ -25,6 +25,8 @@ from rules.windows import (
     window_weighted_means,
 )
 
+Lines = tuple[Array, Array, Array]
+
 
 def _blank(bars: int) -> Array:
     return np.full(bars, np.nan)
@@ -118,9 +120,7 @@ def rsi(close: Array, period: int = 14) -> Array:
     return strength
 
 
-def macd(
-    close: Array, fast: int = 12, slow: int = 26, signal: int = 9
-) -> tuple[Array, Array, Array]:
+def macd(close: Array, fast: int = 12, slow: int = 26, signal: int = 9) -> Lines:
     """MACD, its signal line and their difference (histogram), in the price's unit; NaN before bar slow + signal - 2.
 
     close: (bars,) float64, oldest first, no NaN. The fast EMA starts so late that its first value falls on the slow
@@ -138,9 +138,7 @@ def macd(
     return line, signal_line, line - signal_line
 
 
-def bollinger_bands(
-    close: Array, period: int = 20, width: float = 2.0
-) -> tuple[Array, Array, Array]:
+def bollinger_bands(close: Array, period: int = 20, width: float = 2.0) -> Lines:
     """Upper, middle and lower band, in the price's unit; NaN for the first `period` - 1 bars.
 
     The middle is the SMA, the bands lie `width` population standard deviations (ddof 0) from it (Bollinger 2001).
@@ -190,7 +188,7 @@ def stochastic(
     )
 
 
-def adx(high: Array, low: Array, close: Array, period: int = 14) -> tuple[Array, Array, Array]:
+def adx(high: Array, low: Array, close: Array, period: int = 14) -> Lines:
     """ADX, +DI and -DI, 0 to 100; the DIs are NaN for the first `period` bars, the ADX for the first 2 * period - 1.
 
     high, low, close: (bars,) float64, oldest first, no NaN. Smoothed as Wilder (1978) did and seeded as TA-Lib's ADX,
@@ -267,7 +265,7 @@ def lowest(values: Array, period: int) -> Array:
     return _over_windows(window_min, values, period)
 
 
-def return_moments(close: Array, lookback: int, window: int) -> tuple[Array, Array, Array]:
+def return_moments(close: Array, lookback: int, window: int) -> Lines:
     """The return over `lookback` bars, and the mean and standard deviation (ddof 0) of the last `window` of them.
 
     close: (bars,) float64 above 0, oldest first, no NaN. Simple returns as fractions, which overlap; NaN for the first

@@ -4,7 +4,7 @@ The best combination of many is partly luck. It says what worked on these prices
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from engine.engine import BacktestEngine, PerformanceMetrics, check_bars
 from rules.arrays import Array, Column
 from rules.base import BaseRule
-from rules.parameters import ParamSpec, RuleSpec, shown
+from rules.parameters import Json, Params, ParamSpec, RuleSpec, shown
 from rules.prices import Prices
 from rules.registry import rule_class
 
@@ -24,8 +24,8 @@ METRICS = tuple(each.name for each in fields(PerformanceMetrics))
 SMALLER_IS_BETTER = ("max_drawdown_pct",)
 
 Grid = Mapping[str, Sequence[Any]]
-Combination = dict[str, Any]
-Condition = Callable[[Mapping[str, Any]], bool]  # on values by name
+Combination = Json
+Condition = Callable[[Params], bool]  # on values by name
 
 
 @dataclass(frozen=True)
@@ -159,8 +159,7 @@ class ParameterOptimizer:
             self._bars, lambda _: rule.generate_signals(self._prices), first_bar=self._first_bar
         )
         return {
-            name: np.nan if (value := getattr(metrics, name)) is None else value
-            for name in METRICS
+            name: np.nan if value is None else value for name, value in asdict(metrics).items()
         }
 
 

@@ -1,13 +1,11 @@
 """Rules by name or class, with their params checked: the way in for whoever has not checked them."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from rules.base import BaseRule
 from rules.catalog import CLASSES, unknown_rule
+from rules.parameters import Params
 
 
-def build_rule(rule: str | type[BaseRule], params: Mapping[str, Any] | None = None) -> BaseRule:
+def build_rule(rule: str | type[BaseRule], params: Params | None = None) -> BaseRule:
     """The rule of the catalog, or of a class of your own, with `params`; ValueError naming every fault."""
     chosen, params = rule_class(rule), {} if params is None else params
     if faults := chosen.spec.faults(params):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -17,9 +17,11 @@ from contracts.run_result import (
     TradeRow,
 )
 from contracts.timeframes import BY_DAY, Timeframe
-from contracts.values import Json, Values
+from contracts.values import Json, Values, picked
 
 DAY = timedelta(days=1)
+# of a trade's numbers, where they are rounded
+DECIMALS = {"entry_fees": 4, "exit_fees": 4, "pnl_abs": 2, "pnl_pct": 4, "holding_period": 4}
 
 
 def close_times(times: Whole, timeframe: Timeframe) -> Whole:
@@ -127,25 +129,17 @@ def trade_row(
     entry = _fill_time(dates[trade["entry_bar"]], trade["entry_at"], timeframe)
     left = _fill_time(dates[trade["exit_bar"]], trade["exit_at"], timeframe)
     held = datetime.fromisoformat(left) - datetime.fromisoformat(entry)
-    row: TradeRow = {
+    known = {
+        **trade,
         "trade_no": number,
-        "side": trade["side"],
-        "size": trade["size"],
         "entry_timestamp": entry,
-        "entry_price": trade["entry_price"],
-        "entry_fees": round(trade["entry_fees"], 4),
         "exit_timestamp": left,
-        "exit_price": trade["exit_price"],
-        "exit_fees": round(trade["exit_fees"], 4),
-        "pnl_abs": round(trade["pnl_abs"], 2),
-        "pnl_pct": round(trade["pnl_pct"], 4),
-        "holding_period": round(held / DAY, 4),
-        "exit_reason": trade["exit_reason"],
-        "is_open": trade["is_open"],
+        "holding_period": held / DAY,
     }
-    if "mae_pct" in trade:  # older runs have none
-        row["mae_pct"], row["mfe_pct"] = trade["mae_pct"], trade["mfe_pct"]
-    return row
+    known |= {name: round(known[name], decimals) for name, decimals in DECIMALS.items()}
+    return cast(
+        TradeRow, picked(known, TradeRow.__annotations__)
+    )  # older runs have no excursions
 
 
 def _fill_time(bar: str, at: str, timeframe: Timeframe) -> str:

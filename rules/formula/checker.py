@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from rules.formula.functions import FUNCTIONS, SERIES
-from rules.formula.graph import Formula, Graph, Node, Value
+from rules.formula.graph import Graph, Node, Value
 from rules.formula.limits import LARGEST, MAX_BARS, MAX_DEPTH, MAX_NAMES
 from rules.formula.names import WORDS, near, word
 from rules.formula.signature import Argument, Function, Kind
@@ -35,12 +35,11 @@ def _fault(node: ast.expr | ast.stmt, message: str, unknown: str | None = None) 
     return FormulaError(message, node.lineno, node.col_offset + 1, unknown)
 
 
-class Checker(ast.NodeVisitor):
+class Checker(Graph, ast.NodeVisitor):
     """Reads the texts of one rule; equal parts become one node, in both texts."""
 
     def __init__(self, inputs: Mapping[str, float]) -> None:
-        self.graph = Graph()
-        self._values: dict[str, Value] = {name: float(value) for name, value in inputs.items()}
+        super().__init__({name: float(value) for name, value in inputs.items()})
         self._text, self._depth = "", 0
 
     def last_line(self, text: str, kind: Kind) -> Node:
@@ -60,20 +59,14 @@ class Checker(ast.NodeVisitor):
             )
         return value
 
-    def formula(self, buy: Node, sell: Node) -> Formula:
-        """Both parts with the nodes that they need, and the first name that each node was given."""
-        named = reversed(self._values.items())
-        names = {node: name for name, node in named if isinstance(node, Node)}
-        return self.graph.formula(buy, sell, names)
-
     def _assign(self, line: ast.stmt) -> None:
         match line:
             case ast.Assign([ast.Name(name)], expression):
-                if name in WORDS or name in self._values:
+                if name in WORDS or name in self.named:
                     raise _fault(line, f"`{name}` has a meaning already; choose another name")
-                if len(self._values) >= MAX_NAMES:
+                if len(self.named) >= MAX_NAMES:
                     raise _fault(line, f"more than {MAX_NAMES} names, inputs included")
-                self._values[name] = self._value(expression)
+                self.named[name] = self._value(expression)
             case _:
                 raise _fault(line, "lines before the last one read `name = expression`")
 
@@ -110,26 +103,26 @@ class Checker(ast.NodeVisitor):
         return float(min(node.value, LARGEST))  # which is too large already
 
     def visit_Name(self, node: ast.Name) -> Value:
-        if node.id in self._values:
-            return self._values[node.id]
+        if node.id in self.named:
+            return self.named[node.id]
         name = word(node.id)
         if name in SERIES:
-            columns = tuple(map(self.graph.node, SERIES[name].columns))
+            columns = tuple(map(self.node, SERIES[name].columns))
             is_column = name == columns[0].op.lower()
-            return columns[0] if is_column else self.graph.node(name, columns)
+            return columns[0] if is_column else self.node(name, columns)
         if name in FUNCTIONS:
             raise _fault(node, f"`{name}` is a function: {FUNCTIONS[name].signature}")
-        meant = near(name, [*SERIES, *self._values, *FUNCTIONS])
+        meant = near(name, [*SERIES, *self.named, *FUNCTIONS])
         raise _fault(node, f"`{name}` is not known: give it a value as an input{meant}", name)
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> Value:
         if isinstance(node.op, ast.Not):
             negated = self._of_kind("condition", node.operand, "`not` needs a condition")
-            return self.graph.node("not", (negated,), "condition")
+            return self.node("not", (negated,), "condition")
         value: Value = self._of_kind("number", node.operand, "a sign needs a number")
         if isinstance(node.op, ast.UAdd):
             return value
-        return -value if isinstance(value, float) else self.graph.node("-", (0.0, value))
+        return -value if isinstance(value, float) else self.node("-", (0.0, value))
 
     def visit_BinOp(self, node: ast.BinOp) -> Value:
         sign, compute = self._operator(node, node.op, "arithmetic is + - * / only")
@@ -141,13 +134,13 @@ class Checker(ast.NodeVisitor):
             raise _fault(node.right, f"{self._quoted(node)} divides by zero")
         if isinstance(left, float) and isinstance(right, float):
             return float(compute(left, right))
-        return self.graph.node(sign, (left, right))
+        return self.node(sign, (left, right))
 
     def visit_BoolOp(self, node: ast.BoolOp) -> Node:
         word = "and" if isinstance(node.op, ast.And) else "or"
         wanted = f"`{word}` needs conditions"
         conditions = [self._of_kind("condition", each, wanted) for each in node.values]
-        return self.graph.node(word, tuple(conditions), "condition")
+        return self.node(word, tuple(conditions), "condition")
 
     def visit_Compare(self, node: ast.Compare) -> Node:
         """The comparison; a chain is all of its comparisons, with what is between them read once."""
@@ -157,7 +150,7 @@ class Checker(ast.NodeVisitor):
         wanted = f"`{signs[0][0]}` compares numbers"
         sides = [self._of_kind("number", each, wanted) for each in (node.left, *node.comparators)]
         compared = tuple(map(self._compared, signs, sides, sides[1:]))
-        return self.graph.node("and", compared, "condition") if compared[1:] else compared[0]
+        return self.node("and", compared, "condition") if compared[1:] else compared[0]
 
     def _operator(self, node: ast.expr, op: ast.AST, known: str) -> Operator:
         if type(op) not in _OPERATORS:
@@ -168,8 +161,8 @@ class Checker(ast.NodeVisitor):
         sign, holds = comparison
         if isinstance(left, float) and isinstance(right, float):
             truth = 1.0 if holds(left, right) else -1.0
-            return self.graph.node("constant", (self.graph.node("Close"), truth), "condition")
-        return self.graph.node(sign, (left, right), "condition")
+            return self.node("constant", (self.node("Close"), truth), "condition")
+        return self.node(sign, (left, right), "condition")
 
     def visit_Call(self, node: ast.Call) -> Value:
         function = self._function(node)
@@ -193,7 +186,7 @@ class Checker(ast.NodeVisitor):
         if name in SERIES:
             back = f"that of n bars before is prev({name}, n)"
             raise _fault(node, f"`{name}` is a series, no function; {back}")
-        if name in self._values:
+        if name in self.named:
             raise _fault(node, f"`{name}` is the name of a value, no function")
         raise _fault(node, f"there is no function `{name}`{near(name, FUNCTIONS)}", name)
 
@@ -232,11 +225,11 @@ class Checker(ast.NodeVisitor):
         ]
         if function.computed_by == "macd" and not fixed[0] < fixed[1]:
             raise _fault(node, f"fast is {fixed[0]}; must be less than slow, which is {fixed[1]}")
-        operands = (*map(self.graph.node, function.columns), *values)
+        operands = (*map(self.node, function.columns), *values)
         own = function.lookback(*fixed), function.fade(*fixed)
         op = function.computed_by or function.name
         if function.output is None:
-            return self.graph.node(op, operands, function.result, *own)
+            return self.node(op, operands, function.result, *own)
         # the arrays are computed together, and each begins where it does
-        together = self.graph.node(op, operands)
-        return self.graph.node("output", (together, function.output), "number", *own)
+        together = self.node(op, operands)
+        return self.node("output", (together, function.output), "number", *own)

@@ -1,12 +1,11 @@
 """From the texts of a rule, or of one number, to the graph that is evaluated."""
 
-from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
 
 from rules.formula.checker import Checker
 from rules.formula.graph import Formula
 from rules.formula.text import FormulaError
+from rules.parameters import Params
 
 
 @lru_cache(maxsize=64)  # a rule is checked first, and then built
@@ -35,7 +34,7 @@ def compile_series(text: str) -> Formula:
     return checker.formula(line, line)
 
 
-def text_faults(full: Mapping[str, Any]) -> dict[str, FormulaError]:
+def text_faults(full: Params) -> dict[str, FormulaError]:
     """What is wrong with the texts of complete params, by buy and sell."""
     return compile_formula(full["buy"], full["sell"], tuple(full["inputs"].items()))[1]
 

@@ -44,9 +44,10 @@ class Formula:
 
 
 class Graph:
-    """The nodes of one rule as they are met."""
+    """The nodes of one rule as they are met; named: what its names stand for."""
 
-    def __init__(self) -> None:
+    def __init__(self, named: dict[str, Value]) -> None:
+        self.named = named
         self._nodes: dict[tuple[str, tuple[Value, ...]], Node] = {}
 
     def node(
@@ -66,11 +67,13 @@ class Graph:
             self._nodes[key] = Node(op, operands, kind, first, settled)
         return self._nodes[key]
 
-    def formula(self, buy: Node, sell: Node, names: Mapping[Node, str]) -> Formula:
-        """Both conditions with the nodes that they need."""
+    def formula(self, buy: Node, sell: Node) -> Formula:
+        """Both conditions with the nodes that they need, and the first name that each node was given."""
         needed = {buy, sell}
         for node in reversed(self._nodes.values()):
             if node in needed:
                 needed.update(node.arrays)
         nodes = tuple(node for node in self._nodes.values() if node in needed)
+        named = reversed(self.named.items())
+        names = {node: name for name, node in named if isinstance(node, Node)}
         return Formula(nodes, buy, sell, names)

@@ -5,6 +5,7 @@ The language is imported where it is needed: a Job of another rule does without 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from zlib import crc32
@@ -14,6 +15,7 @@ from rules.formula.limits import LARGEST, MAX_CHARACTERS, MAX_NAME_CHARACTERS
 from rules.parameters import FIELD_CHARACTERS, Faults, Json, Params, ParamSpec, RuleSpec, shown
 
 TEXTS = ("buy", "sell")
+NAME = f"[A-Za-z][A-Za-z0-9_]{{0,{MAX_NAME_CHARACTERS - 1}}}"  # of an input
 
 
 class TextParam(ParamSpec):
@@ -66,9 +68,7 @@ class InputsParam(ParamSpec):
         return {
             "type": "object",
             "maxProperties": self.maximum,
-            "propertyNames": {
-                "pattern": f"^[A-Za-z][A-Za-z0-9_]{{0,{MAX_NAME_CHARACTERS - 1}}}$"
-            },
+            "propertyNames": {"pattern": f"^{NAME}$"},
             "additionalProperties": {"anyOf": [number, bounded]},
         }
 
@@ -76,8 +76,7 @@ class InputsParam(ParamSpec):
 def _is_name(name: object) -> bool:
     from rules.formula.names import WORDS
 
-    plain = isinstance(name, str) and name.isascii() and name.isidentifier() and name[0] != "_"
-    return plain and len(str(name)) <= MAX_NAME_CHARACTERS and name not in WORDS
+    return isinstance(name, str) and bool(re.fullmatch(NAME, name)) and name not in WORDS
 
 
 def _input_fault(name: object, given: Any) -> str | None:

@@ -2,11 +2,10 @@
 
 import ast
 import re
-from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
 
 from rules.formula.limits import MAX_CHARACTERS, MAX_DEPTH, MAX_NAME_CHARACTERS, MAX_NODES
+from rules.parameters import Params
 
 SHOWN_CHARACTERS = 40  # of a part of the formula, in a message
 
@@ -132,7 +131,7 @@ def part_of(text: str, node: ast.expr) -> str:
     return part if len(part) <= SHOWN_CHARACTERS else part[: SHOWN_CHARACTERS - 1] + "…"
 
 
-def filled_texts(params: Mapping[str, Any]) -> dict[str, str]:
+def filled_texts(params: Params) -> dict[str, str]:
     """The texts of complete params with the values of their inputs in place of the names; comments stay as they are."""
 
     def filled(token: re.Match[str]) -> str:
