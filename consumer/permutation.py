@@ -15,7 +15,7 @@ from adapters.screens.columns import Combinations, packed_metrics, ranked_places
 from consumer.backtest import Outcome
 from consumer.screen import core_of
 from consumer.setup import Setup
-from consumer.training import BEST
+from consumer.study_jobs import BEST
 from contracts.run_request import RunRequest
 
 

@@ -22,7 +22,7 @@ from adapters.studies.path import Market, run_data
 from adapters.studies.trials import OF_TRIAL, trial
 from consumer.backtest import Outcome, outcome_of, trades_of
 from consumer.setup import Setup
-from consumer.training import columns_of
+from consumer.study_jobs import columns_of
 from contracts.run_request import RunRequest
 from engine.engine import BacktestResult
 from rules.base import BaseRule

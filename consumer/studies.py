@@ -31,8 +31,7 @@ from adapters.studies.store import (
     study_of,
     study_row,
 )
-from consumer.study_runs import run_of, training_runs
-from consumer.training import GridJob, grid_jobs, names_in, trained
+from consumer.study_jobs import GridJob, grid_jobs, names_in, run_of, trained, training_runs
 from contracts.errors import QueueUnavailable
 from contracts.study import StudyStatus, Window
 from contracts.values import Json

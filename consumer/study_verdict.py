@@ -27,8 +27,7 @@ from adapters.studies.trials import OF_TRIAL, Tried, tried_by, tried_of
 from adapters.studies.verdict import Part, Verdict
 from consumer.backtest import backtest
 from consumer.persistence import persist
-from consumer.study_runs import run_of, training_runs
-from consumer.training import permuted_bests, trained
+from consumer.study_jobs import permuted_bests, run_of, trained, training_runs
 from contracts.errors import UnknownTicker
 from contracts.run_request import RunRequest
 from contracts.study import StudyStatus, Window

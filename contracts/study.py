@@ -74,13 +74,9 @@ class StudyRequest(Closed):
     train_by: Literal["screens", "runs"] = "screens"
     permutations: Annotated[int, Ge(19), Le(10_000)] = 1000
 
-    def to_json(self) -> Json:
-        """This request as plain JSON values."""
-        return asdict(self)
-
     @classmethod
     def from_json(cls, values: Values) -> "StudyRequest":
-        """The request that `to_json` wrote; before there were screens each combination was a run."""
+        """The request of a stored plan; before there were screens each combination was a run."""
         return cls(**({"train_by": "runs"} | dict(values)))
 
 
@@ -104,10 +100,7 @@ class StudyPlan:
 
     def to_json(self) -> Json:
         """This plan as plain JSON values."""
-        return {
-            "request": self.request.to_json(),
-            "windows": [asdict(window) for window in self.windows],
-        }
+        return asdict(self)
 
     @classmethod
     def from_json(cls, values: Values) -> "StudyPlan":
@@ -131,21 +124,23 @@ class StudyPlan:
     @property
     def searched(self) -> int:
         """Backtests in other orders of the bars."""
-        return sum(map(len, self.permuted_groups)) * len(self.request.combinations)
+        return self.permutations * len(self.request.combinations)
+
+    @property
+    def permutations(self) -> int:
+        """In how many other orders of the bars the search is repeated."""
+        return self.request.permutations if self.request.kind == "permutation" else 0
 
     @property
     def permuted_groups(self) -> list[range]:
         """The numbers of the permutations that one Job searches."""
-        permutations = self.request.permutations if self.request.kind == "permutation" else 0
-        return _groups(permutations, PERMUTED_AT_ONCE)
+        return _groups(self.permutations, PERMUTED_AT_ONCE)
 
     @property
     def training_groups(self) -> list[range]:
         """The places of the combinations that one Job tries together."""
-        return _groups(
-            len(self.request.combinations),
-            1 if self.request.train_by == "runs" else TRAINED_AT_ONCE,
-        )
+        at_once = 1 if self.request.train_by == "runs" else TRAINED_AT_ONCE
+        return _groups(len(self.request.combinations), at_once)
 
     @property
     def test_runs(self) -> int:

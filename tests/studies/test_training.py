@@ -1,5 +1,6 @@
 """A study that is trained by screens comes to the verdict of one that is trained by runs, in every figure."""
 
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -78,7 +79,7 @@ def test_a_hundred_combinations_of_a_fold_are_one_job(
 
 
 def test_a_plan_of_before_screens_is_trained_by_runs() -> None:
-    stored = StudyRequest(**WALK_FORWARD).to_json()
+    stored = asdict(StudyRequest(**WALK_FORWARD))
     del stored["train_by"]
 
     assert StudyRequest.from_json(stored).train_by == "runs"

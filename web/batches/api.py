@@ -26,7 +26,7 @@ from adapters.logs import current_actor
 from adapters.runs.idempotency import own_key
 from adapters.tables import IS_CANCELLED, RUN
 from contracts.run_request import TITLE_LENGTH, Titled
-from contracts.values import Json, Values
+from contracts.values import Json, Values, without
 from web.answers import conditional, csv_file
 from web.arguments import AFTER, DRY_RUN, KEY, arguments, idempotency_key, json_body, limit
 from web.batches.bulk_body import batch_id_of, read_lines, validate_lines
@@ -160,7 +160,7 @@ def batch(batch_id: str) -> Response:
 
 def shown_summary(summary: Values) -> Json:
     """What the database says of a batch, with what it is called."""
-    known = {name: value for name, value in summary.items() if name != "ends"}
+    known = without(summary, ("ends",))
     return known | {"title": batch_title(summary["title"], *summary["ends"])}
 
 

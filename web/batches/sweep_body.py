@@ -10,7 +10,7 @@ from adapters.batches.expansion import Expansion, expanded
 from adapters.prices.store import PriceStore
 from contracts.errors import InvalidRequest
 from contracts.sweep import ACCEPTED, SweepSpec
-from contracts.values import Json
+from contracts.values import Json, without
 from rules.catalog import RULES
 from web.batches.bulk_body import validate_lines
 from web.runs.validation import ValidRequest, adapter_of, written
@@ -45,7 +45,7 @@ def read_sweep(values: Any, most: int) -> Expansion:
     errors = {field: _message(field, values) for field in faulty}
     if "base" in errors:
         raise InvalidRequest(errors)
-    given = {field: value for field, value in values.items() if field not in errors}
+    given = without(values, errors)
     return expanded(SweepSpec(**given), RULE_PARAMS, most, errors)
 
 

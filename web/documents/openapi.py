@@ -11,7 +11,7 @@ from werkzeug.routing import Rule
 from contracts.run_result import CHART_NAMES
 from contracts.study import StudyRequest
 from contracts.timeframes import TIMEFRAMES
-from contracts.values import Json
+from contracts.values import Json, without
 from rules.catalog import RULES
 from web.answers import conditional
 from web.documents.contract_schemas import (
@@ -203,5 +203,5 @@ def _of_batch(portfolio: Json) -> Json:
 
 def _by_name(name: str, schema: Json) -> Json:
     """A schema and what it is made of, each under its own name."""
-    parts = {part: value for part, value in schema.items() if part != "$defs"}
+    parts = without(schema, ("$defs",))
     return copy.deepcopy({**schema.get("$defs", {}), name: parts})

@@ -1,6 +1,6 @@
 """Pictures of a portfolio that need no script: how its money was spread over time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -31,8 +31,12 @@ def weights_picture(
         areas[f"{len(rest)} others"] = parts[rest].sum(axis=0)
     edges = np.vstack((np.zeros(len(worth)), np.cumsum(list(areas.values()), axis=0)))
     top = max(1.0, float(edges[-1].max()))
-    x, y = scale(0, max(len(worth) - 1, 1), 0, WIDTH), scale(0, top, HEIGHT - EDGE, EDGE)
-    lines = [_steps([y(share) for share in edge], x) for edge in edges.tolist()]
+    last = len(worth) - 1
+    x, y = scale(0, max(last, 1), 0, WIDTH), scale(0, top, HEIGHT - EDGE, EDGE)
+    # each height is kept until the next one
+    places = [x(place) for at in range(len(worth)) for place in (at, min(at + 1, last))]
+    heights = np.repeat(edges, 2, axis=1).tolist()
+    lines = [list(zip(places, map(y, each), strict=True)) for each in heights]
     first_day, last_day = dates[0][:10], dates[-1][:10]
     shapes = list[str]()
     for number, (name, (below, above)) in enumerate(zip(areas, pairwise(lines), strict=True), 1):
@@ -42,12 +46,3 @@ def weights_picture(
     shapes.append(text(2, EDGE - 8, f"{top * 100:.0f}% of equity", "start"))
     alt = f"Shares of equity from {first_day} to {last_day}: {', '.join(areas)}"
     return framed(shapes, alt), list(areas)
-
-
-def _steps(heights: Sequence[float], x: Callable[[float], float]) -> list[tuple[float, float]]:
-    """The corners of a line that keeps each height until the next one."""
-    return [
-        (x(place), y)
-        for at, y in enumerate(heights)
-        for place in (at, min(at + 1, len(heights) - 1))
-    ]

@@ -94,7 +94,7 @@ def _cost(plan: StudyPlan) -> Json:
         "combinations": len(plan.request.combinations),
         "data_hash": plan.request.base["data_hash"],
         "windows": plan.to_json()["windows"],
-        "permutations": sum(map(len, plan.permuted_groups)),
+        "permutations": plan.permutations,
         "waiting": waiting,
         "runs_per_s": pace,
         "seconds": round((runs + waiting) / pace, 1) if pace else None,

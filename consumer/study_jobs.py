@@ -1,4 +1,10 @@
-"""The training parts of a study that are tried by screens: their Jobs, and what leader and verdict read of them."""
+"""The Jobs of a study: which requests they are, the ids that a plan always gives them, and what grids have found."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from uuid import UUID
 
 import numpy as np
 from sqlalchemy import Connection
@@ -10,13 +16,49 @@ from adapters.screens.columns import CORE, Combinations
 from adapters.screens.store import found_by
 from adapters.studies.store import Study
 from adapters.studies.trials import OF_TRIAL
-from consumer.study_runs import job_of
-from contracts.run_request import request_hash
+from contracts.run_request import RunRequest, request_hash
 from contracts.status import Kind
 from contracts.study import Window
-from contracts.values import frozen
+from contracts.values import Json, frozen
+from rules.catalog import checked_rule
 
 BEST = "best_of_permutation"
+
+
+def run_of(study: Study, days: tuple[str, str], place: int) -> NewRun:
+    """The run of one combination from the first to the last of these days."""
+    asked = study.plan.request
+    params = asked.combinations[place]
+    rule = checked_rule(asked.base["rule_type"], params)
+    own = {"params": params, "rule_id": rule.label}
+    return job_of(study, days, Kind.RUN, own, lambda request: request_hash(request, rule.params))
+
+
+def training_runs(study: Study, days: tuple[str, str]) -> list[NewRun]:
+    """The runs of all combinations over a training part, in their order."""
+    places = range(len(study.plan.request.combinations))
+    return [run_of(study, days, place) for place in places]
+
+
+def job_of(
+    study: Study,
+    days: tuple[str, str],
+    kind: Kind,
+    own: Json,
+    hash_of: Callable[[RunRequest], str],
+) -> NewRun:
+    """A Job from the first to the last of these days; own: in what its request differs from the study's others.
+
+    Its id follows from study and hash, so that whoever plans it again means the same Job.
+    """
+    asked = study.plan.request
+    own |= dict(zip(("start_date", "end_date"), map(date.fromisoformat, days), strict=True))
+    base = RunRequest.from_json(asked.base)
+    request = replace(base, batch_id=study.batch_id, label=asked.name, **own)
+    key = hash_of(request)
+    digest = hashlib.sha256(f"{study.study_id} {key}".encode()).digest()
+    named = replace(request, run_id=str(UUID(bytes=digest[:16], version=4)))
+    return NewRun(named, key, submitted_by=study.submitted_by, kind=kind)
 
 
 def columns_of(ranking: Ranking) -> tuple[str, ...]:
