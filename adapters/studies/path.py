@@ -2,13 +2,13 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from sqlalchemy import RowMapping
 
 from adapters.metrics.curves import shares_held
-from adapters.metrics.measured import Array, Measured, NoValue, average
+from adapters.metrics.measured import DAY_S, Array, Measured, NoValue, average
 from adapters.metrics.rates import Rates
 from adapters.metrics.returns import cagr
 from adapters.metrics.risk import kurtosis_of, skewness_of, spread
@@ -84,6 +84,18 @@ def run_data(row: Values | RowMapping, capital: float, market: Market) -> RunDat
     return RunData(
         json.loads(row["metrics_json"])["values"], times, returns, profits, capital, timing
     )
+
+
+def yearly_growth(runs: Iterable[RunData | None]) -> float:
+    """Logarithmic growth of all runs over all their years; NoValue where one is missing, or was emptied."""
+    growths, years = list[float](), list[float]()
+    for run in runs:
+        if run is None or not run.is_sound:
+            raise NoValue("a part is missing, or its account was emptied")
+        first, last = run.times[[0, -1]] // DAY_S
+        growths.append(math.fsum(map(math.log1p, run.returns.tolist())))
+        years.append(float(last - first + 1) / 365.25)
+    return math.fsum(growths) / math.fsum(years)
 
 
 def measured_sharpe(returns: Array, bar_rate: float = 0.0) -> MeasuredSharpe:

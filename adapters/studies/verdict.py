@@ -3,20 +3,26 @@
 A number that would mean nothing is null, and `notes` has the reason under its name.
 """
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any, Literal
 
 from adapters.batches.flat_params import flat_params
-from adapters.metrics.measured import DAY_S, Array, NoValue, average
+from adapters.metrics.measured import Array, NoValue, average
 from adapters.metrics.returns import cagr
 from adapters.metrics.sharpe_evidence import evidence, sharpe_variance
 from adapters.metrics.table import METRICS_BY_NAME
 from adapters.metrics.timing import Timing
 from adapters.studies.overfitting import BLOCKS, overfitting
-from adapters.studies.path import Market, RunData, Stitched, measured_sharpe, stitched
+from adapters.studies.path import (
+    Market,
+    RunData,
+    Stitched,
+    measured_sharpe,
+    stitched,
+    yearly_growth,
+)
 from adapters.studies.permuted import Permuted
 from adapters.studies.resampling import bootstrap, shuffled_trades
 from adapters.studies.sentence import Judged, beside, of_permutations, of_selection, of_test_parts
@@ -200,7 +206,7 @@ class Verdict:
         Growth rates are logarithmic, of all parts together over all their years. Pardo (2008), The Evaluation and
         Optimization of Trading Strategies, calls it walk-forward efficiency.
         """
-        in_sample, ahead = (_yearly_growth(self._firsts(part)) for part in PARTS)
+        in_sample, ahead = (yearly_growth(self._firsts(part)) for part in PARTS)
         if in_sample <= 0:
             raise NoValue("the choices did not grow in sample")
         return ahead / in_sample
@@ -213,18 +219,6 @@ class Verdict:
         if self._known("bootstrap.cagr", lambda: cagr(run)) is None:
             found["cagr"] = None
         return found
-
-
-def _yearly_growth(runs: Iterable[RunData | None]) -> float:
-    """Logarithmic growth of all runs over all their years."""
-    growths, years = list[float](), list[float]()
-    for run in runs:
-        if run is None or not run.is_sound:
-            raise NoValue("a part is missing, or its account was emptied")
-        first, last = run.times[[0, -1]] // DAY_S
-        growths.append(math.fsum(map(math.log1p, run.returns.tolist())))
-        years.append(float(last - first + 1) / 365.25)
-    return math.fsum(growths) / math.fsum(years)
 
 
 def _timed(

@@ -28,6 +28,8 @@ from web.studies.windows import windows_of
 DECIDED_BY_STUDY = ("run_id", "params", "rule_id", "batch_id", "label", "charts")
 MAX_SEARCHED = 2_000_000  # combinations times permutations
 MAX_LISTED = 100  # faulty combinations that an answer lists
+# by which field a part is too short, if not by its days
+SHORT_BY = {"selection": "base.start_date", "holdout": "holdout_share"}
 _COMBINATION = re.compile(r"^combinations\.(\d+)")
 Faults = dict[str, str]
 
@@ -160,16 +162,12 @@ def _plan(
 ) -> StudyPlan:
     windows = windows_of(request, base.start_date, base.end_date)
     if not windows:
-        days, needed = (
-            (base.end_date - base.start_date).days + 1,
-            request.train_days + request.test_days,
-        )
+        days = (base.end_date - base.start_date).days + 1
+        needed = request.train_days + request.test_days
         fault = f"{needed:,} days of train_days and test_days are longer than the {days:,} days of the prices asked for"
         raise InvalidRequest({"train_days": fault})
     if short := _short_part(windows, base, prices):
-        field = {"selection": "base.start_date", "holdout": "holdout_share"}.get(
-            request.kind, "test_days"
-        )
+        field = SHORT_BY.get(request.kind, "test_days")
         raise InvalidRequest({field: f"{short}; a part needs at least {LEAST_RETURNS}"})
     plan = StudyPlan(replace(request, base=base.to_json()), tuple(windows))
     if (runs := plan.trials + plan.test_runs) > max_runs:
