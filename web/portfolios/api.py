@@ -43,8 +43,8 @@ NO_PORTFOLIO = "404 no such portfolio"
 )
 def submit() -> ResponseReturnValue:
     """Record a portfolio with the runs of its legs; once they have ended a Job trades them in one account."""
-    asked = checked_portfolio(typed_body("application/json"), platform())
-    portfolio_id, is_new = submit_portfolio(platform(), asked)
+    asked = checked_portfolio(typed_body("application/json"))
+    portfolio_id, is_new = submit_portfolio(asked)
     accepted = {
         "portfolio_id": portfolio_id,
         "legs": len(asked.runs),
@@ -140,7 +140,7 @@ def retry(portfolio_id: str) -> ResponseReturnValue:
         raise Conflict(f"portfolio {portfolio_id} has not ended, so there is nothing to retry")
     retry_among(RUN.batch_id == batch_of(portfolio_id))
     lost = [n for n, run_id in enumerate(shown.plan.legs) if _is_lost(shown, run_id)]
-    renew_legs(platform(), shown.plan, lost)
+    renew_legs(shown.plan, lost)
     return _after(portfolio_id), 202
 
 

@@ -1,26 +1,21 @@
 """A portfolio of a batch's runs: each that has completed is a leg, under the terms that they share."""
 
-from sqlalchemy import Engine
-
 from adapters.batches.queries import batch_requests
-from adapters.database import reading
 from contracts.errors import InvalidRequest
 from contracts.portfolio_request import MAX_LEGS, TERMS
 from contracts.run_request import LABEL_FIELDS, canonical_json
 from contracts.status import RunStatus
 from contracts.values import Json
+from web.platform import ask_database
 from web.request_fields import asked_again, differing
 
 LEG_FIELDS = ("ticker", "rule_type", "params")
 
 
-def portfolio_of_batch(engine: Engine, batch_id: str) -> Json:
+def portfolio_of_batch(batch_id: str) -> Json:
     """The legs and terms of a batch's completed runs. UnknownBatch, or InvalidRequest when they differ in terms."""
-    with reading(engine) as connection:
-        requests = [
-            asked_again(each)
-            for each in batch_requests(connection, batch_id, RunStatus.SUCCEEDED)
-        ]
+    completed = ask_database(batch_requests, batch_id, RunStatus.SUCCEEDED)
+    requests = list(map(asked_again, completed))
     if not 1 <= len(requests) <= MAX_LEGS:
         raise InvalidRequest(
             {

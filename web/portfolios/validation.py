@@ -23,7 +23,7 @@ from rules.language import series_fault
 from web.arguments import parse_json
 from web.batches.bulk_body import MAX_FAULTS
 from web.batches.sweep_body import checked_by_sweep
-from web.platform import Platform
+from web.platform import platform
 from web.portfolios.of_batch import portfolio_of_batch
 from web.runs.validation import ValidRequest, checked, held_days, validate_request
 
@@ -45,16 +45,16 @@ class ValidPortfolio:
         return self.request.request_hash([valid.request_hash for valid in self.runs])
 
 
-def checked_portfolio(body: bytes, on: Platform) -> ValidPortfolio:
+def checked_portfolio(body: bytes) -> ValidPortfolio:
     """What a JSON body asks for: legs, the batch_id whose runs they are, or a sweep with a portfolio.
 
     InvalidRequest with faults by field; UnknownBatch.
     """
-    values, prices = parse_json(body), on.prices
+    values, prices = parse_json(body), platform().prices
     given = values if isinstance(values, dict) else {}
     batch_id = given.get("batch_id")
     if isinstance(batch_id, str) and "legs" not in given:
-        of_batch = portfolio_of_batch(on.engine, batch_id)
+        of_batch = portfolio_of_batch(batch_id)
         return _checked(of_batch | without(given, ("batch_id",)), prices)
     if "portfolio" not in given:
         return _checked(values, prices)

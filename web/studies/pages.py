@@ -39,7 +39,7 @@ def listed() -> str:
     """All studies, newest first, and the form for a new one; with ?batch=<batch_id> of that batch's combinations."""
     shown, next_after = asked_studies()
     batch_id: str | None = arguments()["batch"]
-    batch = study_of_batch(platform().engine, batch_id) if batch_id else None
+    batch = study_of_batch(batch_id) if batch_id else None
     return render_template(
         "studies/list.html",
         studies=shown,

@@ -378,7 +378,7 @@ def test_of_two_retries_at_once_one_is_made(
     assert client.post(f"/api/portfolios/{portfolio_id}/retry").status_code == 202
     legs = [leg["run_id"] for leg in shown(client, portfolio_id)["legs"]]
     with app.test_request_context(), pytest.raises(Conflict, match="was retried a moment ago"):
-        renew_legs(app.extensions["platform"], read_by_both, [1])
+        renew_legs(read_by_both, [1])
 
     of_batch = client.get(f"/api/batches/{batch_of(portfolio_id)}/runs").json["runs"]
     assert {run["run_id"] for run in of_batch} == {*legs}
