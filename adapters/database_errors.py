@@ -21,6 +21,9 @@ _TRANSIENT |= {
     sqlite3.SQLITE_IOERR,
     sqlite3.SQLITE_CANTOPEN,
 }
+_TRANSIENT |= {
+    1305
+}  # no such savepoint: it went with its transaction, which a deadlock has ended
 
 
 class DuplicateKey(IntegrityError):

@@ -95,6 +95,12 @@ def manifest_limit(url: str) -> int:
     return min(limit, os.cpu_count() or limit) if local else limit
 
 
+def _rate(text: str) -> float:
+    if not re.fullmatch(r"\d*\.?\d+", text) or not float(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return float(text)
+
+
 def parser() -> argparse.ArgumentParser:
     whole = described(__doc__, EXAMPLES)
     whole.add_argument("--url", **ARGUMENTS["--url"])
@@ -102,7 +108,7 @@ def parser() -> argparse.ArgumentParser:
         "--runs", type=whole_number, default=200, help="how many runs (default: 200)"
     )
     whole.add_argument(
-        "--rate", type=float, help="submissions per second; without it all at once"
+        "--rate", type=_rate, help="submissions per second; without it all at once"
     )
     whole.add_argument(
         "--limit",

@@ -4,11 +4,13 @@ import os
 import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
-from adapters.database import connect_database, reading
+from adapters.database import committed, connect_database, database_now, inserted, reading
+from adapters.queue_tables import leases
 from adapters.runs.changes import cancel
 from adapters.runs.states import Attempt, claim
 from tests.faults.injection_point import Fault
@@ -78,6 +80,25 @@ def test_a_change_that_collides_with_another_is_made_again(
 
         assert answer.result().status_code in (200, 202), answer.result().text
     assert submitter.status(run_id) == ("FAILED" if what == "cancel" else "PENDING")
+
+
+def test_two_that_insert_each_other_s_rows_both_come_through(submitter: Submitter) -> None:
+    both_hold_one = Barrier(2)
+
+    def insert_both(mine: str, others: str) -> None:
+        tries = iter([both_hold_one.wait])
+
+        def change(connection: Connection) -> None:
+            inserted(connection, leases, name=mine, holder=mine, until=database_now())
+            next(tries, lambda: 0)()
+            inserted(connection, leases, name=others, holder=mine, until=database_now())
+
+        committed(submitter.engine, change)
+
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(insert_both, *names) for names in (("a", "b"), ("b", "a"))]
+
+        assert [each.result() for each in both] == [None, None]
 
 
 def _waiting_for_lock(submitter: Submitter) -> int | None:
