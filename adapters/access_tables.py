@@ -2,10 +2,21 @@
 
 from sqlalchemy import BigInteger, Column, Index, SmallInteger
 
-from adapters.database import Timestamp
-from adapters.declarations import Id, Rows, Sha256, Uuid, identifier, key, required, table, words
-
-ACTOR_LENGTH = 80  # characters of a token's name, or of a user's whom a proxy has logged in
+from adapters.declarations import (
+    Actor,
+    Code,
+    Id,
+    Name,
+    Rows,
+    Sha256,
+    Timestamp,
+    Uuid,
+    identifier,
+    key,
+    required,
+    table,
+    words,
+)
 
 tokens = table(
     "tokens",
@@ -15,7 +26,7 @@ tokens = table(
         reconciler="INSERT UPDATE",  # by `adapters.tokens`, which is run in its pod
         is_secret=True,
     ),
-    key("name", identifier(ACTOR_LENGTH)),
+    key("name", Actor),
     required("scope", identifier(8)),
     required(
         "digest",
@@ -31,7 +42,7 @@ tokens = table(
 ended_sessions = table(
     "ended_sessions",
     Rows("Sessions of browsers that have logged out.", of="access", web="INSERT DELETE"),
-    key("session_id", identifier(32)),
+    key("session_id", Code),
     required("at", Timestamp),
 )
 
@@ -46,13 +57,13 @@ audit = table(
     ),
     key("id", Id),
     required("at", Timestamp),
-    Column("actor", identifier(ACTOR_LENGTH), doc="name of the token or user; null: unknown"),
+    Column("actor", Actor, doc="name of the token or user; null: unknown"),
     required("address", identifier(45)),
     required("action", Sha256, doc="the endpoint, or the command"),
     required("subject", words(255), doc="the path, or what the command was given"),
     required("status", SmallInteger, doc="of the answer"),
     Column("run_id", Uuid),
-    Column("batch_id", words(64)),
+    Column("batch_id", Name),
     Index("ix_audit_actor", "actor", "id"),
     Index("ix_audit_action", "action", "id"),
     Index("ix_audit_status", "status", "id"),

@@ -24,7 +24,6 @@ from sqlalchemy import (
     make_url,
     select,
 )
-from sqlalchemy.dialects import mysql
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import NullPool
@@ -51,8 +50,6 @@ REACH_S = 5  # so long a shared connection may take to show that it works, befor
 _POOL = {"max_overflow": 0, "pool_timeout": 10, "pool_recycle": 1800, "pool_pre_ping": True}
 _NO_POOL = {"poolclass": NullPool}
 _MYSQL_IN_TRANSACTION = 1  # SERVER_STATUS_IN_TRANS, of the status that comes with each answer
-# UTC without an offset, microseconds
-Timestamp = DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 
 
 class database_now(FunctionElement[datetime]):

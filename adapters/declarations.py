@@ -8,6 +8,7 @@ from typing import Any, Literal
 from sqlalchemy import (
     BigInteger,
     Column,
+    DateTime,
     Integer,
     LargeBinary,
     MetaData,
@@ -20,6 +21,7 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeEngine
 
+from contracts.run_request import TITLE_LENGTH
 from contracts.values import Json, frozen
 
 MYSQL = ("mysql", "mariadb")
@@ -115,8 +117,16 @@ def words(length: int) -> TypeEngine[Any]:
     return _text(length, "utf8mb4")
 
 
+# UTC without an offset, microseconds
+Timestamp = DateTime().with_variant(mysql.DATETIME(fsp=6), *MYSQL)
 Uuid = identifier(36)
 Sha256 = identifier(64)
+Actor = identifier(80)  # name of a token, or of a user whom a proxy has logged in
+Ticker = identifier(15)
+State = identifier(10)
+Code = identifier(32)  # what the code calls it: a rule, a kind of error, a version
+Name = words(64)
+Title = words(TITLE_LENGTH)
 # TEXT holds 64 KB only
 LongText = Text().with_variant(
     mysql.MEDIUMTEXT(charset="utf8mb4", collation="utf8mb4_bin"), *MYSQL

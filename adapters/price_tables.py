@@ -2,13 +2,14 @@
 
 from sqlalchemy import Column, Index, Integer, SmallInteger, UniqueConstraint
 
-from adapters.database import Timestamp
 from adapters.declarations import (
     Id,
     LongBlob,
     LongText,
     Rows,
     Sha256,
+    Ticker,
+    Timestamp,
     identifier,
     key,
     required,
@@ -42,7 +43,7 @@ price_versions = table(
         worker="SELECT",
     ),
     key("id", Id),
-    required("ticker", identifier(15)),
+    required("ticker", Ticker),
     required("timeframe", identifier(4)),
     required("data_hash", Sha256),
     required("first_bar", identifier(20), doc="Date as the canonical CSV writes it"),
@@ -74,7 +75,7 @@ price_series = table(
         web="INSERT UPDATE",
         worker="SELECT",
     ),
-    key("ticker", identifier(15)),
+    key("ticker", Ticker),
     key("timeframe", identifier(4)),
     required("data_hash", Sha256, doc="of the current version"),
 )

@@ -1,19 +1,24 @@
-"""The tables of runs and of what is made of them, with `metadata`, which has those of prices and access, too.
+"""The tables of runs and of what is made of them, with `metadata`, which has those of plans, prices and access, too.
 
 Schema changes are additive: a new column has a default or may be null.
 """
 
 from sqlalchemy import Column, Double, Index, Integer, SmallInteger, UniqueConstraint
 
-from adapters import portfolio_tables, price_tables, queue_tables, study_tables  # noqa: F401  # metadata has them once they are imported
-from adapters.access_tables import ACTOR_LENGTH
-from adapters.database import Timestamp
+from adapters import access_tables, plan_tables, price_tables  # noqa: F401  # metadata has them once they are imported
 from adapters.declarations import (
+    Actor,
+    Code,
     Id,
     LongBlob,
     LongText,
+    Name,
     Rows,
     Sha256,
+    State,
+    Ticker,
+    Timestamp,
+    Title,
     Uuid,
     identifier,
     key,
@@ -24,7 +29,7 @@ from adapters.declarations import (
 )
 from adapters.declarations import metadata as metadata
 from adapters.metrics.table import HEADLINES
-from contracts.run_request import TAG_LENGTH, TITLE_LENGTH
+from contracts.run_request import TAG_LENGTH
 from contracts.status import ErrorType, Kind, RunStatus
 
 METRIC_INDEXES = {metric.name: f"ix_runs_{short}" for short, metric in HEADLINES.items()}
@@ -58,22 +63,22 @@ runs = table(
     ),
     required("run_id", Uuid, unique=True),
     required("kind", identifier(12), server_default=Kind.RUN.value, doc="contracts.status.Kind"),
-    Column("batch_id", words(64)),
-    Column("label", words(64)),
+    Column("batch_id", Name),
+    Column("label", Name),
     Column(
         "title",
-        words(TITLE_LENGTH),
+        Title,
         doc="what people call it; null: what follows from its request",
     ),
     Column("idempotency_key", words(128), unique=True),
-    required("ticker", identifier(15)),
+    required("ticker", Ticker),
     required("timeframe", identifier(4), default="1d"),
-    required("rule_type", identifier(32)),
-    Column("rule_id", words(64)),
+    required("rule_type", Code),
+    Column("rule_id", Name),
     required("params_json", LongText),
     required("request_json", LongText),
     required("request_hash", Sha256),
-    required("status", identifier(10)),
+    required("status", State),
     required("attempt", Integer, default=1),
     Column("lease_token", Uuid),
     Column("lease_until", Timestamp),
@@ -82,7 +87,7 @@ runs = table(
     required("cancel_requested", SmallInteger, default=0),
     required("waiting_since", Timestamp, doc="when this attempt became PENDING"),
     Column("enqueued_at", Timestamp, doc="when its message was last enqueued; null: not yet"),
-    Column("error_type", identifier(32)),
+    Column("error_type", Code),
     Column("error_message", words(1000)),
     *(
         Column(metric.name, Integer if metric.unit == "count" else Double)
@@ -106,10 +111,10 @@ runs = table(
         Sha256,
         doc="version of the benchmark's prices; null without one of its own",
     ),
-    Column("engine_version", identifier(32)),
+    Column("engine_version", Code),
     Column(
         "analysis_version",
-        identifier(32),
+        Code,
         doc="of the code around the engine; null in older runs",
     ),
     Column("image_tag", identifier(128)),
@@ -117,7 +122,7 @@ runs = table(
     Column("reproduces", Uuid, doc="the run_id that this run repeats"),
     Column(
         "submitted_by",
-        identifier(ACTOR_LENGTH),
+        Actor,
         doc="name of the token; null where none was needed",
     ),
     Column("pinned", SmallInteger, doc="1: kept however old; otherwise null"),
@@ -165,7 +170,7 @@ batch_rankings = table(
         kept="batches",
         web="INSERT UPDATE DELETE",
     ),
-    key("batch_id", words(64)),
+    key("batch_id", Name),
     required("metric", identifier(64)),
     required("goal", identifier(3)),
     required("constraints_json", LongText),
@@ -179,8 +184,8 @@ batch_titles = table(
         kept="batches",
         web="INSERT DELETE",
     ),
-    key("batch_id", words(64)),
-    required("title", words(TITLE_LENGTH)),
+    key("batch_id", Name),
+    required("title", Title),
 )
 
 run_lines = table(
@@ -263,7 +268,7 @@ run_charts = table(
         worker="SELECT INSERT",
     ),
     key("run_id", Uuid),
-    key("name", identifier(32)),
+    key("name", Code),
     required("png", LongBlob),
 )
 
@@ -281,8 +286,8 @@ run_events = table(
     key("id", Id),
     required("run_id", Uuid),
     required("attempt", Integer),
-    Column("from_status", identifier(10)),
-    required("to_status", identifier(10)),
+    Column("from_status", State),
+    required("to_status", State),
     required("at", Timestamp),
     Column("reason", words(255)),
     Column("host", words(128)),
@@ -299,7 +304,7 @@ run_totals = table(
         of="platform",
         reconciler="INSERT UPDATE",
     ),
-    key("name", identifier(32)),
+    key("name", Code),
     required("until", Timestamp, doc="events up to this time are in the totals"),
     required("totals_json", LongText),
 )
@@ -308,8 +313,8 @@ presets = table(
     "strategies",  # an older word for presets
     Rows("A preset of the form.", of="platform", web="INSERT UPDATE DELETE"),
     key("id", Id),
-    required("name", words(64), unique=True),
-    required("rule_type", identifier(32)),
+    required("name", Name, unique=True),
+    required("rule_type", Code),
     required("form_json", LongText),
     required("version", Integer, default=1, doc="no longer counted"),
     required("created_at", Timestamp, doc="of this form"),

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, select
 
-from adapters.portfolio_tables import PORTFOLIO
+from adapters.plan_tables import PORTFOLIO, STUDY
 from adapters.studies.store import study_id_of
-from adapters.study_tables import STUDY
 from adapters.tables import RUN
 
 _NAMED = {

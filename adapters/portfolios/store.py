@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, insert, or_, select, update
 
 from adapters.database import database_now
-from adapters.portfolio_tables import PORTFOLIO, portfolios
+from adapters.plan_tables import PORTFOLIO, portfolios
 from adapters.rows import found_row, latest_rows, rows_with
 from adapters.runs.idempotency import own_key
 from adapters.tables import IS_LIVING, IS_SUCCEEDED, RUN, runs

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine, case, func, or_, select, update
 
 from adapters.database import database_now, inserted, time_of
-from adapters.queue_tables import LEASE, leases
+from adapters.plan_tables import LEASE, leases
 from adapters.tables import RUN, runs
 from contracts.status import RunStatus
 from contracts.values import frozen

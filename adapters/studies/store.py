@@ -14,9 +14,9 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, case, insert
 from adapters.batches.leaderboard import Ranking, ranking_by
 from adapters.database import database_now, has_rows
 from adapters.metrics.measured import Array
+from adapters.plan_tables import STUDY, studies
 from adapters.rows import found_row, latest_rows, rows_with
 from adapters.runs.idempotency import own_key
-from adapters.study_tables import STUDY, studies
 from adapters.tables import IS_LIVING, IS_SUCCEEDED, RUN
 from contracts.errors import Conflict, UnknownStudy
 from contracts.status import Kind

@@ -35,10 +35,9 @@ from sqlalchemy import (
 from adapters.access.audit import delete_old_entries
 from adapters.database import committed, database_now, reading
 from adapters.declarations import rows_of, tables_of
-from adapters.portfolio_tables import PORTFOLIO, portfolios
+from adapters.plan_tables import PORTFOLIO, STUDY, portfolios, studies
 from adapters.settings import Settings
 from adapters.studies.store import batch_of, living_studies
-from adapters.study_tables import STUDY, studies
 from adapters.tables import RUN, runs
 from contracts.status import RunStatus
 from contracts.values import frozen

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from adapters.database import committed, connect_database, database_now, inserted, reading
-from adapters.queue_tables import leases
+from adapters.plan_tables import leases
 from adapters.runs.changes import cancel
 from adapters.runs.states import Attempt, claim
 from tests.faults.injection_point import Fault

@@ -10,9 +10,9 @@ from rq.intermediate_queue import IntermediateQueue
 from sqlalchemy import select, update
 
 from adapters.database import database_now, reading
+from adapters.plan_tables import leases
 from adapters.queue.liveness import RECONCILER, take_lead
 from adapters.queue.messages import job_id_of
-from adapters.queue_tables import leases
 from adapters.runs.states import Attempt, claim
 from adapters.settings import Settings
 from adapters.tables import runs

@@ -5,8 +5,8 @@ from sqlalchemy import update
 from sqlalchemy.engine import Engine
 
 from adapters.database import database_now
+from adapters.plan_tables import leases
 from adapters.queue.liveness import give_up_lead, take_lead
-from adapters.queue_tables import leases
 from tests.services.runs import Submitter
 
 LEAD_S, GAP_S = 10, 20

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from adapters.access_tables import audit, tokens
 from adapters.database import connect_database, database_now, reading
-from adapters.study_tables import studies
+from adapters.plan_tables import studies
 from adapters.tables import metadata, runs
 from contracts.study import StudyStatus
 from tests.manifests.mysql_users import make_users

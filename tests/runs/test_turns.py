@@ -9,8 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from adapters.database import committed
+from adapters.plan_tables import batch_turns
 from adapters.queue.messages import job_id_of
-from adapters.queue_tables import batch_turns
 from adapters.runs.changes import cancel
 from adapters.runs.states import Attempt, Claim, hand_back
 from adapters.runs.turns import Turn, claim_turn, forget_turns, mark_served, most_before

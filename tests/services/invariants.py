@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.engine import Engine
 
 from adapters.database import reading
-from adapters.portfolio_tables import portfolios
+from adapters.plan_tables import portfolios
 from adapters.settings import Settings
 from adapters.tables import run_charts, run_events, runs, screens
 from tests.services.waiting import wait_until

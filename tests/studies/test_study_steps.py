@@ -9,8 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.engine import Engine
 
 from adapters.database import reading
+from adapters.plan_tables import studies
 from adapters.studies.store import study_of, study_row
-from adapters.study_tables import studies
 from adapters.tables import runs
 from consumer import studies as module
 from consumer.studies import MAX_JUDGEMENTS

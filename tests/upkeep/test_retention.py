@@ -12,10 +12,10 @@ from sqlalchemy import func, insert, select
 
 from adapters.batches.rankings import DEFAULT, keep_ranking
 from adapters.database import database_now, reading
+from adapters.plan_tables import studies
 from adapters.runs.states import set_beside
 from adapters.settings import PROJECT_ROOT
 from adapters.studies.store import batch_of
-from adapters.study_tables import studies
 from adapters.tables import batch_rankings, run_charts, run_events, run_lines, runs
 from adapters.upkeep import retention
 from adapters.upkeep.retention import Removed, parts, prune_runs

@@ -8,7 +8,7 @@ from uuid import uuid4
 from sqlalchemy import Connection, RowMapping
 
 from adapters.logs import current_actor
-from adapters.portfolio_tables import PORTFOLIO
+from adapters.plan_tables import PORTFOLIO
 from adapters.portfolios.store import MAY_SERVE, Portfolio, batch_of, insert_portfolio, move
 from adapters.runs.new_runs import NewRun, insert_runs
 from adapters.runs.queries import runs_alike

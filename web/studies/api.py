@@ -10,6 +10,7 @@ from sqlalchemy import Connection, RowMapping
 from adapters.batches.lists import list_batches
 from adapters.batches.queries import batch_summary, is_batch
 from adapters.batches.titles import set_batch_title, titles_of
+from adapters.plan_tables import STUDY
 from adapters.runs.times import utc_text
 from adapters.studies.store import (
     batch_of,
@@ -20,7 +21,6 @@ from adapters.studies.store import (
     study_of,
     study_row,
 )
-from adapters.study_tables import STUDY
 from adapters.tables import RUN
 from contracts.errors import Conflict
 from contracts.run_request import Titled

@@ -8,7 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
-from adapters import study_tables, tables
+from adapters import plan_tables, tables
 from adapters.database import connect_database
 from tests.services.portfolios import ASKED
 from tests.services.studies import WALK_FORWARD
@@ -180,7 +180,7 @@ def test_a_key_of_before_keys_were_the_actors_own_is_still_known(
     first = [anybody.post(path, json=body, headers=mine).json[name] for path, body, name in calls]
     anybody.post(f"/api/runs/bulk?batch_id={old_batch}", json=sweep_values(2), headers=mine)
     with connect_database(database_url).begin() as connection:
-        for table in (tables.runs, study_tables.studies):
+        for table in (tables.runs, plan_tables.studies):
             connection.execute(
                 update(table)
                 .where(table.c.idempotency_key.is_not(None))

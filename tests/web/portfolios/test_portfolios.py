@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from sqlalchemy.engine import Engine
 
 from adapters.database import database_now, reading
-from adapters.portfolio_tables import portfolios
+from adapters.plan_tables import portfolios
 from adapters.portfolios.series import PRUNED
 from adapters.portfolios.store import batch_of, portfolio_of, portfolio_row
 from adapters.tables import runs

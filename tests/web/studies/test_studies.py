@@ -11,8 +11,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 from sqlalchemy.engine import Engine
 
+from adapters.plan_tables import studies
 from adapters.studies.store import fail_study, study_row
-from adapters.study_tables import studies
 from adapters.tables import runs
 from contracts.study import StudyStatus
 from tests.services.finished_runs import succeed
