@@ -17,15 +17,15 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from autoscaling.picture import draw
-from autoscaling.timeline import in_words, summary, wave_of
+from autoscaling import draw, in_words, summary, wave_of
 from backtests import Client
-from backtests.cli import ARGUMENTS, described, exit_code, whole_number
+from backtests.cli import ARGUMENTS, WHOLE_NUMBER, described, exit_code, form
 from backtests.commands import EXIT_OK, EXIT_SOME_FAILED
 from backtests.progress import Progress
 from backtests.transport import Json
 
 MANIFEST = Path(__file__).resolve().parents[1] / "keda" / "scaledjob.yaml"
+RATE = form(r"(?=.*[1-9])\d*\.?\d+", "a number above 0", float)
 EXAMPLES = """examples:
   %(prog)s --runs 200
   %(prog)s --runs 120 --rate 2 --out var/steady
@@ -95,24 +95,16 @@ def manifest_limit(url: str) -> int:
     return min(limit, os.cpu_count() or limit) if local else limit
 
 
-def _rate(text: str) -> float:
-    if not re.fullmatch(r"\d*\.?\d+", text) or not float(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
-    return float(text)
-
-
 def parser() -> argparse.ArgumentParser:
     whole = described(__doc__, EXAMPLES)
     whole.add_argument("--url", **ARGUMENTS["--url"])
     whole.add_argument(
-        "--runs", type=whole_number, default=200, help="how many runs (default: 200)"
+        "--runs", type=WHOLE_NUMBER, default=200, help="how many runs (default: 200)"
     )
-    whole.add_argument(
-        "--rate", type=_rate, help="submissions per second; without it all at once"
-    )
+    whole.add_argument("--rate", type=RATE, help="submissions per second; without it all at once")
     whole.add_argument(
         "--limit",
-        type=whole_number,
+        type=WHOLE_NUMBER,
         help="the scaler's limit (default: that of keda/scaledjob.yaml)",
     )
     whole.add_argument(

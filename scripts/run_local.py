@@ -22,9 +22,8 @@ from urllib.parse import quote
 from dotenv import dotenv_values
 
 from examples import submit_examples
-from supervision import Program, end
+from supervision import ROOT, Program, end
 
-ROOT = Path(__file__).resolve().parent.parent
 VAR = ROOT / "var"
 DATABASE = VAR / "backtests.db"  # unless DATABASE_URL names another
 SOCKET = VAR / "redis.sock"

@@ -56,9 +56,7 @@ def _found(asks: Callable[[Json, Collection[str]], bool]) -> list[str]:
 
 
 def _kubectl(*arguments: str) -> str:
-    return subprocess.run(
-        ["kubectl", *arguments], check=True, stdout=subprocess.PIPE, text=True
-    ).stdout
+    return subprocess.check_output(["kubectl", *arguments], text=True)
 
 
 def main() -> int:

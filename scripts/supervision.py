@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -14,28 +15,29 @@ STEADY_S = 60.0  # a program that has run for so long begins with the first paus
 PATIENCE_S = 30.0  # to end by itself; the scaler gives its Jobs 25 s to hand their runs back
 
 
+@dataclass
 class Program:
-    """One program, in a session of its own: Ctrl-C reaches it only when its turn has come."""
+    """One program, in a session of its own: Ctrl-C reaches it only when its turn has come.
 
-    def __init__(
-        self,
-        name: str,
-        command: str | Sequence[str],
-        environment: Mapping[str, str],
-        log: Path | None = None,
-    ) -> None:
-        """Start it; a shell runs a `command` that is text, and `log` takes what it prints."""
-        self._name, self._command, self._environment, self._log = name, command, environment, log
+    A shell runs a `command` that is text, and `log` takes what it prints.
+    """
+
+    name: str
+    command: str | Sequence[str]
+    environment: Mapping[str, str]
+    log: Path | None = None
+
+    def __post_init__(self) -> None:
         self._pause_s = FIRST_PAUSE_S
         self._start()
 
     def _start(self) -> None:
-        with self._log.open("ab") if self._log else nullcontext() as log:
+        with self.log.open("ab") if self.log else nullcontext() as log:
             self._process = subprocess.Popen(
-                self._command,
-                shell=isinstance(self._command, str),
+                self.command,
+                shell=isinstance(self.command, str),
                 cwd=ROOT,
-                env=self._environment,
+                env=self.environment,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -58,7 +60,7 @@ class Program:
             self._due, self._pause_s = now + pause_s, min(2 * pause_s, LONGEST_PAUSE_S)
             code = self._process.returncode
             print(
-                f"{self._name} ended with exit code {code}; it is started again in {pause_s:g} s",
+                f"{self.name} ended with exit code {code}; it is started again in {pause_s:g} s",
                 flush=True,
             )
         elif now >= self._due:

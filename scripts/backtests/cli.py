@@ -11,7 +11,9 @@ import re
 import shlex
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date
+from typing import Any
 
 from backtests import __version__, commands, plan_commands
 from backtests.client import DEFAULT_URL, Client
@@ -42,35 +44,22 @@ The same command again goes on where it was: runs that the batch has already are
 """
 
 
-def whole_number(text: str) -> int:
-    """A number on the command line; argparse says what is wrong with another."""
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
-    return int(text)
+def form(pattern: str, named: str, read: Callable[[str], Any] = str) -> Callable[[str], Any]:
+    """Reads an argument that looks so; argparse says of another that it is not what is `named`."""
+
+    def reader(text: str) -> Any:
+        with suppress(ValueError):
+            if re.fullmatch(pattern, text, re.ASCII):
+                return read(text)
+        raise argparse.ArgumentTypeError(f"{text!r} is not {named}")
+
+    return reader
 
 
-def _given(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not (name.strip() and equals and value.strip()):
-        raise argparse.ArgumentTypeError(f"{text!r} is not FIELD=VALUE")
-    return name, value
-
-
-def _ticker(text: str) -> str:
-    if not re.fullmatch(r"[A-Z0-9.^=-]{1,15}", text.upper(), re.ASCII):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a ticker: 1 to 15 of A-Z 0-9 . ^ = -")
-    return text.upper()
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a date of the form YYYY-MM-DD"
-        ) from None
-
-
+WHOLE_NUMBER = form(r"0*[1-9]\d*", "a whole number from 1", int)
+TICKER = form("[A-Za-z0-9.^=-]{1,15}", "a ticker: 1 to 15 of A-Z 0-9 . ^ = -", str.upper)
+DAY = form(".*", "a date of the form YYYY-MM-DD", date.fromisoformat)
+SETTING = form(r"(?s)\s*[^\s=][^=]*=\s*\S.*", "FIELD=VALUE", lambda text: text.split("=", 1))
 FLAGS = {
     "--detach": "do not follow; print the id",
     "--watch": "follow until all runs have ended",
@@ -93,21 +82,21 @@ ARGUMENTS: dict[str, Json] = {
     "--batch": {"help": "a batch id; by default made from the sweep's name and content"},
     "--set": {
         **REPEATED,
-        "type": _given,
+        "type": SETTING,
         "metavar": "FIELD=VALUE",
         "help": "a field of all runs, in place of the file's: fee_rate=0.002; repeatable",
     },
     "--jobs": {
-        "type": whole_number,
+        "type": WHOLE_NUMBER,
         "default": os.cpu_count() or 1,
         "help": "Jobs at a time, for the estimate (default: this machine's cores)",
     },
-    "--top": {"type": whole_number, "default": 20, "help": "ranks to print (default: 20)"},
+    "--top": {"type": WHOLE_NUMBER, "default": 20, "help": "ranks to print (default: 20)"},
     "--format": {"choices": FORMATS, "default": "table"},
     "--metric": {"help": "rank by this metric instead of the sweep's"},
     "--constraint": {**REPEATED, "help": 'such as "max_drawdown_pct < 30"; repeatable'},
     "--run": {
-        "type": whole_number,
+        "type": WHOLE_NUMBER,
         "metavar": "N",
         "help": "run the best N afterwards, each as a Job",
     },
@@ -120,17 +109,17 @@ ARGUMENTS: dict[str, Json] = {
     "--folder": {**REPEATED, "help": "all *.csv of a folder; repeatable"},
     "--yahoo": {
         "nargs": "+",
-        "type": _ticker,
+        "type": TICKER,
         "metavar": "TICKER",
         "help": "these tickers from Yahoo Finance",
     },
     "--from": {
         "dest": "since",
-        "type": _day,
+        "type": DAY,
         "metavar": "YYYY-MM-DD",
         "help": "first day, with --yahoo",
     },
-    "--ticker": {"type": _ticker, "help": "in place of what the name of the one file says"},
+    "--ticker": {"type": TICKER, "help": "in place of what the name of the one file says"},
     "--timeframe": {"choices": TIMEFRAMES, "help": "in place of what the names say"},
     "--timezone": {"help": "of times without an offset: America/New_York"},
     "--note": {"help": "stored with the versions"},

@@ -5,16 +5,15 @@ import time
 from collections.abc import Iterator, Sequence
 from math import inf
 
-from backtests.bulk import Bulk
-from backtests.plans import BATCH_POLL_S, LIVING, Plans
+from backtests.bulk import BATCH_POLL_S, LIVING, Bulk
 from backtests.transport import DEFAULT_URL as DEFAULT_URL
-from backtests.transport import LONG_TIMEOUT_S, Json, RunRequest, Seen, path_of, query_of
+from backtests.transport import LONG_TIMEOUT_S, Json, RunRequest, Seen, query_of, quoted
 
 PAGE = 2000  # runs in one answer
 RUN_POLL_S = 0.5
 
 
-class Client(Bulk, Plans):
+class Client(Bulk):
     """One platform.
 
         client = Client("http://127.0.0.1:5000")
@@ -40,11 +39,11 @@ class Client(Bulk, Plans):
 
     def status(self, run_id: str) -> Json:
         """State and times of a run, a small answer."""
-        return self.get(path_of("status", run_id))
+        return self.get(f"/status/{quoted(run_id)}")
 
     def run(self, run_id: str) -> Json:
         """Everything about a run: request, metrics, curves, trades, receipt."""
-        return self.get(path_of("api", "runs", run_id))
+        return self.get(f"/api/runs/{quoted(run_id)}")
 
     def wait(self, run_id: str, timeout_s: float = inf) -> Json:
         """The run once it has completed or failed, as `run` gives it; TimeoutError when that takes longer."""
@@ -57,11 +56,11 @@ class Client(Bulk, Plans):
 
     def cancel_run(self, run_id: str) -> None:
         """End a waiting or running run; Refused (409) when it has ended."""
-        self._post(path_of("api", "runs", run_id, "cancel"))
+        self._post(f"/api/runs/{quoted(run_id)}/cancel")
 
     def retry_run(self, run_id: str) -> None:
         """Let a failed run wait again; Refused (409) when it has not failed."""
-        self._post(path_of("api", "runs", run_id, "retry"))
+        self._post(f"/api/runs/{quoted(run_id)}/retry")
 
     def cancel_runs(self, run_ids: Sequence[str]) -> Json:
         """End those of at most 200 runs that wait or run: how many `changed`, and were `left`, by state."""
@@ -89,7 +88,7 @@ class Client(Bulk, Plans):
         keep, such as "num_trades >= 5 and max_drawdown_pct < 30"; an empty one for none.
         """
         return self.get(
-            path_of("api", "batches", batch_id),
+            f"/api/batches/{quoted(batch_id)}",
             metric=metric,
             goal=goal,
             constraint=constraint,
@@ -109,17 +108,17 @@ class Client(Bulk, Plans):
         """All runs of a batch with their metrics, without their curves."""
         after: str | None = ""
         while after is not None:
-            page = self.get(path_of("api", "batches", batch_id, "runs"), limit=PAGE, after=after)
+            page = self.get(f"/api/batches/{quoted(batch_id)}/runs", limit=PAGE, after=after)
             yield from page["runs"]
             after = page["next_after"]
 
     def cancel(self, batch_id: str) -> int:
         """End all waiting and running runs of a batch; how many there were."""
-        return int(self._post(path_of("api", "batches", batch_id, "cancel"))["cancelled"])
+        return int(self._post(f"/api/batches/{quoted(batch_id)}/cancel")["cancelled"])
 
     def retry(self, batch_id: str, cancelled: bool = False) -> int:
         """Let the failed runs of a batch wait again, the cancelled ones only if asked for; how many there were."""
-        path = path_of("api", "batches", batch_id, "retry")
+        path = f"/api/batches/{quoted(batch_id)}/retry"
         return int(self._post(path, cancelled=cancelled)["retried"])
 
     def rules(self) -> list[Json]:
@@ -154,7 +153,7 @@ class Client(Bulk, Plans):
         query = query_of(
             dry_run=dry_run, adjust=adjust, timezone=timezone, source=source, note=note
         )
-        path = path_of("api", "prices", ticker, timeframe) + query
+        path = f"/api/prices/{quoted(ticker)}/{quoted(timeframe)}" + query
         packed = content if content.startswith(b"\x1f\x8b") else gzip.compress(content, mtime=0)
         return self._json(path, packed, {"Content-Type": "text/csv"}, "PUT", LONG_TIMEOUT_S)
 
@@ -164,12 +163,17 @@ class Client(Bulk, Plans):
 
     def price_versions(self, ticker: str, timeframe: str = "1d") -> list[Json]:
         """All versions of a ticker's prices, the latest first, each with its report and the number of its runs."""
-        return list(self.get(path_of("api", "prices", ticker, timeframe))["versions"])
+        return list(self.get(f"/api/prices/{quoted(ticker)}/{quoted(timeframe)}")["versions"])
 
     def price_csv(self, ticker: str, timeframe: str, data_hash: str) -> bytes:
         """The CSV of a version, whose SHA-256 is its data_hash."""
-        return self.read(path_of("api", "prices", ticker, timeframe, f"{data_hash}.csv"))
+        return self.read(
+            f"/api/prices/{quoted(ticker)}/{quoted(timeframe)}/{quoted(data_hash)}.csv"
+        )
 
     def delete_prices(self, ticker: str, timeframe: str, data_hash: str) -> None:
         """Delete a version; Refused (409) while it is current or a run refers to it."""
-        self._call(path_of("api", "prices", ticker, timeframe, data_hash), method="DELETE")
+        self._call(
+            f"/api/prices/{quoted(ticker)}/{quoted(timeframe)}/{quoted(data_hash)}",
+            method="DELETE",
+        )

@@ -14,8 +14,7 @@ from backtests.loading import Outcome, as_table, load_source, sources_of
 from backtests.progress import Progress, duration
 from backtests.results import FORMATS
 from backtests.spec import Spec
-from backtests.sweep import Table
-from backtests.table_files import read_sweep
+from backtests.table_files import Table, read_sweep
 from backtests.transport import Json
 
 EXIT_OK, EXIT_SOME_FAILED, EXIT_BAD_INPUT, EXIT_UNREACHABLE, EXIT_DETACHED = 0, 1, 2, 3, 130

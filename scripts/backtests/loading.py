@@ -31,12 +31,11 @@ class Source(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of a source."""
+    """What became of a source: its row of the table, and all else that there is to say, a sentence each."""
 
-    source: Source
-    cells: list[str]  # of the table, behind those of the source
-    said: list[str]  # all else that there is to say about it, a sentence each
-    is_refused: bool
+    cells: list[str]
+    said: list[str]
+    is_refused: bool = False
 
 
 def sources_of(asked: Namespace) -> list[Source]:
@@ -107,21 +106,20 @@ def load_source(client: Client, source: Source, asked: Namespace) -> Outcome:
         if not _is_about_the_file(refused, asked) and refused.code != TOO_LARGE:
             raise
         return _refused(source, refused.errors or {"file": refused.message})
-    cells = [f"{report['bars']:,}", report["first_bar"], report["last_bar"], report["outcome"]]
-    warnings = [
+    bars, warnings = f"{report['bars']:,}", report["warnings"]
+    cells = [bars, report["first_bar"], report["last_bar"], report["outcome"], str(len(warnings))]
+    said = [
         f"warning: line {each['line']}: {each['message']}"
         if each["line"]
         else f"warning: {each['message']}"
-        for each in report["warnings"]
+        for each in warnings
     ]
-    return Outcome(
-        source, [*cells, str(len(warnings))], [*report["done"], *warnings], is_refused=False
-    )
+    return Outcome([*source[:3], *cells], [*report["done"], *said])
 
 
 def _refused(source: Source, faults: Mapping[str, str]) -> Outcome:
     said = [f"{place}: {fault}" for place, fault in faults.items()]
-    return Outcome(source, ["-", "-", "-", "refused", "-"], said, is_refused=True)
+    return Outcome([*source[:3], "-", "-", "-", "refused", "-"], said, is_refused=True)
 
 
 def _is_about_the_file(refused: Refused, asked: Namespace) -> bool:
@@ -132,9 +130,6 @@ def _is_about_the_file(refused: Refused, asked: Namespace) -> bool:
 
 def as_table(outcomes: Sequence[Outcome]) -> str:
     """A row for each source, and below it all that was done, warned of, and wrong."""
-    rows = [
-        [each.source.name, each.source.ticker, each.source.timeframe, *each.cells]
-        for each in outcomes
-    ]
-    said = [f"{each.source.name}: {line}" for each in outcomes for line in each.said]
+    rows = [each.cells for each in outcomes]
+    said = [f"{each.cells[0]}: {line}" for each in outcomes for line in each.said]
     return "\n".join([*aligned([COLUMNS, *rows]), *([""] if said else []), *said])

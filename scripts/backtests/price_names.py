@@ -4,28 +4,17 @@ import re
 from typing import NamedTuple
 
 # Names that exports have when nobody gave them one; none of them is a ticker that was meant.
-NAMELESS = [
-    "chart",
-    "data",
-    "download",
-    "export",
-    "history",
-    "ohlcv",
-    "prices",
-    "quotes",
-    "stock",
-    "table",
-]
+NAMELESS = "chart data download export history ohlcv prices quotes stock table"
 # how file names speak of each timeframe
 TIMEFRAMES = {
-    "1m": ("1m", "1", "1min"),
-    "5m": ("5m", "5", "5min"),
-    "15m": ("15m", "15", "15min"),
-    "30m": ("30m", "30", "30min"),
-    "1h": ("1h", "h", "60", "60min"),
-    "4h": ("4h", "240"),
-    "1d": ("", "1d", "d", "daily"),
-    "1w": ("1w", "w", "weekly"),
+    "1m": "1m 1 1min",
+    "5m": "5m 5 5min",
+    "15m": "15m 15 15min",
+    "30m": "30m 30 30min",
+    "1h": "1h h 60 60min",
+    "4h": "4h 240",
+    "1d": "1d d daily",
+    "1w": "1w w weekly",
 }
 _TICKER = r"(?P<ticker>[A-Z0-9.^=-]{1,15}?)"
 _PATTERNS = (
@@ -53,8 +42,8 @@ def series_named(name: str) -> Series | None:
     stem = re.sub(r"( ?\(\d+\))?(\.(csv|txt)(\.gz)?)?$", "", name, flags=re.IGNORECASE)
     for pattern in _PATTERNS:
         found = re.fullmatch(pattern, stem, re.IGNORECASE | re.ASCII)
-        if found and found["ticker"].lower() not in NAMELESS:
-            frame = (found.groupdict().get("frame") or "").replace("M", "month").lower()
-            timeframe = next((each for each, words in TIMEFRAMES.items() if frame in words), None)
-            return Series(found["ticker"].upper(), timeframe)
+        if found and found["ticker"].lower() not in NAMELESS.split():
+            frame = (found.groupdict().get("frame") or "d").replace("M", "month").lower()
+            known = (each for each, words in TIMEFRAMES.items() if frame in words.split())
+            return Series(found["ticker"].upper(), next(known, None))
     return None

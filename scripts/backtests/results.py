@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections import ChainMap
 from collections.abc import Sequence
 from itertools import chain
 
@@ -13,28 +14,33 @@ SHOWN_METRICS = ("total_return_pct", "sharpe_ratio", "max_drawdown_pct", "num_tr
 
 def as_json(batch: Json) -> str:
     """One JSON object with the ranks, what they are by, and the note."""
-    ranks = [{"rank": place, **run} for place, run in enumerate(batch["leaderboard"], start=1)]
     shown = {name: batch[name] for name in ("batch_id", "metric", "goal", "constraints", "note")}
     counted = {
         "tried": batch["runs"] - batch["cancelled"],
         "completed": batch["counts"]["completed"],
-        "leaderboard": ranks,
+        "leaderboard": _ranks(batch),
     }
     return json.dumps(shown | counted, indent=2)
 
 
+def _ranks(batch: Json) -> list[Json]:
+    return [{"rank": place, **run} for place, run in enumerate(batch["leaderboard"], start=1)]
+
+
 def as_csv(batch: Json) -> str:
     """A header and one line per rank, all params and metrics in columns of their own."""
-    ranks, head = batch["leaderboard"], ("run_id", "ticker", "rule_type")
+    ranks, head = _ranks(batch), ("rank", "run_id", "ticker", "rule_type")
     params = [_columns(run["params"], "params.") for run in ranks]
-    names = dict.fromkeys(chain(["rank"], head, *params, *(run["metrics"] for run in ranks)))
+    metrics = [run["metrics"] for run in ranks]
     written = io.StringIO()
-    writer = csv.DictWriter(written, names, lineterminator="\n")
+    writer = csv.DictWriter(
+        written,
+        dict.fromkeys(chain(head, *params, *metrics)),
+        extrasaction="ignore",
+        lineterminator="\n",
+    )
     writer.writeheader()
-    for place, (run, own) in enumerate(zip(ranks, params, strict=True), start=1):
-        writer.writerow(
-            {"rank": place, **{name: run[name] for name in head}, **own, **run["metrics"]}
-        )
+    writer.writerows(map(ChainMap, metrics, params, ranks))
     return written.getvalue().rstrip("\n")
 
 
@@ -54,13 +60,20 @@ def _columns(params: Json, prefix: str = "") -> Json:
 
 def as_table(batch: Json) -> str:
     """Aligned columns for people, the ranking metric first, and the note below."""
-    known = {name for run in batch["leaderboard"] for name in run["metrics"]}
+    ranks = _ranks(batch)
+    known = {name for run in ranks for name in run["metrics"]}
     metrics = [name for name in dict.fromkeys((batch["metric"], *SHOWN_METRICS)) if name in known]
     rows = [["rank", "ticker", "rule", *metrics, "run_id"]]
-    for place, run in enumerate(batch["leaderboard"], start=1):
+    for run in ranks:
         numbers = [_number(run["metrics"].get(name)) for name in metrics]
         rows.append(
-            [str(place), run["ticker"], run["rule_id"] or _named(run), *numbers, run["run_id"]]
+            [
+                str(run["rank"]),
+                run["ticker"],
+                run["rule_id"] or _named(run),
+                *numbers,
+                run["run_id"],
+            ]
         )
     return "\n".join([*aligned(rows), "", batch["note"]])
 

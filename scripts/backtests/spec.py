@@ -10,7 +10,6 @@ import yaml
 
 from backtests.client import Client
 from backtests.errors import BadInput, Refused
-from backtests.sweep import unfolded
 from backtests.transport import Json
 
 MAX_DEPTH = 4  # of what is looked at; an alias could lead round in circles
@@ -71,6 +70,11 @@ class Spec(NamedTuple):
         while field not in self.lines and field:
             field = field.rpartition(".")[0]
         return self.lines.get(field, 1)
+
+
+def unfolded(refused: Refused, told: list[str]) -> list[str]:
+    """The platform's own words, where its faults by field do not say it all."""
+    return [line for line in refused.message.splitlines() if not told or "are listed" in line]
 
 
 def read_spec(path: Path) -> Spec:

@@ -5,13 +5,12 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import cache
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from socket import gaierror
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import quote, urlencode
-from urllib.request import HTTPHandler, OpenerDirector, Request, build_opener
+from urllib.request import HTTPHandler, Request, build_opener
 from uuid import uuid4
 
 from backtests.errors import BadInput, Refused, Unreachable
@@ -50,6 +49,7 @@ class Transport:
         self._patience_s = PATIENCE_S if patience_s is None else patience_s
         self._first_patience_s = FIRST_PATIENCE_S if patience_s is None else patience_s
         self._say, self._sleep, self._jitter = say, sleep, jitter
+        self._opener = build_opener(_Handler)
 
     def get(self, path: str, **query: object) -> Json:
         """The JSON object of any address of the API; None is left out of the query."""
@@ -114,7 +114,7 @@ class Transport:
 
     def _once(self, request: Request, timeout_s: float) -> bytes:
         try:
-            with _answer(request, timeout_s) as answer:
+            with self._answer(request, timeout_s) as answer:
                 code, headers, body = answer.status, answer.headers, bytes(answer.read())
         # an answer cut off in the middle, too
         except (OSError, HTTPException) as error:
@@ -132,6 +132,12 @@ class Transport:
         if code >= 500:
             raise Unreachable(f"{request.full_url} answers {said}")
         raise _refused(code, body, said)
+
+    def _answer(self, request: Request, timeout_s: float) -> Any:
+        try:
+            return self._opener.open(request, timeout=timeout_s)
+        except HTTPError as error:  # an answer like any other
+            return error
 
 
 class _Full(Exception):
@@ -163,18 +169,6 @@ class _Handler(HTTPHandler):
         return self.do_open(_Connection, req)
 
 
-@cache
-def _opener() -> OpenerDirector:
-    return build_opener(_Handler)
-
-
-def _answer(request: Request, timeout_s: float) -> Any:
-    try:
-        return _opener().open(request, timeout=timeout_s)
-    except HTTPError as error:  # an answer like any other
-        return error
-
-
 def as_json(value: Any) -> str:
     """A request as JSON; of what JSON does not know a number of numpy's as Python's, a date as YYYY-MM-DD."""
     return json.dumps(
@@ -190,9 +184,9 @@ def _refused(code: int, body: bytes, said: str) -> Refused:
     return Refused(code, said, {})
 
 
-def path_of(*parts: str) -> str:
-    """A path of such parts, whatever is in them."""
-    return "".join(f"/{quote(part, safe='')}" for part in parts)
+def quoted(part: str) -> str:
+    """A part of a path, whatever is in it."""
+    return quote(part, safe="")
 
 
 def query_of(**values: object) -> str:

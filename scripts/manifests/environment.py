@@ -12,7 +12,12 @@ from contracts.errors import InvalidSettings
 from scripts.manifests.documents import DEFAULTS, Platform, Workload
 
 _PARTS = {
-    *(f"DB_{part}" for part in ("HOST", "PORT", "NAME", "USER", "PASSWORD", "TLS_CA")),
+    "DB_HOST",
+    "DB_PORT",
+    "DB_NAME",
+    "DB_USER",
+    "DB_PASSWORD",
+    "DB_TLS_CA",
     "REDIS_USERNAME",
     "REDIS_PASSWORD",
 }

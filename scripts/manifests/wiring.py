@@ -1,11 +1,16 @@
-"""Do Services, settings and network policies meet what they name?"""
+"""Do the manifests meet what they name: Services, ports, roles, the image, and the metrics that web exposes?"""
 
+import json
+import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from scripts.manifests.documents import Platform
 
 _COMPONENT = "app.kubernetes.io/component"
+# not rules, which have a colon
+_METRIC = re.compile(r"(?<![:\w])backtest_\w+?(?=(?:_total|_bucket|_sum|_count)?\b)")
+_EXPOSED = re.compile(r'(?:MetricFamily|Histogram|_gauges)\(\s*"(\w+)"')
 
 
 def check_services(platform: Platform) -> Iterator[str]:
@@ -50,4 +55,58 @@ def check_arrows(platform: Platform) -> Iterator[str]:
             if allowed != roles:
                 yield policies[name].fault(
                     f"allows {sorted(allowed)}, and {login} is with {sorted(roles)}"
+                )
+
+
+def check_image(platform: Platform) -> Iterator[str]:
+    """Roles that do not run the same build, and an image whose user, port or command is not what they expect."""
+    if len({workload.container["image"] for workload in platform.ours}) != 1:
+        yield "one build for all roles, but the manifests name several"
+    dockerfile = platform.text("Dockerfile").splitlines()
+    for workload in platform.ours:
+        user = workload.pod["securityContext"]["runAsUser"]
+        lines = {f"USER {user}:{user}"}
+        lines |= {
+            f"EXPOSE {port['containerPort']}" for port in workload.container.get("ports", [])
+        }
+        if workload.document.name == "web":
+            lines.add(f"CMD {json.dumps(workload.container['command'])}")
+        for line in lines.difference(dockerfile):
+            yield workload.fault(f"the Dockerfile has no line {line}")
+
+
+def check_folders(platform: Platform) -> Iterator[str]:
+    """Objects that kubectl apply -f k8s/ and Argo CD must not take along."""
+    for document in platform.documents:
+        if document.file.count("/") == 1 and document.kind in ("Secret", "Job", "Application"):
+            yield document.fault(
+                "must not be where kubectl apply -f k8s/ and Argo CD take it along"
+            )
+
+
+def check_metrics(platform: Platform) -> Iterator[str]:
+    """Alerts and panels over metrics that web does not expose; they would stay silent forever."""
+    exposing = ("web/upkeep/health.py", "web/upkeep/latency.py")
+    known = {name for file in exposing for name in _EXPOSED.findall(platform.text(file))}
+    for document in platform.documents:
+        if document.file.startswith("k8s/monitoring/"):
+            text = json.dumps(document.body).replace(r"\n", " ")
+            for name in set(_METRIC.findall(text)) - known:
+                yield document.fault(f"web exposes no metric {name}")
+
+
+def check_scraping(platform: Platform) -> Iterator[str]:
+    """A ServiceMonitor that finds no Service or port."""
+    for monitor in platform.of_kind("ServiceMonitor"):
+        wanted = monitor.spec["selector"]["matchLabels"].items()
+        ports = [
+            port["name"]
+            for service in platform.of_kind("Service")
+            if wanted <= service.body["metadata"]["labels"].items()
+            for port in service.spec["ports"]
+        ]
+        for endpoint in monitor.spec["endpoints"]:
+            if endpoint["port"] not in ports:
+                yield monitor.fault(
+                    f"no Service that it selects has the port {endpoint['port']!r}"
                 )

@@ -4,22 +4,26 @@ In docs/ they are between two marker lines, and the text around them stays; what
 --check nothing is written; 1 when one differs.
 """
 
+import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from jinja2 import ChainableUndefined, Environment, FileSystemLoader
+
 from adapters.metrics.table import METRICS
+from adapters.settings import PROJECT_ROOT
 from contracts.values import Values
 from rules import catalog, language
 from scripts.reference.api import operations
 from scripts.reference.commands import commands
 from scripts.reference.contract import freeze_new_fields
 from scripts.reference.database import tables
-from scripts.reference.markdown import rendered
 from scripts.reference.pictures import draw_missing, stale_pictures
 from scripts.reference.settings import sections
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+DOCS = PROJECT_ROOT / "docs"
 START, END = (
     "<!-- written by scripts.reference: start -->\n",
     "<!-- written by scripts.reference: end -->\n",
@@ -32,6 +36,12 @@ PAGES: dict[str, Callable[[], Values]] = {
     "settings.md": lambda: {"sections": sections()},
     "database.md": lambda: {"tables": tables()},
 }
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    undefined=ChainableUndefined,  # a schema may lack any of its parts
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
 
 
 def main() -> int:
@@ -59,6 +69,23 @@ def _is_current(name: str, only_check: bool) -> bool:
     if not only_check:
         path.write_text(wanted, encoding="utf-8")
     return page == wanted or not only_check
+
+
+def rendered(template: str, values: Values) -> str:
+    """The template with these values; where its conditions leave several empty lines, there is one."""
+    return re.sub(r"\n{3,}", "\n\n", _TEMPLATES.get_template(template).render(values)).strip()
+
+
+def _cell(text: str) -> str:
+    """A text that may have signs which Markdown would take for its own."""
+    return str(text).replace("|", "\\|").replace("<", "&lt;")
+
+
+_TEMPLATES.filters |= {
+    "cell": _cell,
+    "json": json.dumps,  # jinja's own is for HTML
+    "short": lambda number: "" if number is None else f"{number:g}",
+}
 
 
 if __name__ == "__main__":

@@ -5,12 +5,11 @@ import ast
 import runpy
 import sys
 from contextlib import suppress
-from pathlib import Path
 from unittest.mock import patch
 
+from adapters.settings import PROJECT_ROOT
 from contracts.values import Json
 
-ROOT = Path(__file__).resolve().parents[2]
 # fmt: off
 PARSED = (
     "scripts/bulk_submit.py", "scripts/autoscale_demo.py", "scripts/verify_mvp.py", "scripts/qa_prices.py",
@@ -37,7 +36,7 @@ def _name(file: str) -> str:
 
 
 def _told(file: str) -> Json:
-    module = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+    module = ast.parse((PROJECT_ROOT / file).read_text(encoding="utf-8"))
     return {"name": _name(file), "about": ast.get_docstring(module)}
 
 
@@ -55,7 +54,7 @@ def _parsed(file: str) -> Json:
 
 def _parser(file: str) -> argparse.ArgumentParser:
     """The parser that a command makes, which then does nothing else."""
-    path = [str(ROOT / "scripts"), *sys.path]
+    path = [str(PROJECT_ROOT / "scripts"), *sys.path]
     with (
         patch(
             "argparse.ArgumentParser.parse_args", autospec=True, side_effect=SystemExit
@@ -65,7 +64,7 @@ def _parser(file: str) -> argparse.ArgumentParser:
         patch.dict("os.environ", clear=True),  # some defaults are taken from it
         suppress(SystemExit),
     ):
-        runpy.run_path(str(ROOT / file), run_name="__main__")
+        runpy.run_path(str(PROJECT_ROOT / file), run_name="__main__")
     parser: argparse.ArgumentParser = asked.call_args.args[0]
     return parser
 

@@ -1,16 +1,14 @@
 """The frozen contract, contracts/*.schema.json: a new field is added as code has it, and what is there stays."""
 
 import json
-from pathlib import Path
 
+from adapters.settings import PROJECT_ROOT
 from web.documents.contract_schemas import (
     portfolio_schema,
     request_schema,
     result_schema,
     sweep_schema,
 )
-
-CONTRACTS = Path(__file__).resolve().parents[2] / "contracts"
 
 
 def freeze_new_fields() -> None:
@@ -22,7 +20,7 @@ def freeze_new_fields() -> None:
         "portfolio_request": portfolio_schema(),
     }
     for name, now in schemas.items():
-        path = CONTRACTS / f"{name}.schema.json"
+        path = PROJECT_ROOT / f"contracts/{name}.schema.json"
         frozen = json.loads(path.read_text(encoding="utf-8"))
         for group in frozen.keys() & {"properties", "$defs"}:
             # new ones behind, what is there as it is

@@ -8,11 +8,12 @@ import matplotlib
 import numpy as np
 
 from adapters.charts.frame import DOWN, MUTED, STYLE, UP, Figure, png, time_axis
+from adapters.settings import PROJECT_ROOT
 from rules.catalog import RULES
 from rules.registry import build_rule
 from rules.validator import COLUMNS
 
-PRICES = Path(__file__).resolve().parents[2] / "data" / "AAPL.csv"
+PRICES = PROJECT_ROOT / "data" / "AAPL.csv"
 FOLDER, LIST = "images/rules", "images/rules/drawn.json"
 FIRST_DAY, LAST_DAY = np.datetime64("2008-01-01"), np.datetime64("2009-12-31")
 LOOK = "1"  # of what draws them: another number draws all of them anew

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from autoscaling.picture import draw
-from autoscaling.timeline import in_words, summary, wave_of
+from autoscaling import draw, in_words, summary, wave_of
 
 
 def run(

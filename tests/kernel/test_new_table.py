@@ -16,8 +16,8 @@ from adapters.grants import statements
 from adapters.schema import create_schema
 from adapters.upkeep.retention import Removed, prune_runs
 from adapters.upkeep.storage import bytes_by_kind
+from scripts.reference.__main__ import rendered
 from scripts.reference.database import tables
-from scripts.reference.markdown import rendered
 from tests.services.new_table import notes_of_runs
 from tests.services.old_runs import ended
 from tests.services.runs import Submitter

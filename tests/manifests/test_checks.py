@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from consumer.settlement import PATIENCE_S
-from scripts.manifests.checks import CHECKS, faults_of
+from scripts.manifests.__main__ import CHECKS, faults_of
 from scripts.manifests.documents import Platform, read_platform
 from scripts.manifests.facts import HAND_BACK_S
 from scripts.manifests.schemas import check_schemas

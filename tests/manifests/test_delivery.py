@@ -12,8 +12,7 @@ import yaml
 
 from adapters.access.tokens import digest_of
 from scripts.fill_secret import TEMPLATE, fill
-from scripts.manifests.__main__ import main
-from scripts.manifests.checks import faults_of
+from scripts.manifests.__main__ import faults_of, main
 from scripts.manifests.documents import read_platform
 from scripts.set_image import set_image
 

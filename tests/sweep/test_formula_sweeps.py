@@ -12,8 +12,7 @@ from adapters.batches.queries import surface_of
 from backtests import Client
 from backtests.errors import BadInput
 from backtests.results import as_csv
-from backtests.sweep import Table
-from backtests.table_files import read_sweep
+from backtests.table_files import Table, read_sweep
 from contracts.errors import InvalidRequest
 from rules.catalog import check_params
 from tests.sweep.test_expansion import expansion_of

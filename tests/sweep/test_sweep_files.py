@@ -11,8 +11,7 @@ from flask import Flask
 from adapters.tables import runs
 from backtests import Client
 from backtests.errors import BadInput
-from backtests.sweep import Table
-from backtests.table_files import read_sweep
+from backtests.table_files import Table, read_sweep
 from tests.services.processes import PROJECT_ROOT
 
 SPEC = """name: My sweep

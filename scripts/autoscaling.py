@@ -1,10 +1,14 @@
-"""A wave of runs over time, from the timestamps that the API gives: who scaled does not matter."""
+"""A wave of runs over time, in numbers and drawn, from the times that the API gives: who scaled does not matter."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from backtests.transport import Json
 
@@ -75,3 +79,43 @@ def in_words(numbers: Json) -> str:
 def _percentiles(spread_s: dict[str, float | None]) -> str:
     told = [f"{name} {value:.2f} s" for name, value in spread_s.items() if value is not None]
     return "  ".join(told) or "-"
+
+
+def draw(wave: Wave, numbers: Json, path: Path) -> None:
+    """Write the PNG; matplotlib's object API, so that nothing is left in the process."""
+    figure = Figure(figsize=(10, 7), layout="constrained")
+    FigureCanvasAgg(figure)
+    above, below = figure.subplots(2, 1, sharex=True)
+    for axes, counts, color, label in (
+        (above, wave.waiting, "#4c78a8", "waiting in the queue"),
+        (above, wave.ended, "#54a24b", "ended"),
+        (below, wave.running, "#f58518", "running Jobs"),
+    ):
+        axes.step(wave.seconds, counts, where="post", color=color, label=label)
+    above.set_ylabel("runs")
+    below.axhline(
+        numbers["limit"],
+        color="#b279a2",
+        linestyle="--",
+        label=f"scaler's limit: {numbers['limit']}",
+    )
+    below.set_ylabel("Jobs")
+    below.set_xlabel("seconds since the first submission")
+    for axes in (above, below):
+        axes.set_ylim(bottom=0)
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.3)
+        axes.legend(loc="best")
+    figure.suptitle(_title(numbers))
+    figure.savefig(path, dpi=100)
+
+
+def _title(numbers: Json) -> str:
+    wait, rate = numbers["queue_wait_s"], numbers["runs_per_s"]
+    pace = f" ({rate:.1f} runs/s)" if rate else ""
+    waited = (
+        "none started"
+        if wait["p50"] is None
+        else "p50 {p50:.1f} s, p95 {p95:.1f} s".format(**wait)
+    )
+    return f"{numbers['runs']} runs in {numbers['seconds']:.0f} s{pace}; queue wait {waited}"
