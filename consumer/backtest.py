@@ -101,9 +101,9 @@ def trades_of(result: BacktestResult, traded: Bars) -> list[Json]:
 
 def lines_of(rule: BaseRule, prices: RunPrices, read: Prices) -> list[bytes]:
     """The rule's lines and the truth of its conditions on the traded bars."""
-    from rules.explanation import explain  # bulk runs do without it
+    from rules.explanation import Explanation  # bulk runs do without it
 
-    found = explain(rule, read, prices.first_bar)
+    found = Explanation(rule, read, prices.first_bar)
     return packed_lines(found.head, found.values, found.truths)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,9 +19,8 @@ from rules.prices import Prices
 MAX_LINES = 24  # further parts of a large formula keep their names, but not their values
 
 
-@dataclass(frozen=True)
 class Explanation:
-    """A rule's lines and the truth of its conditions on the traded bars.
+    """A rule's lines and the truth of its conditions from `first_bar` on; ValueError as for BaseRule.generate_signals.
 
     values: of each line that is no column, (bars,) float64, NaN where it has none. truths: (bars,) int8 of 1 (true), -1
     (false) and 0 (unknown). head: JSON values.
@@ -34,31 +32,18 @@ class Explanation:
     nearest: of a comparison that was false somewhere, the bar on which it came closest, and both sides there.
     """
 
-    head: Json
-    values: list[Array]
-    truths: list[Signals]
-
-
-def explain(rule: BaseRule, prices: Prices, first_bar: int = 0) -> Explanation:
-    """The explanation of a rule's signals from `first_bar` on; ValueError as for BaseRule.generate_signals."""
-    found = _Found(prices, first_bar)
-    both = found.vote(rule) if isinstance(rule, CompositeRule) else found.rule(rule)
-    return Explanation({"lines": found.lines} | both, found.values, found.truths)
-
-
-class _Found:
-    """Lines and truths as they are met; a line that is met twice is one."""
-
-    def __init__(self, prices: Prices, first_bar: int) -> None:
-        self.lines: list[Json] = []
+    def __init__(self, rule: BaseRule, prices: Prices, first_bar: int = 0) -> None:
+        self._lines: list[Json] = []  # as they are met; one that is met twice is one
         self.values: list[Array] = []
         self.truths: list[Signals] = []
         self._prices, self._traded = prices, slice(first_bar, None)
         # those of the formula that is read, and the arrays of its nodes
         self._names: Mapping[Node, str] = {}
         self._held: Mapping[Any, Any] = {}
+        both = self._vote(rule) if isinstance(rule, CompositeRule) else self._rule(rule)
+        self.head = {"lines": self._lines} | both
 
-    def rule(self, rule: BaseRule) -> Json:
+    def _rule(self, rule: BaseRule) -> Json:
         """Both conditions of a rule, with their lines."""
         formula = rule.formula
         conditions = [node for node in formula.nodes if node.kind == "condition"]
@@ -71,11 +56,11 @@ class _Found:
             self._compared(node)
         return both
 
-    def vote(self, rule: CompositeRule) -> Json:
+    def _vote(self, rule: CompositeRule) -> Json:
         """Both sides of a vote: the stance of each member, with the member's own conditions."""
         prices = self._prices
         members = [
-            (each.label, prices.held(each.signals(prices)), self.rule(each))
+            (each.label, prices.held(each.signals(prices)), self._rule(each))
             for each in rule.members
         ]
         signals, both = rule.signals(prices), {}
@@ -112,16 +97,16 @@ class _Found:
         left, right = sides = [self._side(value) for value in node.operands]
         line, other = (left, right) if "line" in left else (right, left)
         if "line" in line:
-            shown = self.lines[line["line"]]
+            shown = self._lines[line["line"]]
             if "line" in other:
-                self._put_beside(shown, self.lines[other["line"]])
+                self._put_beside(shown, self._lines[other["line"]])
             elif "number" in other and other["number"] not in shown["levels"]:
                 shown["levels"].append(other["number"])
         return sides
 
     def _put_beside(self, line: Json, other: Json) -> None:
         leaving = other["group"]
-        for each in self.lines:
+        for each in self._lines:
             if each["group"] == leaving and other["pane"] == line["pane"]:
                 each["group"] = line["group"]
 
@@ -129,12 +114,12 @@ class _Found:
         """A number, or a line, which is kept unless there are too many."""
         if not isinstance(value, Node):
             return {"number": value}
-        name, known = name_of(value, self._names), [each["name"] for each in self.lines]
+        name, known = name_of(value, self._names), [each["name"] for each in self._lines]
         if name in known:
             return {"line": known.index(name)}
         if len(known) == MAX_LINES:
             return {"text": name}
-        self.lines.append(_line(value, name))
+        self._lines.append(_line(value, name))
         if value.operands:
             self.values.append(self._held[value][self._traded])
         return {"line": len(known)}

@@ -17,21 +17,6 @@ from rules.arrays import Array, in_rows
 CHUNK = 16_384
 
 
-def window_sums(values: Array, period: int) -> Array:
-    """The sum of the last `period` values, from bar `period` - 1 on; shape (bars - period + 1,), or (0,)."""
-    return _over_chunks(partial(_reduced, np.add), values, period)
-
-
-def window_max(values: Array, period: int) -> Array:
-    """The largest of the last `period` values, from bar `period` - 1 on; shape (bars - period + 1,), or (0,)."""
-    return _over_chunks(partial(_reduced, np.maximum), values, period)
-
-
-def window_min(values: Array, period: int) -> Array:
-    """The smallest of the last `period` values, from bar `period` - 1 on; shape (bars - period + 1,), or (0,)."""
-    return _over_chunks(partial(_reduced, np.minimum), values, period)
-
-
 def window_means(values: Array, period: int) -> Array:
     """The mean of the last `period` values, from bar `period` - 1 on; exactly the value where all of them are equal."""
     return _means(window_sums(values, period), values, period, period)
@@ -63,15 +48,6 @@ def flat_windows(values: Array, period: int) -> Any:
         return None
     last_change = np.maximum.accumulate(np.where(changed, np.arange(1, values.size), 0))
     return np.arange(period - 1, values.size) - last_change[period - 2 :] >= period - 1
-
-
-def window_deviations(values: Array, period: int) -> Array:
-    """The population standard deviation (ddof 0) of the last `period` values; shape (bars - period + 1,), or (0,).
-
-    Squares are taken around a value of the window itself, not around zero: prices of 1000 that move by cents keep their
-    digits, and a flat window gives exactly 0.
-    """
-    return _over_chunks(_deviations, values, period)
 
 
 def _over_chunks(compute: Callable[[Array, int], Array], values: Array, period: int) -> Array:
@@ -119,7 +95,10 @@ def _weighted_sums(values: Array, period: int) -> Array:
 
 
 def _deviations(values: Array, period: int) -> Array:
-    """As window_deviations; each window is measured from the last value of the block that it starts in."""
+    """Squares are taken around a value of the window itself, the last one of the block that it starts in.
+
+    So prices of 1000 that move by cents keep their digits, and a flat window gives exactly 0.
+    """
     rows = in_rows(values, period)
     ahead = rows.copy()
     ahead[1:] -= rows[:-1, -1:]
@@ -135,3 +114,11 @@ def _with_squares(values: Array) -> Any:
     pairs = values.astype(np.complex128)
     np.multiply(values, values, out=pairs.imag)
     return pairs
+
+
+# The sum, the extremes and the population standard deviation (ddof 0) of the last `period` values, from bar
+# `period` - 1 on, each of shape (bars - period + 1,), or (0,).
+window_sums = partial(_over_chunks, partial(_reduced, np.add))
+window_max = partial(_over_chunks, partial(_reduced, np.maximum))
+window_min = partial(_over_chunks, partial(_reduced, np.minimum))
+window_deviations = partial(_over_chunks, _deviations)

@@ -5,7 +5,7 @@ import pytest
 
 from rules.arrays import levels
 from rules.catalog import RULES, complete_params
-from rules.explanation import MAX_LINES, explain
+from rules.explanation import MAX_LINES, Explanation
 from rules.language import EXAMPLES
 from rules.prices import Prices
 from rules.registry import build_rule
@@ -33,7 +33,7 @@ def cases(rule_type):
 
 
 def explained(rule_type, params, prices, first_bar=0):
-    return explain(build_rule(rule_type, params), Prices(prices), first_bar)
+    return Explanation(build_rule(rule_type, params), Prices(prices), first_bar)
 
 
 def signals_of(found):

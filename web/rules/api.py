@@ -1,20 +1,23 @@
 """The check of a rule and its params: what the editor asks while somebody types."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any
 
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
-from contracts.errors import InvalidRequest
+from contracts.errors import InvalidRequest, UnknownTicker
 from contracts.values import Json, Values
 from rules.catalog import check_params, checked_rule, complete_params
-from rules.language import FormulaError, free_names, text_faults
+from rules.language import FormulaError, doubts, free_names, text_faults
 from web.arguments import json_body
 from web.operation import operation
-from web.rules.warnings import MARKET, warnings_about
+from web.platform import platform
 
 blueprint = Blueprint("rule_api", __name__)
 
+MARKET = ("ticker", "timeframe", "end_date")  # of a request: the prices that a rule would read
 UNCHECKED = {"description": "whatever it is, the answer says what is wrong with it"}
 KNOWN = frozenset({"rule_type", "params", *MARKET})
 ASKED = {
@@ -29,7 +32,7 @@ NOT_DESCRIBED: Json = {
     "warmup_bars": None,
     "warnings": [],
 }
-TEXTS = {"params.buy": "buy", "params.sell": "sell"}
+TEXTS = ("buy", "sell")
 
 
 @blueprint.post("/api/rules/check")
@@ -45,11 +48,10 @@ def check() -> ResponseReturnValue:
     """
     body = json_body()
     if not isinstance(body, dict) or not {"rule_type"} <= set(body) <= KNOWN:
-        raise InvalidRequest(
-            {
-                "body": f"an object with rule_type and params is expected, and may have {', '.join(MARKET)}"
-            }
+        wanted = (
+            f"an object with rule_type and params is expected, and may have {', '.join(MARKET)}"
         )
+        raise InvalidRequest({"body": wanted})
     rule_type, params = body["rule_type"], body.get("params", {})
     errors = check_params(rule_type, params)
     is_formula = rule_type == "FORMULA" and isinstance(params, dict)
@@ -58,24 +60,51 @@ def check() -> ResponseReturnValue:
         "errors": errors,
         "places": _places(params, errors) if is_formula and params else {},
         "inputs": _open_names(params) if is_formula else [],
-        **(_described(rule_type, params, body) if not errors else NOT_DESCRIBED),
+        **(NOT_DESCRIBED if errors else _described(rule_type, params, body)),
     }
 
 
 def _described(rule_type: str, params: Values, market: Values) -> Json:
     rule = checked_rule(rule_type, params)
+    warnings = [*doubts(rule.formula)] if rule_type == "FORMULA" else []
     return {
         "label": rule.label,
         "lookback_bars": rule.lookback(),
         "warmup_bars": rule.warmup_bars(),
-        "warnings": list(warnings_about(rule_type, params, market)),
+        "warnings": warnings + [*_too_few_bars(*rule.longest_lookback(), market)],
     }
+
+
+def _too_few_bars(name: str, needed: int, market: Values) -> Iterator[str]:
+    """That the prices end before all of the rule has values; `market` may be anything."""
+    bars = _bars_until(*map(market.get, MARKET))
+    if bars is not None and bars <= needed:
+        yield (
+            f"{name} looks back {needed:,} bars before all of it has values, and until {market['end_date']} "
+            f"{market['ticker']} has {bars:,}: no signal can come from what needs them"
+        )
+
+
+def _bars_until(ticker: Any, timeframe: Any, end: Any) -> int | None:
+    """How many bars a run that ends then may read, those before its start among them; None without such prices."""
+    if not all(isinstance(each, str) for each in (ticker, timeframe, end)):
+        return None
+    prices = platform().prices
+    try:
+        last = date.fromisoformat(end)
+        held = prices.get(ticker, timeframe)
+    except (ValueError, UnknownTicker):
+        return None
+    if last >= held.last_date:
+        return held.bars
+    return len(prices.bars(held.data_hash).between(held.first_date, last))
 
 
 def _places(params: Values, errors: Mapping[str, str]) -> dict[str, dict[str, int]]:
     """Line and column of the faults in the texts, when nothing else is at fault."""
-    if not set(errors) <= set(TEXTS) or not all(
-        isinstance(params.get(name), str) for name in TEXTS.values()
+    of_texts = {f"params.{name}" for name in TEXTS}
+    if not of_texts.issuperset(errors) or not all(
+        isinstance(params.get(each), str) for each in TEXTS
     ):
         return {}
     faults = text_faults(complete_params("FORMULA", params))
@@ -87,10 +116,8 @@ def _places(params: Values, errors: Mapping[str, str]) -> dict[str, dict[str, in
 
 def _open_names(params: Values) -> list[str] | None:
     """The names that are to be inputs; None while a text cannot be read."""
-    texts = [
-        text for text in map(params.get, TEXTS.values()) if isinstance(text, str) and text.strip()
-    ]
+    given = map(params.get, TEXTS)
     try:
-        return free_names(*texts)
+        return free_names(*(text for text in given if isinstance(text, str) and text.strip()))
     except FormulaError:
         return None
