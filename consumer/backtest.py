@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, field, fields
 from typing import TYPE_CHECKING
 
-from adapters.metrics.excursions import excursions
+from adapters.metrics.curves import excursions
 from adapters.metrics.measured import Array
 from adapters.metrics.performance import Performance
 from adapters.metrics.table import HEADLINE_NAMES

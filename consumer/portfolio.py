@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection
 
-from adapters.metrics.excursions import excursions
+from adapters.metrics.curves import excursions
 from adapters.metrics.measured import Array, Measured
 from adapters.metrics.performance import Performance, performance
 from adapters.metrics.rates import Rates

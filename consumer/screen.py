@@ -14,8 +14,7 @@ from adapters.batches.leaderboard import Ranking
 from adapters.metrics.measured import Array, NoValue, average
 from adapters.metrics.risk import measured_sharpe, spread
 from adapters.metrics.sharpe_evidence import evidence, sharpe_variance
-from adapters.metrics.timing import timing_over
-from adapters.metrics.timing_words import measured_timing
+from adapters.metrics.timing import measured_timing, timing_over
 from adapters.prices.packing import PackedPrices
 from adapters.screens.columns import CORE, MEASURED, Combinations, packed_metrics, ranked_places
 from adapters.studies.path import Market, run_data

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, RowMapping, case, func, select
 
 from adapters.metrics.measured import NoValue
 from adapters.metrics.sharpe_evidence import evidence
-from adapters.metrics.timing_words import measured_timing
+from adapters.metrics.timing import measured_timing
 from adapters.runs.stored_series import decode_equity
 from adapters.tables import IS_SUCCEEDED, RUN, runs
 from contracts.errors import Conflict

@@ -22,10 +22,8 @@ from matplotlib.figure import Figure as Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
 from PIL import Image
 
-from adapters.prices.bars import Timestamps
+from adapters.prices.bars import Column, Timestamps
 from adapters.runs.run_bars import RunBars
-
-Numbers = np.ndarray[Any, np.dtype[np.float64]]
 
 WIDTH_PX, HEIGHT_PX = 1600, 640  # twice the 800 × 320 CSS pixels at which pages show a chart
 # pixels of the axes; the labels of values stand to the right
@@ -65,7 +63,6 @@ STYLE: dict[Any, Any] = {
     "axes.ymargin": 0.06,
     "grid.color": GRID,
     "lines.linewidth": 1.3,
-    "lines.solid_joinstyle": "round",
     "lines.markeredgewidth": 0.4,
     "xtick.labelcolor": MUTED,
     "xtick.major.size": 0,
@@ -129,8 +126,8 @@ def chart(bars: int, bottom: int = BOTTOM) -> tuple[Figure, Axes]:
 
 
 def line(
-    axes: Axes, y: Numbers, color: str, label: str, width: float = 1.3
-) -> tuple[Numbers, Numbers]:
+    axes: Axes, y: Column, color: str, label: str, width: float = 1.3
+) -> tuple[Column, Column]:
     """x and y of a line through one value per bar; of very many, the lowest and the highest of each pixel column."""
     x = np.arange(len(y), dtype=float)
     if len(y) > 4 * WIDTH_PX:
@@ -186,12 +183,17 @@ def tag(axes: Axes, value: float, words: str, color: str) -> None:
 
     axes.yaxis.set_major_formatter(unless_covered)
     box = {"facecolor": color, "edgecolor": "none", "boxstyle": "square,pad=0.25"}
-    where: dict[str, Any] = {
-        "xycoords": ("axes fraction", "data"),
-        "textcoords": "offset points",
-        "xytext": (4.5, 0),
-    }
-    axes.annotate(words, (1, value), color="white", weight="bold", va="center", bbox=box, **where)
+    axes.annotate(
+        words,
+        (1, value),
+        (4.5, 0),
+        ("axes fraction", "data"),
+        "offset points",
+        color="white",
+        weight="bold",
+        va="center",
+        bbox=box,
+    )
 
 
 def time_axis(axes: Axes, timestamps: Timestamps) -> None:

@@ -16,7 +16,6 @@ from adapters.charts.frame import (
     UP,
     Axes,
     Figure,
-    Numbers,
     chart,
     header,
     line,
@@ -27,6 +26,7 @@ from adapters.charts.frame import (
     time_axis,
     value_axis,
 )
+from adapters.metrics.measured import Array
 from adapters.prices.bars import Bars
 from adapters.runs.run_bars import RunBars
 
@@ -95,11 +95,11 @@ def drawdown_curve(axes: Axes, found: RunBars) -> str:
 def portfolio_orders(axes: Axes, found: RunBars) -> str:
     """Fills on the closing price."""
     line(axes, found.bars.columns["Close"], MUTED, "close", 1.0)
-    buys, sells = _orders(found)
+    buys, sells, counts = _orders(found)
     _mark(axes, buys, *BUY)
     _mark(axes, sells, *SELL)
     _price_axis(axes, found)
-    return f"Orders: {_order_counts(found)}"
+    return f"Orders: {counts}"
 
 
 @drawn
@@ -156,7 +156,7 @@ def candlestick(found: RunBars) -> Figure:
     has_volume, count = volume.any(), len(candles)
     figure, axes = chart(count, VOLUME_TOP if has_volume else BOTTOM)
     _draw_candles(axes, candles)
-    buys, sells = _orders(found)
+    buys, sells, counts = _orders(found)
     for orders, outside, mark in ((buys, lows, BUY), (sells, highs, SELL)):
         marked = np.unique(np.searchsorted(starts, orders[0], side="right") - 1)
         _mark(axes, np.stack((marked, outside[marked])), *mark)
@@ -170,7 +170,7 @@ def candlestick(found: RunBars) -> Figure:
         below.set_ylim(0)
         time_axis(below, candles.timestamps)
     each = f"{count:,} {period}" if period else "one per bar"
-    header(figure, found, f"Candles, {each}: {_order_counts(found)}")
+    header(figure, found, f"Candles, {each}: {counts}")
     return figure
 
 
@@ -194,7 +194,7 @@ def _draw_candles(axes: Axes, candles: Bars) -> None:
         )
 
 
-def _mark(axes: Axes, points: Numbers, shape: Any, color: str, label: str, **style: Any) -> None:
+def _mark(axes: Axes, points: Array, shape: Any, color: str, label: str, **style: Any) -> None:
     """Marks, smaller where there are many, with a white rim that keeps them apart where they overlap."""
     size_pt = float(np.interp(points.shape[1], [40, 400], [6.0, 3.5]))
     style = {"color": color, "markeredgecolor": "white"} | style
@@ -215,8 +215,8 @@ def _price_axis(axes: Axes, found: RunBars) -> None:
     tag(axes, close, f"{close:,.2f}" if close >= 1 else f"{close:.4g}", MUTED)
 
 
-def _orders(found: RunBars) -> tuple[Numbers, Numbers]:
-    """Buys and sells, each (2, fills), bars and prices: each trade's entry, and its exit unless still open."""
+def _orders(found: RunBars) -> tuple[Array, Array, str]:
+    """Buys and sells, each (2, fills), bars and prices: each trade's entry, and its exit if it ended; how many."""
     fills = [
         (trade[f"{end}_bar"], trade[f"{end}_price"], trade["side"] == buying)
         for end, buying in (("entry", "BUY"), ("exit", "SELL"))
@@ -224,12 +224,8 @@ def _orders(found: RunBars) -> tuple[Numbers, Numbers]:
         if end == "entry" or not trade["is_open"]
     ]
     points = np.array(fills, dtype=float).reshape(-1, 3).T
-    return points[:2, points[2] == 1], points[:2, points[2] == 0]
-
-
-def _order_counts(found: RunBars) -> str:
-    buys, sells = _orders(found)
-    return f"{buys.shape[1]:,} bought, {sells.shape[1]:,} sold"
+    buys, sells = (points[:2, points[2] == bought] for bought in (1, 0))
+    return buys, sells, f"{buys.shape[1]:,} bought, {sells.shape[1]:,} sold"
 
 
 def _money(amount: float) -> str:

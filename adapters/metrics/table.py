@@ -1,6 +1,6 @@
 """All metrics in the order in which they are shown; adding one takes a function in the file of its section."""
 
-from adapters.metrics import benchmark, costs, drawdown, returns, risk, skill, trades  # noqa: F401
+from adapters.metrics import benchmark, drawdown, returns, risk, timing, trades  # noqa: F401
 from adapters.metrics.entry import DECLARED, SECTIONS
 
 METRICS = tuple(sorted(DECLARED, key=lambda metric: SECTIONS.index(metric.section)))

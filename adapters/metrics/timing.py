@@ -1,22 +1,30 @@
 """What a run earned by choosing its times: its returns above holding the same share of the asset all the time.
 
-The mean of these returns is the covariance of the position with the asset's next move, Grinblatt & Titman (1993),
-Performance Measurement without Benchmarks, Journal of Business 66(1): 0 without skill, however the market drifts.
+A bar's excess return is the run's, costs included, less the asset's times the run's usual exposure: the mean of its
+exposures at all closes but those of the tenth of the bars that follows. The mean of these returns is the covariance of
+the position with the asset's next move, Grinblatt & Titman (1993), Performance Measurement without Benchmarks, Journal
+of Business 66(1): 0 without skill, however the market drifts.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
 import numpy as np
 
-from adapters.metrics.measured import SAME_SHARE, Array, NoValue, average
+from adapters.metrics.entry import TIMING
+from adapters.metrics.measured import SAME_SHARE, Array, Measured, NoValue, average
 from adapters.metrics.rates import Rates
+from adapters.metrics.risk import kurtosis_of, skewness_of, spread
+from adapters.metrics.sharpe_evidence import MeasuredSharpe, probabilistic_sharpe
 from contracts.values import frozen
 
 # one in so many bars, those after a bar, are left out of the exposure that it is compared with
 SHADOW = 10
 # of the deviation of the returns: timing that varies less is rounding of shares and cents
 LEAST_CHANGE = 1e-3
+# the metrics that `measured_timing` takes
+OF_TIMING = ("timing_sharpe_ratio", "timing_skewness", "timing_kurtosis")
 
 
 @frozen
@@ -108,3 +116,84 @@ def usual_exposures(exposures: Array) -> Array:
     until = np.minimum(after + bars // SHADOW, bars)
     usual: Array = (sums[-1] - (sums[until] - sums[after])) / (bars - (until - after))
     return usual
+
+
+@TIMING("Average exposure", "percent")
+def average_exposure_pct(run: Measured) -> float:
+    """Mean of the position's value over equity, at each close but the last; shorts count below 0."""
+    return run.timing.average_exposure() * 100.0
+
+
+@TIMING(
+    "Timing, a year",
+    "percent",
+    "high",
+    signed=True,
+    source="Grinblatt & Titman (1993), Journal of Business 66(1)",
+)
+def timing_return_pct(run: Measured) -> float:
+    """Mean return, costs paid, above holding the same share of the asset all the time, times P."""
+    return average(run.timed) * run.periods_per_year * 100.0
+
+
+@TIMING("Sharpe ratio of timing", "ratio", "high")
+def timing_sharpe_ratio(run: Measured) -> float:
+    """Mean / standard deviation (ddof 1) of the returns above holding the same share all the time, times sqrt(P)."""
+    return average(run.timed) / spread(run.timed) * math.sqrt(run.periods_per_year)
+
+
+@TIMING("Skewness of timing", "ratio", "high")
+def timing_skewness(run: Measured) -> float:
+    """Of the same returns, adjusted Fisher-Pearson."""
+    return skewness_of(run.timed)
+
+
+@TIMING("Excess kurtosis of timing", "ratio")
+def timing_kurtosis(run: Measured) -> float:
+    """Of the same returns, without bias."""
+    return kurtosis_of(run.timed)
+
+
+def measured_timing(metrics: Mapping[str, float | int | None], bars: int) -> MeasuredSharpe:
+    """The Sharpe ratio of a run's timing per bar; NoValue for a run without one, and for older ones."""
+    ratio, skew, tails = (metrics.get(name) for name in OF_TIMING)
+    per_year = metrics.get("bars_per_year")
+    if ratio is None or skew is None or tails is None or not per_year:
+        raise NoValue("its timing was not measured")
+    return MeasuredSharpe(ratio / per_year**0.5, bars - 1, skew, tails + 3)
+
+
+def run_timing(metrics: Mapping[str, float | int | None], bars: int, ticker: str) -> str | None:
+    """A sentence on a run's timing; None where it has none, or is too short for a yearly rate."""
+    if metrics.get("cagr", 0.0) is None:
+        return None
+    try:
+        skill = probabilistic_sharpe(measured_timing(metrics, bars))
+    except NoValue:
+        return None
+    yearly_pct, exposure_pct = (
+        float(metrics[name] or 0.0) for name in ("timing_return_pct", "average_exposure_pct")
+    )
+    brought = f"Choosing its times brought {than_holding(yearly_pct, exposure_pct, ticker)}"
+    average = f"{abs(exposure_pct):.0f}% of the money on average"
+    if yearly_pct <= 0:
+        return f"{brought} ({average})."
+    chance = (
+        f"If this was the only try, chance alone does as well in {percent(1 - skill)} of cases"
+    )
+    return f"{brought} ({average}). {chance}."
+
+
+def than_holding(yearly_pct: float, exposure_pct: float, asset: str = "it") -> str:
+    """How much more or less than a share of the asset that never changes."""
+    more = "more" if yearly_pct > 0 else "less"
+    held = "being short" if exposure_pct < 0 else "holding"
+    return (
+        f"{abs(yearly_pct):.1f}% a year {more} than {held} the same share of {asset} all the time"
+    )
+
+
+def percent(share: float) -> str:
+    """31%, or less than 1%, or more than 99%."""
+    whole = round(share * 100)
+    return "less than 1%" if whole < 1 else "more than 99%" if whole > 99 else f"{whole}%"

@@ -5,7 +5,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from adapters.metrics.sharpe_evidence import CONFIDENCE
-from adapters.metrics.timing_words import percent, than_holding
+from adapters.metrics.timing import percent, than_holding
 from adapters.studies.permuted import Permuted
 from contracts.values import Values
 

@@ -13,7 +13,7 @@ import pytest
 from adapters.batches.flat_params import with_params
 from adapters.batches.leaderboard import Ranking, ranking_by
 from adapters.metrics.sharpe_evidence import evidence, sharpe_variance
-from adapters.metrics.timing_words import measured_timing
+from adapters.metrics.timing import measured_timing
 from adapters.screens.columns import (
     CORE,
     MEASURED,

@@ -14,7 +14,7 @@ import hashlib
 from adapters.metrics.measured import Measured
 from adapters.metrics.performance import performance
 from dataclasses import asdict
-from adapters.metrics.excursions import excursions
+from adapters.metrics.curves import excursions
 from engine.engine import BacktestEngine
 from rules.catalog import RULES
 from rules.registry import build_rule

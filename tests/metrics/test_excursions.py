@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from adapters.metrics.excursions import excursions
+from adapters.metrics.curves import excursions
 
 LOW = np.array([50.0, 90.0, 80.0, 70.0, 20.0])
 HIGH = np.array([200.0, 110.0, 120.0, 130.0, 300.0])

@@ -21,7 +21,7 @@ with warnings.catch_warnings():
     import vectorbt as vbt  # noqa: F401  # adds an accessor to pandas
     from backtesting._stats import compute_stats
 
-from adapters.metrics.excursions import excursions
+from adapters.metrics.curves import excursions
 from adapters.metrics.measured import Measured
 from adapters.metrics.performance import performance
 from engine.engine import BacktestEngine, BacktestResult

@@ -10,7 +10,6 @@ from contracts.values import Values
 
 SIDES = {1: "BUY", -1: "SELL"}
 POSITIONS = {"BUY": "long", "SELL": "short"}
-Trade = Values
 
 
 def account_words(run: RunSeries, bar: int, signal: int) -> list[str]:
@@ -39,9 +38,10 @@ def stretch_account(run: RunSeries, bars: range, signals: Sequence[int]) -> tupl
         )
         for trade in run.trades
     )
+    closes = "none" if not held else "all" if held == len(bars) else f"{held:,}"
     words = [
         f"{opened or 'No'} {'trade was' if opened == 1 else 'trades were'} opened on these {len(bars):,} bars",
-        f"a position was held at {_share(held, len(bars))} of their closes",
+        f"a position was held at {closes} of their closes",
         f"the rule said buy on {signals.count(1) or 'none'} of them and sell on {signals.count(-1) or 'none'}",
     ]
     opening = OPENING.get(run.request["direction"])
@@ -53,22 +53,15 @@ def stretch_account(run: RunSeries, bars: range, signals: Sequence[int]) -> tupl
     return "; ".join(words) + ".", awaited
 
 
-def _share(part: int, whole: int) -> str:
-    return "none" if not part else "all" if part == whole else f"{part:,}"
-
-
-def _ends_at(trade: Trade, bar: int) -> bool:
+def _ends_at(trade: Values, bar: int) -> bool:
     return trade["exit_bar"] == bar and not trade["is_open"]
 
 
-def _closed(trade: Trade, when: str = "") -> str:
+def _closed(trade: Values, when: str = "") -> str:
     reason = trade["exit_reason"].replace("_", " ")
     by = "" if reason == "signal" else f" by its {reason}"
-    return f"the {POSITIONS[trade['side']]} position was closed{by}{when} at {_price(trade['exit_price'])}"
-
-
-def _price(price: float) -> str:
-    return number_text(price, MOST_DIGITS)
+    price = number_text(trade["exit_price"], MOST_DIGITS)
+    return f"the {POSITIONS[trade['side']]} position was closed{by}{when} at {price}"
 
 
 def _of_signal(run: RunSeries, bar: int, signal: int) -> list[str]:
@@ -85,7 +78,7 @@ def _of_signal(run: RunSeries, bar: int, signal: int) -> list[str]:
     return done or [_why_nothing(run, bar, signal)]
 
 
-def _fills(trades: Sequence[Trade], side: str, filled: int, late: bool) -> Iterator[str]:
+def _fills(trades: Sequence[Values], side: str, filled: int, late: bool) -> Iterator[str]:
     """What an order of this side closed and opened on the bar that it filled on."""
     when = " at the next open" if late else ""
     for trade in trades:
@@ -96,7 +89,8 @@ def _fills(trades: Sequence[Trade], side: str, filled: int, late: bool) -> Itera
     for trade in trades:
         if trade["side"] == side and trade["entry_bar"] == filled:
             position = f"{POSITIONS[side]} position of {trade['size']:,.10g} shares"
-            yield f"a {position} was opened{when} at {_price(trade['entry_price'])}"
+            price = number_text(trade["entry_price"], MOST_DIGITS)
+            yield f"a {position} was opened{when} at {price}"
 
 
 def _why_nothing(run: RunSeries, bar: int, signal: int) -> str:

@@ -1,6 +1,7 @@
 """A run's bars with what its account did on them, a window at a time: what the chart of a run is drawn from."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -8,17 +9,18 @@ from flask import Blueprint, Response, jsonify
 from sqlalchemy import RowMapping
 
 from adapters.metrics.curves import trade_row
-from adapters.prices.bars import Column, bar_dates
+from adapters.prices.bars import Column, Whole, bar_dates
 from adapters.prices.candles import candle_columns, joined
 from adapters.runs.queries import run_row
 from adapters.runs.run_bars import RunBars, run_bars
 from adapters.runs.series import RunSeries
 from adapters.runs.stored_series import significant
-from contracts.errors import Conflict
+from contracts.errors import Conflict, InvalidRequest
 from contracts.status import RunStatus
-from contracts.values import Json, Values, picked
-from web.charts.windows import WINDOW, Window, asked_window
-from web.operation import UNFINISHED, operation
+from contracts.values import Json, Values, frozen, picked
+from web.arguments import arguments
+from web.operation import UNFINISHED, Argument, operation
+from web.parsers import whole_number
 from web.platform import ask_database, platform
 
 blueprint = Blueprint("bars_api", __name__)
@@ -26,10 +28,53 @@ blueprint = Blueprint("bars_api", __name__)
 # in one answer; where there are more, no marker can be told from its neighbours
 MOST_TRADES = 1000
 CACHED_RUNS = 4  # decoded; a million bars are 48 MB beside their prices, 3,270 bars 160 KB
-
-
 # of the columns that are rounded in answers; equity and position are whole cents and shares as they are
 DECIMALS = {"holding": 2, "rolling_sharpe": 4, "benchmark_equity": 4}
+DEFAULT_POINTS, MOST_POINTS = 4_000, 20_000
+FROM = Argument("from", whole_number(0), "number of the first bar, from 0", 0)
+TO = Argument(
+    "to", whole_number(1), "number of the bar after the last; the number of bars by default"
+)
+POINTS = Argument(
+    "max", whole_number(1, MOST_POINTS), f"points; {DEFAULT_POINTS} by default", DEFAULT_POINTS
+)
+WINDOW = (FROM, TO, POINTS)
+
+
+@frozen
+class Window:
+    """Bars `first` to `stop`, exclusive, in at most `most` groups: a point begins at each bar of `starts`."""
+
+    first: int
+    stop: int
+    most: int
+
+    @property
+    def group(self) -> int:
+        """How many bars one point stands for."""
+        return max(1, -(-(self.stop - self.first) // self.most))
+
+    @property
+    def starts(self) -> Whole:
+        """The first bar of each group."""
+        return np.arange(self.first, self.stop, self.group)
+
+    @property
+    def lasts(self) -> Whole:
+        """The last bar of each group."""
+        return np.minimum(self.starts + self.group, self.stop) - 1
+
+
+def asked_window(bars: int) -> Window:
+    """The window that an operation's WINDOW asks for among so many bars; InvalidRequest when it is none."""
+    asked = arguments(
+        replace(FROM, parse=whole_number(0, bars - 1)),
+        replace(TO, parse=whole_number(1, bars), default=bars),
+    )
+    first, stop = asked["from"], asked["to"]
+    if stop <= first:
+        raise InvalidRequest({"to": f"{stop} is not after from, which is {first}"})
+    return Window(first, stop, asked.get("max", MOST_POINTS))
 
 
 @blueprint.get("/api/runs/<uuid:run_id>/bars")

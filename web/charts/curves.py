@@ -13,8 +13,7 @@ from contracts.errors import InvalidRequest, UnknownRun
 from contracts.status import RunStatus
 from contracts.values import Json
 from web.arguments import arguments
-from web.charts.bars import known, lasting
-from web.charts.windows import POINTS, Window
+from web.charts.bars import POINTS, Window, known, lasting
 from web.operation import NO_RUN, Argument, operation
 from web.parsers import run_id
 from web.platform import ask_database, platform

@@ -18,8 +18,7 @@ from adapters.runs.stored_series import decode_signals
 from contracts.values import Json, Values, picked
 from web.arguments import arguments
 from web.charts.bar_account import account_words, stretch_account
-from web.charts.bars import bars_of, completed_row, known
-from web.charts.windows import FROM, TO, WINDOW, asked_window
+from web.charts.bars import FROM, TO, WINDOW, asked_window, bars_of, completed_row, known
 from web.operation import NO_RUN, UNFINISHED, Argument, operation
 from web.parsers import whole_number
 from web.platform import ask_database, platform
@@ -83,8 +82,13 @@ def stretch(run_id: str) -> ResponseReturnValue:
     signals = [signal for at, signal, _ in decode_signals(row["signals_json"]) if at in bars]
     dates = found.bars[bars.start : bars.stop].dates()
     words, awaited = stretch_account(found.run, bars, signals)
-    body = {"from": bars.start, "to": bars.stop, "first": dates[0], "last": dates[-1]}
-    body["sentence"] = words
+    body = {
+        "from": bars.start,
+        "to": bars.stop,
+        "first": dates[0],
+        "last": dates[-1],
+        "sentence": words,
+    }
     kept = ask_database(lines_of, row, bars)
     if kept is None:
         return body | {"held_back": [], "note": NO_LINES}
@@ -99,14 +103,18 @@ def _line_values(kept: RunLines, traded: Bars, bars: Whole, line: int) -> Column
     about = kept.head["lines"][line]
     if "column" in about:
         return traded.columns[about["column"].capitalize()][bars]
-    place = [each["name"] for each in stored_lines(kept.head)].index(about["name"])
-    return kept.values(place, bars)
+    return kept.values(stored_lines(kept.head).index(about), bars)
 
 
 def _rule(kept: RunLines, bars: Bars, bar: int) -> Json:
     """Both sides of the rule on a bar, and the comparisons that they are made of."""
-    state = _bar_state(kept, bars, bar)
-    sides = {side: kept.head[side] for side in ("buy", "sell")}
+    values = partial(_line_values, kept, bars, np.array([bar]))
+    state = BarState(
+        kept.head["lines"],
+        lambda line: known(values(line))[0],
+        lambda truth: kept.truth(truth, bar),
+    )
+    sides = picked(kept.head, ("buy", "sell"))
     return {
         "sides": {
             side: {"met": state.met(each), "words": state.said(each)}
@@ -119,16 +127,6 @@ def _rule(kept: RunLines, bars: Bars, bar: int) -> Json:
             for member, each in comparisons(condition)
         ],
     }
-
-
-def _bar_state(kept: RunLines, bars: Bars, bar: int) -> BarState:
-    """What the rule saw on a bar of the run."""
-
-    def value(line: int) -> float | None:
-        found = float(_line_values(kept, bars, np.array([bar]), line)[0])
-        return found if found == found else None
-
-    return BarState(kept.head["lines"], value, lambda truth: kept.truth(truth, bar))
 
 
 def _outcome(signal: str, sides: Mapping[str, Values] | None) -> list[str]:

@@ -1,9 +1,9 @@
 """The charts of a run in words: title, and the finding as a sentence, for people who do not see it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from adapters.runs.series import RunSeries
-from contracts.run_result import RunResult, TradeRow
+from contracts.run_result import RunResult
 from web.formats import number, signed
 from web.runs.view import earned
 from web.titles import rule_title
@@ -26,10 +26,10 @@ def drawdown(result: RunResult, run: RunSeries) -> str:
 
 
 def orders(result: RunResult, _: RunSeries) -> str:
-    bought, sold = _order_counts(result.trades or [])
-    if not bought + sold:
+    marked = _orders_of(result)
+    if not marked:
         return f"Closing price of {_subject(result)} without orders, since there were no trades"
-    return f"Closing price of {_subject(result)} with {_orders_of(bought, sold)}"
+    return f"Closing price of {_subject(result)} with {marked}"
 
 
 def trade_pnl(result: RunResult, _: RunSeries) -> str:
@@ -61,10 +61,8 @@ def cumulative_return(result: RunResult, _: RunSeries) -> str:
 
 def candlestick(result: RunResult, run: RunSeries) -> str:
     first, last = (run.dates[place][:10] for place in (0, -1))
-    bought, sold = _order_counts(result.trades or [])
-    marked = (
-        f"with {_orders_of(bought, sold)} marked" if bought + sold else "with no trades to mark"
-    )
+    orders = _orders_of(result)
+    marked = f"with {orders} marked" if orders else "with no trades to mark"
     return (
         f"Candles and volume of {result.request.get('ticker')} from {first} to {last}, {marked}"
     )
@@ -74,15 +72,15 @@ def _subject(result: RunResult) -> str:
     return f"{result.request['ticker']} with {rule_title(result.request)}"
 
 
-def _order_counts(trades: Sequence[TradeRow]) -> tuple[int, int]:
-    """Buys and sells: every entry, and every exit but those of open trades."""
+def _orders_of(result: RunResult) -> str:
+    """12 buys and 11 sells: every entry, and every exit but those of open trades; nothing without trades."""
+    trades = result.trades or []
     entries = [trade["side"] for trade in trades]
     exits = [trade["side"] for trade in trades if not trade["is_open"]]
-    return entries.count("BUY") + exits.count("SELL"), entries.count("SELL") + exits.count("BUY")
-
-
-def _orders_of(bought: int, sold: int) -> str:
-    return f"{bought:,} {'buy' if bought == 1 else 'buys'} and {sold:,} {'sell' if sold == 1 else 'sells'}"
+    bought = entries.count("BUY") + exits.count("SELL")
+    sold = len(entries) + len(exits) - bought
+    said = f"{bought:,} {'buy' if bought == 1 else 'buys'} and {sold:,} {'sell' if sold == 1 else 'sells'}"
+    return said if trades else ""
 
 
 CHARTS: dict[str, tuple[str, Callable[[RunResult, RunSeries], str]]] = {

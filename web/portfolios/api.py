@@ -15,8 +15,7 @@ from contracts.status import RunStatus
 from contracts.values import Json
 from web.answers import conditional
 from web.arguments import KEY, arguments, typed_body
-from web.charts.bars import known, lasting
-from web.charts.windows import POINTS, Window
+from web.charts.bars import POINTS, Window, known, lasting
 from web.operation import ENDED, FAULTS, REFUSED, TITLED, UNFINISHED, json_of, operation
 from web.platform import change_database, platform
 from web.portfolios.submission import renew_legs, submit_portfolio

@@ -20,7 +20,7 @@ from contracts.timeframes import TIMEFRAMES, Timeframe
 from contracts.values import Json
 from web.answers import conditional
 from web.arguments import DRY_RUN, arguments, read_body, reading_arguments
-from web.charts.windows import WINDOW, asked_window
+from web.charts.bars import WINDOW, asked_window
 from web.operation import Argument, most_bytes, operation
 from web.parsers import flag, one_of, ticker_symbol, time_zone, words
 from web.platform import ask_database, platform, reading_database

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import RowMapping
 
 from adapters.batches.titles import titles_of
-from adapters.metrics.timing_words import run_timing
+from adapters.metrics.timing import run_timing
 from adapters.runs.queries import events_of, run_row, run_status
 from adapters.runs.series import RunSeries, series_of
 from adapters.studies.store import study_id_of
