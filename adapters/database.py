@@ -33,8 +33,7 @@ from adapters.database_errors import (
     MYSQL_CONNECTING,
     DuplicateKey,
     duplicate_key,
-    is_transient,
-    is_unreachable,
+    has_collided,
 )
 from contracts.values import Json
 
@@ -226,12 +225,7 @@ def committed(engine: Engine, change: Callable[[Connection], T]) -> T:
     When the connection breaks, the OperationalError is raised: nobody knows whether the change was made. So it is when
     there is none to be had, or SQLite stays locked: each try has waited.
     """
-    return retried(engine, change, [0.0] * (TRIES - 1), _has_collided)
-
-
-def _has_collided(error: OperationalError) -> bool:
-    has_waited = isinstance(error.orig, sqlite3.OperationalError) or is_unreachable(error)
-    return not has_waited and not error.connection_invalidated and is_transient(error)
+    return retried(engine, change, [0.0] * (TRIES - 1), has_collided)
 
 
 def retried(

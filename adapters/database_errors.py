@@ -14,16 +14,14 @@ _UNWRITABLE = frozenset({1290, 1836, 1114, 1021, sqlite3.SQLITE_READONLY, sqlite
 # connection or statement killed (MariaDB's max_statement_time too), a Galera node that is not ready, a rollback by
 # group replication (2000 to 2999: the connection broke); of SQLite another writer, a file that is away, and what
 # a full disk looks like beside FULL; the transaction can be repeated as it is
-_TRANSIENT = _UNWRITABLE | {1040, 1203, 1226, 1053, 1205, 1213, 1927, 1317, 1969, 1047, 3101}
-_TRANSIENT |= {
+_TRANSIENT = _UNWRITABLE | {
+    *(1040, 1203, 1226, 1053, 1205, 1213, 1927, 1317, 1969, 1047, 3101),
+    1305,  # no such savepoint: it went with its transaction, which a deadlock has ended
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
     sqlite3.SQLITE_IOERR,
     sqlite3.SQLITE_CANTOPEN,
 }
-_TRANSIENT |= {
-    1305
-}  # no such savepoint: it went with its transaction, which a deadlock has ended
 
 
 class DuplicateKey(IntegrityError):
@@ -66,9 +64,13 @@ def is_locked(error: SQLAlchemyError) -> bool:
     return isinstance(error, OperationalError) and _error_number(error) == sqlite3.SQLITE_BUSY
 
 
-def is_unreachable(error: OperationalError) -> bool:
-    """True when MySQL could not be reached at all, for which the connection has waited."""
-    return _error_number(error) in MYSQL_CONNECTING
+def has_collided(error: OperationalError) -> bool:
+    """True when a repetition can succeed, and the error came at once: neither server nor lock was waited for."""
+    has_waited = (
+        isinstance(error.orig, sqlite3.OperationalError)
+        or _error_number(error) in MYSQL_CONNECTING
+    )
+    return not has_waited and not error.connection_invalidated and is_transient(error)
 
 
 def _error_number(error: DBAPIError) -> int:

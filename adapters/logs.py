@@ -41,11 +41,12 @@ def current_actor() -> str | None:
 
 class _TextFormatter(logging.Formatter):
     converter = staticmethod(time.gmtime)
+    default_time_format = "%Y-%m-%dT%H:%M:%S"
+    default_msec_format = "%s.%03dZ"
 
     def __init__(self, role: str) -> None:
-        super().__init__(
-            f"%(asctime)s.%(msecs)03dZ %(levelname)s {role} %(message)s", "%Y-%m-%dT%H:%M:%S"
-        )
+        super().__init__(f"%(asctime)s %(levelname)s {role} %(message)s")
+        self.role = role
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         """One line, whatever an address or a name holds; only a trace has more."""
@@ -63,16 +64,12 @@ class _TextFormatter(logging.Formatter):
         return text.replace("\n", f"{told}\n") + told
 
 
-class _JsonFormatter(logging.Formatter):
-    def __init__(self, role: str) -> None:
-        super().__init__()
-        self._role = role
-
+class _JsonFormatter(_TextFormatter):
     def format(self, record: logging.LogRecord) -> str:
         line = {
-            "at": f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(record.created))}.{int(record.msecs):03d}Z",
+            "at": self.formatTime(record),
             "level": record.levelname,
-            "role": self._role,
+            "role": self.role,
             "message": record.getMessage(),
             **_known.get(),
         }
@@ -84,9 +81,8 @@ class _JsonFormatter(logging.Formatter):
 def configure_logging(settings: Settings, role: str) -> None:
     """Send the logs of this process to stderr in the configured form; `role` names the program."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        _JsonFormatter(role) if settings.log_format == "json" else _TextFormatter(role)
-    )
+    formatter = _JsonFormatter if settings.log_format == "json" else _TextFormatter
+    handler.setFormatter(formatter(role))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level)

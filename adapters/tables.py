@@ -156,6 +156,7 @@ runs = table(
 RUN = runs.c  # the columns of a run
 IS_WAITING = RUN.status == RunStatus.PENDING
 IS_SUCCEEDED = RUN.status == RunStatus.SUCCEEDED
+IS_FAILED = RUN.status == RunStatus.FAILED
 IS_LIVING = RUN.status.in_([RunStatus.PENDING, RunStatus.RUNNING])
 # FAILED to the database, a word of its own to people
 IS_CANCELLED = RUN.error_type == ErrorType.CANCELLED

@@ -27,9 +27,9 @@ from consumer.backtest import TRADE_FIELDS, Outcome, columns_of
 from consumer.run_engine import Exits
 from consumer.setup import Setup
 from contracts.errors import BadParams
-from contracts.portfolio_request import DEFAULT_CAPITAL, PortfolioRequest
+from contracts.portfolio_request import PortfolioRequest
 from contracts.portfolio_request import Sharing as Asked
-from contracts.run_request import RunRequest
+from contracts.run_request import DEFAULT_CAPITAL, RunRequest
 from contracts.status import RunStatus
 from contracts.values import Json
 from engine.bars import check_bars

@@ -25,8 +25,8 @@ from adapters.runs.new_runs import NewRun, insert_runs
 from adapters.runs.queries import run_row
 from adapters.tables import RUN
 from contracts.errors import QueueUnavailable
-from contracts.portfolio_request import DEFAULT_CAPITAL, PortfolioStatus
-from contracts.run_request import RunRequest
+from contracts.portfolio_request import PortfolioStatus
+from contracts.run_request import DEFAULT_CAPITAL, RunRequest
 from contracts.status import Kind, RunStatus
 from contracts.values import Json
 

@@ -4,11 +4,12 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, field, fields
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 
 from contracts.run_request import (
+    DEFAULT_CAPITAL,
     About,
     Closed,
     DataHash,
@@ -138,10 +139,6 @@ TERMS = tuple(
     for each in fields(RunRequest)
     if each.name not in ("ticker", "rule_type", "params", "charts")
     and (about(each).asked or each.name == "benchmark_hash")
-)
-
-DEFAULT_CAPITAL: Any = next(
-    each.default for each in fields(RunRequest) if each.name == "initial_capital"
 )
 
 

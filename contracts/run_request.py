@@ -79,6 +79,7 @@ def about(field_: Field[Any]) -> About:
     return found
 
 
+DEFAULT_CAPITAL = 100_000.0
 # what a leg of a portfolio has of its own, too
 Ticker = Annotated[Symbol, About("Ticker", "market", "A-Z 0-9 . ^ = -")]
 RuleType = Annotated[
@@ -109,7 +110,7 @@ class RunRequest(Closed):
         Text | None, About("Name", "label", "a label only; never drives execution", asked=False)
     ] = None
     initial_capital: Annotated[Money, About("Initial capital", "orders", unit="money")] = (
-        100_000.0
+        DEFAULT_CAPITAL
     )
     fee_rate: Annotated[
         float,
@@ -308,12 +309,8 @@ def request_hash(request: RunRequest, full_params: Values) -> str:
 
 def _floats(value: Any) -> Any:
     """The same values with every number as a float, since 100000 and 100000.0 ask for the same run."""
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, int):
-        return float(value)
     if isinstance(value, dict):
         return {key: _floats(each) for key, each in value.items()}
     if isinstance(value, list):
         return [_floats(each) for each in value]
-    return value
+    return float(value) if type(value) is int else value  # a bool stays one

@@ -14,9 +14,9 @@ from adapters.database import time_of
 from adapters.runs.events import event
 from adapters.runs.queries import run_status
 from adapters.runs.states import RETRIED, failed_values
-from adapters.tables import IS_LIVING, RUN, run_events, runs
+from adapters.tables import IS_FAILED, IS_LIVING, RUN, run_events, runs
 from contracts.errors import Conflict
-from contracts.status import ErrorType, RunStatus
+from contracts.status import ErrorType
 
 AT_ONCE = 1000  # runs per transaction, so that nobody waits long for their locks
 
@@ -50,8 +50,7 @@ def retry_some(
     connection: Connection, among: ColumnElement[bool], after_id: int = 0
 ) -> Sequence[RowMapping]:
     """Make up to AT_ONCE failed runs wait again; these as they were, [] at the end."""
-    failed = RUN.status == RunStatus.FAILED
-    return _changed(connection, among & failed, after_id, RETRIED, "retried on request")
+    return _changed(connection, among & IS_FAILED, after_id, RETRIED, "retried on request")
 
 
 def _changed(

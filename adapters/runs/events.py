@@ -4,8 +4,7 @@ import socket
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy.sql.functions import FunctionElement
-
+from adapters.database import database_now
 from contracts.status import RunStatus
 
 HOST = socket.gethostname()[:128]
@@ -18,7 +17,7 @@ def event(
     from_status: RunStatus | None,
     to_status: RunStatus,
     reason: str,
-    at: datetime | FunctionElement[datetime],
+    at: datetime | database_now,
 ) -> dict[str, Any]:
     """One event as a row."""
     return {

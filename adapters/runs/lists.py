@@ -25,6 +25,7 @@ from adapters.runs.words import Word, ids_with, is_found
 from adapters.tables import (
     HEADLINE_COLUMNS,
     IS_CANCELLED,
+    IS_FAILED,
     LISTED_INDEX,
     METRIC_INDEXES,
     RUN,
@@ -40,6 +41,12 @@ FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(9999, 12, 30)
 FEW = {*RUN["data_hash", "rule_id", "batch_id"]}  # of which few runs have the same value
 # that are sorted at once, in 40 ms, instead of looked for in the wanted order, for up to 400
 FEW_RUNS = 120_000
+# what people call a run's state, with the conditions of it: the cancelled are FAILED to the database
+STATES = {
+    **{status.public: [RUN.status == status] for status in RunStatus},
+    "failed": [IS_FAILED, or_(RUN.error_type.is_(None), ~IS_CANCELLED)],
+    "cancelled": [IS_FAILED, IS_CANCELLED],
+}
 _LISTED = (
     *STATUS_COLUMNS,
     *RUN["id", "title", "timeframe", "rule_type", "params_json", "sparkline"],
@@ -69,9 +76,7 @@ class RunFilter:
     equal: Mapping[Column[Any], str] = field(default_factory=dict)
     label: str | None = None
     words: Sequence[Word] = ()
-    status: RunStatus | None = None
-    # of the FAILED ones: only those that somebody cancelled, or only the others
-    cancelled: bool | None = None
+    state: str | None = None  # one of STATES
     created_from: date | None = None
     created_to: date | None = None  # inclusive
     ranges: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
@@ -214,13 +219,9 @@ def _has(column: Column[Any], value: str) -> ColumnElement[bool]:
 
 def _state(wanted: RunFilter, by_metrics: bool) -> Conditions:
     """The wanted state; where metrics are asked for it is implied, since only succeeded runs have them."""
-    if wanted.status is None or (by_metrics and wanted.status is RunStatus.SUCCEEDED):
+    if wanted.state is None or (by_metrics and wanted.state == RunStatus.SUCCEEDED.public):
         return []
-    if by_metrics:
-        return [false()]
-    others = or_(RUN.error_type.is_(None), ~IS_CANCELLED)
-    why = [] if wanted.cancelled is None else [IS_CANCELLED if wanted.cancelled else others]
-    return [RUN.status == wanted.status, *why]
+    return [false()] if by_metrics else STATES[wanted.state]
 
 
 def _dates(connection: Connection, wanted: RunFilter) -> Conditions:

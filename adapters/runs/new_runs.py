@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -15,7 +14,7 @@ from adapters.tables import IS_WAITING, RUN, run_events, run_tags, runs
 from contracts.errors import Conflict, UnknownRun
 from contracts.run_request import MOST_TAGS, RunRequest, TagChange
 from contracts.status import Kind, RunStatus
-from contracts.values import Json, Values, frozen
+from contracts.values import Json, Values, frozen, picked
 
 
 @frozen
@@ -38,21 +37,6 @@ class NewRun:
     def message(self) -> RunMessage:
         """Of its first attempt."""
         return RunMessage.of(self.request)
-
-
-# columns beside the whole request, by which runs are found
-OF_REQUEST = (
-    "run_id",
-    "batch_id",
-    "label",
-    "ticker",
-    "timeframe",
-    "rule_type",
-    "rule_id",
-    "data_hash",
-    "benchmark_hash",
-)
-OF_SUBMISSION = tuple(each.name for each in fields(NewRun) if each.name != "request")
 
 
 def insert_runs(connection: Connection, new_runs: Sequence[NewRun]) -> None:
@@ -111,12 +95,16 @@ def _changed_tags(run_id: str, request: Values, change: TagChange) -> list[str]:
 def _row(new: NewRun, created_at: datetime) -> Json:
     request = new.request.to_json()
     return {
-        **{name: request[name] for name in OF_REQUEST},
-        **{name: getattr(new, name) for name in OF_SUBMISSION},
+        # columns beside the whole request, by which runs are found
+        **picked(request, RUN.keys()),
+        "request_hash": new.request_hash,
+        "idempotency_key": new.idempotency_key,
+        "reproduces": new.reproduces,
+        "submitted_by": new.submitted_by,
+        "kind": new.kind,
         "params_json": json.dumps(request["params"], ensure_ascii=False),
         "request_json": json.dumps(request, ensure_ascii=False),
         "status": RunStatus.PENDING,
-        "attempt": 1,
         "waiting_since": created_at,
         "created_at": created_at,
     }

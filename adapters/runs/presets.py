@@ -1,9 +1,8 @@
 """Presets: named form parameters. They define no trading logic; the rule catalog does."""
 
 import json
-from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from adapters.database import database_now
 from adapters.runs.times import utc_text
@@ -26,16 +25,9 @@ def list_presets(connection: Connection) -> list[Json]:
     ]
 
 
-def count_presets(connection: Connection) -> int:
-    """How many presets there are."""
-    return connection.execute(select(func.count()).select_from(presets)).scalar_one()
-
-
 def save_preset(connection: Connection, name: str, form: Values) -> int:
     """Record a preset and return its id; DuplicateKey when the name is taken."""
-    saved = connection.execute(insert(presets).values(name=name, **_values(form)))
-    key: Any = saved.inserted_primary_key
-    return int(key[0])
+    return connection.execute(insert(presets).values(name=name, **_values(form))).lastrowid
 
 
 def _values(form: Values) -> Json:

@@ -60,11 +60,11 @@ def _found(row: RowMapping, series: RunSeries | None) -> Json:
     kept = {"metrics": stored["values"], "metrics_notes": stored["notes"]}
     if series is None:
         return kept | {"notes": [PRUNED]}
-    head = row["lines_head"]
+    head, bars = row["lines_head"], bar_dates(series.times, series.timeframe)
     return kept | {
         "notes": list(series.notes),
         "trades": trade_rows(series.trades, series.times, series.timeframe),
-        "rejected_orders": _rejected(series),
+        "rejected_orders": [{**order, "date": bars[order["bar"]]} for order in series.rejected],
         "explanation_summary": head and condition_summaries(decode_head(head), series.dates),
     }
 
@@ -88,8 +88,3 @@ def whole_result(row: RowMapping, charts: dict[str, str], prices: CandleSource) 
         "price_candles": candles(),
     }
     return replace(result, **curves)
-
-
-def _rejected(series: RunSeries) -> list[Json]:
-    bars = bar_dates(series.times, series.timeframe)
-    return [{**order, "date": bars[order["bar"]]} for order in series.rejected]

@@ -8,7 +8,6 @@ from adapters.batches.expansion import Expansion
 from adapters.prices.store import PriceStore
 from contracts.errors import InvalidRequest
 from contracts.portfolio_request import (
-    DEFAULT_CAPITAL,
     MAX_LEGS,
     MODE_OF,
     SHARING_FIELDS,
@@ -17,7 +16,7 @@ from contracts.portfolio_request import (
     PortfolioRequest,
     Sharing,
 )
-from contracts.run_request import canonical_json
+from contracts.run_request import DEFAULT_CAPITAL, canonical_json
 from contracts.values import Json, Values, picked, without
 from rules.language import series_fault
 from web.arguments import parse_json

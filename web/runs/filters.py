@@ -6,11 +6,10 @@ from typing import Any
 from sqlalchemy import Column
 
 from adapters.metrics.table import HEADLINES
-from adapters.runs.lists import Cursor, RunFilter
+from adapters.runs.lists import STATES, Cursor, RunFilter
 from adapters.runs.words import Word
 from adapters.tables import RUN, run_tags
 from contracts.run_request import TAG_LENGTH
-from contracts.status import ErrorType, RunStatus
 from contracts.values import frozen_by_name, picked
 from rules.catalog import RULES
 from web.arguments import arguments, limit
@@ -29,9 +28,6 @@ from web.parsers import (
 )
 from web.platform import platform
 
-# asked for as a state of its own, and then not among the failed
-CANCELLED = ErrorType.CANCELLED.value
-STATES = {status.public: status for status in RunStatus} | {CANCELLED: RunStatus.FAILED}
 SORTS = {"created": "created", **{short: metric.name for short, metric in HEADLINES.items()}}
 
 
@@ -119,14 +115,12 @@ def asked_filter() -> RunFilter:
     asked = arguments()
     by_metric = asked["sort"] != "created"
     asked |= arguments(*(replace(each, parse=_cursor(by_metric)) for each in (AFTER, BEFORE)))
-    status = STATES.get(asked["status"])
     by_column = {each.column: asked[each.name] for each in FILTERS if each.column is not None}
     return RunFilter(
         equal={column: value for column, value in by_column.items() if value is not None},
         label=asked["label"],
         words=[_word(text) for text in (asked["q"] or "").split()],
-        status=status,
-        cancelled=asked["status"] == CANCELLED if status is RunStatus.FAILED else None,
+        state=asked["status"],
         created_from=asked["from"],
         created_to=asked["to"],
         ranges={

@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from adapters.batches.queries import is_batch
 from adapters.batches.titles import titles_of
 from adapters.metrics.table import HEADLINE_NAMES, HEADLINES, METRICS
-from adapters.runs.lists import RunPage, list_runs
+from adapters.runs.lists import STATES, RunPage, list_runs
 from adapters.runs.queries import run_with_prefix
 from adapters.runs.times import times_of
 from adapters.runs.words import unmatched
@@ -21,7 +21,7 @@ from contracts.values import Json, picked
 from rules.catalog import RULES
 from web.operation import operation
 from web.platform import ask_database, platform
-from web.runs.filters import ASKED, FILTERS, STATES, asked_filter, cursor_text
+from web.runs.filters import ASKED, FILTERS, asked_filter, cursor_text
 from web.titles import run_title
 
 blueprint = Blueprint("runs", __name__)

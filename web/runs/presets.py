@@ -11,7 +11,6 @@ from flask.typing import ResponseReturnValue
 from adapters.database_errors import DuplicateKey
 from adapters.runs.presets import (
     change_preset,
-    count_presets,
     delete_preset,
     list_presets,
     save_preset,
@@ -58,7 +57,7 @@ def save() -> ResponseReturnValue:
     body = json_body()
     _check_body(body, "name", "request")
     name, form = _name(body), _form(body)
-    if ask_database(count_presets) >= MAX_PRESETS:
+    if len(ask_database(list_presets)) >= MAX_PRESETS:
         raise Conflict(f"there are {MAX_PRESETS} presets already; delete one first")
     try:
         preset_id = change_database(save_preset, name, form)
