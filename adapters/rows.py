@@ -1,9 +1,9 @@
 """What many tables are asked in the same way: one row, the latest ones, those with one of many values."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Table
+from sqlalchemy import Column, Connection, RowMapping, Select, Table
 
 from adapters.database import portions
 from contracts.errors import PlatformError
@@ -25,9 +25,12 @@ def latest_rows(
     return connection.execute(older.order_by(table.c.id.desc()).limit(limit)).mappings().all()
 
 
-def rows_with(
-    connection: Connection, query: Select[Any], column: ColumnElement[Any], values: Sequence[str]
-) -> Iterator[RowMapping]:
-    """The rows of a query that have one of these values in a column, however many values there are."""
-    for some in portions(values):
-        yield from connection.execute(query.where(column.in_(some))).mappings()
+def rows_by(
+    connection: Connection, query: Select[Any], column: Column[Any], values: Sequence[Any]
+) -> dict[Any, RowMapping]:
+    """The rows of a query that have one of these values in a column, by it; the last where several have the same."""
+    return {
+        row[column.name]: row
+        for some in portions(values)
+        for row in connection.execute(query.where(column.in_(some))).mappings()
+    }

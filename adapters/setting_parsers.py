@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 
+Parser = Callable[[str], object]
 
-def positive(kind: type[int] | type[float]) -> Callable[[str], int | float]:
+
+def positive(kind: type[int] | type[float]) -> Parser:
     """A positive number."""
 
     def parse(text: str) -> int | float:
@@ -20,7 +22,7 @@ def positive(kind: type[int] | type[float]) -> Callable[[str], int | float]:
     return parse
 
 
-def whole(accepted: range, fault: str) -> Callable[[str], int]:
+def whole(accepted: range, fault: str) -> Parser:
     """A whole number in a range."""
 
     def parse(text: str) -> int:
@@ -34,7 +36,7 @@ def whole(accepted: range, fault: str) -> Callable[[str], int]:
 port_number = whole(range(1, 65536), "a number from 1 to 65535 is expected")
 
 
-def one_of(*accepted: str) -> Callable[[str], str]:
+def one_of(*accepted: str) -> Parser:
     """One of these words."""
 
     def parse(text: str) -> str:

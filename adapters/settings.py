@@ -1,13 +1,14 @@
 """Every setting of every role, read once from the environment; the only reader of `os.environ`."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from adapters.setting_parsers import (
+    Parser,
     boolean,
     one_of,
     port_number,
@@ -19,6 +20,8 @@ from adapters.setting_parsers import (
 from contracts.errors import InvalidSettings
 from contracts.values import Json, Values
 
+Source = Mapping[str, str]  # by name, as the environment is
+Faults = list[str]  # of all settings, as they are found
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -105,13 +108,13 @@ class Settings:
         return self.queue_name, f"{self.queue_name}-bulk"
 
 
-_SECRETS = ("database_url", "redis_url", "api_tokens", "secret_key")
+_SECRETS = ("DATABASE_URL", "REDIS_URL", "API_TOKENS", "SECRET_KEY")
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Settings from `environ` (the process environment when None); InvalidSettings lists every fault at once."""
     source = dict(os.environ if environ is None else environ)
-    faults: list[str] = []
+    faults: Faults = []
     _read_secret_files(source, faults)
     values = _parse(source, faults)
     _complete(values, source, faults)
@@ -128,8 +131,8 @@ def environment_with(changes: Mapping[str, str]) -> dict[str, str]:
     return {**os.environ, **changes}
 
 
-def _read_secret_files(source: dict[str, str], faults: list[str]) -> None:
-    for name in [*map(str.upper, _SECRETS), "DB_PASSWORD", "DB_USER", "REDIS_PASSWORD"]:
+def _read_secret_files(source: dict[str, str], faults: Faults) -> None:
+    for name in [*_SECRETS, "DB_PASSWORD", "DB_USER", "REDIS_PASSWORD"]:
         path = source.get(f"{name}_FILE")
         if not path:
             continue
@@ -141,21 +144,22 @@ def _read_secret_files(source: dict[str, str], faults: list[str]) -> None:
             faults.append(f"{name}_FILE={path!r}: not UTF-8 text")
 
 
-def _parse(source: Mapping[str, str], faults: list[str]) -> Json:
+def _parse(source: Source, faults: Faults) -> Json:
     """The values that are given."""
     values: Json = {}
     for each in fields(Settings):
-        if text := source.get(each.name.upper()):
+        name = each.name.upper()
+        if text := source.get(name):
             parse = _PARSERS.get(each.name) or _PARSERS_BY_TYPE[each.type]
             try:
                 values[each.name] = parse(text)
             except ValueError as error:
-                shown = "…" if each.name in _SECRETS else repr(text)
-                faults.append(f"{each.name.upper()}={shown}: {error}")
+                shown = "…" if name in _SECRETS else repr(text)
+                faults.append(f"{name}={shown}: {error}")
     return values
 
 
-def _complete(values: Json, source: Mapping[str, str], faults: list[str]) -> None:
+def _complete(values: Json, source: Source, faults: Faults) -> None:
     """Add what follows from other settings, and from those that are only parts of one."""
     if "lease_s" in values and not source.get("HEARTBEAT_S"):
         values["heartbeat_s"] = values["lease_s"] / 4  # as the defaults are to each other
@@ -168,7 +172,7 @@ def _complete(values: Json, source: Mapping[str, str], faults: list[str]) -> Non
         values["redis_url"] = f"{scheme}://{login}@{address.rpartition('@')[2]}"
 
 
-def _mysql_url(source: Mapping[str, str], faults: list[str]) -> str:
+def _mysql_url(source: Source, faults: Faults) -> str:
     missing = [name for name in ("DB_NAME", "DB_USER", "DB_PASSWORD") if not source.get(name)]
     faults.extend(f"{name} is missing, since DB_HOST is set" for name in missing)
     port = source.get("DB_PORT") or "3306"
@@ -181,11 +185,11 @@ def _mysql_url(source: Mapping[str, str], faults: list[str]) -> str:
     return f"mysql+pymysql://{login}@{address}?charset=utf8mb4{_tls(source, faults)}"
 
 
-def _login(source: Mapping[str, str], *names: str) -> str:
+def _login(source: Source, *names: str) -> str:
     return ":".join(quote(source.get(name, ""), safe="") for name in names)
 
 
-def _tls(source: Mapping[str, str], faults: list[str]) -> str:
+def _tls(source: Source, faults: Faults) -> str:
     """With a CA the connection is encrypted, and only a server whose certificate names DB_HOST is spoken to."""
     path = source.get("DB_TLS_CA")
     if not path:
@@ -195,7 +199,7 @@ def _tls(source: Mapping[str, str], faults: list[str]) -> str:
     return f"&ssl_ca={quote(path, safe='')}"
 
 
-def _check(values: Values, faults: list[str]) -> None:
+def _check(values: Values, faults: Faults) -> None:
     lease_s = values.get("lease_s", Settings.lease_s)
     heartbeat_s = values.get("heartbeat_s", Settings.heartbeat_s)
     if heartbeat_s * 2 > lease_s:
@@ -208,7 +212,7 @@ def _check(values: Values, faults: list[str]) -> None:
         )
 
 
-def _url(*starts: str) -> Callable[[str], str]:
+def _url(*starts: str) -> Parser:
     def parse(text: str) -> str:
         if not text.startswith(starts):
             raise ValueError(f"a URL that starts with {' or '.join(starts)} is expected")
@@ -223,7 +227,7 @@ def _url(*starts: str) -> Callable[[str], str]:
     return parse
 
 
-_PARSERS: dict[str, Callable[[str], Any]] = {  # of settings whose type does not say it all
+_PARSERS: dict[str, Parser] = {  # of settings whose type does not say it all
     "database_url": _url("sqlite://", "mysql+pymysql://", "mariadb+pymysql://"),
     "redis_url": _url("redis://", "rediss://", "unix://"),
     "log_level": one_of("DEBUG", "INFO", "WARNING", "ERROR"),
@@ -241,7 +245,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {  # of settings whose type does not
     ),
     "scaler_start": one_of("warm", "plain"),
 }
-_PARSERS_BY_TYPE: dict[Any, Callable[[str], Any]] = {
+_PARSERS_BY_TYPE: dict[Any, Parser] = {
     str: str,
     bool: boolean,
     Path: Path,

@@ -3,7 +3,15 @@
 Schema changes are additive: a new column has a default or may be null.
 """
 
-from sqlalchemy import Column, Double, Index, Integer, SmallInteger, UniqueConstraint
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Double,
+    Index,
+    Integer,
+    SmallInteger,
+    UniqueConstraint,
+)
 
 from adapters import access_tables, plan_tables, price_tables  # noqa: F401  # metadata has them once they are imported
 from adapters.declarations import (
@@ -154,6 +162,7 @@ runs = table(
 )
 
 RUN = runs.c  # the columns of a run
+Criterion = ColumnElement[bool]  # which runs
 IS_WAITING = RUN.status == RunStatus.PENDING
 IS_SUCCEEDED = RUN.status == RunStatus.SUCCEEDED
 IS_FAILED = RUN.status == RunStatus.FAILED

@@ -1,6 +1,5 @@
 """From a request to everything that is stored about its run; no database, no queue."""
 
-import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, field, fields
@@ -18,7 +17,7 @@ from adapters.runs.lines import packed_lines
 from adapters.runs.stored_series import encode_equity, encode_signals, encode_trades, significant
 from adapters.sparkline import encode_sparkline
 from consumer.setup import Setup
-from contracts.run_request import RunRequest, canonical_json
+from contracts.run_request import RunRequest, canonical_hash
 from contracts.values import Json, Values, frozen
 from engine.engine import BacktestResult, Trade
 from rules.base import BaseRule
@@ -159,7 +158,7 @@ def result_hash(core: Values, trades: Sequence[Values], equity: list[float]) -> 
         "trades": [_rounded(trade, TRADE_FIELDS) for trade in trades],
         "equity": [float(f"{value:.10g}") for value in equity],
     }
-    return hashlib.sha256(canonical_json(values).encode()).hexdigest()
+    return canonical_hash(values)
 
 
 def _rounded(values: Values, names: Iterable[str]) -> Json:

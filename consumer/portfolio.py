@@ -15,13 +15,13 @@ from adapters.metrics.curves import excursions
 from adapters.metrics.measured import Array, Measured
 from adapters.metrics.performance import Performance, performance
 from adapters.metrics.rates import Rates
-from adapters.portfolios.found import correlated, packed_found, sampled
+from adapters.portfolios.found import correlated, sampled
 from adapters.portfolios.store import Portfolio, legs_of, portfolio_of, portfolio_row
 from adapters.prices.bars import bar_dates
 from adapters.prices.packing import PackedPrices, unpack
 from adapters.prices.run_prices import benchmark_closes
 from adapters.prices.store import packed_prices
-from adapters.runs.stored_series import decode_signals, encode_trades
+from adapters.runs.stored_series import decode_signals, encode_trades, packed_json
 from adapters.tables import RUN
 from consumer.backtest import TRADE_FIELDS, Outcome, columns_of
 from consumer.run_engine import Exits
@@ -235,7 +235,7 @@ class Traded:
                 for leg, bars in self._spans
             ],
         }
-        return packed_found(found)
+        return packed_json(found)
 
     @property
     def _spans(self) -> Iterator[tuple[Leg, Array]]:

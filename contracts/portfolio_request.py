@@ -1,6 +1,5 @@
 """What a user asks for of several assets: one account for many runs. Frozen, as the request of a run is."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, field, fields
 from enum import StrEnum
@@ -19,7 +18,7 @@ from contracts.run_request import (
     Ticker,
     WidePercent,
     about,
-    canonical_json,
+    canonical_hash,
 )
 from contracts.values import Json, Values, frozen_by_name, picked
 
@@ -172,8 +171,7 @@ class PortfolioRequest:
         sharing = {
             name: value for name, value in asdict(self.sharing).items() if value != defaults[name]
         }
-        values = [sharing, [leg.weight for leg in self.legs], list(of_runs)]
-        return hashlib.sha256(canonical_json(values).encode()).hexdigest()
+        return canonical_hash([sharing, [leg.weight for leg in self.legs], list(of_runs)])
 
     def run_of(self, number: int) -> Json:
         """The request of a leg's run, as JSON values: a sleeve trades its part of the capital, by the legs' weights."""

@@ -294,6 +294,11 @@ def canonical_json(values: Any) -> str:
     )
 
 
+def canonical_hash(values: Any) -> str:
+    """SHA-256 over canonical JSON."""
+    return hashlib.sha256(canonical_json(values).encode()).hexdigest()
+
+
 def request_hash(request: RunRequest, full_params: Values) -> str:
     """SHA-256 over everything that decides the result; `full_params` are the params with their defaults filled in.
 
@@ -304,7 +309,7 @@ def request_hash(request: RunRequest, full_params: Values) -> str:
     }
     values = without(request.to_json(), LABEL_FIELDS | unchanged)
     values["params"] = dict(full_params)
-    return hashlib.sha256(canonical_json(_floats(values)).encode()).hexdigest()
+    return canonical_hash(_floats(values))
 
 
 def _floats(value: Any) -> Any:

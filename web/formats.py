@@ -129,7 +129,7 @@ def public_status(status: str) -> str:
     return RunStatus(status).public
 
 
-def run_word(run: Mapping[str, Any]) -> str:
+def run_word(run: Mapping[Any, Any]) -> str:
     """The word for the state of a run; cancelled is one of its own to people."""
     return (
         "cancelled" if run["error_type"] == ErrorType.CANCELLED else public_status(run["status"])

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, case, func, select
 
 from adapters.batches.titles import titles_of
+from adapters.rows import rows_by
 from adapters.tables import IS_CANCELLED, RUN
 from contracts.status import RunStatus
 from contracts.values import frozen
@@ -148,6 +149,5 @@ def _ends(connection: Connection, states: States) -> dict[str, tuple[RowMapping,
         "params_json",
         "created_at",
     ]
-    query = select(*columns).where(RUN.id.in_([*chain.from_iterable(ids.values())]))
-    by_id = {row["id"]: row for row in connection.execute(query).mappings()}
+    by_id = rows_by(connection, select(*columns), RUN.id, [*chain.from_iterable(ids.values())])
     return {batch_id: (by_id[first], by_id[last]) for batch_id, (first, last) in ids.items()}

@@ -17,7 +17,7 @@ from adapters.batches.lists import batches_of
 from adapters.batches.surface import Surface
 from adapters.database import has_rows
 from adapters.price_tables import price_series
-from adapters.rows import rows_with
+from adapters.rows import rows_by
 from adapters.runs.times import (
     seconds_between,
     seconds_left,
@@ -56,8 +56,8 @@ def runs_by_hash(
     columns = select(*RUN["request_hash", "run_id", "status"]).filter_by(batch_id=batch_id)
     if not is_batch(connection, batch_id):
         return {}  # a new one, which is the usual case
-    rows = rows_with(connection, columns, RUN.request_hash, hashes)
-    return {row["request_hash"]: (row["run_id"], RunStatus(row["status"])) for row in rows}
+    found = rows_by(connection, columns, RUN.request_hash, hashes)
+    return {each: (row["run_id"], RunStatus(row["status"])) for each, row in found.items()}
 
 
 def runs_on_other_prices(connection: Connection, batch_id: str, hashes: Collection[str]) -> int:
@@ -203,9 +203,8 @@ def leaders(
     choose = heapq.nlargest if ranking.goal == "max" else heapq.nsmallest
     best = choose(top, (each for each in measured if each[0] is not None), key=itemgetter(0))
     run_ids = [run_id for _, run_id, _ in best]
-    rows = connection.execute(select(*RUN_COLUMNS).where(RUN.run_id.in_(run_ids))).mappings()
-    listed = {row["run_id"]: batch_run(row) for row in rows}
-    return [listed[run_id] for run_id in run_ids]
+    listed = rows_by(connection, select(*RUN_COLUMNS), RUN.run_id, run_ids)
+    return [batch_run(listed[run_id]) for run_id in run_ids]
 
 
 def values_of(

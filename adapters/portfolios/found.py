@@ -1,8 +1,5 @@
 """What a portfolio's Job found beside metrics and equity, which are its run's: compressed JSON in one column."""
 
-import json
-import zlib
-
 import numpy as np
 
 from adapters.metrics.measured import Array
@@ -11,19 +8,6 @@ from contracts.values import Json
 SAMPLES = 120  # bars of which the weights are kept
 # legs of which the returns are correlated; of more those that earned or lost most
 CORRELATED = 30
-
-
-def packed_found(found: Json) -> bytes:
-    """As it lies in the database."""
-    return zlib.compress(
-        json.dumps(found, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
-    )
-
-
-def unpacked_found(packed: bytes) -> Json:
-    """As `packed_found` has packed it."""
-    found: Json = json.loads(zlib.decompress(packed))
-    return found
 
 
 def sampled(bars: int) -> Array:

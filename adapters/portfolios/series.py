@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from adapters.metrics.curves import trade_rows
-from adapters.portfolios.found import unpacked_found
 from adapters.prices.bars import bar_dates
 from adapters.runs.series import run_series
+from adapters.runs.stored_series import unpacked_json
 from contracts.portfolio_request import PortfolioRequest
 from contracts.run_result import TradeRow
 from contracts.values import Json
@@ -25,7 +25,7 @@ class PortfolioSeries:
     """account: times, equity and trades as of a run. found: what else its Job kept, see consumer.portfolio."""
 
     def __init__(self, job: Mapping[Any, Any], packed: bytes, asked: PortfolioRequest) -> None:
-        self.asked, self.found = asked, unpacked_found(packed)
+        self.asked, self.found = asked, unpacked_json(packed)
         self.account = run_series(job)
 
     @cached_property

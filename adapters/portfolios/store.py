@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, insert, or_,
 
 from adapters.database import database_now
 from adapters.plan_tables import PORTFOLIO, portfolios
-from adapters.rows import found_row, latest_rows, rows_with
+from adapters.rows import found_row, latest_rows, rows_by
 from adapters.runs.idempotency import own_key
 from adapters.tables import IS_LIVING, IS_SUCCEEDED, RUN, runs
 from contracts.errors import UnknownPortfolio
@@ -111,8 +111,7 @@ def legs_of(
 ) -> dict[str, RowMapping]:
     """run_id, status and these columns of the runs of legs, by run_id; those that were deleted are left out."""
     chosen = select(*RUN["run_id", "status"], *columns)
-    rows = rows_with(connection, chosen, RUN.run_id, run_ids)
-    return {row["run_id"]: row for row in rows}
+    return rows_by(connection, chosen, RUN.run_id, run_ids)
 
 
 # what a leg may be linked to: a run that has what its portfolio needs of it, or may come to have it

@@ -12,7 +12,7 @@ from contracts.values import Values
 
 # the side that opens positions; otherwise both do
 OPENING = {"longonly": ("buy",), "shortonly": ("sell",)}
-Head = Values  # as adapters.runs.lines.decode_head reads it
+Head = Values  # the lines, and the conditions of both sides: rules.explanation.Explanation.head
 
 
 def condition_summaries(head: Head, dates: Sequence[str]) -> list[ConditionSummary]:

@@ -4,9 +4,7 @@ The columns of a part are those of adapters.prices.packing: of each line its val
 whether it has one, then the truth of each condition. 3,270 bars take 5 to 10 KB per line.
 """
 
-import json
 import math
-import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +12,7 @@ import numpy as np
 
 from adapters.prices.bars import Column, Whole
 from adapters.prices.packing import packed_columns
+from adapters.runs.stored_series import packed_json
 from contracts.values import Json, frozen
 
 BARS_PER_PART = 16_384  # a point of a million bars is then found by reading a sixtieth of them
@@ -32,10 +31,7 @@ def packed_lines(head: Json, values: Sequence[Any], truths: Sequence[Any]) -> li
         packed_columns([column[start : start + BARS_PER_PART] for column in columns])
         for start in range(0, len(columns[0]), BARS_PER_PART)
     ]
-    return [
-        zlib.compress(json.dumps(head, separators=(",", ":"), allow_nan=False).encode()),
-        *parts,
-    ]
+    return [packed_json(head), *parts]
 
 
 def _decimals(values: Any) -> int:
@@ -50,12 +46,6 @@ def _without_gaps(values: Any, known: Any, decimals: int) -> Whole:
     return whole
 
 
-def decode_head(packed: bytes) -> Json:
-    """The lines, and the conditions of both sides, as rules.explanation.Explanation.head says."""
-    head: Json = json.loads(zlib.decompress(packed))
-    return head
-
-
 def stored_lines(head: Json) -> list[Json]:
     """The lines that are stored; the others are columns of the prices."""
     return [line for line in head["lines"] if "column" not in line]
@@ -63,7 +53,7 @@ def stored_lines(head: Json) -> list[Json]:
 
 @frozen
 class RunLines:
-    """The columns of a run from the bar `first` on."""
+    """The columns of a run from the bar `first` on; head: as rules.explanation.Explanation says."""
 
     head: Json
     first: int

@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 
 from adapters.declarations import MYSQL, read_from
+from adapters.rows import rows_by
 from adapters.runs.queries import STATUS_COLUMNS
 from adapters.runs.words import Word, ids_with, is_found
 from adapters.tables import (
@@ -29,6 +30,7 @@ from adapters.tables import (
     LISTED_INDEX,
     METRIC_INDEXES,
     RUN,
+    Criterion,
     runs,
 )
 from contracts.status import RunStatus
@@ -51,7 +53,7 @@ _LISTED = (
     *STATUS_COLUMNS,
     *RUN["id", "title", "timeframe", "rule_type", "params_json", "sparkline"],
 )
-Conditions = list[ColumnElement[bool]]
+Conditions = list[Criterion]
 Bounds = dict[str, Conditions]  # by metric
 
 
@@ -104,8 +106,7 @@ def list_runs(connection: Connection, wanted: RunFilter, *beside: str) -> RunPag
     page = _page_ids(wanted, conditions, _index(connection, wanted, bounds))
     met = connection.scalars(page).all()
     ids = met[: wanted.limit]
-    query = select(*_LISTED, *map(RUN.get, beside)).where(RUN.id.in_(ids))
-    found = {row["id"]: row for row in connection.execute(query).mappings()}
+    found = rows_by(connection, select(*_LISTED, *map(RUN.get, beside)), RUN.id, ids)
     rows = [found[each] for each in (reversed(ids) if wanted.before else ids)]
     return _page(rows, wanted, more=len(met) > len(ids))
 
@@ -186,11 +187,9 @@ def _page_ids(wanted: RunFilter, conditions: Conditions, index: str | None) -> S
     return read_from(index, runs, page) if index else page
 
 
-def _beyond(
-    cursor: Cursor, column: ColumnElement[Any] | None, descending: bool
-) -> ColumnElement[bool]:
+def _beyond(cursor: Cursor, column: ColumnElement[Any] | None, descending: bool) -> Criterion:
     past, up_to = (lt, le) if descending else (gt, ge)
-    past_id: ColumnElement[bool] = past(RUN.id, cursor.id)
+    past_id: Criterion = past(RUN.id, cursor.id)
     if column is None:
         return past_id
     value: Any = cursor.value
@@ -210,7 +209,7 @@ def _conditions(connection: Connection, wanted: RunFilter, bounds: Bounds) -> Co
     return conditions + _dates(connection, wanted)
 
 
-def _has(column: Column[Any], value: str) -> ColumnElement[bool]:
+def _has(column: Column[Any], value: str) -> Criterion:
     """Of a run: it has the value, or a row of the column's table does that belongs to it."""
     if column.table is runs:
         return column == value
@@ -240,7 +239,5 @@ def _dates(connection: Connection, wanted: RunFilter) -> Conditions:
     return conditions
 
 
-def _first_id(
-    connection: Connection, when: ColumnElement[bool], *order: ColumnElement[Any]
-) -> int | None:
+def _first_id(connection: Connection, when: Criterion, *order: ColumnElement[Any]) -> int | None:
     return connection.scalar(select(RUN.id).where(when).order_by(*order).limit(1))

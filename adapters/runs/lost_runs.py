@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, and_, or_, select
 from adapters.database import database_now
 from adapters.queue.messages import RunMessage
 from adapters.runs.states import Attempt, Lease
-from adapters.tables import IS_LIVING, IS_WAITING, RUN
+from adapters.tables import IS_LIVING, IS_WAITING, RUN, Criterion
 from contracts.status import RunStatus
 
 SUBMISSION_S = 5.0  # a submission may take so long from its rows to its messages
@@ -51,7 +51,7 @@ def overdue_attempts(
     return attempts, rows[-1].id if len(rows) == limit else None
 
 
-def _is_over(since: ColumnElement[Any], seconds: float) -> ColumnElement[bool]:
+def _is_over(since: ColumnElement[Any], seconds: float) -> Criterion:
     """More than so long ago, or in the future, since the clock was set back."""
     return or_(since < database_now(-seconds), since > database_now())
 

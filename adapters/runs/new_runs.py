@@ -4,17 +4,16 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, insert, update
 
 from adapters.database import database_now, portions, time_of
 from adapters.queue.messages import RunMessage
 from adapters.runs.events import event
 from adapters.runs.turns import announce
 from adapters.tables import IS_WAITING, RUN, run_events, run_tags, runs
-from contracts.errors import Conflict, UnknownRun
-from contracts.run_request import MOST_TAGS, RunRequest, TagChange
+from contracts.run_request import RunRequest
 from contracts.status import Kind, RunStatus
-from contracts.values import Json, Values, frozen, picked
+from contracts.values import Json, frozen, picked
 
 
 @frozen
@@ -50,46 +49,14 @@ def insert_runs(connection: Connection, new_runs: Sequence[NewRun]) -> None:
             event(run_id, 1, None, RunStatus.PENDING, "submitted", created_at) for run_id in tags
         ]
         connection.execute(insert(run_events), events)
-        _insert_tags(connection, tags)
+        insert_tags(connection, tags)
 
 
-def _insert_tags(connection: Connection, tags: Mapping[str, Sequence[str]]) -> None:
+def insert_tags(connection: Connection, tags: Mapping[str, Sequence[str]]) -> None:
+    """Let lists find runs by their tags."""
     rows = [{"run_id": run_id, "tag": tag} for run_id, mine in tags.items() for tag in mine]
     if rows:
         connection.execute(insert(run_tags), rows)
-
-
-def change_tags(connection: Connection, change: TagChange) -> int:
-    """Give runs their new tags; how many differ. UnknownRun for one that is not there, Conflict where it has too many.
-
-    Tags are part of a request, which says nothing else of a run once it is recorded: only they are written again.
-    """
-    mine = RUN.run_id.in_(change.run_ids)
-    query = select(*RUN["run_id", "request_json"]).where(mine).with_for_update()
-    found = {run_id: json.loads(text) for run_id, text in connection.execute(query)}
-    if missing := {*change.run_ids} - found.keys():
-        raise UnknownRun(f"no run has the id {min(missing)}")
-    changed = {}
-    for run_id, request in found.items():
-        tags = _changed_tags(run_id, request, change)
-        if tags != request.get("tags", []):
-            changed[run_id] = tags
-            text = json.dumps(request | {"tags": tags}, ensure_ascii=False)
-            own = update(runs).filter_by(run_id=run_id)
-            connection.execute(own.values(request_json=text))
-    connection.execute(delete(run_tags).where(run_tags.c.run_id.in_(list(changed))))
-    _insert_tags(connection, changed)
-    return len(changed)
-
-
-def _changed_tags(run_id: str, request: Values, change: TagChange) -> list[str]:
-    every = dict.fromkeys([*request.get("tags", []), *change.add])
-    tags = [tag for tag in every if tag not in change.remove]
-    if len(tags) > MOST_TAGS:
-        raise Conflict(
-            f"run {run_id} would have {len(tags)} tags; at most {MOST_TAGS} are accepted"
-        )
-    return tags
 
 
 def _row(new: NewRun, created_at: datetime) -> Json:

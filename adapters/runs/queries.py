@@ -4,24 +4,27 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, select
+from sqlalchemy import Connection, RowMapping, Select, and_, select
 
 from adapters.database import has_rows
 from adapters.prices.packing import unpacked_columns
-from adapters.rows import found_row, rows_with
-from adapters.runs.lines import BARS_PER_PART, RunLines, decode_head
+from adapters.rows import found_row, rows_by
+from adapters.runs.lines import BARS_PER_PART, RunLines
+from adapters.runs.stored_series import unpacked_json
 from adapters.runs.times import utc_text
 from adapters.tables import (
     EVENT,
     HEADLINE_COLUMNS,
+    IS_SUCCEEDED,
     RUN,
+    Criterion,
     run_charts,
     run_lines,
     run_tags,
     runs,
 )
 from contracts.errors import UnknownRun
-from contracts.status import Kind, RunStatus
+from contracts.status import Kind
 from contracts.values import Json
 
 STATUS_COLUMNS = (
@@ -62,33 +65,36 @@ def _one(connection: Connection, query: Select[Any], run_id: str) -> RowMapping:
     return found_row(connection, query.where(RUN.run_id == run_id), missing)
 
 
-def states_of(connection: Connection, run_ids: Sequence[str]) -> dict[str, Json]:
-    """status and error_type of these runs by run_id; UnknownRun when one is not there."""
-    query = select(*RUN["run_id", "status", "error_type"]).where(RUN.run_id.in_(run_ids))
-    found = {row["run_id"]: {**row} for row in connection.execute(query).mappings()}
+def all_rows(
+    connection: Connection, query: Select[Any], run_ids: Sequence[str]
+) -> dict[str, RowMapping]:
+    """The rows of a query of these runs by run_id; UnknownRun when one is not there."""
+    found = rows_by(connection, query, RUN.run_id, run_ids)
     if missing := {*run_ids} - found.keys():
         raise UnknownRun(f"no run has the id {min(missing)}")
     return found
 
 
+def states_of(connection: Connection, run_ids: Sequence[str]) -> dict[str, RowMapping]:
+    """status and error_type of these runs by run_id; UnknownRun when one is not there."""
+    return all_rows(connection, select(*RUN["run_id", "status", "error_type"]), run_ids)
+
+
 def runs_alike(
-    connection: Connection, hashes: Sequence[str], *conditions: ColumnElement[bool]
+    connection: Connection, hashes: Sequence[str], *conditions: Criterion
 ) -> dict[str, RowMapping]:
     """The latest run of each of these requests, whoever asked for it, a completed one if there is any.
 
     run_id, status and metrics of lists, by request_hash; conditions: which runs are looked at.
     """
     columns = select(*RUN["request_hash", "run_id", "status"], *HEADLINE_COLUMNS.values())
-    query = columns.filter_by(kind=Kind.RUN).where(*conditions).order_by(RUN.id)
-    found = rows_with(connection, query, RUN.request_hash, hashes)
-    rows = sorted(found, key=lambda row: row["status"] == RunStatus.SUCCEEDED)
-    return {row["request_hash"]: row for row in rows}
+    query = columns.filter_by(kind=Kind.RUN).where(*conditions).order_by(IS_SUCCEEDED, RUN.id)
+    return rows_by(connection, query, RUN.request_hash, hashes)
 
 
 def runs_by_id(connection: Connection, run_ids: Sequence[str]) -> list[RowMapping]:
     """The runs with these ids, all columns, in the order of the ids; unknown ones are left out."""
-    query = select(runs).where(RUN.run_id.in_(run_ids))
-    by_id = {row["run_id"]: row for row in connection.execute(query).mappings()}
+    by_id = rows_by(connection, select(runs), RUN.run_id, run_ids)
     return [by_id[run_id] for run_id in run_ids if run_id in by_id]
 
 
@@ -118,7 +124,7 @@ def lines_of(connection: Connection, row: RowMapping, bars: range) -> RunLines |
     mine = select(run_lines.c.packed).filter_by(run_id=row["run_id"])
     parts = connection.scalars(mine.where(between).order_by(run_lines.c.part))
     columns = [*map(np.concatenate, zip(*map(unpacked_columns, parts), strict=True))]
-    return RunLines(decode_head(row["lines_head"]), first * BARS_PER_PART, columns)
+    return RunLines(unpacked_json(row["lines_head"]), first * BARS_PER_PART, columns)
 
 
 def chart_pngs(connection: Connection, run_id: str) -> dict[str, bytes]:

@@ -81,10 +81,6 @@ def _said_or(state: BarState, condition: Condition) -> str:
     return " and ".join(map(state.said, decisive))
 
 
-def _said_inner(state: BarState, condition: Condition) -> str:
-    return state.said(condition["of"][0])
-
-
 def _said_becomes(state: BarState, condition: Condition) -> str:
     (inner,) = condition["of"]
     already = state.met(inner) and not state.met(condition)
@@ -107,7 +103,7 @@ def _said_above_for(state: BarState, condition: Condition) -> str:
 
 
 def _said_constant(state: BarState, condition: Condition) -> str:
-    return "this always holds" if state.met(condition) else "this never holds"
+    return f"this {'always' if state.met(condition) else 'never'} holds"
 
 
 def _said_stance(state: BarState, condition: Condition) -> str:
@@ -126,7 +122,7 @@ def _said_vote(state: BarState, condition: Condition) -> str:
 _SAID: Mapping[str, Callable[[BarState, Condition], str]] = {
     "and": _said_and,
     "or": _said_or,
-    "not": _said_inner,
+    "not": lambda state, condition: state.said(condition["of"][0]),
     "becomes": _said_becomes,
     "latest": _said_latest,
     "above_for": _said_above_for,

@@ -16,9 +16,8 @@ from adapters.metrics.curves import (
 )
 from adapters.prices.bars import bar_dates
 from adapters.runs.condition_summary import condition_summaries
-from adapters.runs.lines import decode_head
 from adapters.runs.series import RunSeries, series_of
-from adapters.runs.stored_series import PRUNED, decode_signals
+from adapters.runs.stored_series import PRUNED, decode_signals, unpacked_json
 from adapters.runs.times import times_of
 from contracts.run_request import RunRequest
 from contracts.run_result import Candle, RunResult
@@ -65,7 +64,7 @@ def _found(row: RowMapping, series: RunSeries | None) -> Json:
         "notes": list(series.notes),
         "trades": trade_rows(series.trades, series.times, series.timeframe),
         "rejected_orders": [{**order, "date": bars[order["bar"]]} for order in series.rejected],
-        "explanation_summary": head and condition_summaries(decode_head(head), series.dates),
+        "explanation_summary": head and condition_summaries(unpacked_json(head), series.dates),
     }
 
 

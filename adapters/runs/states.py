@@ -7,11 +7,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
+from sqlalchemy import Connection, and_, insert, select, update
 
 from adapters.database import database_now, has_rows
 from adapters.runs.events import event
-from adapters.tables import RUN, run_charts, run_events, run_lines, runs
+from adapters.tables import RUN, Criterion, run_charts, run_events, run_lines, runs
 from contracts.errors import LeaseLost, StaleMessage, UnknownRun
 from contracts.run_request import RunRequest
 from contracts.status import ErrorType, Kind, RunStatus
@@ -202,7 +202,7 @@ def _move(
     of: Attempt,
     values: Values,
     reason: str,
-    *also: ColumnElement[bool],
+    *also: Criterion,
 ) -> bool:
     """Whether this attempt, as it was and as `also` asks, has these values now, with the event of it."""
     change = update(runs).where(_is(of), *also).values(**values)
@@ -213,7 +213,7 @@ def _move(
     return True
 
 
-def _is(of: Attempt, status: RunStatus | None = None) -> ColumnElement[bool]:
+def _is(of: Attempt, status: RunStatus | None = None) -> Criterion:
     """Of a run: this is its attempt, in its own state or that one, and under its lease if it has one."""
     held = [RUN.lease_token == of.token] if isinstance(of, Lease) else []
     mine = (RUN.run_id == of.run_id, RUN.attempt == of.attempt)

@@ -6,6 +6,7 @@ keep 15 significant digits, which is all that a stored price has, their other nu
 
 import json
 import math
+import zlib
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from operator import sub
@@ -155,3 +156,14 @@ def short(value: Any, digits: int = DIGITS) -> Any:
 
 def _compact(values: Any) -> str:
     return json.dumps(values, separators=(",", ":"), allow_nan=False)
+
+
+def packed_json(values: Json) -> bytes:
+    """Compact JSON, compressed."""
+    return zlib.compress(_compact(values).encode())
+
+
+def unpacked_json(packed: bytes) -> Json:
+    """What `packed_json` has packed."""
+    values: Json = json.loads(zlib.decompress(packed))
+    return values

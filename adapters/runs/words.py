@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, or_, select, union_all
+from sqlalchemy import Connection, Select, or_, select, union_all
 
 from adapters.database import has_rows
-from adapters.tables import RUN, batch_titles, run_tags, runs
+from adapters.tables import RUN, Criterion, batch_titles, run_tags, runs
 from contracts.values import frozen
 
 _OTHER = runs.alias("other").c
@@ -21,7 +21,7 @@ class Word:
     rules: Sequence[str]
 
 
-def is_found(word: Word) -> ColumnElement[bool]:
+def is_found(word: Word) -> Criterion:
     """Of a run; what no index of the lists holds is looked for first, in indexes of its own: few runs have it.
 
     Beside it, many runs have the ticker or rule, so that a page of them is found soon by walking through all.

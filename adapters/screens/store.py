@@ -8,7 +8,7 @@ from sqlalchemy import Connection, RowMapping, func, insert, or_, select, update
 
 from adapters.batches.leaderboard import Ranking, ranking_by
 from adapters.metrics.measured import Array
-from adapters.rows import rows_with
+from adapters.rows import rows_by
 from adapters.screens.columns import Combinations, unpacked_metrics
 from adapters.tables import RUN, screens
 from contracts.errors import UnknownScreen
@@ -76,8 +76,8 @@ def stored_ranking(row: Mapping[Any, Any]) -> Ranking:
 def found_by(connection: Connection, run_ids: Sequence[str]) -> dict[str, dict[str, Array]]:
     """What Jobs have found, by run_id; those that have not ended well are left out."""
     query = select(*screens.c["run_id", "metrics"]).where(screens.c.metrics.is_not(None))
-    rows = rows_with(connection, query, screens.c.run_id, run_ids)
-    return {row["run_id"]: unpacked_metrics(row["metrics"]) for row in rows}
+    found = rows_by(connection, query, screens.c.run_id, run_ids)
+    return {run_id: unpacked_metrics(row["metrics"]) for run_id, row in found.items()}
 
 
 def screen_jobs(connection: Connection, screen_id: str) -> Sequence[RowMapping]:

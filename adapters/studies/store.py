@@ -15,7 +15,7 @@ from adapters.batches.leaderboard import Ranking, ranking_by
 from adapters.database import database_now, has_rows
 from adapters.metrics.measured import Array
 from adapters.plan_tables import STUDY, studies
-from adapters.rows import found_row, latest_rows, rows_with
+from adapters.rows import found_row, latest_rows, rows_by
 from adapters.runs.idempotency import own_key
 from adapters.tables import IS_LIVING, IS_SUCCEEDED, RUN
 from contracts.errors import Conflict, UnknownStudy
@@ -207,8 +207,7 @@ def has_living_runs(connection: Connection, batch_id: str) -> bool:
 
 def existing_runs(connection: Connection, run_ids: Sequence[str]) -> set[str]:
     """Those of the runs that are recorded."""
-    rows = rows_with(connection, select(RUN.run_id), RUN.run_id, run_ids)
-    return {row["run_id"] for row in rows}
+    return {*rows_by(connection, select(RUN.run_id), RUN.run_id, run_ids)}
 
 
 def metrics_of(
@@ -217,9 +216,9 @@ def metrics_of(
     """Each of these metrics by run, in their order; NaN where there is none, as of a run that has not succeeded."""
     succeeded = select(*RUN["run_id", "metrics_json"]).where(IS_SUCCEEDED)
     found = dict.fromkeys(run_ids, [np.nan] * len(names))
-    for row in rows_with(connection, succeeded, RUN.run_id, run_ids):
+    for run_id, row in rows_by(connection, succeeded, RUN.run_id, run_ids).items():
         values = json.loads(row["metrics_json"])["values"]
-        found[row["run_id"]] = [values.get(name) for name in names]
+        found[run_id] = [values.get(name) for name in names]
     columns = np.array([found[run_id] for run_id in run_ids], dtype=float).T
     return dict(zip(names, columns, strict=True))
 

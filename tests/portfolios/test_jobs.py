@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adapters.portfolios.found import unpacked_found
-from adapters.runs.stored_series import decode_equity, decode_trades
+from adapters.runs.stored_series import decode_equity, decode_trades, unpacked_json
 from consumer.backtest import backtest
 from consumer.portfolio import LegRun, Traded
 from consumer.setup import Setup
@@ -125,7 +124,7 @@ def test_what_it_found_is_kept_whole() -> None:
     request = replace(random_request(1), direction="longonly", liquidate_below_pct=None)
     traded = alone(request)
 
-    found: dict[str, Any] = unpacked_found(traded.packed())
+    found: dict[str, Any] = unpacked_json(traded.packed())
 
     equity = decode_equity(traded.columns("tag")["equity_curve_json"])[1]
     assert sum(found["contributions"]) + found["interest"] - found[

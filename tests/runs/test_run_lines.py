@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from adapters.prices.packing import unpacked_columns
-from adapters.runs.lines import BARS_PER_PART, RunLines, decode_head, packed_lines, stored_lines
+from adapters.runs.lines import BARS_PER_PART, RunLines, packed_lines, stored_lines
+from adapters.runs.stored_series import unpacked_json
 from adapters.settings import PROJECT_ROOT
 from consumer.backtest import backtest
 from contracts.run_request import RunRequest
@@ -20,7 +21,7 @@ WHOLE = {"ticker": "AAPL", "start_date": date(2000, 3, 1), "end_date": date(2013
 def read_back(head, values, truths):
     first, *parts = packed_lines(head, values, truths)
     columns = zip(*map(unpacked_columns, parts), strict=True)
-    return RunLines(decode_head(first), 0, [np.concatenate(each) for each in columns])
+    return RunLines(unpacked_json(first), 0, [np.concatenate(each) for each in columns])
 
 
 @pytest.mark.parametrize("largest", [1e-9, 0.02, 1.0, 70.0, 5e3, 4e9, 1e40])
@@ -58,7 +59,7 @@ def test_a_line_of_a_run_of_thirteen_years_takes_at_most_9_kb(rule_type):
         "test",
     )
 
-    count = len(stored_lines(decode_head(outcome.lines[0])))
+    count = len(stored_lines(unpacked_json(outcome.lines[0])))
     assert 500 < sum(map(len, outcome.lines)) <= count * LARGEST_LINE
 
 

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, abort, g, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import ColumnElement, Connection
 
-from adapters.runs.new_runs import change_tags
+from adapters.runs.changes import change_tags
 from adapters.runs.queries import events_of, run_row, run_status, states_of
 from adapters.runs.result import whole_result
 from adapters.runs.states import set_beside
