@@ -1,6 +1,6 @@
 """A wave of runs over time, in numbers and drawn, from the times that the API gives: who scaled does not matter."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -32,22 +32,25 @@ class Wave(NamedTuple):
 
 def wave_of(runs: Sequence[Json]) -> Wave:
     """Waiting, running and ended runs at every moment at which one of them changes."""
-    start = min(datetime.fromisoformat(run["created_at"]) for run in runs)
-    moments, changes = zip(*(each for run in runs for each in _changes(run)), strict=True)
-    seconds = [(datetime.fromisoformat(moment) - start).total_seconds() for moment in moments]
-    at, places = np.unique(seconds, return_inverse=True)
-    counts = np.zeros((at.size, 3), dtype=int)
-    np.add.at(counts, places, changes)  # of one moment together: in between, nothing was ever so
-    return Wave(at.tolist(), *counts.cumsum(axis=0).T.tolist())
+    times = np.array(
+        [
+            [
+                _time(run["created_at"]),
+                _time(run["started_at"] or run["completed_at"]),
+                _time(run["completed_at"]),
+            ]
+            for run in runs
+        ]
+    )
+    times = np.round(times - times.min(), 6)  # the API's microseconds
+    at = np.unique(times[np.isfinite(times)])
+    created, left, ended = (np.searchsorted(np.sort(each), at, side="right") for each in times.T)
+    return Wave(*(each.tolist() for each in (at, created - left, left - ended, ended)))
 
 
-def _changes(run: Json) -> Iterable[tuple[str, tuple[int, int, int]]]:
-    """What each moment of a run changes: (waiting, running, ended)."""
-    yield run["created_at"], (1, 0, 0)
-    if run["started_at"]:
-        yield run["started_at"], (-1, 1, 0)
-    if run["completed_at"]:
-        yield run["completed_at"], (0, -1, 1) if run["started_at"] else (-1, 0, 1)
+def _time(moment: str | None) -> float:
+    """In seconds; of what has not happened after all others."""
+    return datetime.fromisoformat(moment).timestamp() if moment else np.inf
 
 
 def summary(batch: Json, runs: Sequence[Json], wave: Wave, limit: int) -> Json:

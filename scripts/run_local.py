@@ -39,8 +39,8 @@ class CannotRun(Exception):
     """Something that the user has to fix first; the text says what and how."""
 
 
-def main() -> int:
-    """Run everything until Ctrl-C; 1 with one sentence when that is not possible."""
+def main() -> None:
+    """Run everything until Ctrl-C; exit code 1 with one sentence when that is not possible."""
     os.umask(0o077)  # what is written here is this user's alone
     environment = _environment()
     redis: list[Program] = []
@@ -61,16 +61,14 @@ def main() -> int:
             environment, redis, programs, is_new and environment.get("EXAMPLES") != "false"
         )
     except CannotRun as error:
-        print(f"\n{error}", file=sys.stderr)
-        return 1
+        sys.exit(f"\n{error}")
     except KeyboardInterrupt:
-        return 0
+        pass
     finally:
         for signum in STOP_SIGNALS:
             signal.signal(signum, signal.SIG_IGN)
         end(programs)
         end(redis)  # last: the others hand their runs back
-    return 0
 
 
 def _environment() -> Environment:
@@ -132,11 +130,11 @@ def _start_redis(environment: Environment) -> Program:
         f"  look into the queue: redis-cli -s {SOCKET.relative_to(ROOT)} LRANGE rq:queue:backtests 0 -1"
     )
     # the database has what a restart forgets
-    settings = ["--port", "0", "--unixsocket", str(SOCKET), "--save", ""]
-    settings += ["--hash-max-ziplist-value", "1024"]  # a waiting message takes less than half
+    command = [program, "--port", "0", "--unixsocket", str(SOCKET), "--save", ""]
+    command += ["--hash-max-ziplist-value", "1024"]  # a waiting message takes less than half
     # a title is written over the environment, by which processes are told apart
-    settings += ["--set-proc-title", "no"]
-    return Program("Redis", [program, *settings], environment, VAR / "redis.log")
+    command += ["--set-proc-title", "no"]
+    return Program("Redis", command, environment, VAR / "redis.log")
 
 
 def redis_server() -> tuple[str, str]:
@@ -216,4 +214,4 @@ def _announce(url: str, with_examples: bool) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -66,7 +66,7 @@ def verify(client: Client, wait_s: float) -> None:
     print(f"result: {shown}; {len(result['charts'])} charts; image {result['image_tag']}")
 
 
-def main() -> int:
+def main() -> None:
     """Check the platform that the command line names."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument(
@@ -83,11 +83,9 @@ def main() -> int:
     try:
         verify(Client(arguments.base_url, token, wait_s), wait_s)
     except (NotWhole, BacktestsError, TimeoutError) as fault:
-        print(f"NOT WHOLE: {fault}", file=sys.stderr)
-        return 1
+        sys.exit(f"NOT WHOLE: {fault}")
     print("the platform is whole")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from backtests.client import Client
 from backtests.errors import BadInput, Refused
 from backtests.price_names import TIMEFRAMES, Series, series_named
-from backtests.results import aligned
+from backtests.results import aligned, paragraphs
 from backtests.yahoo import require_yfinance, yahoo_csv
 
 TOO_LARGE = 413
@@ -132,4 +132,4 @@ def as_table(outcomes: Sequence[Outcome]) -> str:
     """A row for each source, and below it all that was done, warned of, and wrong."""
     rows = [each.cells for each in outcomes]
     said = [f"{each.cells[0]}: {line}" for each in outcomes for line in each.said]
-    return "\n".join([*aligned([COLUMNS, *rows]), *([""] if said else []), *said])
+    return paragraphs(aligned([COLUMNS, *rows]), said)

@@ -75,7 +75,7 @@ def as_table(batch: Json) -> str:
                 run["run_id"],
             ]
         )
-    return "\n".join([*aligned(rows), "", batch["note"]])
+    return paragraphs(aligned(rows), [batch["note"]])
 
 
 def _named(run: Json) -> str:
@@ -103,11 +103,14 @@ def as_account(portfolio: Json) -> str:
     rows += [(name, "", earned) for name, earned in carried.items() if earned]
     rows.append(("profit", "", sum(row[2] for row in rows)))
     earned = [("leg", "rule", "contribution"), *((*row[:2], f"{row[2]:.2f}") for row in rows)]
-    lines = [*aligned(account), "", *aligned(earned)]
-    if left_out := portfolio["left_out"]["counts"]:
-        lines.append("")
-    lines += [f"{count} orders were left out: {reason}" for reason, count in left_out.items()]
-    return "\n".join(lines)
+    counts = portfolio["left_out"]["counts"].items()
+    left_out = [f"{count} orders were left out: {reason}" for reason, count in counts]
+    return paragraphs(aligned(account), aligned(earned), left_out)
+
+
+def paragraphs(*texts: list[str]) -> str:
+    """The lines of each text that has any, with an empty line between texts."""
+    return "\n\n".join("\n".join(lines) for lines in texts if lines)
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -18,9 +18,8 @@ MAX_NAME = 40  # characters of the name that go into the batch id
 FIRST_SHOWN = 5
 _NUMBER = re.compile(r"(?<![\w'])-?\d+(\.\d+)?(?![\w'])")  # by itself, not in a ticker
 Cells = Mapping[str, str]  # by column
-Lines = Iterator[
-    tuple[int, Any]
-]  # by number, each with its values, or the words that say why it has none
+# by number, each with its values, or the ValueError that says why it has none
+Lines = Iterator[tuple[int, Any]]
 # of cells, by the field they are in; others are read as JSON
 Readers = Mapping[str, Callable[[str], Any]]
 
@@ -96,14 +95,14 @@ def read_sweep(path: Path, client: Client, given: Cells | None = None) -> Spec |
 
 
 def _listed(path: Path, lines: Lines, given: Cells, readers: Readers) -> Table:
-    """The runs of these lines, each an object, or the words that say why it is none."""
+    """The runs of these lines; BadInput names those that are no objects."""
     runs, faults = dict[int, Json](), list[str]()
     for line, values in lines:
         if isinstance(values, dict):
             _put_cells(values, given, readers)
             runs[line] = {"charts": False, **values}
         else:
-            fault = values if isinstance(values, str) else "a JSON object is expected"
+            fault = values if isinstance(values, ValueError) else "a JSON object is expected"
             faults.append(f"line {line}: {fault}")
     if faults or not runs:
         raise BadInput(*(faults or [f"{path}: no runs"]))
@@ -116,7 +115,7 @@ def _json_runs(path: Path) -> Lines:
             try:
                 yield number, json.loads(text)
             except ValueError as error:
-                yield number, f"not JSON: {error}"
+                yield number, ValueError(f"not JSON: {error}")
 
 
 def _csv_runs(path: Path, readers: Readers) -> Lines:
@@ -125,12 +124,13 @@ def _csv_runs(path: Path, readers: Readers) -> Lines:
         reader = csv.DictReader(file)
         names = [name.strip() for name in reader.fieldnames or ()]
         if repeated := sorted({name for name in names if names.count(name) > 1}):
-            yield 1, f"columns that appear twice: {', '.join(map(repr, repeated))}"
+            yield 1, ValueError(f"columns that appear twice: {', '.join(map(repr, repeated))}")
             return
         for row in reader:
             values: Json = {}
             if None in row or None in row.values():
-                yield reader.line_num, f"{len(names)} cells are expected, as in the first line"
+                fault = f"{len(names)} cells are expected, as in the first line"
+                yield reader.line_num, ValueError(fault)
             else:
                 _put_cells(values, row, readers)
                 yield reader.line_num, values

@@ -102,8 +102,9 @@ class Transport:
                 return self._once(request, timeout_s)
             except _Full as full:
                 seconds, why = full.seconds * (1 + self._jitter() / 2), "the queue is full"
-            except _Away as away:
-                is_nobody, why = isinstance(away, _Nobody), f"{self.url} cannot be reached"
+            except (OSError, HTTPException) as error:  # an answer cut off in the middle, too
+                away, why = getattr(error, "reason", error), f"{self.url} cannot be reached"
+                is_nobody = isinstance(away, ConnectionRefusedError | gaierror)
                 seconds = pause_s * (0.5 + self._jitter())
                 waited_s, pause_s = waited_s + seconds, min(pause_s * 2, LONGEST_PAUSE_S)
                 if waited_s > (self._first_patience_s if is_nobody else self._patience_s):
@@ -113,14 +114,9 @@ class Transport:
             self._sleep(seconds)
 
     def _once(self, request: Request, timeout_s: float) -> bytes:
-        try:
-            with self._answer(request, timeout_s) as answer:
-                code, headers, body = answer.status, answer.headers, bytes(answer.read())
-        # an answer cut off in the middle, too
-        except (OSError, HTTPException) as error:
-            reason = getattr(error, "reason", error)
-            nobody = isinstance(reason, ConnectionRefusedError | gaierror)
-            raise (_Nobody if nobody else _Away)(str(reason)) from None
+        """The same of one answer; an OSError or HTTPException when the platform gives none this time."""
+        with self._answer(request, timeout_s) as answer:
+            code, headers, body = answer.status, answer.headers, bytes(answer.read())
         self._first_patience_s = self._patience_s
         if code < 400:
             return body
@@ -128,7 +124,7 @@ class Transport:
             raise _Full(headers.get("Retry-After", ""))
         said = f"HTTP {code}: {body[:200].decode(errors='replace')}"
         if code in AWAY:
-            raise _Away(said)
+            raise ConnectionError(said)
         if code >= 500:
             raise Unreachable(f"{request.full_url} answers {said}")
         raise _refused(code, body, said)
@@ -145,14 +141,6 @@ class _Full(Exception):
 
     def __init__(self, retry_after: str) -> None:
         self.seconds = float(retry_after) if retry_after.isdigit() else FULL_PAUSE_S
-
-
-class _Away(Exception):
-    """No answer of the platform this time."""
-
-
-class _Nobody(_Away):
-    """The address does not exist, or nothing listens there."""
 
 
 class _Connection(HTTPConnection):

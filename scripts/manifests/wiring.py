@@ -41,19 +41,19 @@ def check_addresses(platform: Platform) -> Iterator[str]:
 
 def check_arrows(platform: Platform) -> Iterator[str]:
     """Network policies that forbid what a role needs, or allow what nobody needs."""
-    policies = {each.name: each for each in platform.of_kind("NetworkPolicy")}
     for target, login in (("mysql", "DB_PASSWORD"), ("redis", "REDIS_PASSWORD")):
         roles = {
             workload.labels[_COMPONENT]
             for workload in platform.workloads
             if login in workload.own_env
         }
-        way_in = policies[target].spec["ingress"][0]["from"][0]["podSelector"]
-        way_out = policies[f"to-{target}"].spec["podSelector"]
-        for name, selector in ((target, way_in), (f"to-{target}", way_out)):
+        way_in = platform.one("NetworkPolicy", target)
+        way_out = platform.one("NetworkPolicy", f"to-{target}")
+        asking = way_in.spec["ingress"][0]["from"][0]["podSelector"]
+        for policy, selector in ((way_in, asking), (way_out, way_out.spec["podSelector"])):
             allowed = set(selector["matchExpressions"][0]["values"])
             if allowed != roles:
-                yield policies[name].fault(
+                yield policy.fault(
                     f"allows {sorted(allowed)}, and {login} is with {sorted(roles)}"
                 )
 

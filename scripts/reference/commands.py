@@ -54,13 +54,11 @@ def _parsed(file: str) -> Json:
 
 def _parser(file: str) -> argparse.ArgumentParser:
     """The parser that a command makes, which then does nothing else."""
-    path = [str(PROJECT_ROOT / "scripts"), *sys.path]
     with (
         patch(
             "argparse.ArgumentParser.parse_args", autospec=True, side_effect=SystemExit
         ) as asked,
-        patch("sys.argv", [file]),
-        patch("sys.path", path),
+        patch("sys.path", [str(PROJECT_ROOT / "scripts"), *sys.path]),
         patch.dict("os.environ", clear=True),  # some defaults are taken from it
         suppress(SystemExit),
     ):

@@ -246,6 +246,12 @@ def test_faulty_lines_of_tables_are_numbered(tmp_path: Path, platform: Client) -
     assert [fault.split(":")[0] for fault in faults_of(lines, platform)] == ["line 3", "line 4"]
 
 
+def test_a_line_that_holds_a_text_is_no_run(tmp_path: Path, platform: Client) -> None:
+    lines = written(tmp_path, '"AAPL"\n', "runs.jsonl")
+
+    assert faults_of(lines, platform) == ["line 1: a JSON object is expected"]
+
+
 def test_a_missing_or_foreign_file_is_named(tmp_path: Path, platform: Client) -> None:
     assert "No such file" in faults_of(tmp_path / "nothing.yaml", platform)[0]
     assert ".jsonl" in faults_of(written(tmp_path, "x", "runs.txt"), platform)[0]
