@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from adapters.database import connect_database, reading
-from adapters.prices.pruning import delete_unused, unused_versions
+from adapters.prices.loading import delete_unused, unused_versions
 from adapters.prices.store import Version
 from adapters.settings import Settings, load_settings
 from adapters.upkeep.retention import Removed, is_configured, parts, prune_runs

@@ -11,8 +11,7 @@ from adapters.metrics.performance import Performance
 from adapters.metrics.table import HEADLINE_NAMES
 from adapters.portfolios.store import is_of_portfolio
 from adapters.prices.bars import Bars
-from adapters.prices.packing import PackedPrices
-from adapters.prices.run_prices import RunPrices
+from adapters.prices.packing import PackedPrices, RunPrices
 from adapters.runs.lines import packed_lines
 from adapters.runs.stored_series import encode_equity, encode_signals, encode_trades, significant
 from adapters.sparkline import encode_sparkline

@@ -18,8 +18,7 @@ from adapters.metrics.rates import Rates
 from adapters.portfolios.found import correlated, sampled
 from adapters.portfolios.store import Portfolio, legs_of, portfolio_of, portfolio_row
 from adapters.prices.bars import bar_dates
-from adapters.prices.packing import PackedPrices, unpack
-from adapters.prices.run_prices import benchmark_closes
+from adapters.prices.packing import PackedPrices, benchmark_closes, unpack
 from adapters.prices.store import packed_prices
 from adapters.runs.stored_series import decode_signals, encode_trades, packed_json
 from adapters.tables import RUN

@@ -16,8 +16,7 @@ from sqlalchemy import Connection, Engine
 from adapters.database import connect_database, reading
 from adapters.logs import configure_logging
 from adapters.metrics.rates import Rates
-from adapters.prices.packing import PackedPrices, unpack
-from adapters.prices.run_prices import benchmark_closes
+from adapters.prices.packing import PackedPrices, benchmark_closes, unpack
 from adapters.prices.store import prices_of
 from adapters.settings import load_settings
 from adapters.studies.path import Market, RunData, run_data

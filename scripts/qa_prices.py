@@ -7,9 +7,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from adapters.prices.checks import oddities
-from adapters.prices.findings import Refused, in_words
 from adapters.prices.reading import Meaning, read_prices
-from adapters.prices.table import unpacked
+from adapters.prices.table import Refused, in_words, unpacked
 from adapters.prices.tickers import FILE_NAMES, price_files, series_of_file
 
 

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from adapters.prices.bars import Bars, Timestamps, Whole
-from adapters.prices.candles import joined
+from adapters.prices.bars import Bars, Timestamps, Whole, joined
 
 MAX_CANDLES = 200  # 7 pixels of 1,400 each, so that a hollow body can be told from a filled one
 PERIODS = (

@@ -7,9 +7,8 @@ from typing import NamedTuple, cast
 import numpy as np
 
 from adapters.metrics.rates import Rates
-from adapters.prices.bar_times import CLOSE_OFFSET_S, bar_close_time, bar_open_time
-from adapters.prices.bars import Column, Whole, bar_dates
-from adapters.prices.sessions import DAY_S
+from adapters.prices.bar_times import CLOSE_OFFSET_S, fill_time
+from adapters.prices.bars import DAY_S, Column, Whole, bar_dates
 from contracts.run_result import (
     Candle,
     PortfolioPoint,
@@ -142,8 +141,8 @@ def trade_row(
     timeframe: Timeframe,
 ) -> TradeRow:
     """One trade as the contract shows it; dates: of all bars, or by the numbers of those on which it filled."""
-    entry = _fill_time(dates[trade["entry_bar"]], trade["entry_at"], timeframe)
-    left = _fill_time(dates[trade["exit_bar"]], trade["exit_at"], timeframe)
+    entry = fill_time(dates[trade["entry_bar"]], trade["entry_at"], timeframe)
+    left = fill_time(dates[trade["exit_bar"]], trade["exit_at"], timeframe)
     held = datetime.fromisoformat(left) - datetime.fromisoformat(entry)
     known = {
         **trade,
@@ -156,11 +155,6 @@ def trade_row(
     return cast(
         TradeRow, picked(known, TradeRow.__annotations__)
     )  # older runs have no excursions
-
-
-def _fill_time(bar: str, at: str, timeframe: Timeframe) -> str:
-    """A fill at the open is dated by the bar's open; one at the close, or at a stop within the bar, by its close."""
-    return bar_open_time(bar, timeframe) if at == "open" else bar_close_time(bar, timeframe)
 
 
 def signal_points(

@@ -22,16 +22,11 @@ CLOSE_OFFSET_S: dict[Timeframe, int] = {
 }
 
 
-def bar_open_time(bar_date: str, timeframe: Timeframe) -> str:
-    """ISO 8601 UTC time at which the bar with this Date opens."""
-    return _shifted(bar_date, OPEN_OFFSET_S[timeframe])
+def fill_time(bar_date: str, at: str, timeframe: Timeframe) -> str:
+    """ISO 8601 UTC time of a fill on the bar with this Date.
 
-
-def bar_close_time(bar_date: str, timeframe: Timeframe) -> str:
-    """ISO 8601 UTC time at which the bar with this Date closes."""
-    return _shifted(bar_date, CLOSE_OFFSET_S[timeframe])
-
-
-def _shifted(bar_date: str, seconds: int) -> str:
+    One at the open is dated by the bar's open; one at the close, or at a stop within the bar, by its close.
+    """
+    offset_s = (OPEN_OFFSET_S if at == "open" else CLOSE_OFFSET_S)[timeframe]
     start = datetime.fromisoformat(bar_date[:19])
-    return (start + timedelta(seconds=seconds)).isoformat() + "Z"
+    return (start + timedelta(seconds=offset_s)).isoformat() + "Z"

@@ -1,13 +1,18 @@
-"""Bars as whole numbers: exact, equal on every machine, and named by the hash of their canonical CSV."""
+"""Bars as whole numbers: exact, equal on every machine, and named by the hash of their canonical CSV.
+
+With what pages, charts and metrics make of them: candles, several bars as one, the bars of a year.
+"""
 
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
+from typing import Any, cast
 
 import numpy as np
 
+from contracts.run_result import Candle
 from contracts.timeframes import BY_DAY, Timeframe
 
 COLUMNS = ("Date", "Open", "High", "Low", "Close", "Volume")
@@ -20,6 +25,15 @@ CLOSES_ONLY = (
 )
 # of a scaled number, so that dividing by a power of ten gives the very float that its text means
 MOST_DIGITS = 15
+DAY_S = 86_400
+YEAR_DAYS = 365.25
+# exchanges with holidays, currencies on all weekdays, what never closes
+SESSIONS_PER_YEAR = (252, 260, 365)
+LEAST_DAYS = 365  # of a series whose sessions can be counted; in fewer, holidays do not show
+# of days without sessions: a tenth, and holidays in a short series (September 2001)
+GAPS, GAP_DAYS = 0.1, 8
+# of the days of a shorter series; 2 of 7 where trading never closes, at most 1 of 6 elsewhere
+WEEKEND_SHARE = 0.2
 
 Whole = np.ndarray[tuple[int], np.dtype[np.int64]]
 Column = np.ndarray[tuple[int], np.dtype[np.float64]]
@@ -139,3 +153,76 @@ def _texts(numbers: Whole, decimals: int) -> list[str]:
         return list(texts)
     padded = (text.zfill(decimals + 1) for text in texts)
     return [f"{text[:-decimals]}.{text[-decimals:]}" for text in padded]
+
+
+def candles(bars: Bars) -> list[Candle]:
+    """Bars with prices as they are stored."""
+    columns = {"date": bars.dates()} | _lists(bars)
+    rows = zip(*columns.values(), strict=True)
+    return [cast(Candle, dict(zip(columns, row, strict=True))) for row in rows]
+
+
+def _lists(bars: Bars) -> dict[str, list[Any]]:
+    return {name.lower(): column.tolist() for name, column in bars.columns.items()}
+
+
+def joined(bars: Bars, starts: Whole) -> Bars:
+    """A bar for each number of a bar in `starts`, of those from it up to the next one or the end."""
+    open_, high, low, close = bars.prices
+    lasts = np.append(starts[1:], len(bars)) - 1
+    prices = (
+        open_[starts],
+        np.maximum.reduceat(high, starts),
+        np.minimum.reduceat(low, starts),
+        close[lasts],
+    )
+    return replace(
+        bars, times=bars.times[starts], prices=prices, volume=np.add.reduceat(bars.volume, starts)
+    )
+
+
+def candle_columns(bars: Bars) -> dict[str, Any]:
+    """Candles as columns; time: seconds since 1970, UTC."""
+    return {"time": bars.times.tolist()} | _lists(bars)
+
+
+def closes_at(bars: Bars, times: Whole) -> Column:
+    """(times,) the latest close at each time, seconds since 1970; NaN before the first bar.
+
+    A time without a bar, such as a holiday of the one and not of the other, repeats the close of before.
+    """
+    places = np.searchsorted(bars.times, times, side="right") - 1
+    closes: Column = np.where(places >= 0, bars.columns["Close"][places], np.nan)
+    return closes
+
+
+def held(bars: Bars, times: Whole, capital: float) -> Column:
+    """Money at each time of holding what `capital` bought at the first close there, without costs; NaN before it."""
+    closes = closes_at(bars, times)
+    return capital * closes / next(iter(closes[np.isfinite(closes)]), np.nan)
+
+
+def bars_per_year(times: Whole) -> int:
+    """Sessions per year times bars per session; exactly 252 for daily bars of New York.
+
+    Where none of SESSIONS_PER_YEAR is near, as for weekly and monthly bars, the bars themselves over their time.
+
+    times: seconds since 1970, UTC, ascending, at least two. A session is a UTC date; its bars are the median over all,
+    so that half days and gaps do not count. Sessions per year: (sessions - 1) / days * YEAR_DAYS, as the nearest of
+    SESSIONS_PER_YEAR; in a series shorter than LEAST_DAYS, 365 if weekends are among its days, else 252.
+    """
+    days, lengths = np.unique(times // DAY_S, return_counts=True)
+    sessions = _sessions_per_year(days)
+    expected = (len(days) - 1) / sessions * YEAR_DAYS
+    if abs(days[-1] - days[0] - expected) <= GAPS * expected + GAP_DAYS:
+        return sessions * int(np.sort(lengths)[len(lengths) // 2])
+    return round((len(times) - 1) / int(times[-1] - times[0]) * DAY_S * YEAR_DAYS) or 1
+
+
+def _sessions_per_year(days: Whole) -> int:
+    span = int(days[-1] - days[0])
+    if span < LEAST_DAYS:
+        at_weekend = ~np.is_busday(days.view("M8[D]"))
+        return 365 if at_weekend.mean() > WEEKEND_SHARE else 252
+    measured = (len(days) - 1) / span * YEAR_DAYS
+    return min(SESSIONS_PER_YEAR, key=lambda known: abs(known - measured))

@@ -5,12 +5,17 @@ from typing import Any
 
 import numpy as np
 
-from adapters.prices.bars import CLOSES_ONLY, Bars, Column, bar_dates
-from adapters.prices.findings import listed
+from adapters.prices.bars import (
+    CLOSES_ONLY,
+    DAY_S,
+    Bars,
+    Column,
+    bar_dates,
+    bars_per_year,
+)
 from adapters.prices.looks import duration, usual_distance_s
-from adapters.prices.sessions import DAY_S, bars_per_year, is_at_weekend
+from adapters.prices.table import listed
 from contracts.timeframes import BY_DAY, LENGTH_S
-from contracts.values import frozen
 
 SPLITS = (2, 3, 4, 5, 7, 8, 10, 15, 20, 25, 30, 50, 100)
 # of a jump's factor around a whole one: what a price moves on the day of a split
@@ -51,7 +56,8 @@ def _gaps(bars: Bars) -> Iterator[str]:
     """Days on end without a daily or weekly bar; tickers that trade at weekends trade every day."""
     if bars.timeframe not in BY_DAY:
         return
-    longest_s = DAY_S * (1 if is_at_weekend(bars.times // DAY_S).any() else LONGEST_BREAK_DAYS)
+    on_weekdays = np.is_busday(bars.timestamps.astype("M8[D]")).all()
+    longest_s = DAY_S * (LONGEST_BREAK_DAYS if on_weekdays else 1)
     before = np.flatnonzero(np.diff(bars.times) > longest_s)
     breaks = [" to ".join(bar_dates(bars.times[place : place + 2], "1d")) for place in before]
     if breaks:
@@ -100,32 +106,8 @@ def _stale_end(bars: Bars) -> Iterator[str]:
         yield f"the last {equal:,} closes are equal: is the series still alive?"
 
 
-@frozen
-class Changes:
-    """How a version differs from the one before: bars by date, and the largest revision of a close, in percent."""
-
-    added: int
-    revised: list[str]
-    removed: list[str]
-    largest_pct: float
-
-    def warnings(self) -> list[str]:
-        """History that is rewritten, or shortened."""
-        texts = []
-        if self.revised:
-            by = f"by up to {self.largest_pct:.3g}% of the close"
-            texts.append(
-                f"{len(self.revised):,} bars differ from the current version, {by}: {listed(self.revised)}"
-            )
-        if self.removed:
-            texts.append(
-                f"{len(self.removed):,} bars of the current version are missing: {listed(self.removed)}"
-            )
-        return texts
-
-
-def changes(bars: Bars, before: Bars) -> Changes:
-    """What `bars` change of the version `before`."""
+def changes(bars: Bars, before: Bars) -> tuple[dict[str, int], list[str]]:
+    """How many bars are added to the version `before`, revised and removed, and warnings of what is not added."""
     common, here, there = np.intersect1d(
         bars.times, before.times, assume_unique=True, return_indices=True
     )
@@ -134,7 +116,18 @@ def changes(bars: Bars, before: Bars) -> Changes:
         np.stack([*before.columns.values()])[:, there],
     )
     differs = (now != then).any(axis=0)
-    largest = float(abs(now[3] / then[3] - 1)[differs].max(initial=0.0)) * 100
-    removed = np.setdiff1d(before.times, bars.times, assume_unique=True)
-    revised, gone = (bar_dates(times, bars.timeframe) for times in (common[differs], removed))
-    return Changes(len(bars) - len(common), revised, gone, largest)
+    missing = np.setdiff1d(before.times, bars.times, assume_unique=True)
+    revised, removed = (bar_dates(times, bars.timeframe) for times in (common[differs], missing))
+    warnings = []
+    if revised:
+        largest_pct = abs(now[3] / then[3] - 1)[differs].max() * 100
+        by = f"by up to {largest_pct:.3g}% of the close"
+        warnings.append(
+            f"{len(revised):,} bars differ from the current version, {by}: {listed(revised)}"
+        )
+    if removed:
+        warnings.append(
+            f"{len(removed):,} bars of the current version are missing: {listed(removed)}"
+        )
+    added = len(bars) - len(common)
+    return {"added": added, "revised": len(revised), "removed": len(removed)}, warnings

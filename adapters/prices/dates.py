@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
 
-from adapters.prices.findings import refuse
 from adapters.prices.looks import Looks
+from adapters.prices.table import refuse
 from contracts.timeframes import BY_DAY, IN_WORDS, Timeframe
 from contracts.values import frozen_by_name
 

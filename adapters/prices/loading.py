@@ -1,25 +1,38 @@
-"""Loading a price file: read, checked, compared with the current version, and stored; the same behind every door."""
+"""Loading a price file: read, checked, compared with the current version, and stored; the same behind every door.
+
+And deleting versions that nothing refers to.
+"""
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, update
+from sqlalchemy import Connection, Engine, delete, exists, select, update
 
-from adapters.database import committed, database_now, inserted, reading
-from adapters.price_tables import price_parts, price_series, price_versions
-from adapters.prices.bars import Bars
+from adapters.database import committed, database_now, has_rows, inserted, reading
+from adapters.price_tables import VERSION, price_parts, price_series, price_versions
+from adapters.prices.bars import Bars, bars_per_year
 from adapters.prices.checks import changes, oddities
-from adapters.prices.findings import Refused
 from adapters.prices.packing import pack
 from adapters.prices.reading import Meaning, read_prices
-from adapters.prices.sessions import bars_per_year
-from adapters.prices.store import PriceStore, found_versions, of_series
-from adapters.prices.table import unpacked
+from adapters.prices.store import (
+    IS_CURRENT,
+    PriceStore,
+    Version,
+    found_versions,
+    of_series,
+    version,
+)
+from adapters.prices.table import Refused, unpacked
 from adapters.prices.tickers import FILE_NAMES, price_files, series_of_file
 from adapters.sparkline import encode_sparkline
-from contracts.errors import UnknownTicker
+from adapters.tables import RUN
+from contracts.errors import Conflict, UnknownTicker
+from contracts.timeframes import Timeframe
 from contracts.values import Json
+
+READ_BY_RUNS = RUN["data_hash", "benchmark_hash"]
 
 
 def examine(
@@ -39,8 +52,8 @@ def examine(
     else:
         outcome = "unchanged" if current == bars.data_hash else "changed"
         before = store.bars(current)
-    found = changes(bars, before)
-    warnings = reading.warnings + oddities(bars) + found.warnings()
+    counts, changed = changes(bars, before)
+    warnings = reading.warnings + oddities(bars) + changed
     return bars, {
         "ticker": ticker,
         "timeframe": bars.timeframe,
@@ -52,9 +65,7 @@ def examine(
         "last_bar": bars.last,
         "bars": len(bars),
         "closes_only": bars.closes_only,
-        "added": found.added,
-        "revised": len(found.revised),
-        "removed": len(found.removed),
+        **counts,
         "done": reading.done,
         "warnings": [{"level": "warning", "message": each, "line": None} for each in warnings],
     }
@@ -137,3 +148,46 @@ def _take_in(engine: Engine, store: PriceStore, path: Path) -> str:
         return f"left out: the prices of {' '.join(named)} are from elsewhere; load the file to replace them"
     save_version(engine, named[0], bars, report, path.name)
     return f"{report['outcome']}: {len(bars):,} bars from {bars.first} to {bars.last}"
+
+
+def delete_version(
+    connection: Connection, ticker: str, timeframe: Timeframe, data_hash: str
+) -> None:
+    """Delete a version; Conflict while it is current or a run refers to it."""
+    found = version(connection, ticker, timeframe, data_hash)
+    if found.is_current:
+        raise Conflict(
+            f"{ticker} {timeframe} {data_hash[:12]} is the current version; load another one first"
+        )
+    if any(
+        has_rows(connection, select(RUN.id).where(each == data_hash)) for each in READ_BY_RUNS
+    ):
+        raise Conflict(
+            f"runs refer to {ticker} {timeframe} {data_hash[:12]}, so it is kept for them"
+        )
+    _delete(connection, [found])
+
+
+def _delete(connection: Connection, versions: Sequence[Version]) -> None:
+    for each in versions:
+        connection.execute(delete(price_versions).filter_by(id=each.id))
+        others = exists().where(VERSION.data_hash == price_parts.c.data_hash)
+        mine = delete(price_parts).filter_by(data_hash=each.data_hash)
+        connection.execute(mine.where(~others))
+
+
+def delete_unused(engine: Engine) -> list[Version]:
+    """Delete all unused versions; returns them."""
+
+    def delete_all(connection: Connection) -> list[Version]:
+        found = unused_versions(connection)
+        _delete(connection, found)
+        return found
+
+    return committed(engine, delete_all)
+
+
+def unused_versions(connection: Connection) -> list[Version]:
+    """Versions that are not current and that no run refers to, oldest first."""
+    unused = [~exists().where(each == VERSION.data_hash) for each in READ_BY_RUNS]
+    return found_versions(connection, ~IS_CURRENT, *unused)

@@ -10,8 +10,7 @@ from adapters.prices.bars import LEAST_DECIMALS, MOST_DIGITS, Bars, Whole
 from adapters.prices.cells import ambiguous_cell, number, writes_decimal_comma
 from adapters.prices.dates import Dates
 from adapters.prices.dates import Meaning as Meaning
-from adapters.prices.findings import Faults, listed, refuse
-from adapters.prices.table import NAME, Objects, Table, read_table
+from adapters.prices.table import NAME, Faults, Objects, Table, listed, read_table, refuse
 from contracts.timeframes import Timeframe
 
 MOST = Decimal(10**MOST_DIGITS)  # of a price or a volume

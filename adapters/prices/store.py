@@ -14,8 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, and_, func
 
 from adapters.database import reading
 from adapters.price_tables import VERSION, price_parts, price_series, price_versions
-from adapters.prices.bars import SHOWN_DECIMALS, Bars
-from adapters.prices.candles import candles
+from adapters.prices.bars import SHOWN_DECIMALS, Bars, candles
 from adapters.prices.packing import PackedPrices, unpack
 from adapters.prices.tickers import is_ticker
 from adapters.tables import RUN

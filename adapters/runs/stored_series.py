@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from adapters.prices.bars import MOST_DIGITS, Column, Whole, bar_date
-from adapters.prices.sessions import DAY_S
+from adapters.prices.bars import DAY_S, MOST_DIGITS, Column, Whole, bar_date
 from contracts.errors import Conflict
 from contracts.run_request import Timeframe
 from contracts.values import Json, Values

@@ -21,8 +21,8 @@ from sqlalchemy.engine import Connection, Engine
 from adapters.database import connect_database, reading
 from adapters.prices.bars import Bars
 from adapters.prices.loading import save_version
+from adapters.prices.packing import run_prices
 from adapters.prices.reading import Meaning, read_prices
-from adapters.prices.run_prices import run_prices
 from adapters.prices.store import packed_prices
 from adapters.schema import create_schema
 from contracts.run_request import Timeframe

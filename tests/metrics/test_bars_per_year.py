@@ -5,8 +5,8 @@ from random import Random
 import numpy as np
 import pytest
 
+from adapters.prices.bars import bars_per_year
 from adapters.prices.packing import unpack
-from adapters.prices.sessions import bars_per_year
 from adapters.settings import PROJECT_ROOT
 from tests.services.prices import packed_file
 

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from adapters.prices.candles import closes_at, held
+from adapters.prices.bars import closes_at, held
 from adapters.prices.packing import unpack
 from tests.metrics.test_performance import of
 from tests.services.prices import DATA, packed_file

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.prices.candles import candles
+from adapters.prices.bars import candles
 from adapters.prices.reading import Meaning, read_prices
 from adapters.prices.tickers import is_ticker
 from contracts.run_request import Timeframe

@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from adapters.prices.findings import Refused
+from adapters.prices.bars import bars_per_year
 from adapters.prices.reading import Meaning, Reading, read_prices
-from adapters.prices.sessions import bars_per_year
+from adapters.prices.table import Refused
 from contracts.timeframes import LENGTH_S, TIMEFRAMES, Timeframe
 
 HEADER = "Date,Open,High,Low,Close,Volume\n"

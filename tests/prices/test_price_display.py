@@ -3,8 +3,7 @@
 import pytest
 
 from adapters.metrics.curves import signal_points, trade_rows
-from adapters.prices.bars import Bars
-from adapters.prices.candles import candles
+from adapters.prices.bars import Bars, candles
 from adapters.prices.reading import Meaning, read_prices
 from adapters.runs.stored_series import (
     decode_signals,

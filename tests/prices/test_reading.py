@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from adapters.prices.bars import csv_chunks
-from adapters.prices.findings import Refused, in_words
 from adapters.prices.reading import Meaning, Reading, read_prices
-from adapters.prices.table import unpacked
+from adapters.prices.table import Refused, in_words, unpacked
 from adapters.prices.tickers import price_files
 from contracts.run_request import Timeframe
 from tests.prices.exports import EXPORTS

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adapters.prices.run_prices import run_prices
+from adapters.prices.packing import run_prices
 from contracts.errors import BadPrices, NoPricesInRange
 from tests.services.prices import packed_file, read_prices
 

@@ -12,8 +12,13 @@ from sqlalchemy.engine import Engine
 from adapters.database import connect_database, reading
 from adapters.price_tables import price_parts, price_series, price_versions
 from adapters.prices.bars import Bars
-from adapters.prices.loading import examine, save_version
-from adapters.prices.pruning import delete_unused, delete_version, unused_versions
+from adapters.prices.loading import (
+    delete_unused,
+    delete_version,
+    examine,
+    save_version,
+    unused_versions,
+)
 from adapters.prices.reading import Meaning, read_prices
 from adapters.prices.store import PriceStore, packed_prices, version, versions_of
 from adapters.runs.new_runs import NewRun, insert_runs

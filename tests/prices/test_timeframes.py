@@ -4,8 +4,7 @@ from adapters.prices.bar_times import (
     CLOSE_OFFSET_S,
     OPEN_OFFSET_S,
     PERIODS_PER_YEAR,
-    bar_close_time,
-    bar_open_time,
+    fill_time,
 )
 from adapters.prices.looks import duration
 from adapters.runs.run_bars import rolling_bars
@@ -46,13 +45,13 @@ def test_windows_of_rolling_numbers_are_those_that_new_york_s_bars_had() -> None
 def test_daily_bars_open_and_close_with_new_york_and_intraday_ones_last_as_long_as_they_say() -> (
     None
 ):
-    assert bar_open_time("2024-01-03", "1d") == "2024-01-03T14:30:00Z"
-    assert bar_close_time("2024-01-03", "1d") == "2024-01-03T21:00:00Z"
-    assert bar_open_time("2024-01-02T14:30:00Z", "5m") == "2024-01-02T14:30:00Z"
-    assert bar_close_time("2024-01-02T14:30:00Z", "5m") == "2024-01-02T14:35:00Z"
-    assert bar_close_time("2024-01-02T14:30:00Z", "4h") == "2024-01-02T18:30:00Z"
+    assert fill_time("2024-01-03", "open", "1d") == "2024-01-03T14:30:00Z"
+    assert fill_time("2024-01-03", "close", "1d") == "2024-01-03T21:00:00Z"
+    assert fill_time("2024-01-02T14:30:00Z", "open", "5m") == "2024-01-02T14:30:00Z"
+    assert fill_time("2024-01-02T14:30:00Z", "close", "5m") == "2024-01-02T14:35:00Z"
+    assert fill_time("2024-01-02T14:30:00Z", "close", "4h") == "2024-01-02T18:30:00Z"
 
 
 def test_weekly_bars_open_on_their_monday_and_close_with_the_friday() -> None:
-    assert bar_open_time("2024-01-01", "1w") == "2024-01-01T14:30:00Z"
-    assert bar_close_time("2024-01-01", "1w") == "2024-01-05T21:00:00Z"
+    assert fill_time("2024-01-01", "open", "1w") == "2024-01-01T14:30:00Z"
+    assert fill_time("2024-01-01", "close", "1w") == "2024-01-05T21:00:00Z"

@@ -13,11 +13,10 @@ from sqlalchemy.engine import Connection, Engine
 from adapters.database import connect_database, reading
 from adapters.price_tables import price_parts, price_series, price_versions
 from adapters.prices.loading import load_folder
-from adapters.prices.packing import PackedPrices, pack
+from adapters.prices.packing import PackedPrices, RunPrices, pack
+from adapters.prices.packing import run_prices as prices_of_run
 from adapters.prices.reading import Meaning
 from adapters.prices.reading import read_prices as read
-from adapters.prices.run_prices import RunPrices
-from adapters.prices.run_prices import run_prices as prices_of_run
 from adapters.prices.store import prices_of
 from adapters.prices.table import unpacked
 from adapters.prices.tickers import price_files, series_of_file

@@ -9,8 +9,7 @@ from flask import Blueprint, Response, jsonify
 from sqlalchemy import RowMapping
 
 from adapters.metrics.curves import trade_row
-from adapters.prices.bars import Column, Whole, bar_dates
-from adapters.prices.candles import candle_columns, joined
+from adapters.prices.bars import Column, Whole, bar_dates, candle_columns, joined
 from adapters.runs.queries import run_row
 from adapters.runs.run_bars import RunBars, run_bars
 from adapters.runs.series import RunSeries

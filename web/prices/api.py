@@ -6,14 +6,11 @@ from typing import cast
 from flask import Blueprint, Response, current_app, request
 from flask.typing import ResponseReturnValue
 
-from adapters.prices.bars import Bars, csv_chunks
-from adapters.prices.candles import candle_columns, joined
-from adapters.prices.findings import Refused, in_words
-from adapters.prices.loading import examine, save_version
-from adapters.prices.pruning import delete_version
+from adapters.prices.bars import Bars, candle_columns, csv_chunks, joined
+from adapters.prices.loading import delete_version, examine, save_version
 from adapters.prices.reading import Meaning
 from adapters.prices.store import Version, current_versions, run_counts, versions_of
-from adapters.prices.table import unpacked
+from adapters.prices.table import Refused, in_words, unpacked
 from adapters.runs.times import utc_text
 from contracts.errors import InvalidRequest
 from contracts.timeframes import TIMEFRAMES, Timeframe
