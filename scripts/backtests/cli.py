@@ -16,13 +16,13 @@ from datetime import date
 from typing import Any
 
 from backtests import __version__, commands, plan_commands
-from backtests.client import DEFAULT_URL, Client
+from backtests.client import Client
 from backtests.commands import EXIT_BAD_INPUT, EXIT_DETACHED, EXIT_UNREACHABLE, called
 from backtests.errors import BacktestsError, Unreachable
-from backtests.price_names import TIMEFRAMES
+from backtests.loading import TIMEFRAMES
 from backtests.progress import Progress
 from backtests.results import FORMATS
-from backtests.transport import Json
+from backtests.transport import DEFAULT_URL, Json
 
 Work = Callable[[Client, argparse.Namespace, Progress], int]
 

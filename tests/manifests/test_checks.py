@@ -12,8 +12,7 @@ import pytest
 from consumer.settlement import PATIENCE_S
 from scripts.manifests.__main__ import CHECKS, faults_of
 from scripts.manifests.documents import Platform, read_platform
-from scripts.manifests.facts import HAND_BACK_S
-from scripts.manifests.schemas import check_schemas
+from scripts.manifests.schemas import HAND_BACK_S, check_schemas
 from tests.manifests.examples import EXAMPLES, spoil
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -3,9 +3,7 @@
 from pathlib import Path
 
 from adapters.settings import Settings
-from consumer import settlement
 from consumer.scaling import read_scaled_job
-from scripts.manifests import facts
 
 ROOT = Path(__file__).resolve().parents[2]
 MANIFEST = ROOT / "keda/scaledjob.yaml"
@@ -22,7 +20,3 @@ def test_the_cluster_s_redis_user_is_not_a_local_process_s_user() -> None:
 
     assert "OPENBLAS_NUM_THREADS" in environment
     assert "REDIS_USERNAME" not in environment
-
-
-def test_a_pod_has_time_to_hand_its_run_back() -> None:
-    assert facts.HAND_BACK_S == settlement.PATIENCE_S

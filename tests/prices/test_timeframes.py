@@ -9,12 +9,12 @@ from adapters.prices.bar_times import (
 from adapters.prices.looks import duration
 from adapters.runs.run_bars import rolling_bars
 from adapters.tables import runs
-from backtests import price_names
+from backtests import loading
 from contracts.timeframes import BY_DAY, IN_WORDS, LENGTH_S, TIMEFRAMES
 
 
 def test_every_timeframe_has_its_times_its_window_its_room_in_the_tables_and_its_names() -> None:
-    for known in (OPEN_OFFSET_S, CLOSE_OFFSET_S, PERIODS_PER_YEAR, price_names.TIMEFRAMES):
+    for known in (OPEN_OFFSET_S, CLOSE_OFFSET_S, PERIODS_PER_YEAR, loading.TIMEFRAMES):
         assert set(known) == set(TIMEFRAMES)
     for each in TIMEFRAMES:
         assert rolling_bars(each) >= 20

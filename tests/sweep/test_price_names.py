@@ -2,7 +2,7 @@
 
 import pytest
 
-from backtests.price_names import series_named
+from backtests.loading import series_named
 
 NAMES = {
     "AAPL.csv": ("AAPL", "1d"),
@@ -35,12 +35,12 @@ NAMES = {
     "AAPL Historical Data (2).csv": ("AAPL", "1d"),
     "AAPL_15m.csv": ("AAPL", "15m"),
     "AAPL_2h.csv": ("AAPL", None),
-    "data.csv": None,
-    "download (3).csv": None,
-    "HistoricalData_1700000000000.csv": None,
-    "quotes of last week.csv": None,
-    "../AAPL.csv": None,
-    ".csv": None,
+    "data.csv": ("", "1d"),
+    "download (3).csv": ("", "1d"),
+    "HistoricalData_1700000000000.csv": ("", "1d"),
+    "quotes of last week.csv": ("", "1d"),
+    "../AAPL.csv": ("", "1d"),
+    ".csv": ("", "1d"),
 }
 
 
