@@ -26,24 +26,19 @@ tokens = table(
         reconciler="INSERT UPDATE",  # by `adapters.tokens`, which is run in its pod
         is_secret=True,
     ),
-    key("name", Actor),
-    required("scope", identifier(8)),
-    required(
-        "digest",
-        Sha256,
-        unique=True,
-        doc="SHA-256 of the token, which itself is not stored",
-    ),
-    required("made_at", Timestamp),
-    Column("expires_at", Timestamp, doc="null: never"),
-    Column("revoked_at", Timestamp),
+    name=key(Actor),
+    scope=identifier(8),
+    digest=required(Sha256, unique=True, doc="SHA-256 of the token, which itself is not stored"),
+    made_at=Timestamp,
+    expires_at=Column(Timestamp, doc="null: never"),
+    revoked_at=Column(Timestamp),
 )
 
 ended_sessions = table(
     "ended_sessions",
     Rows("Sessions of browsers that have logged out.", of="access", web="INSERT DELETE"),
-    key("session_id", Code),
-    required("at", Timestamp),
+    session_id=key(Code),
+    at=Timestamp,
 )
 
 audit = table(
@@ -55,19 +50,19 @@ audit = table(
         web="INSERT",  # nobody changes a row
         reconciler="INSERT",
     ),
-    key("id", Id),
-    required("at", Timestamp),
-    Column("actor", Actor, doc="name of the token or user; null: unknown"),
-    required("address", identifier(45)),
-    required("action", Sha256, doc="the endpoint, or the command"),
-    required("subject", words(255), doc="the path, or what the command was given"),
-    required("status", SmallInteger, doc="of the answer"),
-    Column("run_id", Uuid),
-    Column("batch_id", Name),
     Index("ix_audit_actor", "actor", "id"),
     Index("ix_audit_action", "action", "id"),
     Index("ix_audit_status", "status", "id"),
     Index("ix_audit_run", "run_id", "id"),
+    id=key(Id),
+    at=Timestamp,
+    actor=Column(Actor, doc="name of the token or user; null: unknown"),
+    address=identifier(45),
+    action=required(Sha256, doc="the endpoint, or the command"),
+    subject=required(words(255), doc="the path, or what the command was given"),
+    status=required(SmallInteger, doc="of the answer"),
+    run_id=Column(Uuid),
+    batch_id=Column(Name),
 )
 
 strangers = table(
@@ -78,8 +73,8 @@ strangers = table(
         kept="audit",
         web="INSERT UPDATE",
     ),
-    key("hour", Timestamp),
-    key("kind", identifier(8), doc="logins, changes or reads"),
-    key("status", SmallInteger, doc="of the answer"),
-    required("requests", BigInteger),
+    hour=key(Timestamp),
+    kind=key(identifier(8), doc="logins, changes or reads"),
+    status=key(SmallInteger, doc="of the answer"),
+    requests=BigInteger,
 )

@@ -62,9 +62,12 @@ class Rows:
             )
 
 
-def table(name: str, rows: Rows, *items: SchemaItem) -> Table:
-    """A table of the platform."""
-    return Table(name, metadata, *items, info={"rows": rows}, **_OPTIONS)
+def table(name: str, rows: Rows, /, *indexes: SchemaItem, **columns: Any) -> Table:
+    """A table of the platform; a column that is a type alone is never null."""
+    for column, kind in columns.items():
+        columns[column] = kind if isinstance(kind, Column) else required(kind)
+        columns[column].name = column
+    return Table(name, metadata, *columns.values(), *indexes, info={"rows": rows}, **_OPTIONS)
 
 
 def rows_of(declared: Table) -> Rows:
@@ -85,21 +88,19 @@ def read_from(index: str, declared: Table, query: Select[Any]) -> Select[Any]:
     return query
 
 
-def required(name: str, kind: Any, **options: Any) -> Column[Any]:
+def required(kind: Any, **options: Any) -> Column[Any]:
     """A column that is never null."""
-    return Column(name, kind, nullable=False, **options)
+    return Column(kind, nullable=False, **options)
 
 
-def key(name: str, kind: Any, **options: Any) -> Column[Any]:
+def key(kind: Any, **options: Any) -> Column[Any]:
     """A column of the primary key; a whole number that is all of it is given by the database."""
-    return Column(name, kind, primary_key=True, **options)
+    return Column(kind, primary_key=True, **options)
 
 
-def series(name: str, kind: Any = None) -> Column[Any]:
-    """A column of a run, text by default, that is cleared once its series are kept no longer."""
-    return Column(
-        name, kind or LongText, info={"kept": "series"}, doc="cleared after `KEEP_SERIES_DAYS`"
-    )
+def series(kind: TypeEngine[Any]) -> Column[Any]:
+    """A column of a run that is cleared once its series are kept no longer."""
+    return Column(kind, info={"kept": "series"}, doc="cleared after `KEEP_SERIES_DAYS`")
 
 
 def _text(length: int, charset: str) -> TypeEngine[Any]:

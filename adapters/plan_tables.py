@@ -33,30 +33,28 @@ studies = table(
         web="INSERT UPDATE",
         reconciler="UPDATE",
     ),
-    key("id", Id),
-    required("study_id", Uuid, unique=True),
-    Column("idempotency_key", words(128), unique=True),
-    required("name", Name),
-    required("kind", identifier(16)),
-    required("ticker", Ticker),
-    required("rule_type", Code),
-    required("plan_json", LongText, doc="contracts.study.StudyPlan"),
-    required("status", State),
-    Column(
-        "choices_json",
-        LongText,
-        doc="the choice of each window, once it is made: consumer.studies",
-    ),
-    required(
-        "judgements", SmallInteger, default=0, doc="how often the verdict's process was started"
-    ),
-    Column("outcome", identifier(16)),
-    Column("sentence", words(255), doc="the verdict, or why there is none"),
-    Column("submitted_by", Actor, doc="as of runs"),
-    Column("verdict_json", LongText, doc="adapters.studies.verdict"),
-    required("created_at", Timestamp),
-    Column("completed_at", Timestamp),
     Index("ix_studies_status", "status"),
+    id=key(Id),
+    study_id=required(Uuid, unique=True),
+    idempotency_key=Column(words(128), unique=True),
+    name=Name,
+    kind=identifier(16),
+    ticker=Ticker,
+    rule_type=Code,
+    plan_json=required(LongText, doc="contracts.study.StudyPlan"),
+    status=State,
+    choices_json=Column(
+        LongText, doc="the choice of each window, once it is made: consumer.studies"
+    ),
+    judgements=required(
+        SmallInteger, default=0, doc="how often the verdict's process was started"
+    ),
+    outcome=Column(identifier(16)),
+    sentence=Column(words(255), doc="the verdict, or why there is none"),
+    submitted_by=Column(Actor, doc="as of runs"),
+    verdict_json=Column(LongText, doc="adapters.studies.verdict"),
+    created_at=Timestamp,
+    completed_at=Column(Timestamp),
 )
 STUDY = studies.c
 
@@ -71,36 +69,26 @@ portfolios = table(
         worker="SELECT UPDATE",
         reconciler="UPDATE",
     ),
-    key("id", Id),
-    required(
-        "run_id",
-        Uuid,
-        unique=True,
-        doc="its own id, and that of its Job once all legs have run",
-    ),
-    Column("idempotency_key", words(128), unique=True),
-    required("name", Name),
-    Column(
-        "title",
-        Title,
-        doc="what people call it; null: what follows from its request",
-    ),
-    required("mode", identifier(8)),
-    required("request_json", LongText, doc="contracts.portfolio_request.PortfolioRequest"),
-    required(
-        "request_hash",
-        Sha256,
-        server_default="",
-        doc="of its legs' runs and how they share the account",
-    ),
-    required("legs_json", LongText, doc="the run_id of each leg's run"),
-    required("status", State, doc="contracts.portfolio_request.PortfolioStatus"),
-    Column("reason", words(1000), doc="why there is no Job: what the failed leg says"),
-    Column("submitted_by", Actor, doc="as of runs"),
-    series("found", LongBlob),
-    required("created_at", Timestamp),
-    Column("completed_at", Timestamp, doc="when it ended without a Job"),
     Index("ix_portfolios_status", "status"),
+    id=key(Id),
+    run_id=required(
+        Uuid, unique=True, doc="its own id, and that of its Job once all legs have run"
+    ),
+    idempotency_key=Column(words(128), unique=True),
+    name=Name,
+    title=Column(Title, doc="what people call it; null: what follows from its request"),
+    mode=identifier(8),
+    request_json=required(LongText, doc="contracts.portfolio_request.PortfolioRequest"),
+    request_hash=required(
+        Sha256, server_default="", doc="of its legs' runs and how they share the account"
+    ),
+    legs_json=required(LongText, doc="the run_id of each leg's run"),
+    status=required(State, doc="contracts.portfolio_request.PortfolioStatus"),
+    reason=Column(words(1000), doc="why there is no Job: what the failed leg says"),
+    submitted_by=Column(Actor, doc="as of runs"),
+    found=series(LongBlob),
+    created_at=Timestamp,
+    completed_at=Column(Timestamp, doc="when it ended without a Job"),
 )
 PORTFOLIO = portfolios.c
 
@@ -114,26 +102,20 @@ batch_turns = table(
         worker="SELECT INSERT UPDATE",
         reconciler="INSERT UPDATE",
     ),
-    key("batch_id", Name),
-    required(
-        "actor",
-        Actor,
-        doc="who submitted it; empty where nobody has to say who they are",
-    ),
-    Column("served_at", Timestamp, doc="its latest turn"),
-    Column(
-        "first_id", BigInteger, doc="no run of it before this one waits; null: none does at all"
-    ),
     Index("ix_batch_turns_actor", "actor", "served_at"),
+    batch_id=key(Name),
+    actor=required(Actor, doc="who submitted it; empty where nobody has to say who they are"),
+    served_at=Column(Timestamp, doc="its latest turn"),
+    first_id=Column(BigInteger, doc="no run of it before this one waits; null: none does at all"),
 )
 
 leases = table(
     "leases",
     Rows("Which reconciler leads.", of="platform", worker="SELECT", reconciler="INSERT UPDATE"),
-    key("name", Code),
-    required("holder", identifier(64)),
-    required("until", Timestamp),
-    Column("since", Timestamp, doc="since when there was a holder at every moment"),
-    Column("image_tag", identifier(128), doc="of the holder: the version of which new Jobs are"),
+    name=key(Code),
+    holder=identifier(64),
+    until=Timestamp,
+    since=Column(Timestamp, doc="since when there was a holder at every moment"),
+    image_tag=Column(identifier(128), doc="of the holder: the version of which new Jobs are"),
 )
 LEASE = leases.c

@@ -64,80 +64,6 @@ runs = table(
         worker="SELECT UPDATE",
         reconciler="INSERT UPDATE",
     ),
-    key(
-        "id",
-        Id,
-        doc="in order of submission; the list is paged by it",
-    ),
-    required("run_id", Uuid, unique=True),
-    required("kind", identifier(12), server_default=Kind.RUN.value, doc="contracts.status.Kind"),
-    Column("batch_id", Name),
-    Column("label", Name),
-    Column(
-        "title",
-        Title,
-        doc="what people call it; null: what follows from its request",
-    ),
-    Column("idempotency_key", words(128), unique=True),
-    required("ticker", Ticker),
-    required("timeframe", identifier(4), default="1d"),
-    required("rule_type", Code),
-    Column("rule_id", Name),
-    required("params_json", LongText),
-    required("request_json", LongText),
-    required("request_hash", Sha256),
-    required("status", State),
-    required("attempt", Integer, default=1),
-    Column("lease_token", Uuid),
-    Column("lease_until", Timestamp),
-    required("losses", SmallInteger, default=0),
-    required("handbacks", SmallInteger, default=0),
-    required("cancel_requested", SmallInteger, default=0),
-    required("waiting_since", Timestamp, doc="when this attempt became PENDING"),
-    Column("enqueued_at", Timestamp, doc="when its message was last enqueued; null: not yet"),
-    Column("error_type", Code),
-    Column("error_message", words(1000)),
-    *(
-        Column(metric.name, Integer if metric.unit == "count" else Double)
-        for metric in HEADLINES.values()
-    ),
-    Column(
-        "timing_sharpe_ratio",
-        Double,
-        doc="how far the trials of a batch differ; null in older runs",
-    ),
-    Column("metrics_json", LongText),
-    *map(series, ("equity_curve_json", "trades_json", "signals_json")),
-    Column(
-        "sparkline",
-        identifier(64),
-        doc="the shape of the equity curve for lists, see adapters.sparkline",
-    ),
-    Column("data_hash", Sha256),
-    Column(
-        "benchmark_hash",
-        Sha256,
-        doc="version of the benchmark's prices; null without one of its own",
-    ),
-    Column("engine_version", Code),
-    Column(
-        "analysis_version",
-        Code,
-        doc="of the code around the engine; null in older runs",
-    ),
-    Column("image_tag", identifier(128)),
-    Column("result_hash", Sha256),
-    Column("reproduces", Uuid, doc="the run_id that this run repeats"),
-    Column(
-        "submitted_by",
-        Actor,
-        doc="name of the token; null where none was needed",
-    ),
-    Column("pinned", SmallInteger, doc="1: kept however old; otherwise null"),
-    Column("worker", words(128), doc="host and process of the last claim"),
-    required("created_at", Timestamp),
-    Column("started_at", Timestamp),
-    Column("completed_at", Timestamp),
     UniqueConstraint("batch_id", "request_hash", name="uq_batch_request"),
     Index("ix_runs_status", "status", "id"),
     Index("ix_runs_lease", "status", "lease_until"),
@@ -159,6 +85,60 @@ runs = table(
     Index("ix_runs_request", "request_hash"),  # whether somebody has asked for the same already
     Index("ix_runs_prices", "data_hash", "id"),  # which runs read a version of prices
     Index("ix_runs_benchmark", "benchmark_hash"),
+    id=key(Id, doc="in order of submission; the list is paged by it"),
+    run_id=required(Uuid, unique=True),
+    kind=required(identifier(12), server_default=Kind.RUN.value, doc="contracts.status.Kind"),
+    batch_id=Column(Name),
+    label=Column(Name),
+    title=Column(Title, doc="what people call it; null: what follows from its request"),
+    idempotency_key=Column(words(128), unique=True),
+    ticker=Ticker,
+    timeframe=required(identifier(4), default="1d"),
+    rule_type=Code,
+    rule_id=Column(Name),
+    params_json=LongText,
+    request_json=LongText,
+    request_hash=Sha256,
+    status=State,
+    attempt=required(Integer, default=1),
+    lease_token=Column(Uuid),
+    lease_until=Column(Timestamp),
+    losses=required(SmallInteger, default=0),
+    handbacks=required(SmallInteger, default=0),
+    cancel_requested=required(SmallInteger, default=0),
+    waiting_since=required(Timestamp, doc="when this attempt became PENDING"),
+    enqueued_at=Column(Timestamp, doc="when its message was last enqueued; null: not yet"),
+    error_type=Column(Code),
+    error_message=Column(words(1000)),
+    **{
+        metric.name: Column(Integer if metric.unit == "count" else Double)
+        for metric in HEADLINES.values()
+    },
+    timing_sharpe_ratio=Column(
+        Double, doc="how far the trials of a batch differ; null in older runs"
+    ),
+    metrics_json=Column(LongText),
+    equity_curve_json=series(LongText),
+    trades_json=series(LongText),
+    signals_json=series(LongText),
+    sparkline=Column(
+        identifier(64), doc="the shape of the equity curve for lists, see adapters.sparkline"
+    ),
+    data_hash=Column(Sha256),
+    benchmark_hash=Column(
+        Sha256, doc="version of the benchmark's prices; null without one of its own"
+    ),
+    engine_version=Column(Code),
+    analysis_version=Column(Code, doc="of the code around the engine; null in older runs"),
+    image_tag=Column(identifier(128)),
+    result_hash=Column(Sha256),
+    reproduces=Column(Uuid, doc="the run_id that this run repeats"),
+    submitted_by=Column(Actor, doc="name of the token; null where none was needed"),
+    pinned=Column(SmallInteger, doc="1: kept however old; otherwise null"),
+    worker=Column(words(128), doc="host and process of the last claim"),
+    created_at=Timestamp,
+    started_at=Column(Timestamp),
+    completed_at=Column(Timestamp),
 )
 
 RUN = runs.c  # the columns of a run
@@ -180,10 +160,10 @@ batch_rankings = table(
         kept="batches",
         web="INSERT UPDATE DELETE",
     ),
-    key("batch_id", Name),
-    required("metric", identifier(64)),
-    required("goal", identifier(3)),
-    required("constraints_json", LongText),
+    batch_id=key(Name),
+    metric=identifier(64),
+    goal=identifier(3),
+    constraints_json=LongText,
 )
 
 batch_titles = table(
@@ -194,8 +174,8 @@ batch_titles = table(
         kept="batches",
         web="INSERT DELETE",
     ),
-    key("batch_id", Name),
-    required("title", Title),
+    batch_id=key(Name),
+    title=Title,
 )
 
 run_lines = table(
@@ -207,13 +187,9 @@ run_lines = table(
         kept="series",
         worker="SELECT INSERT",
     ),
-    key("run_id", Uuid),
-    key(
-        "part",
-        Integer,
-        doc="0 is the head, see adapters.runs.lines",
-    ),
-    required("packed", LongBlob),
+    run_id=key(Uuid),
+    part=key(Integer, doc="0 is the head, see adapters.runs.lines"),
+    packed=LongBlob,
 )
 
 screens = table(
@@ -227,29 +203,21 @@ screens = table(
         worker="SELECT UPDATE",
         reconciler="INSERT",
     ),
-    key("run_id", Uuid),
-    required("screen_id", Uuid, doc="the run_id of its first ticker"),
-    required("combinations", Integer),
-    required("done", Integer, default=0, doc="combinations, as of the last heartbeat"),
-    required(
-        "values_json", LongText, doc="of each swept parameter, see adapters.screens.columns"
-    ),
-    required("places", LongBlob, doc="of each combination's values among them"),
-    required(
-        "ranking_json", LongText, doc="metric, goal and constraints, as they were submitted"
-    ),
-    Column(
-        "permuted_json",
-        words(255),
-        doc="seed, first and last of the orders of the bars that a Job searches",
-    ),
-    Column("metrics", LongBlob, doc="of each combination, see adapters.screens.columns"),
-    Column(
-        "best_json", LongText, doc="the one with the highest Sharpe ratio, measured as a run is"
-    ),
-    required("differing", Integer, default=0, doc="combinations whose run came to other metrics"),
     Index("ix_screens_screen", "screen_id"),
     Index("ix_screens_differing", "differing"),
+    run_id=key(Uuid),
+    screen_id=required(Uuid, doc="the run_id of its first ticker"),
+    combinations=Integer,
+    done=required(Integer, default=0, doc="combinations, as of the last heartbeat"),
+    values_json=required(LongText, doc="of each swept parameter, see adapters.screens.columns"),
+    places=required(LongBlob, doc="of each combination's values among them"),
+    ranking_json=required(LongText, doc="metric, goal and constraints, as they were submitted"),
+    permuted_json=Column(
+        words(255), doc="seed, first and last of the orders of the bars that a Job searches"
+    ),
+    metrics=Column(LongBlob, doc="of each combination, see adapters.screens.columns"),
+    best_json=Column(LongText, doc="the one with the highest Sharpe ratio, measured as a run is"),
+    differing=required(Integer, default=0, doc="combinations whose run came to other metrics"),
 )
 
 run_tags = table(
@@ -262,9 +230,9 @@ run_tags = table(
         web="INSERT DELETE",
         reconciler="INSERT",
     ),
-    key("run_id", Uuid),
-    key("tag", words(TAG_LENGTH)),
     Index("ix_run_tags_tag", "tag", "run_id"),
+    run_id=key(Uuid),
+    tag=key(words(TAG_LENGTH)),
 )
 
 run_charts = table(
@@ -277,9 +245,9 @@ run_charts = table(
         web="INSERT",
         worker="SELECT INSERT",
     ),
-    key("run_id", Uuid),
-    key("name", Code),
-    required("png", LongBlob),
+    run_id=key(Uuid),
+    name=key(Code),
+    png=LongBlob,
 )
 
 run_events = table(
@@ -293,17 +261,17 @@ run_events = table(
         worker="INSERT",
         reconciler="INSERT",
     ),
-    key("id", Id),
-    required("run_id", Uuid),
-    required("attempt", Integer),
-    Column("from_status", State),
-    required("to_status", State),
-    required("at", Timestamp),
-    Column("reason", words(255)),
-    Column("host", words(128)),
     Index("ix_events_run", "run_id", "id"),
     # the queue over time is counted in the index alone
     Index("ix_events_at", "at", "from_status", "to_status"),
+    id=key(Id),
+    run_id=Uuid,
+    attempt=Integer,
+    from_status=Column(State),
+    to_status=State,
+    at=Timestamp,
+    reason=Column(words(255)),
+    host=Column(words(128)),
 )
 EVENT = run_events.c
 
@@ -314,18 +282,18 @@ run_totals = table(
         of="platform",
         reconciler="INSERT UPDATE",
     ),
-    key("name", Code),
-    required("until", Timestamp, doc="events up to this time are in the totals"),
-    required("totals_json", LongText),
+    name=key(Code),
+    until=required(Timestamp, doc="events up to this time are in the totals"),
+    totals_json=LongText,
 )
 
 presets = table(
     "strategies",  # an older word for presets
     Rows("A preset of the form.", of="platform", web="INSERT UPDATE DELETE"),
-    key("id", Id),
-    required("name", Name, unique=True),
-    required("rule_type", Code),
-    required("form_json", LongText),
-    required("version", Integer, default=1, doc="no longer counted"),
-    required("created_at", Timestamp, doc="of this form"),
+    id=key(Id),
+    name=required(Name, unique=True),
+    rule_type=Code,
+    form_json=LongText,
+    version=required(Integer, default=1, doc="no longer counted"),
+    created_at=required(Timestamp, doc="of this form"),
 )

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Column, Table
+from sqlalchemy import Table
 
-from adapters.declarations import LongText, Rows, identifier, metadata, required, table
+from adapters.declarations import LongText, Rows, Uuid, key, metadata, required, table
 
 
 @contextmanager
@@ -14,8 +14,8 @@ def notes_of_runs() -> Iterator[Table]:
     declared = table(
         "run_notes",
         Rows("What people think of a run.", of="run", kind="notes", kept="charts", web="INSERT"),
-        Column("run_id", identifier(36), primary_key=True),
-        required("note", LongText, doc="in their own words"),
+        run_id=key(Uuid),
+        note=required(LongText, doc="in their own words"),
     )
     try:
         yield declared
