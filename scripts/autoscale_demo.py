@@ -52,7 +52,7 @@ def demonstrate(client: Client, asked: argparse.Namespace, progress: Progress) -
     picture, report = asked.out.with_suffix(".png"), asked.out.with_suffix(".json")
     picture.parent.mkdir(parents=True, exist_ok=True)
     draw(wave, numbers, picture)
-    report.write_text(json.dumps({**numbers, "wave": wave._asdict()}) + "\n", encoding="utf-8")
+    report.write_text(json.dumps({**numbers, "wave": wave._asdict()}) + "\n", "utf-8")
     print(in_words(numbers))
     progress.say(f"written: {picture} and {report}")
     return EXIT_OK if numbers["completed"] == numbers["runs"] else EXIT_SOME_FAILED
@@ -90,7 +90,7 @@ def send(client: Client, batch_id: str, planned: list[Json], rate: float | None)
 
 def manifest_limit(url: str) -> int:
     """maxReplicaCount of keda/scaledjob.yaml; on this machine at most its cores, as the local scaler has it."""
-    limit = int(re.findall(r"maxReplicaCount: (\d+)", MANIFEST.read_text(encoding="utf-8"))[0])
+    limit = int(re.findall(r"maxReplicaCount: (\d+)", MANIFEST.read_text("utf-8"))[0])
     local = urlsplit(url).hostname in ("127.0.0.1", "localhost")
     return min(limit, os.cpu_count() or limit) if local else limit
 

@@ -25,5 +25,5 @@ def fill(template: str, admin_token: str) -> str:
 
 if __name__ == "__main__":
     token = secrets.token_urlsafe(32)
-    sys.stdout.write(fill(TEMPLATE.read_text(encoding="utf-8"), token))
+    sys.stdout.write(fill(TEMPLATE.read_text("utf-8"), token))
     sys.stderr.write(f"the admin's token, shown this once: {token}\n")

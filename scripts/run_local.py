@@ -19,9 +19,10 @@ from importlib import util
 from pathlib import Path
 from urllib.parse import quote
 
+import yaml
 from dotenv import dotenv_values
 
-from examples import submit_examples
+from backtests import BacktestsError, Client
 from supervision import ROOT, Program, end
 
 VAR = ROOT / "var"
@@ -31,6 +32,18 @@ LONGEST_SOCKET = 103  # bytes of a socket's path on macOS; Linux allows four mor
 START_PATIENCE_S = 60.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LOOK_S = 0.2  # between two looks at whether a program has ended
+# of a first start, submitted as anybody would submit it
+EXAMPLE = {
+    "ticker": "AAPL",
+    "rule_type": "MA_CROSS",
+    "start_date": "2008-03-01",
+    "end_date": "2013-03-01",
+    "size_type": "percent",
+    "position_size": 100,
+    "benchmark": "^GSPC",
+    "label": "Example: averages on AAPL",
+    "tags": ["example"],
+}
 
 Environment = dict[str, str]
 
@@ -182,7 +195,7 @@ def _run_procfile(
     # from here on none may interrupt a start, which would leave a process behind
     for signum in STOP_SIGNALS:
         signal.signal(signum, lambda number, frame: asked.append(number))
-    lines = (ROOT / "Procfile").read_text(encoding="utf-8").splitlines()
+    lines = (ROOT / "Procfile").read_text("utf-8").splitlines()
     commands = dict(line.split(": ", 1) for line in lines)
     print(f"starting {', '.join(commands)}", flush=True)
     for name, command in commands.items():
@@ -211,6 +224,22 @@ def _announce(url: str, with_examples: bool) -> None:
     print(f"\n  Backtests are ready at {url}   (Ctrl-C stops everything)\n", flush=True)
     if with_examples:
         print(submit_examples(url), flush=True)
+
+
+def submit_examples(url: str) -> str:
+    """Submit what a newcomer finds, a run, a batch and a study; a sentence on what was made, or why it was not."""
+    client = Client(url)
+    batch, study = (
+        yaml.safe_load((ROOT / f"docs/examples/first_{name}.yaml").read_text("utf-8"))
+        for name in ("batch", "study")
+    )
+    try:
+        client.submit(EXAMPLE)
+        runs = client.submit_sweep(batch, "example-averages")["new"]
+        client.submit_study(study)
+    except BacktestsError as error:
+        return f"the examples were not submitted: {error}"
+    return f"a first start: a run, a batch of {runs} and a study are computed as examples, in about half a minute"
 
 
 if __name__ == "__main__":

@@ -20,10 +20,10 @@ def set_image(root: Path, image: str) -> list[str]:
         )
     changed = []
     for file in sorted([*(root / "k8s").rglob("*.yaml"), *(root / "keda").rglob("*.yaml")]):
-        before = file.read_text(encoding="utf-8")
+        before = file.read_text("utf-8")
         after = _LINE.sub(rf"\g<1>{image}", before)
         if after != before:
-            file.write_text(after, encoding="utf-8")
+            file.write_text(after, "utf-8")
             changed.append(str(file.relative_to(root)))
     return changed
 

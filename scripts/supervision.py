@@ -66,9 +66,6 @@ class Program:
         elif now >= self._due:
             self._start()
 
-    def ask_to_end(self) -> None:
-        self._process.terminate()
-
     def wait_for_end(self) -> None:
         """Return when it has ended, killed if need be."""
         try:
@@ -81,6 +78,6 @@ class Program:
 def end(programs: Sequence[Program]) -> None:
     """End them all at the same time."""
     for program in programs:
-        program.ask_to_end()
+        program._process.terminate()
     for program in programs:
         program.wait_for_end()

@@ -19,7 +19,7 @@ NAVIGATION = (
 )
 
 
-EXAMPLE_TAG = "example"  # of the runs in scripts/examples.py
+EXAMPLE_TAG = "example"  # of the runs in scripts/run_local.py
 
 
 def register(app: Flask) -> None:

@@ -96,7 +96,7 @@ def read_spec(path: Path) -> Spec:
 
 def _read(path: Path) -> tuple[Any, yaml.Node | None]:
     """The values of a file, and where they are."""
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text("utf-8")
     try:
         # all of it is YAML, too, but for its tabs, and numbers such as 1e-3
         if path.suffix == ".json":

@@ -110,7 +110,7 @@ def _listed(path: Path, lines: Lines, given: Cells, readers: Readers) -> Table:
 
 
 def _json_runs(path: Path) -> Lines:
-    for number, text in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
+    for number, text in enumerate(path.read_text("utf-8").split("\n"), start=1):
         if text.strip():
             try:
                 yield number, json.loads(text)

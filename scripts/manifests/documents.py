@@ -137,7 +137,7 @@ class Platform:
         }
 
     def text(self, file: str) -> str:
-        return (self.root / file).read_text(encoding="utf-8")
+        return (self.root / file).read_text("utf-8")
 
 
 def read_platform(root: Path) -> Platform:
@@ -153,7 +153,7 @@ def _read(root: Path, file: Path) -> list[Document]:
         return []
     shown = str(file.relative_to(root))
     try:
-        bodies = list(YAML(typ="safe", pure=True).load_all(file.read_text(encoding="utf-8")))
+        bodies = list(YAML(typ="safe", pure=True).load_all(file.read_text("utf-8")))
     except YAMLError as error:
         raise ValueError(f"{shown}: not YAML: {error}") from error
     return [Document(shown, body) for body in bodies if body]

@@ -23,8 +23,7 @@ SCHEDULING_S = 900  # how long a Job may wait for a node before it is given up
 HAND_BACK_S = 20
 _HERE = Path(__file__).parent
 _CUSTOM = {
-    file.stem: json.loads(file.read_text(encoding="utf-8"))
-    for file in (_HERE / "crds").glob("*.json")
+    file.stem: json.loads(file.read_text("utf-8")) for file in (_HERE / "crds").glob("*.json")
 }
 _HOUSE = YAML(typ="safe", pure=True).load(_HERE / "house_rules.yaml")
 

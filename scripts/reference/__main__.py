@@ -63,11 +63,11 @@ def main() -> int:
 def _is_current(name: str, only_check: bool) -> bool:
     """Whether a page has its written part, which is written into it first unless `only_check`."""
     path = DOCS / name
-    page = path.read_text(encoding="utf-8")
+    page = path.read_text("utf-8")
     head, rest = page.split(START)
     wanted = f"{head}{START}\n{rendered(name, PAGES[name]())}\n\n{END}{rest.split(END)[1]}"
     if not only_check:
-        path.write_text(wanted, encoding="utf-8")
+        path.write_text(wanted, "utf-8")
     return page == wanted or not only_check
 
 

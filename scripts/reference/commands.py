@@ -36,7 +36,7 @@ def _name(file: str) -> str:
 
 
 def _told(file: str) -> Json:
-    module = ast.parse((PROJECT_ROOT / file).read_text(encoding="utf-8"))
+    module = ast.parse((PROJECT_ROOT / file).read_text("utf-8"))
     return {"name": _name(file), "about": ast.get_docstring(module)}
 
 

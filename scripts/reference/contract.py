@@ -21,8 +21,8 @@ def freeze_new_fields() -> None:
     }
     for name, now in schemas.items():
         path = PROJECT_ROOT / f"contracts/{name}.schema.json"
-        frozen = json.loads(path.read_text(encoding="utf-8"))
+        frozen = json.loads(path.read_text("utf-8"))
         for group in frozen.keys() & {"properties", "$defs"}:
             # new ones behind, what is there as it is
             frozen[group] = frozen[group] | now[group] | frozen[group]
-        path.write_text(json.dumps(frozen, indent=2) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(frozen, indent=2) + "\n", "utf-8")

@@ -23,12 +23,12 @@ def draw_missing(docs: Path) -> None:
     """Draw the rules whose prices or signals are not those of their pictures."""
     for name in stale_pictures(docs):
         (docs / name).write_bytes(_picture(Path(name).stem))
-    (docs / LIST).write_text(json.dumps(_content(), indent=2) + "\n", encoding="utf-8")
+    (docs / LIST).write_text(json.dumps(_content(), indent=2) + "\n", "utf-8")
 
 
 def stale_pictures(docs: Path) -> list[str]:
     """The pictures that are missing, or show something else than the rules do now."""
-    drawn = json.loads((docs / LIST).read_text(encoding="utf-8"))
+    drawn = json.loads((docs / LIST).read_text("utf-8"))
     return [
         f"{FOLDER}/{name}.png"
         for name, hash_ in _content().items()

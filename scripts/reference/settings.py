@@ -20,7 +20,7 @@ ROLES = {  # who runs a file, by what its path begins with; the first that fits
 
 def sections() -> list[tuple[str, list[tuple[str, ...]]]]:
     """The sections of .env.example: each setting's name, default, meaning and readers below a title."""
-    _, *texts = (PROJECT_ROOT / ".env.example").read_text(encoding="utf-8").split("\n# --- ")
+    _, *texts = (PROJECT_ROOT / ".env.example").read_text("utf-8").split("\n# --- ")
     return [
         (text[0].upper() + text[1:].partition("\n")[0], list(_rows(text.splitlines()[1:])))
         for text in texts
@@ -45,7 +45,7 @@ def _readers(name: str) -> str:
         _role(file.relative_to(PROJECT_ROOT).as_posix())
         for room in ("web", "consumer", "adapters")
         for file in (PROJECT_ROOT / room).rglob("*.py")
-        if file.name != "settings.py" and use.search(file.read_text(encoding="utf-8"))
+        if file.name != "settings.py" and use.search(file.read_text("utf-8"))
     }
     return "every role" if not roles or "every role" in roles else ", ".join(sorted(roles))
 
