@@ -6,8 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from portfolio.legs import Array, Calendar, Leg
-from portfolio.room import Room
-from portfolio.sharing import Sharing
+from portfolio.sharing import Room, Sharing
 
 PAID_OUT = "end_of_prices"  # the reason of what is free of fees
 
@@ -60,7 +59,7 @@ class Account:
         parts: Sequence[float] = (1.0,),
     ) -> None:
         self.sharing, self.legs, self.calendar = sharing, legs, calendar
-        self.capital = [float(sharing.terms.initial_capital) * part for part in parts]
+        self.capital = [sharing.terms.initial_capital * part for part in parts]
         self.cash = list(self.capital)
         self.pools = range(len(legs)) if len(parts) == len(legs) else [0] * len(legs)
         self.shares = np.zeros(len(legs))
@@ -77,7 +76,7 @@ class Account:
     ) -> None:
         """Buy or sell signed `shares`: cash pays for them and the fee of their value."""
         pool, value = self.pools[leg], price * shares
-        fee = 0.0 if reason == PAID_OUT else float(self.sharing.terms.fee_rate) * abs(value)
+        fee = 0.0 if reason == PAID_OUT else self.sharing.terms.fee_rate * abs(value)
         self.set_cash(bar, pool, self.cash[pool] - value - fee)
         self.shares[leg] = after = self.shares.item(leg) + shares
         self.fills.append(LegFill(bar, leg, at, reason, price, shares, after, fee))

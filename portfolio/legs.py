@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from engine.bars import Bars
 from engine.stops import Stops
@@ -32,14 +33,13 @@ class Leg:
     stops: Stops | None = None
     priority: Array | None = None
     weight: float = 1.0
-    before: Array | None = None
+    before: ArrayLike = ()
     ends: bool = False
 
     @cached_property
     def closes(self) -> Array:
         """All closes that are known at its last bar."""
-        before = () if self.before is None else self.before
-        return np.concatenate((before, self.bars.close))
+        return np.concatenate((self.before, self.bars.close))
 
 
 class Orders:

@@ -54,7 +54,7 @@ class PortfolioResult:
         self.earned += self.values
         is_shared = account.sharing.mode == "shared"
         self.sleeves = None if is_shared else self.values + np.array(cash_curves)
-        path = np.append(float(terms.initial_capital), self.held_curve + self.cash_curve)
+        path = np.append(terms.initial_capital, self.held_curve + self.cash_curve)
         self.equity_curve = path[1:]
         opened = sum(fill.shares == fill.shares_after for fill in self.fills)
         self.metrics = measure(path, terms.periods_per_year, opened)

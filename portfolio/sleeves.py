@@ -7,8 +7,7 @@ import numpy as np
 
 from portfolio.account import Account, total
 from portfolio.legs import Array, Calendar, Leg
-from portfolio.room import Room, whole
-from portfolio.sharing import Sharing
+from portfolio.sharing import Room, Sharing, whole
 
 MONTHS = {"never": 0, "monthly": 1, "quarterly": 3, "yearly": 12}
 
@@ -89,7 +88,7 @@ class Sleeves(Account):
         price = self.sharing.slipped(self.marks.item(bar, leg), buys)
         size = abs(shares * factor)
         if adds and buys:
-            size = min(size, self.cash[leg] / (price * (1.0 + float(terms.fee_rate))))
+            size = min(size, self.cash[leg] / (price * (1.0 + terms.fee_rate)))
         size = whole(size, terms)
         if not adds and not terms.fractional_shares:
             size = min(size, abs(shares) - 1.0)
@@ -119,9 +118,9 @@ def _weights(sharing: Sharing, legs: Sequence[Leg], known: Array, ended: Array) 
 def _inverse_volatilities(legs: Sequence[Leg], known: Sequence[int], window: int) -> Array:
     """1 / standard deviation of the last returns; of a leg with fewer of them the mean of the others."""
     found = np.array([_volatility(*each, window) for each in zip(legs, known, strict=True)])
-    inverse: Array = np.divide(1.0, found, out=np.zeros(len(found)), where=found > 0)
-    proven = inverse[inverse > 0]
-    inverse[inverse == 0] = total(proven) / len(proven) if len(proven) else 1.0
+    proven = 1.0 / found[found > 0]
+    inverse = np.full(len(found), total(proven) / len(proven) if len(proven) else 1.0)
+    inverse[found > 0] = proven
     return inverse
 
 

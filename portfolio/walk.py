@@ -16,17 +16,13 @@ from engine.stops import StopHit
 from portfolio.account import Account, LeftOut, total
 from portfolio.legs import Calendar, Leg, Orders
 from portfolio.result import PortfolioResult
-from portfolio.room import Room
-from portfolio.sharing import Sharing
+from portfolio.sharing import Room, Sharing
 from portfolio.sleeves import Sleeves
 
-# what comes first within a bar
-ACCRUE, LEAVE_AT_OPEN, REBALANCE_AT_OPEN, ENTER_AT_OPEN, LEAVE_WITHIN = range(5)
-LEAVE_AT_CLOSE, REBALANCE_AT_CLOSE, ENTER_AT_CLOSE, PAY_OUT, LIQUIDATE = range(5, 10)
-STEPS = 10
-LEAVE_AT = {"open": LEAVE_AT_OPEN, "intrabar": LEAVE_WITHIN, "close": LEAVE_AT_CLOSE}
-REBALANCE_AT = {"open": REBALANCE_AT_OPEN, "close": REBALANCE_AT_CLOSE}
-ENTER_AT = {"open": ENTER_AT_OPEN, "close": ENTER_AT_CLOSE}
+# what comes first within a bar: LEAVE of a moment is followed by its REBALANCE and its ENTER
+ACCRUE, PAY_OUT, LIQUIDATE, STEPS = 0, 8, 9, 10
+LEAVE = {"open": 1, "intrabar": 4, "close": 5}
+REBALANCE, ENTER = 1, 2
 # reasons of exits that are no level of a stop or target
 ORDERED = frozenset({"signal", "time_exit"})
 
@@ -57,6 +53,7 @@ class Walk:
         self._sharing, self._legs, self._bar_of = sharing, legs, calendar.bar_of
         make = Sleeves if sharing.mode == "sleeves" else Account
         self._account: Account = make(sharing, legs, calendar)
+        self._moment = LEAVE[sharing.moment]  # the first step of the moment at which orders fill
         self._orders = [Orders(leg, sharing) for leg in legs]
         self._ticker_of = np.unique([leg.ticker for leg in legs], return_inverse=True)[1]
         self._next = [0] * len(legs)
@@ -74,7 +71,7 @@ class Walk:
             if each.ends:
                 self._plan(self._bar_of[leg].item(-1), PAY_OUT, leg)
         for bar in self._account.looks:
-            self._plan(bar, REBALANCE_AT[self._sharing.moment])
+            self._plan(bar, self._moment + REBALANCE)
         if self._sharing.accrual:
             for bar in np.flatnonzero(self._nights).tolist():
                 self._plan(bar, ACCRUE)
@@ -89,7 +86,7 @@ class Walk:
         while self._events:
             when, leg = divmod(heappop(self._events), len(self._legs))
             bar, step = divmod(when, STEPS)
-            if step == ENTER_AT[self._sharing.moment]:
+            if step == self._moment + ENTER:
                 self._enter_all(bar, [leg, *self._together(when)])
             elif step == ACCRUE:
                 self._account.accrue(bar, self._nights.item(bar))
@@ -97,7 +94,7 @@ class Walk:
                 self._account.pay_out(leg, bar)
             elif step == LIQUIDATE:
                 self._liquidate(bar)
-            elif step in REBALANCE_AT.values():
+            elif step == self._moment + REBALANCE:
                 self._account.rebalance(bar)
             else:
                 self._leave(leg, bar)
@@ -116,11 +113,11 @@ class Walk:
         self._next[leg] = entry = orders.entries[order]
         if entry < len(orders.bars):
             bar = self._bar_of[leg].item(orders.bars[entry])
-            self._plan(bar, ENTER_AT[self._sharing.moment], leg)
+            self._plan(bar, self._moment + ENTER, leg)
 
     def _await_exit(self, leg: int, planned: Exit) -> None:
         self._exits[leg] = planned
-        self._plan(self._bar_of[leg].item(planned.own_bar), LEAVE_AT[planned.at], leg)
+        self._plan(self._bar_of[leg].item(planned.own_bar), LEAVE[planned.at], leg)
 
     def _enter_all(self, bar: int, legs: list[int]) -> None:
         """Open positions of legs whose orders fall together, the first in priority first."""
@@ -212,10 +209,8 @@ class Walk:
     def _liquidation_of(self, leg: int, bar: int) -> Exit | None:
         bars, planned, sharing = self._legs[leg].bars, self._exits.get(leg), self._sharing
         own_bar = bisect_left(self._bar_of[leg], bar + sharing.next_open)
-        this = (own_bar, LEAVE_AT[sharing.moment], False)
-        if planned and (
-            (planned.own_bar, LEAVE_AT[planned.at], planned.reason in ORDERED) <= this
-        ):
+        this = (own_bar, self._moment, False)
+        if planned and (planned.own_bar, LEAVE[planned.at], planned.reason in ORDERED) <= this:
             return planned
         if own_bar == len(bars):
             return None
