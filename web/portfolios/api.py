@@ -1,11 +1,28 @@
 """The HTTP API of portfolios: submission, how far one is, what came of it, and the curves of its chart."""
 
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from uuid import uuid4
+
 import numpy as np
 from flask import Blueprint, Response, jsonify, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import RowMapping
+from sqlalchemy import Connection, RowMapping
 
-from adapters.portfolios.store import batch_of, list_portfolios, move, set_title
+from adapters.logs import current_actor
+from adapters.plan_tables import PORTFOLIO
+from adapters.portfolios.store import (
+    MAY_SERVE,
+    Portfolio,
+    batch_of,
+    insert_portfolio,
+    list_portfolios,
+    move,
+    set_title,
+)
+from adapters.runs.new_runs import NewRun, insert_runs
+from adapters.runs.queries import runs_alike
 from adapters.runs.run_bars import benchmark_equity
 from adapters.tables import RUN
 from contracts.errors import Conflict
@@ -17,12 +34,13 @@ from web.answers import conditional
 from web.arguments import KEY, arguments, typed_body
 from web.charts.bars import POINTS, Window, known, lasting
 from web.operation import ENDED, FAULTS, REFUSED, TITLED, UNFINISHED, json_of, operation
-from web.platform import change_database, platform
-from web.portfolios.submission import renew_legs, submit_portfolio
-from web.portfolios.validation import checked_portfolio
-from web.portfolios.view import Shown, completed_series, described, row_shown
-from web.recorded import LISTED, asked_page
+from web.ownership import join_batch
+from web.platform import ask_database, change_database, platform
+from web.portfolios.validation import ValidPortfolio, checked_portfolio
+from web.portfolios.view import Shown, described, row_shown
+from web.recorded import LISTED, asked_page, recorded_once
 from web.runs.operations import cancel_among, cancel_run, retry_among, retry_run
+from web.runs.validation import ValidRequest, validate_request
 from web.titles import asked_title, titled
 
 blueprint = Blueprint("portfolio_api", __name__)
@@ -43,7 +61,7 @@ NO_PORTFOLIO = "404 no such portfolio"
 def submit() -> ResponseReturnValue:
     """Record a portfolio with the runs of its legs; once they have ended a Job trades them in one account."""
     asked = checked_portfolio(typed_body("application/json"))
-    portfolio_id, is_new = submit_portfolio(asked)
+    portfolio_id, is_new = _recorded(asked)
     accepted = {
         "portfolio_id": portfolio_id,
         "legs": len(asked.runs),
@@ -51,6 +69,55 @@ def submit() -> ResponseReturnValue:
         "page_url": url_for("portfolios.page", portfolio_id=portfolio_id),
     }
     return accepted, 202 if is_new else 200
+
+
+def _recorded(asked: ValidPortfolio) -> tuple[str, bool]:
+    """The portfolio's id, and whether it is new; Conflict when the key was used for another one, QueueFull.
+
+    It is recorded with the runs of its legs, of which those that exist already are linked.
+    """
+    hashes = [valid.request_hash for valid in asked.runs]
+
+    def is_same(row: RowMapping) -> bool:
+        return bool(row["request_hash"] == asked.request_hash)
+
+    def record(portfolio_id: str, key: str | None, actor: str | None) -> None:
+        served = ask_database(runs_alike, hashes, MAY_SERVE)
+        missing = {v.request_hash: v for v in asked.runs if v.request_hash not in served}
+        new = [_run(valid, portfolio_id) for valid in missing.values()]
+        platform().submission.refuse_when_full(len(new) + 1)
+        run_ids = {request_hash: row["run_id"] for request_hash, row in served.items()}
+        run_ids |= {run.request_hash: run.run_id for run in new}
+        legs = [run_ids[each] for each in hashes]
+        _start(
+            portfolio_id,
+            new,
+            lambda connection: insert_portfolio(
+                connection, asked.request, asked.request_hash, legs, portfolio_id, key, actor
+            ),
+        )
+
+    return recorded_once("portfolio", PORTFOLIO.run_id, is_same, record)
+
+
+def _start(
+    portfolio_id: str, new: Sequence[NewRun], change: Callable[[Connection], None]
+) -> None:
+    """Record a change of a portfolio with new runs of its legs, and send their messages."""
+
+    def record(connection: Connection) -> None:
+        change(connection)
+        if new:
+            join_batch(connection, batch_of(portfolio_id))
+            insert_runs(connection, new)
+
+    change_database(record)
+    platform().submission.enqueue([run.message for run in new])
+
+
+def _run(valid: ValidRequest, portfolio_id: str) -> NewRun:
+    request = replace(valid.request, run_id=str(uuid4()), batch_id=batch_of(portfolio_id))
+    return NewRun(request, valid.request_hash, submitted_by=current_actor())
 
 
 @blueprint.get("/api/portfolios")
@@ -78,7 +145,7 @@ def portfolio(portfolio_id: str) -> Response:
 @operation("200 PortfolioCurves: a column of each", NO_PORTFOLIO, UNFINISHED, asks=(POINTS,))
 def curves(portfolio_id: str) -> Response:
     """Equity beside holding the same assets equally, drawdown, invested share and positions: ?max=4000."""
-    series = completed_series(Shown(portfolio_id))
+    series = Shown(portfolio_id).completed()
     account, benchmark = series.account, series.account.request["benchmark"]
     shown = Window(0, len(account.times), arguments()["max"])
     lasts = shown.lasts
@@ -145,10 +212,29 @@ def retry(portfolio_id: str) -> ResponseReturnValue:
 
 def _is_lost(shown: Shown, run_id: str) -> bool:
     """Whether a leg's run was deleted, or has failed and is not its own to retry."""
-    leg = shown.legs.get(run_id)
-    return leg is None or (
-        leg["status"] == RunStatus.FAILED and leg["batch_id"] != batch_of(shown.plan.portfolio_id)
+    run = shown.runs.get(run_id)
+    return run is None or (
+        run["status"] == RunStatus.FAILED and run["batch_id"] != batch_of(shown.plan.portfolio_id)
     )
+
+
+def renew_legs(plan: Portfolio, numbers: Sequence[int]) -> None:
+    """Let an ended portfolio wait for its legs again, these with runs of its own in place of those that they had.
+
+    Conflict when somebody else has let it since.
+    """
+    legs, new = list(plan.legs), list[NewRun]()
+    for number in numbers:
+        valid = validate_request(plan.request.run_of(number), platform().prices)
+        new.append(_run(valid, plan.portfolio_id))
+        legs[number] = new[-1].run_id
+
+    def change(connection: Connection) -> None:
+        states = (plan.status, PortfolioStatus.LEGS)
+        if not move(connection, plan.portfolio_id, *states, legs_json=json.dumps(legs)):
+            raise Conflict(f"portfolio {plan.portfolio_id} was retried a moment ago")
+
+    _start(plan.portfolio_id, new, change)
 
 
 def _after(portfolio_id: str) -> Json:

@@ -1,7 +1,5 @@
 """Portfolios as pages: all of them; one with its account, what each leg contributed, and its trades; its report."""
 
-import json
-
 from flask import Blueprint, Response, abort, render_template, request
 
 from adapters.portfolios.series import PRUNED, PortfolioSeries
@@ -14,7 +12,7 @@ from web.charts.breakdown import breakdown
 from web.operation import operation
 from web.portfolios.api import asked_portfolios
 from web.portfolios.pictures import weights_picture
-from web.portfolios.view import Shown, completed_series, legs_shown
+from web.portfolios.view import Shown
 from web.recorded import LISTED
 from web.request_fields import read_fields, terms_said
 from web.runs import view as run_view
@@ -58,15 +56,14 @@ def page(portfolio_id: str) -> str:
         "portfolios/portfolio.html",
         tab=tab,
         tabs=TABS,
-        **_shared(shown),
-        **_completed(shown, tab),
+        **_told(shown, tab),
     )
 
 
-def _shared(shown: Shown) -> Json:
-    """What a page says of a portfolio in any state."""
+def _told(shown: Shown, tab: str) -> Json:
+    """What page and report say of a portfolio in any state, and of a completed one beside that."""
     asked, (error_type, error_message) = shown.asked, shown.fault
-    states = [leg["status"] for leg in shown.legs.values()]
+    states = [run["status"] for run in shown.runs.values()]
     return {
         "id": shown.row["run_id"],
         "row": shown.row,
@@ -79,25 +76,28 @@ def _shared(shown: Shown) -> Json:
         "counts": {state.public: states.count(state) for state in RunStatus},
         "error_message": error_message,
         "failure": run_view.failure(error_type),
-        "legs": legs_shown(shown, shown.series),
+        "legs": shown.legs,
+        **_completed(shown, tab),
     }
 
 
 def _completed(shown: Shown, tab: str) -> Json:
     """What only a completed portfolio has."""
-    if not (metrics := shown.job.get("metrics_json")):
+    measured, series = shown.measured, shown.series
+    if not measured["values"]:
         return {}
-    stored, series = json.loads(metrics), shown.series
     view = RunResult(
         run_id=shown.row["run_id"],
         status="completed",
-        request=json.loads(shown.job["request_json"]),
-        metrics=stored["values"],
-        metrics_notes=stored["notes"],
+        request=shown.asked,
+        metrics=measured["values"],
+        metrics_notes=measured["notes"],
         trades=series.trades if series and tab != "legs" else [],
     )
     kpis = run_view.kpis(view)
-    market = run_view.market(stored["values"], "buying the same assets equally and holding them")
+    market = run_view.market(
+        measured["values"], "buying the same assets equally and holding them"
+    )
     known = {"headline": kpis.pop("Headline"), "kpis": kpis, "view": view, "market": market}
     return known | ({"notes": [PRUNED]} if series is None else _of_series(series, view, tab))
 
@@ -158,7 +158,7 @@ def _trades(series: PortfolioSeries) -> Json:
 @blueprint.get("/portfolios/<uuid:portfolio_id>/trades.csv")
 def trades_file(portfolio_id: str) -> Response:
     """The trades of all legs as CSV."""
-    trades = chosen_trades(completed_series(Shown(portfolio_id)).trades, {})
+    trades = chosen_trades(Shown(portfolio_id).completed().trades, {})
     names = ("trade_no", "leg", *TRADE_COLUMNS, "is_open", "resized")
     return csv_file(trade_rows(trades, names), f"trades-{portfolio_id}.csv")
 
@@ -167,14 +167,9 @@ def trades_file(portfolio_id: str) -> Response:
 def report(portfolio_id: str) -> Response:
     """A completed portfolio as one file to share; it needs no script and no other file."""
     shown = Shown(portfolio_id)
-    series = completed_series(shown)
+    series = shown.completed()
     pictures = [
         ("Equity", equity_picture(series.account.dates, series.account.equity.tolist())),
         ("How it was spread", _legs(series)["spread"]),
     ]
-    return report_page(
-        "portfolios/report.html",
-        **_shared(shown),
-        **_completed(shown, "stats"),
-        pictures=pictures,
-    )
+    return report_page("portfolios/report.html", pictures=pictures, **_told(shown, "stats"))

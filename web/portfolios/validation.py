@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from adapters.batches.expansion import Expansion
-from adapters.prices.store import PriceStore
+from adapters.batches.queries import batch_requests
 from contracts.errors import InvalidRequest
 from contracts.portfolio_request import (
     MAX_LEGS,
@@ -16,18 +16,20 @@ from contracts.portfolio_request import (
     PortfolioRequest,
     Sharing,
 )
-from contracts.run_request import DEFAULT_CAPITAL, canonical_json
+from contracts.run_request import DEFAULT_CAPITAL, LABEL_FIELDS, canonical_json
+from contracts.status import RunStatus
 from contracts.values import Json, Values, picked, without
 from rules.language import series_fault
 from web.arguments import parse_json
 from web.batches.bulk_body import MAX_FAULTS
 from web.batches.sweep_body import checked_by_sweep
-from web.platform import platform
-from web.portfolios.of_batch import portfolio_of_batch
+from web.platform import ask_database, platform
+from web.request_fields import asked_again, differing
 from web.runs.validation import ValidRequest, checked, held_days, validate_request
 
 MAX_CELLS = 5_000_000  # legs times bars; its Job takes about 30 bytes for each
-_OF_LEG = ("ticker", "rule_type", "params", "data_hash")
+_OF_RULE = ("ticker", "rule_type", "params")
+_OF_LEG = (*_OF_RULE, "data_hash")
 Faults = dict[str, str]
 
 
@@ -49,17 +51,35 @@ def checked_portfolio(body: bytes) -> ValidPortfolio:
 
     InvalidRequest with faults by field; UnknownBatch.
     """
-    values, prices = parse_json(body), platform().prices
+    values = parse_json(body)
     given = values if isinstance(values, dict) else {}
     batch_id = given.get("batch_id")
     if isinstance(batch_id, str) and "legs" not in given:
-        of_batch = portfolio_of_batch(batch_id)
-        return _checked(of_batch | without(given, ("batch_id",)), prices)
+        return _checked(_of_batch(batch_id) | without(given, ("batch_id",)))
     if "portfolio" not in given:
-        return _checked(values, prices)
-    return checked_by_sweep(
-        values, MAX_LEGS, lambda sweep: _checked(_asked_by(sweep), prices), _place
-    )
+        return _checked(values)
+    return checked_by_sweep(values, MAX_LEGS, lambda sweep: _checked(_asked_by(sweep)), _place)
+
+
+def _of_batch(batch_id: str) -> Json:
+    """The legs and terms of a batch's completed runs. UnknownBatch, or InvalidRequest when they differ in terms."""
+    completed = ask_database(batch_requests, batch_id, RunStatus.SUCCEEDED)
+    requests = list(map(asked_again, completed))
+    if not 1 <= len(requests) <= MAX_LEGS:
+        raise InvalidRequest(
+            {
+                "batch_id": f"{len(requests):,} of its runs have completed; 1 to {MAX_LEGS} are accepted"
+            }
+        )
+    first = requests[0]
+    if found := differing(requests, (*_OF_RULE, *LABEL_FIELDS)):
+        raise InvalidRequest(
+            {"batch_id": f"its runs differ in {', '.join(found)}, which legs share"}
+        )
+    given = {name: value for name, value in first.items() if value is not None}
+    terms = without(picked(given, TERMS), LABEL_FIELDS)
+    legs = [picked(each, _OF_RULE) for each in requests]
+    return {**terms, "legs": list({canonical_json(leg): leg for leg in legs}.values())}
 
 
 def _asked_by(sweep: Expansion) -> Json:
@@ -78,7 +98,7 @@ def _place(field: str) -> str:
     return f"portfolio.{field}" if field in SHARING_FIELDS else f"base.{field}"
 
 
-def _checked(values: Any, prices: PriceStore) -> ValidPortfolio:
+def _checked(values: Any) -> ValidPortfolio:
     given = _object(values)
     faults = _unknown(given)
     sharing = _sharing(given, faults)
@@ -86,9 +106,9 @@ def _checked(values: Any, prices: PriceStore) -> ValidPortfolio:
     asked = PortfolioRequest(
         legs=tuple(legs.values()), sharing=sharing, terms=picked(given, TERMS)
     )
-    runs = _runs(asked, list(legs), prices, faults)
+    runs = _runs(asked, list(legs), faults)
     if not faults:
-        faults |= _faults_together(asked, runs, prices)
+        faults |= _repeated(runs) | _weights(asked) | _apart(runs)
     if faults:
         raise InvalidRequest(faults)
     return ValidPortfolio(_complete(asked, runs), runs)
@@ -152,14 +172,12 @@ def _at(number: int, field: str) -> str:
     return f"legs[{number}].{field}" if field else f"legs[{number}]"
 
 
-def _runs(
-    asked: PortfolioRequest, numbers: Sequence[int], prices: PriceStore, faults: Faults
-) -> list[ValidRequest]:
+def _runs(asked: PortfolioRequest, numbers: Sequence[int], faults: Faults) -> list[ValidRequest]:
     """The run of each leg, by these numbers. A fault that all have in a field that they share is told once."""
     found, of_legs = list[ValidRequest](), list[tuple[int, Faults]]()
     for place, number in enumerate(numbers):
         try:
-            found.append(validate_request(asked.run_of(place), prices))
+            found.append(validate_request(asked.run_of(place), platform().prices))
         except InvalidRequest as error:
             of_legs.append((number, error.errors))
         if sum(len(each) for _, each in of_legs) >= MAX_FAULTS * 2:
@@ -170,13 +188,6 @@ def _runs(
             is_shared = (field, fault) in shared and field.partition(".")[0] not in _OF_LEG
             faults[field if is_shared else _at(number, field)] = fault
     return found
-
-
-def _faults_together(
-    asked: PortfolioRequest, runs: Sequence[ValidRequest], prices: PriceStore
-) -> Faults:
-    """What is wrong with legs beside each other."""
-    return _repeated(runs) | _weights(asked) | _apart(runs, prices)
 
 
 def _repeated(runs: Sequence[ValidRequest]) -> Faults:
@@ -193,18 +204,20 @@ def _repeated(runs: Sequence[ValidRequest]) -> Faults:
 
 
 def _weights(asked: PortfolioRequest) -> Faults:
-    without = [number for number, leg in enumerate(asked.legs) if leg.weight is None]
-    if len(without) == len(asked.legs):
-        return {}
-    if asked.sharing.mode == "shared" or asked.sharing.volatility_bars:
-        number = next(number for number, leg in enumerate(asked.legs) if leg.weight is not None)
-        why = "mode shared" if asked.sharing.mode == "shared" else "volatility_bars"
-        return {_at(number, "weight"): f"not accepted with {why}; it is the part of a sleeve"}
-    return {_at(without[0], "weight"): "required, since other legs have one"} if without else {}
+    weighted = [leg.weight is not None for leg in asked.legs]
+    is_shared = asked.sharing.mode == "shared"
+    if any(weighted) and (is_shared or asked.sharing.volatility_bars):
+        why = "mode shared" if is_shared else "volatility_bars"
+        fault = f"not accepted with {why}; it is the part of a sleeve"
+        return {_at(weighted.index(True), "weight"): fault}
+    if len({*weighted}) > 1:
+        return {_at(weighted.index(False), "weight"): "required, since other legs have one"}
+    return {}
 
 
-def _apart(runs: Sequence[ValidRequest], prices: PriceStore) -> Faults:
+def _apart(runs: Sequence[ValidRequest]) -> Faults:
     """No day on which all legs have prices, or more bars than one Job takes."""
+    prices = platform().prices
     spans = [(valid.request, *held_days(valid.request, prices)) for valid in runs]
     if max(first for _, first, _ in spans) > min(last for _, _, last in spans):
         each = dict.fromkeys(f"{run.ticker} {first} to {last}" for run, first, last in spans)

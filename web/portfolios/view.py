@@ -9,7 +9,7 @@ from sqlalchemy import RowMapping
 
 from adapters.metrics.curves import points
 from adapters.portfolios.series import PRUNED, PortfolioSeries
-from adapters.portfolios.store import Portfolio, batch_of, legs_of, portfolio_of, portfolio_row
+from adapters.portfolios.store import batch_of, legs_of, portfolio_of, portfolio_row
 from adapters.runs.queries import run_row
 from adapters.runs.times import utc_text
 from adapters.tables import RUN
@@ -32,8 +32,8 @@ class Shown:
     def __init__(self, portfolio_id: str) -> None:
         with reading_database() as connection:
             self.row = portfolio_row(connection, portfolio_id)
-            self.plan: Portfolio = portfolio_of(self.row)
-            self.legs = legs_of(connection, self.plan.legs, *_OF_LEGS)
+            self.plan = portfolio_of(self.row)
+            self.runs = legs_of(connection, self.plan.legs, *_OF_LEGS)
             try:
                 self.job: Mapping[Any, Any] = run_row(connection, portfolio_id)
             except UnknownRun:
@@ -44,7 +44,7 @@ class Shown:
     @property
     def status(self) -> str:
         """The word of its state; it is pending until the first leg was started."""
-        waits = all(leg["status"] == RunStatus.PENDING for leg in self.legs.values())
+        waits = all(run["status"] == RunStatus.PENDING for run in self.runs.values())
         ended = _end_of(self.plan.status, self.job.get("status"))
         return (ended or (RunStatus.PENDING if waits else RunStatus.RUNNING)).public
 
@@ -61,14 +61,41 @@ class Shown:
         """Whether it has completed, and its series were deleted since."""
         return self.series is None and self.status == RunStatus.SUCCEEDED.public
 
+    def completed(self) -> PortfolioSeries:
+        """What came of it; Conflict until it has completed."""
+        if self.series:
+            return self.series
+        if self.is_pruned:
+            raise Conflict(PRUNED)
+        raise Conflict(
+            f"portfolio {self.row['run_id']} is {self.status}; only a completed one has results"
+        )
+
+    @property
+    def measured(self) -> Json:
+        """`values` of its metrics, null until it has completed, and the `notes` on them."""
+        found: Json = json.loads(self.job.get("metrics_json") or '{"values": null, "notes": {}}')
+        return found
+
+    @property
+    def legs(self) -> list[Json]:
+        """Each leg with its run, and once it has completed what it contributed."""
+        run_ids, series = self.plan.legs, self.series
+        earned = series.legs() if series else [{"contribution": None}] * len(run_ids)
+        legs = zip(self.asked["legs"], run_ids, earned, strict=True)
+        return [
+            {**leg, "run_id": run_id, **_of_run(self.runs.get(run_id)), **of_leg}
+            for leg, run_id, of_leg in legs
+        ]
+
     @property
     def fault(self) -> tuple[str | None, str | None]:
         """error_type and error_message: of the leg that failed, or of the Job."""
         if self.plan.status is PortfolioStatus.CANCELLED:
             return ErrorType.CANCELLED, "cancelled on request"
         if self.plan.status is PortfolioStatus.FAILED:
-            legs = self.legs.values()
-            failed = (leg["error_type"] for leg in legs if leg["status"] == RunStatus.FAILED)
+            runs = self.runs.values()
+            failed = (run["error_type"] for run in runs if run["status"] == RunStatus.FAILED)
             return next(failed, ErrorType.SYSTEM_ERROR), self.row["reason"]
         return self.job.get("error_type"), self.job.get("error_message")
 
@@ -97,9 +124,8 @@ def row_shown(row: RowMapping) -> Json:
 
 def described(shown: Shown) -> Json:
     """A portfolio as the API shows it."""
-    row, job, series = shown.row, shown.job, shown.series
+    row, job, measured = shown.row, shown.job, shown.measured
     error_type, error_message = shown.fault
-    stored = json.loads(job.get("metrics_json") or '{"values": null, "notes": {}}')
     return {
         "portfolio_id": row["run_id"],
         "title": shown.title,
@@ -109,14 +135,14 @@ def described(shown: Shown) -> Json:
         "error_message": error_message,
         "request": shown.asked,
         "batch_id": batch_of(row["run_id"]),
-        "legs": legs_shown(shown, series),
+        "legs": shown.legs,
         "created_at": utc_text(row["created_at"]),
         "completed_at": utc_text(row["completed_at"] or job.get("completed_at")),
         **{name: job.get(name) for name in RECEIPT},
-        "metrics": stored["values"],
-        "metrics_notes": stored["notes"],
+        "metrics": measured["values"],
+        "metrics_notes": measured["notes"],
         "notes": [PRUNED] if shown.is_pruned else [],
-        **(_of_series(series) if series else {}),
+        **(_of_series(shown.series) if shown.series else {}),
     }
 
 
@@ -136,30 +162,8 @@ def _of_series(series: PortfolioSeries) -> Json:
     }
 
 
-def legs_shown(shown: Shown, series: PortfolioSeries | None) -> list[Json]:
-    """Each leg with its run, and once it has completed what it contributed."""
-    run_ids = shown.plan.legs
-    earned = series.legs() if series else [{"contribution": None}] * len(run_ids)
-    legs = zip(shown.asked["legs"], run_ids, earned, strict=True)
-    return [
-        {**leg, "run_id": run_id, **_of_run(shown.legs.get(run_id)), **of_leg}
-        for leg, run_id, of_leg in legs
-    ]
-
-
 def _of_run(run: RowMapping | None) -> Json:
     if run is None:
         return {"status": "deleted", "rule_id": None, "error_message": None}
     status = RunStatus(run["status"]).public
     return {"status": status, "rule_id": run["rule_id"], "error_message": run["error_message"]}
-
-
-def completed_series(shown: Shown) -> PortfolioSeries:
-    """What came of a portfolio; Conflict until it has completed."""
-    if series := shown.series:
-        return series
-    if shown.is_pruned:
-        raise Conflict(PRUNED)
-    raise Conflict(
-        f"portfolio {shown.row['run_id']} is {shown.status}; only a completed one has results"
-    )

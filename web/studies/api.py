@@ -55,8 +55,7 @@ NO_STUDY = "404 no such study"
 )
 def submit() -> ResponseReturnValue:
     """Record a study, which then runs by itself; with ?dry_run=true only say what it would cost."""
-    settings = platform().settings
-    plan = checked_plan(typed_body("application/json"), platform().prices, settings.max_bulk_runs)
+    plan = checked_plan(typed_body("application/json"))
     if arguments()["dry_run"]:
         return _cost(plan)
     platform().submission.refuse_when_full(plan.training_jobs)

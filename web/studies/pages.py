@@ -17,7 +17,6 @@ from web.parsers import any_text
 from web.platform import platform
 from web.recorded import LISTED
 from web.studies.api import asked_studies, described
-from web.studies.of_batch import study_of_batch
 from web.studies.pictures import (
     equity_picture,
     folds_picture,
@@ -25,6 +24,7 @@ from web.studies.pictures import (
     luck_of_best,
     luck_of_one,
 )
+from web.studies.validation import study_of_batch
 from web.titles import PART, full_params
 
 blueprint = Blueprint("studies", __name__)

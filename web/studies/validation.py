@@ -2,17 +2,18 @@
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from pydantic import ValidationError
 
 from adapters.batches.conditions import METRIC_CONDITIONS, Reader
 from adapters.batches.expansion import Expansion
+from adapters.batches.queries import batch_requests
 from adapters.metrics.sharpe_evidence import LEAST_RETURNS
 from adapters.metrics.table import METRIC_NAMES
-from adapters.prices.store import PriceStore
 from adapters.screens.columns import CORE
 from contracts.errors import InvalidRequest
 from contracts.run_request import RunRequest, canonical_json
@@ -21,8 +22,9 @@ from contracts.values import Json, without
 from rules.catalog import check_params, complete_params
 from web.arguments import parse_json
 from web.batches.sweep_body import checked_by_sweep, few_fields
+from web.platform import ask_database, platform
+from web.request_fields import asked_again, differing
 from web.runs.validation import adapter_of, held_days, validate_request, written
-from web.studies.windows import windows_of
 
 # what the study itself decides
 DECIDED_BY_STUDY = ("run_id", "params", "rule_id", "batch_id", "label", "charts")
@@ -30,18 +32,42 @@ MAX_SEARCHED = 2_000_000  # combinations times permutations
 MAX_LISTED = 100  # faulty combinations that an answer lists
 # by which field a part is too short, if not by its days
 SHORT_BY = {"selection": "base.start_date", "holdout": "holdout_share"}
+DAY = timedelta(days=1)
 _COMBINATION = re.compile(r"^combinations\.(\d+)")
 Faults = dict[str, str]
 
 
-def checked_plan(body: bytes, prices: PriceStore, max_runs: int) -> StudyPlan:
+def study_of_batch(batch_id: str) -> Json:
+    """`base` and `combinations` of a study of these runs, whatever their tickers.
+
+    UnknownBatch, or InvalidRequest when the runs differ in more than the parameters of one rule.
+    """
+    requests = list(map(asked_again, ask_database(batch_requests, batch_id)))
+    if not requests:  # its Jobs are those of a screen, a study or a portfolio
+        raise _cannot_be_studied(batch_id, "none of its Jobs is a run")
+    if found := differing(requests, (*DECIDED_BY_STUDY, "ticker")):
+        differ = f"its runs differ in {', '.join(found)}"
+        raise _cannot_be_studied(batch_id, f"{differ}; a study tries the parameters of one rule")
+    combinations = {canonical_json(each["params"]): each["params"] for each in requests}
+    given = without(requests[0], DECIDED_BY_STUDY).items()
+    base = {name: value for name, value in given if value is not None}
+    return {"base": base, "combinations": list(combinations.values())}
+
+
+def _cannot_be_studied(batch_id: str, fault: str) -> InvalidRequest:
+    return InvalidRequest({"batch": fault}, f"batch {batch_id!r} cannot be studied: {fault}")
+
+
+def checked_plan(body: bytes) -> StudyPlan:
     """The plan that a JSON body asks for, a study's or a sweep's with a study; InvalidRequest with faults by field."""
     values = parse_json(body)
     if not isinstance(values, dict) or "study" not in values:
-        return _checked(values, prices, max_runs)
-    return checked_by_sweep(
-        values, max_runs, lambda sweep: _checked(_asked_by(sweep), prices, max_runs), _place
-    )
+        return _checked(values)
+    return checked_by_sweep(values, _max_runs(), lambda sweep: _checked(_asked_by(sweep)), _place)
+
+
+def _max_runs() -> int:
+    return platform().settings.max_bulk_runs
 
 
 def _place(field: str) -> str:
@@ -63,7 +89,8 @@ def _asked_by(sweep: Expansion) -> Json:
     )
 
 
-def _checked(values: Any, prices: PriceStore, max_runs: int) -> StudyPlan:
+def _checked(values: Any) -> StudyPlan:
+    max_runs = _max_runs()
     given = few_fields(values).get("combinations")
     if isinstance(given, list) and len(given) > max_runs:
         raise InvalidRequest(
@@ -77,10 +104,10 @@ def _checked(values: Any, prices: PriceStore, max_runs: int) -> StudyPlan:
             {".".join(map(str, each["loc"])) or "body": each["msg"] for each in faults}
         ) from None
     errors = _choice_faults(request) | _combination_faults(request)
-    base = _checked_base(request, prices, errors)
+    base = _checked_base(request, errors)
     if base is None or errors:
         raise InvalidRequest(errors)
-    return _plan(replace(request, combinations=_distinct(request)), base, prices, max_runs)
+    return _plan(replace(request, combinations=_distinct(request)), base)
 
 
 def _choice_faults(request: StudyRequest) -> Faults:
@@ -126,8 +153,9 @@ def _combination_faults(request: StudyRequest) -> Faults:
     return errors
 
 
-def _checked_base(request: StudyRequest, prices: PriceStore, errors: Faults) -> RunRequest | None:
+def _checked_base(request: StudyRequest, errors: Faults) -> RunRequest | None:
     """The request that all runs share, clipped to its prices; None with the faults in `errors`."""
+    prices = platform().prices
     errors |= {
         f"base.{name}": "decided by the study; leave it out"
         for name in DECIDED_BY_STUDY
@@ -157,29 +185,27 @@ def _distinct(request: StudyRequest) -> list[Json]:
     return list(by_meaning.values())
 
 
-def _plan(
-    request: StudyRequest, base: RunRequest, prices: PriceStore, max_runs: int
-) -> StudyPlan:
+def _plan(request: StudyRequest, base: RunRequest) -> StudyPlan:
     windows = windows_of(request, base.start_date, base.end_date)
     if not windows:
         days = (base.end_date - base.start_date).days + 1
         needed = request.train_days + request.test_days
         fault = f"{needed:,} days of train_days and test_days are longer than the {days:,} days of the prices asked for"
         raise InvalidRequest({"train_days": fault})
-    if short := _short_part(windows, base, prices):
+    if short := _short_part(windows, base):
         field = SHORT_BY.get(request.kind, "test_days")
         raise InvalidRequest({field: f"{short}; a part needs at least {LEAST_RETURNS}"})
     plan = StudyPlan(replace(request, base=base.to_json()), tuple(windows))
-    if (runs := plan.trials + plan.test_runs) > max_runs:
+    if (runs := plan.trials + plan.test_runs) > (max_runs := _max_runs()):
         raise InvalidRequest(
             {"combinations": f"{runs:,} runs in all; at most {max_runs:,} are accepted"}
         )
     return plan
 
 
-def _short_part(windows: list[Window], base: RunRequest, prices: PriceStore) -> str | None:
+def _short_part(windows: list[Window], base: RunRequest) -> str | None:
     """A sentence on the first part with too few bars to say anything."""
-    bars = prices.bars(str(base.data_hash))
+    bars = platform().prices.bars(str(base.data_hash))
     for first, last in (
         part for window in windows for part in (window.train, window.test) if part
     ):
@@ -187,3 +213,31 @@ def _short_part(windows: list[Window], base: RunRequest, prices: PriceStore) -> 
         if count < LEAST_RETURNS:
             return f"only {count} bars from {first} to {last}"
     return None
+
+
+def windows_of(request: StudyRequest, start: date, end: date) -> list[Window]:
+    """The parts of a study from `start` to `end`, both included; [] when the first fold does not fit."""
+    if request.kind in ("selection", "permutation"):
+        return [Window(_span(start, end), None)]
+    if request.kind == "holdout":
+        split = start + timedelta(
+            days=round(((end - start).days + 1) * (1 - request.holdout_share))
+        )
+        return [Window(_span(start, split - DAY), _span(split, end))]
+    return list(_folds(request, start, end))
+
+
+def _folds(request: StudyRequest, start: date, end: date) -> Iterator[Window]:
+    """Whole folds only: what is left behind the last one takes no part."""
+    train, test = timedelta(days=request.train_days), timedelta(days=request.test_days)
+    split = start + train
+    while split + test - DAY <= end:
+        yield Window(
+            _span(start if request.anchored else split - train, split - DAY),
+            _span(split, split + test - DAY),
+        )
+        split += test
+
+
+def _span(first: date, last: date) -> tuple[str, str]:
+    return first.isoformat(), last.isoformat()

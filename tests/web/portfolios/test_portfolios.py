@@ -21,7 +21,7 @@ from consumer.portfolios import Portfolios
 from contracts.errors import Conflict
 from tests.services.jobs import run_all
 from tests.services.portfolios import ASKED, CROSS, LEGS, complete, leader, submit_portfolio
-from web.portfolios.submission import renew_legs
+from web.portfolios.api import renew_legs
 
 Finish = Callable[..., dict[str, Any]]
 FORMULA = {
