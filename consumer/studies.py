@@ -72,7 +72,7 @@ class Studies:
                 reason = (
                     f"internal error: {type(error).__name__}; the reconciler's log has the trace"
                 )
-                fail_study(connection, study_id, study.status, reason)
+                fail_study(connection, study, reason)
 
     def _train(self, study: Study) -> None:
         """Start every combination on every training part."""
@@ -111,7 +111,7 @@ class Studies:
         # a training part may be an earlier fold's test part
         by_id = {run.run_id: run for run in (*new, *(grid.run for grid in grids))}
         with self._engine.begin() as connection:
-            if not move(connection, study.study_id, study.status, after, **values):
+            if not move(connection, study, after, **values):
                 return
             known = existing_runs(connection, list(by_id))
             missing = [run for run_id, run in by_id.items() if run_id not in known]
@@ -131,7 +131,7 @@ class Studies:
         """Once the test parts have ended: have the study judged."""
         with self._engine.begin() as connection:
             if not has_living_runs(connection, study.batch_id):
-                move(connection, study.study_id, StudyStatus.TESTING, StudyStatus.JUDGING)
+                move(connection, study, StudyStatus.JUDGING)
 
     def _judge(self, study: Study) -> None:
         """Start the verdict's process, one at a time in all, unless it has died too often."""
@@ -140,7 +140,7 @@ class Studies:
         with self._engine.begin() as connection:
             if study.judgements >= MAX_JUDGEMENTS:
                 reason = f"the process that judges it died {study.judgements} times; the reconciler's log has its words"
-                fail_study(connection, study.study_id, StudyStatus.JUDGING, reason)
+                fail_study(connection, study, reason)
                 return
             if not count_judgement(connection, study):
                 return

@@ -20,7 +20,7 @@ from adapters.prices.packing import PackedPrices, benchmark_closes, unpack
 from adapters.prices.store import prices_of
 from adapters.settings import load_settings
 from adapters.studies.path import Market, RunData, run_data
-from adapters.studies.permuted import Permuted
+from adapters.studies.resampling import Permuted
 from adapters.studies.store import Study, move, result_of, study_of, study_row
 from adapters.studies.trials import OF_TRIAL, Tried, tried_by, tried_of
 from adapters.studies.verdict import Part, Verdict
@@ -121,8 +121,7 @@ def store(engine: Engine, study: Study, verdict: Json) -> None:
             "earlier": _earlier(study_row(connection, study.study_id)["verdict_json"])
         }
         text = json.dumps(said, ensure_ascii=False, allow_nan=False)
-        end = (StudyStatus.JUDGING, StudyStatus.COMPLETED)
-        return move(connection, study.study_id, *end, **columns, verdict_json=text)
+        return move(connection, study, StudyStatus.COMPLETED, **columns, verdict_json=text)
 
     is_first = persist(engine, write, PATIENCE_S)
     log.info(

@@ -120,14 +120,18 @@ class Stitched:
         """The Sharpe ratio of all returns; NoValue for too few or constant ones."""
         return measured_sharpe(self.returns, self.measured.bar_rate)
 
+    @property
+    def return_pct(self) -> float:
+        """What all of it came to."""
+        path = self.measured.path
+        return float(path[-1] / path[0] - 1) * 100
+
     def amounts(self) -> dict[str, float]:
         """Return, CAGR and maximum drawdown, in percent; NoValue when it is too short for a yearly rate."""
-        growth = float(self.measured.path[-1] / self.measured.path[0])
-        drawdown_pct = float(self.measured.drawdowns.max()) * 100
         return {
-            "total_return_pct": (growth - 1) * 100,
+            "total_return_pct": self.return_pct,
             "cagr": cagr(self.measured),
-            "max_drawdown_pct": drawdown_pct,
+            "max_drawdown_pct": float(self.measured.drawdowns.max()) * 100,
         }
 
     def encoded(self, timeframe: Timeframe) -> str:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from adapters.metrics.sharpe_evidence import CONFIDENCE
 from adapters.metrics.timing import percent, than_holding
-from adapters.studies.permuted import Permuted
+from adapters.studies.resampling import Permuted
 from contracts.values import Values
 
 

@@ -25,21 +25,19 @@ from contracts.values import Json, frozen
 
 SENTENCE_LENGTH = 255  # characters, the width of the column
 _LIVING = [status for status in StudyStatus if not status.is_terminal]
-_LISTED = (
-    *STUDY[
-        "id",
-        "study_id",
-        "name",
-        "kind",
-        "ticker",
-        "rule_type",
-        "status",
-        "outcome",
-        "sentence",
-        "created_at",
-        "completed_at",
-    ],
-)
+_LISTED = STUDY[
+    "id",
+    "study_id",
+    "name",
+    "kind",
+    "ticker",
+    "rule_type",
+    "status",
+    "outcome",
+    "sentence",
+    "created_at",
+    "completed_at",
+]
 
 
 @frozen
@@ -99,12 +97,11 @@ def insert_study(
     connection.execute(insert(studies).values(**values))
 
 
-def move(
-    connection: Connection, study_id: str, before: StudyStatus, after: StudyStatus, **values: Any
-) -> bool:
+def move(connection: Connection, study: Study, after: StudyStatus, **values: Any) -> bool:
     """Whether this call changed the state; False when somebody else did."""
     ended = {"completed_at": database_now()} if after.is_terminal else {}
-    return _changed(connection, study_id, STUDY.status == before, status=after, **ended, **values)
+    is_there = STUDY.status == study.status
+    return _changed(connection, study.study_id, is_there, status=after, **ended, **values)
 
 
 def count_judgement(connection: Connection, study: Study) -> bool:
@@ -113,7 +110,7 @@ def count_judgement(connection: Connection, study: Study) -> bool:
     return _changed(connection, study.study_id, seen, judgements=study.judgements + 1)
 
 
-def fail_study(connection: Connection, study_id: str, before: StudyStatus, reason: str) -> bool:
+def fail_study(connection: Connection, study: Study, reason: str) -> bool:
     """End a study without a verdict, or with the one that it had; False when it has moved on."""
     had_one = STUDY.outcome.is_not(None)
     values = {
@@ -121,14 +118,15 @@ def fail_study(connection: Connection, study_id: str, before: StudyStatus, reaso
         "sentence": case((had_one, STUDY.sentence), else_=reason[:SENTENCE_LENGTH]),
         "completed_at": database_now(),
     }
-    return _changed(connection, study_id, STUDY.status == before, **values)
+    return _changed(connection, study.study_id, STUDY.status == study.status, **values)
 
 
-def judge_again(connection: Connection, study: Study) -> bool:
-    """Whether a completed study waits for a new verdict now; it keeps the one it has until then.
+def judge_again(connection: Connection, study_id: str) -> None:
+    """Let a completed study wait for a new verdict; it keeps the one it has until then.
 
-    Conflict when a run that it would be judged by, or its series, was deleted since.
+    UnknownStudy. Conflict when it is not completed, or a run that it would be judged by, or its series, was deleted.
     """
+    study = study_of(study_row(connection, study_id))
     chosen = {
         run_id
         for choice in study.choices or []
@@ -147,18 +145,21 @@ def judge_again(connection: Connection, study: Study) -> bool:
             "runs that it would be judged by were deleted after the time that they are kept"
         )
     values = {"status": StudyStatus.JUDGING, "judgements": 0, "completed_at": None}
-    return _changed(connection, study.study_id, STUDY.status == StudyStatus.COMPLETED, **values)
+    if not _changed(connection, study_id, STUDY.status == StudyStatus.COMPLETED, **values):
+        raise Conflict(f"study {study_id} is not completed, so there is no verdict to renew")
 
 
-def cancel_study(connection: Connection, study_id: str) -> bool:
-    """Whether the study was alive and without a verdict, and is cancelled now."""
+def cancel_study(connection: Connection, study_id: str) -> None:
+    """End a study that is alive and has no verdict; UnknownStudy, or Conflict for another one."""
+    study_row(connection, study_id)
     unjudged = and_(STUDY.status.in_(_LIVING), STUDY.outcome.is_(None))
     values = {
         "status": StudyStatus.CANCELLED,
         "completed_at": database_now(),
         "sentence": "cancelled on request",
     }
-    return _changed(connection, study_id, unjudged, **values)
+    if not _changed(connection, study_id, unjudged, **values):
+        raise Conflict(f"study {study_id} has ended already, so there is nothing to cancel")
 
 
 def _changed(
@@ -219,7 +220,7 @@ def metrics_of(
     for run_id, row in rows_by(connection, succeeded, RUN.run_id, run_ids).items():
         values = json.loads(row["metrics_json"])["values"]
         found[run_id] = [values.get(name) for name in names]
-    columns = np.array([found[run_id] for run_id in run_ids], dtype=float).T
+    columns = np.array(list(found.values()), dtype=float).T
     return dict(zip(names, columns, strict=True))
 
 

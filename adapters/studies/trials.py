@@ -1,18 +1,26 @@
-"""What a verdict needs of every combination that was tried on a training part: a few numbers, however it was tried."""
+"""What a verdict needs of every combination that was tried on a training part: a few numbers, however it was tried.
 
-from collections.abc import Callable, Iterable
+And how likely the best of them is overfitted, which follows from these numbers.
+"""
+
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from itertools import combinations
 
 import numpy as np
 
 from adapters.metrics.measured import Array, NoValue
-from adapters.studies.overfitting import BLOCKS, block_sums
+from adapters.metrics.sharpe_evidence import LEAST_RETURNS
 from adapters.studies.path import RunData, measured_sharpe
+from contracts.values import Json
 
-SHARPE, TIMING, BARS = "trial_sharpe", "trial_timing", "trial_bars"
+BLOCKS = 16  # S of the paper, which gives 12,870 splits into halves
+LEAST_BLOCK = 2  # bars; shorter ones have no spread
+NUMBERS_AT_ONCE = 100_000  # of blocks, so that they stay in a core's cache
+NOISE = 1e-12  # of the mean squared return: a variance below this share of it is rounding
 SUMS = tuple(f"trial_sum_{number}" for number in range(2 * BLOCKS))
-OF_TRIAL = (BARS, SHARPE, TIMING, *SUMS)
+OF_TRIAL = ("trial_bars", "trial_sharpe", "trial_timing", *SUMS)
 
 
 @dataclass(frozen=True)
@@ -26,25 +34,23 @@ class Tried:
     sums: Array
 
 
-def trial(run: RunData) -> tuple[float, ...]:
+def trial(run: RunData) -> Array:
     """The numbers OF_TRIAL of a run, NaN where it has none; all of them for an account whose returns overflow."""
-    if not np.isfinite(run.returns).all():
-        return (np.nan,) * len(OF_TRIAL)
-    sums = _known(lambda: block_sums(run.returns).ravel(), np.full(len(SUMS), np.nan))
-    timing = _known(lambda: measured_sharpe(run.timing.excess()).sharpe, np.nan)
-    return len(run.returns), _known(lambda: run.sharpe().sharpe, np.nan), timing, *sums.tolist()
-
-
-def _known(compute: Callable[[], Any], otherwise: Any) -> Any:
-    try:
-        return compute()
-    except NoValue:
-        return otherwise
+    found = np.full(len(OF_TRIAL), np.nan)
+    if np.isfinite(run.returns).all():
+        found[0] = len(run.returns)
+        with suppress(NoValue):
+            found[1] = run.sharpe().sharpe
+        with suppress(NoValue):
+            found[2] = measured_sharpe(run.timing.excess()).sharpe
+        with suppress(NoValue):
+            found[3:] = block_sums(run.returns).ravel()
+    return found
 
 
 def tried_by(runs: Iterable[RunData | None]) -> Tried:
     """What a training part came to whose combinations were runs, in the order of the plan; None for one that failed."""
-    failed = (np.nan,) * len(OF_TRIAL)
+    failed = np.full(len(OF_TRIAL), np.nan)
     return tried_of(np.array([trial(run) if run else failed for run in runs]))
 
 
@@ -54,3 +60,66 @@ def tried_of(trials: Array) -> Tried:
     sharpes, timing = (column[np.isfinite(column)].tolist() for column in (ran[:, 1], ran[:, 2]))
     sums = ran[np.isfinite(ran[:, 3]), 3:].reshape(-1, 2, BLOCKS)
     return Tried(int(ran[-1, 0]) if len(ran) else 0, sharpes, timing, sums)
+
+
+def block_sums(returns: Array, blocks: int = BLOCKS) -> Array:
+    """(2, blocks): of each block of consecutive bars the sum of the returns and of their squares.
+
+    They are all that a Sharpe ratio over some of the blocks needs, so that no run's returns have to be kept. What does
+    not divide into equal blocks is left out at the beginning.
+    """
+    length = len(returns) // blocks
+    if length < LEAST_BLOCK or len(returns) < LEAST_RETURNS:
+        raise NoValue(f"fewer than {max(LEAST_BLOCK * blocks, LEAST_RETURNS)} returns")
+    parts = returns[len(returns) - length * blocks :].reshape(blocks, length)
+    return np.stack([np.add.accumulate(each, axis=1)[:, -1] for each in (parts, parts * parts)])
+
+
+def overfitting(sums: Array, block_bars: int) -> Json:
+    """The probability of backtest overfitting by CSCV, with its inputs. sums: (trials, 2, blocks) of `block_sums`.
+
+    How often the best in one half of the time is below the median in the other. Bailey, Borwein, López de Prado & Zhu
+    (2015), The Probability of Backtest Overfitting, Journal of Computational Finance.
+
+    Trials are compared by their Sharpe ratio; one that does not move in a half has 0 there. Equal ones share a rank.
+    NoValue for fewer than two trials that move at all.
+    """
+    moving = sums[(sums[:, 1] > 0).any(axis=1)]
+    if len(moving) < 2:
+        raise NoValue("fewer than two combinations with returns that vary")
+    blocks = sums.shape[2]
+    bars = block_bars * blocks // 2
+    halves = np.array(list(combinations(range(blocks), blocks // 2)))
+    ordered = np.ascontiguousarray(moving.transpose(2, 1, 0))  # (blocks, 2, trials)
+    at_once = max(1, NUMBERS_AT_ONCE // ordered.size)
+    below = 0
+    for start in range(0, len(halves) // 2, at_once):
+        stop = min(start + at_once, len(halves) // 2)
+        first, second = halves[start:stop], halves[::-1][start:stop]  # complements, in this order
+        pair = [_sharpe(ordered[each], bars) for each in (first, second)]
+        for one, other in (pair, pair[::-1]):
+            # a logit of 0 or less
+            below += int((_relative_ranks(other, one.argmax(axis=1)) <= 0.5).sum())
+    return {
+        "probability": below / len(halves),
+        "splits": len(halves),
+        "blocks": blocks,
+        "combinations": len(moving),
+    }
+
+
+def _sharpe(blocks: Array, bars: int) -> Array:
+    """Sharpe ratio per bar of each trial over some blocks (halves, blocks, 2, trials); 0 where returns do not vary."""
+    total, squares = np.add.accumulate(blocks, axis=1)[:, -1].transpose(1, 0, 2)
+    mean = total / bars
+    variance = (squares - total * mean) / (bars - 1)
+    varies = variance > NOISE * squares / bars
+    return np.where(varies, mean / np.sqrt(np.where(varies, variance, 1.0)), 0.0)
+
+
+def _relative_ranks(values: Array, places: Array) -> Array:
+    """In each row the rank of one among all, as a fraction from 0 to 1; the middle of their ranks for equal ones."""
+    chosen = np.take_along_axis(values, places[:, None], axis=1)
+    lower, equal = (values < chosen).sum(axis=1), (values == chosen).sum(axis=1)
+    ranks: Array = (lower + (equal + 1) / 2) / (values.shape[1] + 1)
+    return ranks

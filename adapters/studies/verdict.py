@@ -5,6 +5,7 @@ A number that would mean nothing is null, and `notes` has the reason under its n
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -14,7 +15,6 @@ from adapters.metrics.returns import cagr
 from adapters.metrics.sharpe_evidence import evidence, sharpe_variance
 from adapters.metrics.table import METRICS_BY_NAME
 from adapters.metrics.timing import Timing
-from adapters.studies.overfitting import BLOCKS, overfitting
 from adapters.studies.path import (
     Market,
     RunData,
@@ -23,10 +23,9 @@ from adapters.studies.path import (
     stitched,
     yearly_growth,
 )
-from adapters.studies.permuted import Permuted
-from adapters.studies.resampling import bootstrap, shuffled_trades
+from adapters.studies.resampling import Permuted, bootstrap, shuffled_trades
 from adapters.studies.sentence import Judged, beside, of_permutations, of_selection, of_test_parts
-from adapters.studies.trials import Tried
+from adapters.studies.trials import BLOCKS, Tried, overfitting
 from contracts.study import VERDICT_METHOD, StudyPlan
 from contracts.values import Json
 
@@ -104,19 +103,13 @@ class Verdict:
 
     def _fold(self, number: int) -> Json:
         """One window: what was tried and chosen there, how much luck alone gives, and what came of it afterwards."""
-        window, choice, tried = (
-            self.plan.windows[number],
-            self.choices[number],
-            self.tried[number],
-        )
-        place = f"folds.{number}"
+        choice, tried, place = self.choices[number], self.tried[number], f"folds.{number}"
         chosen = [self._chosen(number, each) for each in choice["chosen"]]
         if not chosen:
             self.notes[place] = "no combination traded, has the metric and keeps the constraints"
-        best = self._first("train", number)
+        best = self.firsts["train"][number]
         return {
-            "train": window.train,
-            "test": window.test,
+            **asdict(self.plan.windows[number]),
             "eligible": choice["eligible"],
             "failed": choice["failed"],
             "with_sharpe": len(tried.sharpes),
@@ -134,14 +127,17 @@ class Verdict:
             for part, run in runs
         }
 
-    def _first(self, part: Part, number: int) -> RunData | None:
-        """What the first choice of a window came to on a part."""
-        chosen = self.choices[number]["chosen"]
-        return self.load(part, number, chosen[0]) if chosen else None
-
-    def _firsts(self, part: Part) -> Iterator[RunData | None]:
-        """The same of each window."""
-        return (self._first(part, number) for number in range(len(self.choices)))
+    @cached_property
+    def firsts(self) -> dict[Part, list[RunData | None]]:
+        """What the first choice of each window came to, by part."""
+        chosen = [choice["chosen"] for choice in self.choices]
+        return {
+            part: [
+                self.load(part, number, each[0]) if each else None
+                for number, each in enumerate(chosen)
+            ]
+            for part in PARTS
+        }
 
     def _timing(self, best: RunData | None, tried: Tried) -> Json:
         if best is None:
@@ -158,7 +154,7 @@ class Verdict:
     def _of_subject(self) -> Json:
         """What the verdict is about: the test parts of the first choices, or the choice itself where none is tested."""
         base, is_tested = self.plan.request.base, self.plan.windows[0].test is not None
-        runs = self._firsts("test" if is_tested else "train")
+        runs = self.firsts["test" if is_tested else "train"]
         sound = [run for run in runs if run and run.is_sound]
         if not sound:
             self.notes |= NOTHING_SOUND
@@ -192,9 +188,9 @@ class Verdict:
 
     def _beside(self, subject: Stitched) -> Json:
         """What came of the money, and of money that bought and held, before costs; in percent over the same bars."""
-        base, path, market = self.plan.request.base, subject.measured.path, self.market
+        base, market = self.plan.request.base, self.market
         percents: Json = {
-            "return_pct": float(path[-1] / path[0] - 1.0) * 100.0,
+            "return_pct": subject.return_pct,
             "buy_hold_pct": market.growth_pct(subject.times, market.closes),
             "benchmark_pct": market.growth_pct(subject.times, market.benchmark),
         }
@@ -206,7 +202,7 @@ class Verdict:
         Growth rates are logarithmic, of all parts together over all their years. Pardo (2008), The Evaluation and
         Optimization of Trading Strategies, calls it walk-forward efficiency.
         """
-        in_sample, ahead = (yearly_growth(self._firsts(part)) for part in PARTS)
+        in_sample, ahead = (yearly_growth(self.firsts[part]) for part in PARTS)
         if in_sample <= 0:
             raise NoValue("the choices did not grow in sample")
         return ahead / in_sample

@@ -8,7 +8,7 @@ import pytest
 import scipy
 
 from adapters.metrics.measured import NoValue
-from adapters.studies.overfitting import block_sums, overfitting
+from adapters.studies.trials import block_sums, overfitting
 
 Matrix = np.ndarray
 

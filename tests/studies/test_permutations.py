@@ -12,7 +12,7 @@ from sqlalchemy.engine import Engine
 from adapters.batches.leaderboard import Ranking
 from adapters.database import reading
 from adapters.screens.columns import Combinations
-from adapters.studies.permuted import Permuted
+from adapters.studies.resampling import Permuted
 from adapters.tables import runs
 from consumer.permutation import bests_of, permuted_bars
 from consumer.screen import core_of

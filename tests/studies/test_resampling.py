@@ -91,8 +91,8 @@ def test_growth_and_drawdown_are_those_of_each_sample() -> None:
 
 PROGRAM = """
 import numpy as np
-from adapters.studies.overfitting import block_sums, overfitting
 from adapters.studies.resampling import bootstrap, shuffled_trades
+from adapters.studies.trials import block_sums, overfitting
 rng = np.random.default_rng(7)
 noise = rng.normal(0, 0.01, (40, 320))
 print(bootstrap(rng.normal(0.0006, 0.01, 1001), 4.0, 252.0, 0.0001, 1, 300))

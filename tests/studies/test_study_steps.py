@@ -1,6 +1,7 @@
 """The leader takes a study from state to state; whatever is repeated or comes too late changes nothing."""
 
 import subprocess
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,10 +15,11 @@ from adapters.studies.store import study_of, study_row
 from adapters.tables import runs
 from consumer import studies as module
 from consumer.studies import MAX_JUDGEMENTS
+from consumer.study_verdict import store
 from contracts.study import StudyStatus
 from tests.services.finished_runs import break_down
 from tests.services.jobs import run_all
-from tests.services.studies import GRID, complete, judge_here, leader, state_of, submit_study
+from tests.services.studies import GRID, complete, leader, state_of, submit_study
 
 
 def recorded(engine: Engine) -> list[str]:
@@ -127,8 +129,11 @@ def test_failed_runs_are_counted_and_never_chosen(client: FlaskClient, engine: E
 
 def test_a_second_verdict_is_not_stored(client: FlaskClient, engine: Engine) -> None:
     study = complete(client, engine, kind="selection")
+    with reading(engine) as connection:
+        judged = study_of(study_row(connection, study["study_id"]))
 
-    judge_here(engine, study["study_id"])
+    # as by a process that was started before the first one was done
+    store(engine, replace(judged, status=StudyStatus.JUDGING), {"outcome": "", "sentence": ""})
 
     assert client.get(f"/api/studies/{study['study_id']}").json == study
 

@@ -1,6 +1,7 @@
 """The HTTP API of studies: what one would cost, its submission, how far it is, its verdict."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 
 from flask import Blueprint, Response, url_for
@@ -22,7 +23,6 @@ from adapters.studies.store import (
     study_row,
 )
 from adapters.tables import RUN
-from contracts.errors import Conflict
 from contracts.run_request import Titled
 from contracts.study import StudyPlan, StudyStatus
 from contracts.values import Json
@@ -58,7 +58,6 @@ def submit() -> ResponseReturnValue:
     plan = checked_plan(typed_body("application/json"))
     if arguments()["dry_run"]:
         return _cost(plan)
-    platform().submission.refuse_when_full(plan.training_jobs)
     study_id, is_new = _recorded(plan)
     accepted = {
         "study_id": study_id,
@@ -70,12 +69,13 @@ def submit() -> ResponseReturnValue:
 
 
 def _recorded(plan: StudyPlan) -> tuple[str, bool]:
-    """The study's id, and whether it is new; Conflict when the key was used for another plan."""
+    """The study's id, and whether it is new; Conflict when the key was used for another plan, QueueFull."""
 
     def is_same(row: RowMapping) -> bool:
-        return bool(json.loads(row["plan_json"]) == json.loads(json.dumps(plan.to_json())))
+        return study_of(row).plan == plan
 
     def record(study_id: str, key: str | None, actor: str | None) -> None:
+        platform().submission.refuse_when_full(plan.training_jobs)
         change_database(insert_study, plan, study_id, key, actor)
 
     return recorded_once("study", STUDY.study_id, is_same, record)
@@ -119,16 +119,15 @@ def asked_studies() -> tuple[list[tuple[RowMapping, Json]], int | None]:
     """The studies that the query asks for, as stored and as shown, and where the next page begins; None at the end."""
     rows, next_after = asked_page(list_studies)
     titles = ask_database(titles_of, [batch_of(row["study_id"]) for row in rows])
-    shown = [(row, listed_study(row, titles.get(batch_of(row["study_id"])))) for row in rows]
-    return shown, next_after
+    return [(row, listed_study(row, titles)) for row in rows], next_after
 
 
-def listed_study(row: RowMapping, title: str | None) -> Json:
-    """A study as lists show it, which people call `title`."""
+def listed_study(row: RowMapping, titles: Mapping[str, str]) -> Json:
+    """A study as lists show it; titles: what people call studies, by their batches."""
     shown = ("name", "kind", "ticker", "rule_type", "outcome", "sentence")
     return {
         "study_id": row["study_id"],
-        "title": study_title(title, row),
+        "title": study_title(titles.get(batch_of(row["study_id"])), row),
         **{name: row[name] for name in shown},
         "status": StudyStatus(row["status"]).public,
         **{name: utc_text(row[name]) for name in ("created_at", "completed_at")},
@@ -147,11 +146,11 @@ def described(study_id: str) -> Json:
     with reading_database() as connection:
         row = study_row(connection, study_id)
         found = study_of(row)
-        written = titles_of(connection, [found.batch_id]).get(found.batch_id)
+        titles = titles_of(connection, [found.batch_id])
         has_runs = is_batch(connection, found.batch_id)
         summary = batch_summary(connection, found.batch_id) if has_runs else None
     return {
-        **listed_study(row, written),
+        **listed_study(row, titles),
         "batch_id": found.batch_id,
         **found.plan.to_json(),
         "runs": {"training": found.plan.training_jobs, "test": found.plan.test_runs},
@@ -188,9 +187,7 @@ def title(study_id: str) -> ResponseReturnValue:
 )
 def judge(study_id: str) -> ResponseReturnValue:
     """Have a completed study judged again, from the same runs by today's method; the old verdict is kept beside it."""
-    with platform().engine.begin() as connection:
-        if not judge_again(connection, study_of(study_row(connection, study_id))):
-            raise Conflict(f"study {study_id} is not completed, so there is no verdict to renew")
+    change_database(judge_again, study_id)
     return {
         "study_id": study_id,
         "status_url": url_for("study_api.study", study_id=study_id),
@@ -201,9 +198,6 @@ def judge(study_id: str) -> ResponseReturnValue:
 @operation("200 ended without a verdict, its runs with it", NO_STUDY, ENDED, owned=True)
 def cancel(study_id: str) -> ResponseReturnValue:
     """End a study without a verdict, and its waiting and running runs with it."""
-    with platform().engine.begin() as connection:
-        study_row(connection, study_id)
-        if not cancel_study(connection, study_id):
-            raise Conflict(f"study {study_id} has ended already, so there is nothing to cancel")
+    change_database(cancel_study, study_id)
     cancelled = cancel_among(RUN.batch_id == batch_of(study_id))
     return {"study_id": study_id, "cancelled": len(cancelled)}

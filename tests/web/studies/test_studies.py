@@ -12,9 +12,8 @@ from sqlalchemy import select, update
 from sqlalchemy.engine import Engine
 
 from adapters.plan_tables import studies
-from adapters.studies.store import fail_study, study_row
+from adapters.studies.store import fail_study, study_of, study_row
 from adapters.tables import runs
-from contracts.study import StudyStatus
 from tests.services.finished_runs import succeed
 from tests.services.studies import (
     BASE,
@@ -26,7 +25,7 @@ from tests.services.studies import (
     submit_study,
     work_through,
 )
-from tests.services.web_app import sweep_values
+from tests.services.web_app import sweep_values, web_app
 from web.studies.pages import _tried
 
 MANY = [{"fast": 2 + number % 150, "slow": 200 + number // 150} for number in range(5000)]
@@ -149,6 +148,21 @@ def test_the_same_key_makes_no_second_study(client: FlaskClient) -> None:
     assert (first.status_code, again.status_code, other.status_code) == (202, 200, 409)
     assert first.json == again.json
     assert len(client.get("/api/studies").json["studies"]) == 1
+
+
+def test_a_known_key_is_answered_although_the_queue_is_full(
+    platform_settings: dict[str, str],
+) -> None:
+    asked = WALK_FORWARD | {"train_by": "screens"}
+    jobs = 4  # of its training parts, more of which may not wait
+    with web_app(platform_settings | {"MAX_QUEUE_DEPTH": str(jobs)}) as app:
+        send = {"json": asked, "headers": {"Idempotency-Key": "mine"}}
+        first = app.test_client().post("/api/studies", **send)
+        app.test_client().post("/api/runs/bulk", json=sweep_values(1))
+        other = app.test_client().post("/api/studies", json=asked)
+        again = app.test_client().post("/api/studies", **send)
+
+    assert [answer.status_code for answer in (first, other, again)] == [202, 429, 200]
 
 
 def test_an_unknown_study_is_404(client: FlaskClient) -> None:
@@ -360,12 +374,8 @@ def test_a_study_whose_new_judgement_fails_or_is_cancelled_keeps_its_verdict(
 
     cancelled = client.post(f"/api/studies/{study['study_id']}/cancel")
     with engine.begin() as connection:
-        fail_study(
-            connection,
-            study["study_id"],
-            StudyStatus.JUDGING,
-            "the process that judges it died 5 times",
-        )
+        judging = study_of(study_row(connection, study["study_id"]))
+        fail_study(connection, judging, "the process that judges it died 5 times")
     after = client.get(f"/api/studies/{study['study_id']}").json
 
     assert cancelled.status_code == 409
