@@ -42,13 +42,13 @@ class Outcome:
     together: bytes | None = None  # what a portfolio found beside its metrics
 
 
-def backtest(request: RunRequest, packed: PackedPrices, image_tag: str) -> Outcome:
+def backtest(request: RunRequest, packed: PackedPrices) -> Outcome:
     """Run one request; PlatformError for faults of prices and params."""
     setup = Setup.of(request, packed)
-    return outcome_of(setup, setup.rule(), image_tag)
+    return outcome_of(setup, setup.rule())
 
 
-def outcome_of(setup: Setup, rule: BaseRule, image_tag: str) -> Outcome:
+def outcome_of(setup: Setup, rule: BaseRule) -> Outcome:
     """What a rule comes to on a request's prices."""
     request, prices, traded = setup.request, setup.prices, setup.prices.traded
     result = setup.result_of(rule)
@@ -62,7 +62,7 @@ def outcome_of(setup: Setup, rule: BaseRule, image_tag: str) -> Outcome:
             notes_on(request, rule, prices, result),
         ),
         "signals_json": encode_signals(result.signals),
-        **setup.versions(image_tag),
+        **setup.versions,
     }
     return Outcome(columns, lines_of(rule, prices, setup.read) if keeps_lines(request) else [])
 

@@ -46,7 +46,7 @@ class Child:
 class Template:
     """The process that forks Jobs (consumer/template.py), seen from the scaler."""
 
-    def __init__(self, environment: dict[str, str]) -> None:
+    def __init__(self, environment: dict[str, str], codes: dict[int, int]) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket.settimeout(ANSWER_S)
         with theirs:
@@ -55,7 +55,7 @@ class Template:
             )
         self.is_ready = False
         self.forks = 0
-        self._ended: dict[int, int] = {}
+        self._codes = codes  # by the pid of each Job that has ended
 
     def fileno(self) -> int:
         """For select: readable when it has something to say."""
@@ -71,13 +71,11 @@ class Template:
                     return int(answer[1])
         return None
 
-    def ended(self) -> dict[int, int]:
-        """Exit codes by pid of the Jobs that have ended since the last call."""
+    def hear(self) -> None:
+        """Note what it has said since the last call."""
         with suppress(OSError):
             while select.select([self._socket], [], [], 0)[0] and self._read():
                 pass
-        ended, self._ended = self._ended, {}
-        return ended
 
     def _read(self) -> list[str]:
         """The next thing that it says, once that is noted; empty when it is gone."""
@@ -86,17 +84,16 @@ class Template:
             self.is_ready = True
             log.info("template_ready pid=%d", self.pid)
         if words[:1] == ["ended"]:
-            self._ended[int(words[1])] = int(words[2])
+            self._codes[int(words[1])] = int(words[2])
         return words
 
-    def kill(self) -> dict[int, int]:
-        """End it; its Jobs go on as children of ours. Exit codes by pid of those that had ended before."""
+    def kill(self) -> None:
+        """End it; its Jobs go on as children of ours."""
         with suppress(ProcessLookupError, ChildProcessError):  # it was waited for already
             os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
-        ended = self.ended()
+        self.hear()
         self._socket.close()
-        return ended
 
 
 class Children:
@@ -107,7 +104,7 @@ class Children:
         self._template: Template | None = None
         self._next_template_at = 0.0
         self._children: dict[int, Child] = {}
-        self._codes: dict[int, int] = {}  # exit codes that a template told last
+        self._codes: dict[int, int] = {}  # exit codes since the last reaping
         if self._wants_template:  # Jobs whose template has died become children of ours
             ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
@@ -139,7 +136,7 @@ class Children:
             self.drop_template()
         self._next_template_at = time.monotonic() + TEMPLATE_REST_S
         try:
-            self._template = Template(environment_with(scaled_job.environment))
+            self._template = Template(environment_with(scaled_job.environment), self._codes)
         except OSError as error:
             log.warning("template_not_started next_in_s=%.0f reason=%s", TEMPLATE_REST_S, error)
 
@@ -149,7 +146,7 @@ class Children:
             return
         if self._template.is_ready:
             self._next_template_at = 0.0
-        self._codes |= self._template.kill()
+        self._template.kill()
         log.info(
             "template_ended pid=%d was_ready=%s", self._template.pid, self._template.is_ready
         )
@@ -175,14 +172,14 @@ class Children:
         """Each Job that has ended since the last call, with its exit code; negative when a signal killed it."""
         # first: the template tells the code before
         gone = [pid for pid in self._children if not _send(pid, 0)]
-        self._codes |= dict(_own_ended())
+        self._codes.update(_own_ended())
         if self._template:
-            self._codes |= self._template.ended()
+            self._template.hear()
             if self._template.pid in self._codes:
                 self.drop_template()
-        codes, self._codes = self._codes, {}
-        for pid in self._children.keys() & (codes.keys() | gone):
-            yield self._children.pop(pid), codes.get(pid, EXIT_UNKNOWN)
+        for pid in self._children.keys() & (self._codes.keys() | gone):
+            yield self._children.pop(pid), self._codes.get(pid, EXIT_UNKNOWN)
+        self._codes.clear()
 
     def end_overdue(self, scaled_job: ScaledJob) -> None:
         """Stop each Job at its deadline, and kill it after its grace, since a frozen one hears no signal."""

@@ -4,13 +4,10 @@ import mmap
 import os
 import select
 import signal
-import struct
 import sys
 import time
-from contextlib import suppress
 from enum import IntEnum
 
-_NUMBER = struct.Struct("=q")
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -24,16 +21,12 @@ class HorseExit(IntEnum):
 
 
 class Lifeline:
-    """A pipe from the work horse to its parent: a byte says "computed", the end of file that the horse is gone.
-
-    Beside it lies a number that both see: how much of its work the horse has done.
-    """
+    """A pipe whose end of file tells the parent that the work horse is gone, and two numbers that both of them see."""
 
     def __init__(self) -> None:
         self._parent_end, self._horse_end = os.pipe()
-        self._done = mmap.mmap(-1, _NUMBER.size)
-        # in the parent: since then only the result has to be written
-        self.computed_at: float | None = None
+        # how much is done, and when all of it was
+        self._seen = memoryview(mmap.mmap(-1, 16)).cast("d")
 
     def keep_horse_end(self) -> None:
         """To be called in the work horse after the fork."""
@@ -46,25 +39,27 @@ class Lifeline:
     @property
     def done(self) -> int:
         """How much of its work the horse has done."""
-        return int(_NUMBER.unpack_from(self._done)[0])
+        return int(self._seen[0])
 
     def say_done(self, done: int) -> None:
         """Tell the parent how much is done."""
-        _NUMBER.pack_into(self._done, 0, done)
+        self._seen[0] = done
+
+    @property
+    def computed_at(self) -> float:
+        """Since when, by the monotonic clock, only the result has to be written; 0 until then."""
+        return self._seen[1]
 
     def say_computed(self) -> None:
         """Tell the parent that the time limit has been kept."""
-        with suppress(BrokenPipeError):
-            os.write(self._horse_end, b"c")
+        self._seen[1] = time.monotonic()
 
     def is_cut(self, wait_s: float) -> bool:
         """True as soon as the horse is gone, False when it still lives after `wait_s`."""
-        while select.select([self._parent_end], [], [], wait_s)[0]:
-            if not os.read(self._parent_end, 1):
-                os.close(self._parent_end)
-                return True
-            self.computed_at = time.monotonic()
-        return False
+        is_gone = bool(select.select([self._parent_end], [], [], wait_s)[0])
+        if is_gone:
+            os.close(self._parent_end)
+        return is_gone
 
 
 def die_with(parent_pid: int) -> None:

@@ -127,6 +127,7 @@ class LocalScaler:
     def _scale(self) -> None:
         self._reread_manifest()
         self._children.warm_up(self.scaled_job)
+        pending = self._children.pending  # before the lists: who pops in between is counted once
         waiting, paused = self._waiting(), self._is_paused()
         self._tell(ScalerState(self.capacity, paused))
         if paused or not waiting or time.monotonic() < self._rest_until:
@@ -134,7 +135,7 @@ class LocalScaler:
         wanted = jobs_to_start(
             waiting,
             len(self._children),
-            self._children.pending,
+            pending,
             self.scaled_job.list_length,
             self.capacity,
         )

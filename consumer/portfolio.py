@@ -23,7 +23,6 @@ from adapters.prices.store import packed_prices
 from adapters.runs.stored_series import decode_signals, encode_trades, packed_json
 from adapters.tables import RUN
 from consumer.backtest import TRADE_FIELDS, Outcome, columns_of
-from consumer.run_engine import Exits
 from consumer.setup import Setup
 from contracts.errors import BadParams
 from contracts.portfolio_request import PortfolioRequest
@@ -40,15 +39,6 @@ from portfolio.walk import trade_together
 from rules.formula.evaluation import series_of
 
 MAX_LEFT_OUT = 1000  # orders that are listed; all are counted
-# terms of a run by which its positions may end before a signal
-EXITS = (
-    "stop_loss_pct",
-    "take_profit_pct",
-    "trailing_stop_pct",
-    "exit_after_bars",
-    "atr_stop_multiple",
-    "short_only",
-)
 
 
 @dataclass(frozen=True)
@@ -72,13 +62,12 @@ class LegRun:
         setup, prices, engine = self.setup, self.setup.prices, self.setup.engine
         bars, first_bar = check_bars(setup.read), prices.first_bar  # type: ignore[arg-type]
         traded, window = bars.since(first_bar), (asked.volatility_bars or -1) + 1
-        has_exits = any(getattr(engine, name) for name in EXITS)
         return Leg(
             ticker=setup.request.ticker,
             times=prices.traded.timestamps,
             bars=traded,
             signals=np.minimum(self.signals, np.int8(0)) if engine.short_only else self.signals,
-            stops=Exits(engine, traded, self.signals) if has_exits else None,
+            stops=engine.stops_on(traded, self.signals),
             priority=series_of(asked.priority, setup.read)[first_bar:]
             if asked.priority
             else None,
@@ -88,11 +77,11 @@ class LegRun:
         )
 
 
-def portfolio(connection: Connection, portfolio_id: str, image_tag: str) -> Outcome:
+def portfolio(connection: Connection, portfolio_id: str) -> Outcome:
     """What the legs of a portfolio come to. PlatformError for a leg whose run has no signals any more."""
     plan = portfolio_of(portfolio_row(connection, portfolio_id))
     traded = Traded(plan.request, *_legs(connection, plan))
-    return Outcome(traded.columns(image_tag), together=traded.packed())
+    return Outcome(traded.columns(), together=traded.packed())
 
 
 def _legs(connection: Connection, plan: Portfolio) -> tuple[list[LegRun], PackedPrices | None]:
@@ -167,12 +156,13 @@ class Traded:
     def _trade(self, trade: LegTrade) -> Json:
         values = {name: getattr(trade.trade, name) for name in TRADE_FIELDS}
         columns = self._runs[trade.leg].setup.prices.traded.columns
-        bars = {name: values[name] for name in ("entry_bar", "exit_bar")}
-        own = self.result.calendar.bar_of[trade.leg].searchsorted([*bars.values()]).tolist()
-        on_its_bars = values | dict(zip(bars, own, strict=True))
+        own_bar = self.result.calendar.bar_of[trade.leg].searchsorted
+        on_its_bars = values | {
+            name: own_bar(values[name]).item() for name in ("entry_bar", "exit_bar")
+        }
         return values | excursions(on_its_bars, columns["High"], columns["Low"])
 
-    def columns(self, image_tag: str) -> Json:
+    def columns(self) -> Json:
         """The columns of the row of its Job."""
         hashes = [str(run.setup.prices.packed.data_hash) for run in self._runs]
         of_all = hashlib.sha256(" ".join(hashes).encode()).hexdigest()
@@ -180,7 +170,7 @@ class Traded:
         return {
             **columns_of(measured, self.result, self.trades, self._times, self._run),
             "trades_json": encode_trades(self.trades, [], self._notes()),
-            **self._runs[0].setup.versions(image_tag),
+            **self._runs[0].setup.versions,
             "data_hash": of_all if len({*hashes}) > 1 else hashes[0],
         }
 

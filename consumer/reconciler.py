@@ -10,7 +10,6 @@ termination.install()
 
 import logging  # noqa: E402
 import os  # noqa: E402
-import signal  # noqa: E402
 import socket  # noqa: E402
 import sys  # noqa: E402
 import time  # noqa: E402
@@ -24,7 +23,7 @@ from sqlalchemy.exc import DBAPIError  # noqa: E402
 
 from adapters.database import committed, connect_database  # noqa: E402
 from adapters.database_errors import lacks_schema  # noqa: E402
-from adapters.queue.liveness import RECONCILER, give_up_lead, take_lead  # noqa: E402
+from adapters.queue.liveness import give_up_lead, take_lead  # noqa: E402
 from adapters.runs.totals import fold  # noqa: E402
 from adapters.runs.turns import forget_turns  # noqa: E402
 from adapters.settings import Settings  # noqa: E402
@@ -115,7 +114,7 @@ class Reconciler:
         # a lead that has run out was silent all its time
         gap_s = self._settings.lease_s / 2 - self._lead_s
         led_s = take_lead(
-            self._engine, RECONCILER, self._holder, self._lead_s, gap_s, self._settings.image_tag
+            self._engine, self._holder, self._lead_s, gap_s, self._settings.image_tag
         )
         leads = led_s is not None
         if leads != self._leads:
@@ -127,7 +126,7 @@ class Reconciler:
         """Let another reconciler take over at once, unless the database may be what this one hangs on."""
         if self._leads and self._rests:
             with suppress(DBAPIError):
-                give_up_lead(self._engine, RECONCILER, self._holder)
+                give_up_lead(self._engine, self._holder)
         log.info("reconciler_stopped holder=%s", self._holder)
 
 
@@ -136,26 +135,11 @@ def main() -> int:
     return run_program("reconciler", _reconcile)
 
 
-def _reconcile(settings: Settings) -> int:
+def _reconcile(settings: Settings) -> NoReturn:
     reconciler = Reconciler(connect_database(settings.database_url), settings)
     log.info("reconciler_started every_s=%g", settings.reconcile_s)
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(signum, _stop)
-    try:
-        reconciler.run()
-    except _Stop:
-        reconciler.retire()
-    return 0
-
-
-class _Stop(BaseException):
-    """A signal asked the process to end; what it was writing is rolled back."""
-
-
-def _stop(signum: int, frame: object) -> NoReturn:
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, signal.SIG_DFL)  # a second signal ends the process at once
-    raise _Stop
+    termination.before_exit = reconciler.retire
+    reconciler.run()
 
 
 if __name__ == "__main__":

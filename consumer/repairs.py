@@ -11,7 +11,6 @@ from sqlalchemy.exc import DBAPIError
 from adapters.database import portions, reading
 from adapters.logs import log_context
 from adapters.queue.messages import attempt_of, job_id_of
-from adapters.queue.remains import QueueRemains
 from adapters.queue.run_queue import RunQueue
 from adapters.runs.lost_runs import (
     expired_leases,
@@ -42,7 +41,6 @@ class Repairs:
         self._engine = engine
         self._settings = settings
         self._queue = RunQueue(settings)
-        self._remains = QueueRemains(settings)
         # called now and then, since filling an empty queue again may take minutes
         self._keep_lead = keep_lead
         self._queue_away_since: float | None = None
@@ -113,7 +111,7 @@ class Repairs:
     def _just_popped(self) -> set[str]:
         """Messages that nobody had popped at the last pass; their runs are PENDING until the claim, in a moment."""
         try:
-            popped = self._remains.popped_ids()
+            popped = self._queue.popped_ids()
         except QueueUnavailable:  # or a stranger's value is there, of which the cleaning speaks
             return set()
         fresh, self._popped = popped - self._popped, popped
@@ -141,21 +139,21 @@ class Repairs:
         over = self._over_ids()
         # seen once only: its own process may just be putting it away
         if forgotten := over & self._over:
-            self._remains.forget(forgotten)
+            self._queue.forget(forgotten)
             log.info("messages_forgotten count=%d", len(forgotten))
         self._over = over - forgotten
-        self._remains.expire()
+        self._queue.expire()
 
     def _over_ids(self) -> set[str]:
         over = set[str]()
-        for chunk in portions(sorted(self._remains.popped_ids()), _BATCH):
-            named = dict[str, tuple[str, int]]()
+        for chunk in portions(sorted(self._queue.popped_ids()), _BATCH):
+            run_ids = list[str]()
             for job_id in chunk:
                 with suppress(ValueError):  # a stranger's
-                    named[job_id] = attempt_of(job_id)
+                    run_ids.append(attempt_of(job_id)[0])
             with reading(self._engine) as connection:
-                live = live_attempts(connection, [run_id for run_id, _ in named.values()])
-            over.update(job_id for job_id in chunk if named.get(job_id) not in live)
+                live = live_attempts(connection, run_ids)
+            over |= {*chunk} - {job_id_of(*each) for each in live}
         return over
 
     # Without Redis

@@ -66,6 +66,15 @@ class RunEngine(BacktestEngine):
         """What idle cash earns and borrowed shares cost."""
         return Rates(float(self.borrow_rate), float(self.cash_rate))
 
+    @property
+    def _has_exits(self) -> bool:
+        """Whether a position may end before its signal in a way that the engine does not know."""
+        return bool(self.exit_after_bars or self.atr_stop_multiple or self.short_only)
+
+    def stops_on(self, bars: Bars, signals: Array) -> Stops | None:
+        """What ends positions before their signals do; None where nothing does."""
+        return Exits(self, bars, signals) if self._has_exits else self._stops(bars)
+
     def _trade(
         self,
         data: Mapping[str, Any] | Bars,
@@ -88,8 +97,7 @@ class RunEngine(BacktestEngine):
 
     def _walked(self, bars: Bars, signals: Array, last_bar: int | None = None) -> Ledger:
         """last_bar: the one after whose fills all is sold; None: no liquidation."""
-        has_exits = self.exit_after_bars or self.atr_stop_multiple or self.short_only
-        if has_exits or self.rates or last_bar is not None:
+        if self._has_exits or self.rates or last_bar is not None:
             simulation: Simulation = RunSimulation(self, bars, signals, last_bar)
         else:
             simulation = Simulation(bars, signals, self._terms, self._stops(bars))

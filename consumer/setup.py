@@ -45,26 +45,21 @@ class Setup:
         """The same on other prices of the same bars."""
         return replace(self, columns=columns)
 
-    def rule_of(self, member: Values) -> BaseRule:
-        """The request's rule with a combination of swept params; BadParams when it refuses them."""
-        return self.rule(with_params(self.request.params, member))
-
-    def rule(self, params: Values | None = None) -> BaseRule:
-        """The request's rule, with these params in place of its own; BadParams when it refuses them."""
+    def rule(self, member: Values | None = None) -> BaseRule:
+        """The request's rule, with a combination of swept params on top; BadParams when it refuses them."""
+        params = with_params(self.request.params, member or {})
         try:
-            return build_rule(
-                self.request.rule_type, self.request.params if params is None else params
-            )
+            return build_rule(self.request.rule_type, params)
         except ValueError as error:
             raise BadParams(str(error)) from error
 
-    def versions(self, image_tag: str) -> dict[str, str]:
+    @property
+    def versions(self) -> dict[str, str]:
         """What a result was made of and by, as columns of its row."""
         return {
             "data_hash": self.prices.packed.data_hash,
             "engine_version": ENGINE_VERSION,
             "analysis_version": ANALYSIS_VERSION,
-            "image_tag": image_tag,
         }
 
     @cached_property

@@ -8,7 +8,8 @@ import json
 import logging
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from adapters.batches.choice import ranked
 from adapters.database import reading
-from adapters.runs.new_runs import NewRun, insert_runs
+from adapters.runs.new_runs import insert_runs
 from adapters.screens.store import insert_screen
 from adapters.studies.store import (
     Study,
@@ -31,10 +32,10 @@ from adapters.studies.store import (
     study_of,
     study_row,
 )
-from consumer.study_jobs import GridJob, grid_jobs, names_in, run_of, trained, training_runs
+from consumer.study_jobs import StudyJob, grid_jobs, names_in, run_of, trained, training_runs
 from contracts.errors import QueueUnavailable
 from contracts.study import StudyStatus, Window
-from contracts.values import Json
+from contracts.values import Json, without
 
 log = logging.getLogger(__name__)
 
@@ -77,10 +78,11 @@ class Studies:
     def _train(self, study: Study) -> None:
         """Start every combination on every training part."""
         if study.plan.request.train_by == "screens":
-            return self._start(study, StudyStatus.TRAINING, [], grid_jobs(study))
-        windows = study.plan.windows
-        new = [run for window in windows for run in training_runs(study, window.train)]
-        return self._start(study, StudyStatus.TRAINING, new)
+            jobs = grid_jobs(study)
+        else:
+            runs = (training_runs(study, window.train) for window in study.plan.windows)
+            jobs = [StudyJob(run) for run in chain.from_iterable(runs)]
+        self._start(study, StudyStatus.TRAINING, jobs)
 
     def _choose(self, study: Study) -> None:
         """Once all have ended: choose on each training part, and start the chosen on its test part."""
@@ -88,42 +90,33 @@ class Studies:
             if has_living_runs(connection, study.batch_id):
                 return
             choices = [_choice(connection, study, window) for window in study.plan.windows]
-        new = [
-            run_of(study, window.test, each["place"])
+        jobs = [
+            StudyJob(run_of(study, window.test, each["place"]))
             for window, choice in zip(study.plan.windows, choices, strict=True)
             for each in choice["chosen"]
             if window.test
         ]
-        self._start(study, StudyStatus.TESTING, new, choices_json=json.dumps(choices))
+        self._start(study, StudyStatus.TESTING, jobs, choices_json=json.dumps(choices))
 
     def _start(
-        self,
-        study: Study,
-        after: StudyStatus,
-        new: Iterable[NewRun],
-        grids: Sequence[GridJob] = (),
-        **values: Any,
+        self, study: Study, after: StudyStatus, jobs: Iterable[StudyJob], **values: Any
     ) -> None:
-        """Record the Jobs of the next state with the change to it, then send their messages.
-
-        new: those that are runs; grids: those that try many combinations.
-        """
+        """Record the Jobs of the next state with the change to it, then send their messages."""
         # a training part may be an earlier fold's test part
-        by_id = {run.run_id: run for run in (*new, *(grid.run for grid in grids))}
+        by_id = {job.run.run_id: job for job in jobs}
         with self._engine.begin() as connection:
             if not move(connection, study, after, **values):
                 return
-            known = existing_runs(connection, list(by_id))
-            missing = [run for run_id, run in by_id.items() if run_id not in known]
-            insert_runs(connection, missing)
-            for grid in grids:
-                if (run_id := grid.run.run_id) not in known:
+            missing = without(by_id, existing_runs(connection, list(by_id)))
+            insert_runs(connection, [job.run for job in missing.values()])
+            for run_id, job in missing.items():
+                if job.tried is not None:
                     insert_screen(
-                        connection, run_id, None, grid.tried, study.ranking, grid.permuted
+                        connection, run_id, None, job.tried, study.ranking, job.permuted
                     )
         log.info("study_%s study_id=%s runs=%d", after.public, study.study_id, len(missing))
         try:
-            self._enqueue([run.run_id for run in missing])
+            self._enqueue(list(missing))
         except QueueUnavailable as error:
             log.warning("enqueue_postponed study_id=%s reason=%s", study.study_id, error)
 

@@ -1,7 +1,7 @@
 """The Jobs of a study: which requests they are, the ids that a plan always gives them, and what grids have found."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence, Sized
 from dataclasses import replace
 from datetime import date
 from uuid import UUID
@@ -73,28 +73,28 @@ def names_in(ranking: Ranking) -> tuple[str, ...]:
 
 
 @frozen
-class GridJob:
-    """A Job of a study that tries many combinations, and in which orders of the bars."""
+class StudyJob:
+    """A Job of a study; tried, permuted: which combinations and orders of the bars, of one that tries many."""
 
     run: NewRun
-    tried: Combinations
+    tried: Combinations | None = None
     permuted: dict[str, int] | None = None
 
 
-def grid_jobs(study: Study) -> list[GridJob]:
+def grid_jobs(study: Study) -> list[StudyJob]:
     """All Jobs of a study before it chooses."""
     jobs = [job for window in study.plan.windows for job in training_jobs(study, window)]
     return jobs + permutation_jobs(study)
 
 
-def training_jobs(study: Study, window: Window) -> list[GridJob]:
+def training_jobs(study: Study, window: Window) -> list[StudyJob]:
     """The Jobs that try all combinations on a training part."""
     combinations = study.plan.request.combinations
     groups = ([combinations[place] for place in places] for places in study.plan.training_groups)
     return [_job(study, window, Combinations.of(members)) for members in groups]
 
 
-def permutation_jobs(study: Study) -> list[GridJob]:
+def permutation_jobs(study: Study) -> list[StudyJob]:
     """The Jobs that repeat the whole search in other orders of the bars; of another kind of study none."""
     asked = study.plan.request
     tried = Combinations.of(asked.combinations)
@@ -107,7 +107,7 @@ def permutation_jobs(study: Study) -> list[GridJob]:
 
 def _job(
     study: Study, window: Window, tried: Combinations, permuted: dict[str, int] | None = None
-) -> GridJob:
+) -> StudyJob:
     times = f" x {permuted['last'] - permuted['first']} orders" if permuted else ""
     run = job_of(
         study,
@@ -116,27 +116,28 @@ def _job(
         {"rule_id": f"{study.plan.request.base['rule_type']} x {len(tried)}{times}"},
         lambda request: tried.hash_with(f"{request_hash(request, {})} {permuted or ''}"),
     )
-    return GridJob(run, tried, permuted)
+    return StudyJob(run, tried, permuted)
 
 
 def trained(connection: Connection, study: Study, window: Window) -> dict[str, Array]:
     """What all combinations came to on a training part, in the order of the plan; NaN where a Job has failed."""
-    names = columns_of(study.ranking)
-    jobs = training_jobs(study, window)
-    found = found_by(connection, [job.run.run_id for job in jobs])
-    parts = [
-        found.get(job.run.run_id) or dict.fromkeys(names, np.full(len(job.tried), np.nan))
-        for job in jobs
-    ]
-    return {name: np.concatenate([part[name] for part in parts]) for name in names}
+    jobs = zip(training_jobs(study, window), study.plan.training_groups, strict=True)
+    return _found(connection, list(jobs), columns_of(study.ranking))
 
 
 def permuted_bests(connection: Connection, study: Study) -> Array:
     """The best of each permutation, in their order; NaN where a Job has failed."""
-    jobs = permutation_jobs(study)
-    found = found_by(connection, [job.run.run_id for job in jobs])
-    bests = np.full(study.plan.request.permutations, np.nan)
-    for job, places in zip(jobs, study.plan.permuted_groups, strict=True):
-        if job.run.run_id in found:
-            bests[places.start : places.stop] = found[job.run.run_id][BEST]
-    return bests
+    jobs = zip(permutation_jobs(study), study.plan.permuted_groups, strict=True)
+    return _found(connection, list(jobs), [BEST])[BEST]
+
+
+def _found(
+    connection: Connection, jobs: Sequence[tuple[StudyJob, Sized]], names: Sequence[str]
+) -> dict[str, Array]:
+    """What Jobs have found, one after the other, each of its own number of rows."""
+    found = found_by(connection, [job.run.run_id for job, _ in jobs])
+    parts = [
+        found.get(job.run.run_id) or dict.fromkeys(names, np.full(len(rows), np.nan))
+        for job, rows in jobs
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in names}

@@ -70,7 +70,7 @@ def judge(engine: Engine, study: Study) -> Json:
     def screened(number: int, place: int) -> RunData:
         # the same backtest again, of which a screen keeps no series
         asked = run_of(study, study.plan.windows[number].train, place).request
-        return data(backtest(asked, packed, "").columns)
+        return data(backtest(asked, packed).columns)
 
     def load(part: Part, number: int, chosen: Values) -> RunData | None:
         if run_id := chosen[f"{part}_run"]:

@@ -4,7 +4,7 @@ import logging
 import resource
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from adapters.settings import Settings
 from consumer.backtest import Outcome, backtest
 from consumer.horse import HorseExit, Lifeline
 from consumer.persistence import persist
+from consumer.setup import Setup
 from contracts.errors import (
     BadParams,
     BadPrices,
@@ -55,13 +56,20 @@ def run_backtest(
     lifeline: Lifeline,
 ) -> HorseExit:
     """Run the claimed request and persist what came of it; the lifeline is told what is done of it."""
+    limit_s = settings.run_timeout_s
     try:
-        with memory_limit(settings.run_memory_mb):
-            outcome = _compute(held, prices, engine, settings, lifeline)
+        with (
+            memory_limit(settings.run_memory_mb),
+            UnixSignalDeathPenalty(limit_s, JobTimeoutException),
+        ):
+            outcome = compute(held, prices, engine, lifeline.say_done)
     except Exception as error:  # every fault of a run ends as its recorded reason
         lifeline.say_computed()
-        return _record_failure(held, engine, error)
+        too_long = RunTimeout(f"the run took longer than its time limit of {limit_s} s")
+        fault = too_long if isinstance(error, JobTimeoutException) else error
+        return _record_failure(held, engine, fault)
     lifeline.say_computed()
+    outcome.columns["image_tag"] = settings.image_tag
     ended = _record_success(held, engine, outcome)
     if ended is HorseExit.SUCCEEDED and held.request.charts:
         _draw_charts(held.run_id, engine)
@@ -81,50 +89,27 @@ def _draw_charts(run_id: str, engine: Engine) -> None:
         log.exception("charts_not_drawn")
 
 
-def _compute(
+def compute(
     held: Claim,
     prices: PackedPrices | UnknownTicker,
     engine: Engine,
-    settings: Settings,
-    lifeline: Lifeline,
+    tell: Callable[[int], None],
 ) -> Outcome:
+    """What a Job of any kind comes to; `tell` hears how much of a grid is done."""
     if isinstance(prices, UnknownTicker):
         raise prices
-    limit_s = settings.run_timeout_s
-    try:
-        with UnixSignalDeathPenalty(limit_s, JobTimeoutException):
-            if held.kind is Kind.PORTFOLIO:
-                return _trade_together(held.run_id, engine, settings.image_tag)
-            if held.kind is not Kind.RUN:
-                return _try_all(held, prices, engine, settings.image_tag, lifeline)
-            return backtest(held.request, prices, settings.image_tag)
-    except JobTimeoutException as error:
-        raise RunTimeout(f"the run took longer than its time limit of {limit_s} s") from error
-
-
-def _trade_together(portfolio_id: str, engine: Engine, image_tag: str) -> Outcome:
-    from consumer.portfolio import portfolio  # a run does without it
-
+    if held.kind is Kind.RUN:
+        return backtest(held.request, prices)
     with reading(engine) as connection:
-        return portfolio(connection, portfolio_id, image_tag)
+        if held.kind is Kind.PORTFOLIO:
+            from consumer.portfolio import portfolio  # a run does without it
 
+            return portfolio(connection, held.run_id)
+        from adapters.screens.store import asked_of
+        from consumer.screen import try_all
 
-def _try_all(
-    held: Claim, prices: PackedPrices, engine: Engine, image_tag: str, lifeline: Lifeline
-) -> Outcome:
-    from adapters.screens.store import asked_of  # a run does without them
-    from consumer.permutation import permute
-    from consumer.screen import screen, train
-
-    with reading(engine) as connection:
-        tried, ranking, permuted = asked_of(connection, held.run_id)
-    if permuted:
-        return permute(
-            held.request, prices, tried, ranking, permuted, image_tag, lifeline.say_done
-        )
-    if held.kind is Kind.TRAINING:
-        return train(held.request, prices, tried, ranking, image_tag, lifeline.say_done)
-    return screen(held.request, prices, tried, image_tag, lifeline.say_done)
+        asked = asked_of(connection, held.run_id)
+    return try_all(Setup.of(held.request, prices), held.kind, asked, tell)
 
 
 @contextmanager

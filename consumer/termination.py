@@ -53,8 +53,11 @@ class Termination:
         self._exit(exit_code)
 
     def _exit(self, exit_code: int) -> NoReturn:
-        self.before_exit()
-        os._exit(exit_code)
+        before_exit, self.before_exit = self.before_exit, lambda: None
+        try:
+            before_exit()  # for which a second signal does not wait
+        finally:
+            os._exit(exit_code)
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:
         self.requested = True

@@ -70,7 +70,6 @@ class Lists:
         self._redis = queues[0].connection
         # connections on which an answer is awaited, by the key of the list
         self._asked: dict[str, Any] = {}
-        self._free: list[Any] = []
 
     def wait(self, seconds: float) -> bool:
         """Whether a message waits, known within `seconds`, of 0 at once; False while Redis is away."""
@@ -96,9 +95,7 @@ class Lists:
     def _ask(self, key: str, seconds: float) -> Any:
         """The socket on which the answer about a list will come."""
         if key not in self._asked:
-            line = (
-                self._free.pop() if self._free else self._redis.connection_pool.get_connection()
-            )
+            line: Any = self._redis.connection_pool.get_connection()
             self._asked[key] = line
             # 0 would be for ever
             line.send_command("BLMOVE", key, key, "LEFT", "LEFT", max(seconds, 0.01))
@@ -106,10 +103,11 @@ class Lists:
 
     def _answer(self, key: str) -> object:
         line = self._asked.pop(key)
-        self._free.append(line)
+        self._redis.connection_pool.release(line)
         return line.read_response()
 
     def _hang_up(self) -> None:
-        for line in (*self._asked.values(), *self._free):
+        for line in self._asked.values():
             line.disconnect()
-        self._asked, self._free = {}, []
+            self._redis.connection_pool.release(line)
+        self._asked = {}

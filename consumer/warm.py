@@ -9,7 +9,6 @@ import sqlalchemy.dialects.sqlite  # noqa: F401
 from sqlalchemy import make_url
 
 import consumer.draw_charts
-import consumer.permutation
 import consumer.portfolio
 import consumer.screen
 import consumer.task  # noqa: F401

@@ -23,7 +23,7 @@ from adapters.logs import set_log_context
 from adapters.prices.packing import PackedPrices
 from adapters.prices.store import prices_of
 from adapters.queue.connection import queues_of
-from adapters.queue.liveness import RECONCILER, leading_image
+from adapters.queue.liveness import leading_image
 from adapters.queue.messages import STALE, attempt_of
 from adapters.runs.states import Attempt, Claim, extend_lease
 from adapters.runs.turns import Turn, claim_turn, mark_served
@@ -86,7 +86,7 @@ class RunWorker:
         """
         try:
             with reading(self._engine) as connection:
-                leading = leading_image(connection, RECONCILER)
+                leading = leading_image(connection)
         except DBAPIError as error:
             log.warning("image_unknown reason=%s", error.orig)
             return True

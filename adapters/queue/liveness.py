@@ -14,6 +14,7 @@ from contracts.status import RunStatus
 from contracts.values import frozen
 
 RECONCILER = "reconciler"  # the name of its lease
+_RECONCILING = LEASE.name == RECONCILER
 
 
 @frozen
@@ -58,7 +59,7 @@ def upkeep(connection: Connection) -> Upkeep:
         running=running,
         last_start=connection.scalar(select(func.max(RUN.started_at))),
         waiting_since=connection.scalar(oldest),
-        reconciler_until=connection.scalar(select(LEASE.until).where(LEASE.name == RECONCILER)),
+        reconciler_until=connection.scalar(select(LEASE.until).where(_RECONCILING)),
     )
 
 
@@ -70,14 +71,9 @@ def counted(connection: Connection, status: RunStatus) -> int:
 
 
 def take_lead(
-    engine: Engine,
-    name: str,
-    holder: str,
-    lead_s: float,
-    gap_s: float,
-    image_tag: str | None = None,
+    engine: Engine, holder: str, lead_s: float, gap_s: float, image_tag: str | None
 ) -> float | None:
-    """For how many seconds somebody has led, now that `holder` leads for `lead_s` more; None while somebody else does.
+    """For how many seconds there was a lead, now that `holder` leads for `lead_s` more; None while somebody else does.
 
     A lead that ended more than `gap_s` seconds before the next one began was a gap: the seconds count anew. So they do
     when the clock was set back by more than a lead, for which nobody waits.
@@ -91,27 +87,22 @@ def take_lead(
     # before the others: MySQL would compare the new `until`
     led_since = (since, case((had_gap, database_now()), else_=since))
     with engine.begin() as connection:
-        taken = update(leases).where(LEASE.name == name, free)
-        if connection.execute(taken.ordered_values(led_since, *values.items())).rowcount == 1:
-            return _led_s(connection, name)
-        is_first = inserted(connection, leases, name=name, since=database_now(), **values)
-        return 0.0 if is_first else None
+        taken = update(leases).where(_RECONCILING, free)
+        if connection.execute(taken.ordered_values(led_since, *values.items())).rowcount == 0:
+            row = {"name": RECONCILER, "since": database_now()} | values
+            return 0.0 if inserted(connection, leases, **row) else None
+        led = select(database_now(), LEASE.since).where(_RECONCILING)
+        now, began = connection.execute(led).one()
+        return float((now - began).total_seconds())
 
 
-def _led_s(connection: Connection, name: str) -> float:
-    now, since = connection.execute(
-        select(database_now(), LEASE.since).where(LEASE.name == name)
-    ).one()
-    return float((now - since).total_seconds())
-
-
-def leading_image(connection: Connection, name: str) -> str | None:
+def leading_image(connection: Connection) -> str | None:
     """The image of whoever leads, or led last; None when that is not known."""
-    return connection.scalar(select(LEASE.image_tag).where(LEASE.name == name))
+    return connection.scalar(select(LEASE.image_tag).where(_RECONCILING))
 
 
-def give_up_lead(engine: Engine, name: str, holder: str) -> None:
+def give_up_lead(engine: Engine, holder: str) -> None:
     """Let the next one lead at once; nothing happens when somebody else leads."""
     with engine.begin() as connection:
-        mine = (LEASE.name == name, LEASE.holder == holder)
-        connection.execute(update(leases).where(*mine).values(until=database_now()))
+        mine = update(leases).where(_RECONCILING, LEASE.holder == holder)
+        connection.execute(mine.values(until=database_now()))

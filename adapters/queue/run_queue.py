@@ -1,4 +1,4 @@
-"""The lists of waiting runs, first in first out each: how a message is put there, and what waits.
+"""The lists of waiting runs, first in first out each: how a message is put there, what waits, and what the dead leave.
 
 Jobs take from the list of people, and from that of batches when it is empty. Redis can be lost at any moment.
 """
@@ -11,7 +11,10 @@ from typing import Any, cast
 
 from redis import Redis
 from rq import Queue
+from rq.executions import ExecutionRegistry
+from rq.intermediate_queue import IntermediateQueue
 from rq.job import JobStatus
+from rq.worker_registration import clean_worker_registry
 
 from adapters.database import portions
 from adapters.queue.connection import as_words, queues_of, reachable
@@ -63,14 +66,16 @@ class ScalerState:
 
 
 class RunQueue:
-    """The lists of waiting runs; every method raises QueueUnavailable while Redis is away."""
+    """The lists of waiting runs, and the messages that were popped; without Redis every method raises QueueUnavailable.
+
+    RQ's own workers would clean up after the dead, but none runs for long.
+    """
 
     def __init__(self, settings: Settings, patience_s: float = 5.0) -> None:
         self._queues = queues_of(settings, patience_s)
         self._lists = [queue.key for queue in self._queues]
         self._redis = self._queues[0].connection
         self._settings = settings
-        self._timeout_s = settings.run_timeout_s
         self._scaler_key = f"rq:scaler:{settings.queue_names[0]}"
 
     def enqueue(self, messages: Sequence[RunMessage]) -> None:
@@ -84,8 +89,8 @@ class RunQueue:
                     self._push(queue, chunk)
 
     def _push(self, queue: Queue, messages: Sequence[RunMessage]) -> None:
-        """One round trip, as RQ's enqueue_many makes it, at a fifth of its cost: RQ writes the first message only."""
-        common = self._written_by_rq(queue, messages[0])
+        """One round trip, as RQ's enqueue_many makes it, at a fifth of its cost: RQ writes what is common only."""
+        common = self._written_by_rq(queue)
         with self._redis.pipeline() as pipeline:
             pipeline.sadd(Queue.redis_queues_keys, *self._lists)
             for message in messages:
@@ -93,15 +98,13 @@ class RunQueue:
             pipeline.rpush(queue.key, *(message.job_id for message in messages))
             pipeline.execute()
 
-    def _written_by_rq(self, queue: Queue, message: RunMessage) -> dict[str, Any]:
+    def _written_by_rq(self, queue: Queue) -> dict[str, Any]:
         """A message as RQ itself stores it; messages of one push differ in `own_fields` only."""
         job = queue.create_job(
             RUN_FUNCTION,
-            args=[message.run_id, message.attempt],
-            timeout=self._timeout_s,
+            timeout=self._settings.run_timeout_s,
             result_ttl=KEPT_S,
             failure_ttl=KEPT_S,
-            job_id=message.job_id,
             status=JobStatus.QUEUED,
         )
         job.enqueued_at = job.created_at
@@ -158,6 +161,48 @@ class RunQueue:
             for chunk in portions(job_ids, REMOVED_AT_ONCE):
                 self._redis.eval(_REMOVE, len(self._lists), *self._lists, *chunk)
                 self._redis.delete(*(f"rq:job:{job_id}" for job_id in chunk))
+
+    def popped_ids(self) -> set[str]:
+        """Ids of all messages that are marked as being worked on, rightly or not."""
+        popped = set[str]()
+        with reachable():
+            for queue in self._queues:
+                moved = self._redis.lrange(queue.intermediate_queue_key, 0, -1)
+                popped.update(map(as_words, moved), (of for of, _ in self._executions(queue)))
+        return popped
+
+    def _executions(self, queue: Queue) -> list[tuple[str, str]]:
+        """Entries of a queue's registry of started messages, <job_id>:<execution_id>, each after its job_id."""
+        entries = cast("list[bytes]", self._redis.zrange(queue.started_job_registry.key, 0, -1))
+        return [(entry.rpartition(":")[0], entry) for entry in map(as_words, entries)]
+
+    def forget(self, job_ids: set[str]) -> None:
+        """Remove every trace of popped messages."""
+        with reachable():
+            for queue in self._queues:
+                started = [entry for of, entry in self._executions(queue) if of in job_ids]
+                for chunk in portions(started, CHUNK):
+                    self._redis.delete(*(f"rq:execution:{entry}" for entry in chunk))
+                    self._redis.zrem(queue.started_job_registry.key, *chunk)
+                for chunk in portions(sorted(job_ids), CHUNK):
+                    self._forget(queue.intermediate_queue, chunk)
+
+    def _forget(self, moved: IntermediateQueue, job_ids: Sequence[str]) -> None:
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for job_id in job_ids:
+                executions = ExecutionRegistry.key_template.format(job_id)
+                first_seen = moved.get_first_seen_key(job_id)
+                pipeline.delete(f"rq:job:{job_id}", executions, first_seen)
+                pipeline.lrem(moved.key, 0, job_id)
+            pipeline.execute()
+
+    def expire(self) -> None:
+        """Drop dead workers, and finished and failed messages that were kept for long enough."""
+        with reachable():
+            for queue in self._queues:
+                clean_worker_registry(queue)
+                queue.finished_job_registry.cleanup()
+                queue.failed_job_registry.cleanup()
 
     def scaler(self) -> ScalerState | None:
         """What the local scaler has told of itself; None when none runs."""

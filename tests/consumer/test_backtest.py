@@ -69,7 +69,7 @@ LARGEST_RUN = 40 * 1024  # bytes of a 3,270-bar run without charts
 
 
 def columns_of(request: RunRequest) -> dict[str, Any]:
-    return backtest(request, packed_file(DATA, request.ticker), "test").columns
+    return backtest(request, packed_file(DATA, request.ticker)).columns
 
 
 @pytest.mark.parametrize("rule_type", RULES)
@@ -307,7 +307,7 @@ def test_on_closes_only_a_stop_fills_at_a_close_and_the_run_says_so(closes_only:
     dates = {"start_date": date(2020, 1, 1), "end_date": date(2021, 5, 14)}
     request = replace(WHOLE, ticker="BTC-USD", stop_loss_pct=2.0, **dates)
 
-    trades, _, notes = decode_trades(backtest(request, packed, "test").columns["trades_json"])
+    trades, _, notes = decode_trades(backtest(request, packed).columns["trades_json"])
 
     closes = unpack(packed).columns["Close"]
     stopped = [trade for trade in trades if trade["exit_reason"] == "stop_loss"]
@@ -322,7 +322,7 @@ def test_a_market_that_never_closes_has_a_year_of_365_bars(closes_only: Path) ->
         WHOLE, ticker="BTC-USD", start_date=date(2020, 11, 2), end_date=date(2021, 5, 14)
     )
 
-    columns = backtest(request, packed_file(closes_only, request.ticker), "test").columns
+    columns = backtest(request, packed_file(closes_only, request.ticker)).columns
 
     _, equity = decode_equity(columns["equity_curve_json"])
     path = np.array([request.initial_capital, *equity])
@@ -345,7 +345,7 @@ def test_who_knows_the_year_of_a_series_better_says_so_in_the_request() -> None:
 def test_the_count_recorded_with_the_prices_is_what_a_run_takes() -> None:
     recorded = replace(packed_file(DATA, WHOLE.ticker), bars_per_year=260)
 
-    columns = backtest(WHOLE, recorded, "test").columns
+    columns = backtest(WHOLE, recorded).columns
 
     assert json.loads(columns["metrics_json"])["values"]["bars_per_year"] == 260
 

@@ -24,6 +24,7 @@ from adapters.screens.columns import (
 )
 from consumer.backtest import backtest
 from consumer.screen import screen
+from consumer.setup import Setup
 from contracts.run_request import RunRequest
 from tests.consumer.test_backtest import DATA, OTHER_TERMS, WHOLE
 from tests.services.prices import packed_file
@@ -53,9 +54,8 @@ RANKED = Ranking("sharpe_ratio", "max")
 def screened(
     request: RunRequest, members: list[dict[str, Any]]
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    outcome = screen(request, AAPL, Combinations.of(members), "tag", lambda done: None)
-    assert outcome.screened
-    return unpacked_metrics(outcome.screened[0]), outcome.screened[1]
+    metrics, best = screen(Setup.of(request, AAPL), Combinations.of(members), lambda done: None)
+    return unpacked_metrics(metrics), best
 
 
 def ran(request: RunRequest, members: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -63,7 +63,7 @@ def ran(request: RunRequest, members: list[dict[str, Any]]) -> list[dict[str, An
         replace(request, params=with_params(request.params, member), batch_id="b")
         for member in members
     )
-    return [backtest(one, AAPL, "tag").columns for one in each]
+    return [backtest(one, AAPL).columns for one in each]
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_a_grid_that_never_trades_has_no_best() -> None:
 def test_it_tells_how_far_it_is() -> None:
     told = list[int]()
 
-    screen(ASKED, AAPL, Combinations.of(PAIRS), "tag", told.append)
+    screen(Setup.of(ASKED, AAPL), Combinations.of(PAIRS), told.append)
 
     assert told == [1, 2, 3, 4, 5, 6]
 

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 
 from adapters.database import database_now, reading
 from adapters.plan_tables import leases
-from adapters.queue.liveness import RECONCILER, take_lead
+from adapters.queue.liveness import take_lead
 from adapters.queue.messages import job_id_of
 from adapters.runs.states import Attempt, claim
 from adapters.settings import Settings
@@ -193,7 +193,7 @@ def test_a_deadlock_delays_no_judgement(
     programs: Programs, submitter: Submitter, fault: Callable[..., Fault]
 ) -> None:
     (run_id,) = submitter.record()
-    take_lead(submitter.engine, RECONCILER, "the one before", 0, 0)
+    take_lead(submitter.engine, "the one before", 0, 0, None)
     led_for_a_minute(submitter)
     claimed_by_the_dead(submitter, run_id)
 

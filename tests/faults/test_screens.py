@@ -18,6 +18,7 @@ from adapters.screens.columns import unpacked_metrics
 from adapters.screens.store import asked_of
 from adapters.tables import screens
 from consumer.screen import screen
+from consumer.setup import Setup
 from contracts.run_request import RunRequest
 from tests.faults.injection_point import Fault
 from tests.faults.test_studies import STEADY, Killer
@@ -59,8 +60,7 @@ def undisturbed(submitter: Submitter, screen_id: str) -> dict[str, list[float]]:
     request = RunRequest.from_json(json.loads(submitter.row(screen_id)["request_json"]))
     with reading(submitter.engine) as connection:
         prices, tried = run_prices(connection, request), asked_of(connection, screen_id)[0]
-    found = screen(request, prices, tried, "tag", lambda done: None).screened
-    assert found
+    found = screen(Setup.of(request, prices), tried, lambda done: None)
     return {name: column.tolist() for name, column in unpacked_metrics(found[0]).items()}
 
 

@@ -10,7 +10,7 @@ import psutil
 import pytest
 from ruamel.yaml import YAML
 
-from adapters.queue.liveness import RECONCILER, take_lead
+from adapters.queue.liveness import take_lead
 from tests.services.invariants import check_queue_is_clean, check_tables
 from tests.services.processes import PROJECT_ROOT, Program, Programs
 from tests.services.redis_server import RedisServer
@@ -182,7 +182,7 @@ def test_the_jobs_of_another_image_take_nothing_more(
     programs: Programs, submitter: Submitter
 ) -> None:
     old, new = waiting(programs, IMAGE_TAG="old"), waiting(programs, IMAGE_TAG="new")
-    take_lead(submitter.engine, RECONCILER, "the new reconciler", 60, 0, "new")
+    take_lead(submitter.engine, "the new reconciler", 60, 0, "new")
 
     submitter.submit()
 
@@ -194,7 +194,7 @@ def test_the_jobs_of_another_image_take_nothing_more(
 def test_jobs_of_a_new_image_work_before_its_reconciler_leads(
     programs: Programs, submitter: Submitter
 ) -> None:
-    take_lead(submitter.engine, RECONCILER, "the old reconciler", 60, 0, "old")
+    take_lead(submitter.engine, "the old reconciler", 60, 0, "old")
     [new] = waiting(programs, IMAGE_TAG="new")
 
     submitter.submit()

@@ -18,7 +18,7 @@ def engine(submitter: Submitter) -> Engine:
 
 
 def taken(engine: Engine, holder: str) -> float | None:
-    return take_lead(engine, "work", holder, LEAD_S, GAP_S)
+    return take_lead(engine, holder, LEAD_S, GAP_S, None)
 
 
 def made_older(engine: Engine, since_s: float, until_s: float) -> None:
@@ -37,7 +37,7 @@ def test_a_lead_that_was_given_up_is_taken_over_and_goes_on(engine: Engine) -> N
     taken(engine, "first")
     made_older(engine, since_s=100, until_s=-LEAD_S)
 
-    give_up_lead(engine, "work", "first")
+    give_up_lead(engine, "first")
 
     assert taken(engine, "second") == pytest.approx(100, abs=15)
     assert taken(engine, "first") is None
@@ -80,6 +80,6 @@ def test_a_row_of_an_older_version_counts_from_now(engine: Engine) -> None:
 def test_nothing_is_given_up_for_somebody_else(engine: Engine) -> None:
     taken(engine, "first")
 
-    give_up_lead(engine, "work", "second")
+    give_up_lead(engine, "second")
 
     assert taken(engine, "second") is None

@@ -17,7 +17,6 @@ from redis.exceptions import AuthenticationError, NoPermissionError
 
 from adapters.queue.connection import connect_redis, queues_of
 from adapters.queue.messages import BYTES_PER_MESSAGE, RunMessage
-from adapters.queue.remains import QueueRemains
 from adapters.queue.run_queue import RunQueue
 from adapters.settings import load_settings
 from consumer.horse import HorseExit
@@ -145,7 +144,7 @@ def test_the_reconciler_removes_what_dead_processes_left(server: AclRedis) -> No
             for workers in ("rq:workers", f"rq:workers:{name}"):
                 administrator.sadd(workers, f"rq:worker:dead-{name}")
 
-    remains = QueueRemains(load_settings(server.settings("reconciler")))
+    remains = queue_as(server, "reconciler")
     popped = remains.popped_ids()
     remains.forget(popped)
     remains.expire()

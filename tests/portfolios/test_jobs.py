@@ -67,7 +67,7 @@ def random_request(seed: int) -> RunRequest:
 def alone(request: RunRequest) -> Traded:
     """The portfolio of this one run."""
     packed = packed_file(DATA, request.ticker)
-    run = LegRun.of(request, packed, backtest(request, packed, "tag").columns["signals_json"])
+    run = LegRun.of(request, packed, backtest(request, packed).columns["signals_json"])
     terms = {
         name: value
         for name, value in request.to_json().items()
@@ -105,10 +105,10 @@ def test_two_thousand_legs_are_their_runs_bit_for_bit() -> None:
 def test_its_row_is_that_of_the_run() -> None:
     for seed in (3, 5, 8):
         request = replace(random_request(seed), liquidate_below_pct=None, direction="longonly")
-        run = backtest(request, packed_file(DATA, request.ticker), "tag").columns
+        run = backtest(request, packed_file(DATA, request.ticker)).columns
 
         traded = alone(request)
-        row = traded.columns("tag")
+        row = traded.columns()
 
         assert row["equity_curve_json"] == run["equity_curve_json"]
         assert row["result_hash"] == run["result_hash"]
@@ -126,7 +126,7 @@ def test_what_it_found_is_kept_whole() -> None:
 
     found: dict[str, Any] = unpacked_json(traded.packed())
 
-    equity = decode_equity(traded.columns("tag")["equity_curve_json"])[1]
+    equity = decode_equity(traded.columns()["equity_curve_json"])[1]
     assert sum(found["contributions"]) + found["interest"] - found[
         "borrow_fees"
     ] == pytest.approx(equity[-1] - request.initial_capital, abs=0.01)

@@ -44,6 +44,6 @@ def test_a_request_is_checked_and_completed_once_by_the_web_tier_and_once_by_the
     assert calls == {"faults": 1, "complete": 1}
 
     calls.clear()
-    backtest(valid.request, packed_file(DATA, "AAPL"), "test")
+    backtest(valid.request, packed_file(DATA, "AAPL"))
 
     assert calls == {"faults": 1, "complete": 1}

@@ -56,7 +56,6 @@ def test_a_line_of_a_run_of_thirteen_years_takes_at_most_9_kb(rule_type):
     outcome = backtest(
         RunRequest(rule_type=rule_type, **WHOLE),
         packed_file(PROJECT_ROOT / "data", "AAPL"),
-        "test",
     )
 
     count = len(stored_lines(unpacked_json(outcome.lines[0])))
@@ -66,4 +65,4 @@ def test_a_line_of_a_run_of_thirteen_years_takes_at_most_9_kb(rule_type):
 def test_a_run_of_a_batch_keeps_no_lines():
     bulk = RunRequest(rule_type="RSI", batch_id="sweep", **WHOLE)
 
-    assert backtest(bulk, packed_file(PROJECT_ROOT / "data", "AAPL"), "test").lines == []
+    assert backtest(bulk, packed_file(PROJECT_ROOT / "data", "AAPL")).lines == []

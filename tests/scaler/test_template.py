@@ -312,7 +312,7 @@ from tests.kernel.test_rooms import ROOMS
 before = set(sys.modules)
 request = RunRequest(ticker="AAPL", rule_type="RSI", start_date=date(2000, 3, 1), end_date=date(2013, 3, 1))
 for rule_type in RULES:
-    backtest(replace(request, rule_type=rule_type), packed, "test")
+    backtest(replace(request, rule_type=rule_type), packed)
 loaded = {name for name in set(sys.modules) - before if name.split(".")[0] in ROOMS}
 print(*sorted(loaded))
 """

@@ -15,24 +15,24 @@ from consumer.children import Template
 def main(pid_file: Path) -> int:
     """The Job's exit code; a signal that killed it kills this process, too."""
     environment = environment_with({})
-    template = Template(environment)
+    codes: dict[int, int] = {}
+    template = Template(environment, codes)
     while not template.is_ready:
-        exit_codes(template)
+        hear(template)
     pid = template.fork(Path(environment.get("READY_FILE", pid_file.with_suffix(".ready"))))
     pid_file.with_suffix(".new").write_text(str(pid))
     pid_file.with_suffix(".new").rename(pid_file)
-    codes: dict[int, int] = {}
     while pid not in codes:
-        codes |= exit_codes(template)
+        hear(template)
     if codes[pid] < 0:
         os.kill(os.getpid(), -codes[pid])
     return codes[pid]
 
 
-def exit_codes(template: Template) -> dict[int, int]:
-    """Those that the template says next."""
+def hear(template: Template) -> None:
+    """Wait until the template says something, and note it."""
     select.select([template], [], [])
-    return template.ended()
+    template.hear()
 
 
 if __name__ == "__main__":

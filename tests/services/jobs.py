@@ -7,13 +7,9 @@ from adapters.database import reading
 from adapters.portfolios.store import keep_together
 from adapters.runs.states import Attempt, claim, finish
 from adapters.screens.progress import keep_found
-from adapters.screens.store import asked_of
 from adapters.tables import runs
-from consumer.backtest import backtest
-from consumer.permutation import permute
-from consumer.portfolio import portfolio
-from consumer.screen import screen, train
-from contracts.status import Kind, RunStatus
+from consumer.task import compute
+from contracts.status import RunStatus
 from tests.services.prices import run_prices
 
 
@@ -35,20 +31,7 @@ def run_one(engine: Engine, run_id: str) -> None:
     with engine.begin() as connection:
         held = claim(connection, Attempt(run_id, 1), "token", 60.0, "test")
         prices = run_prices(connection, held.request)
-        if held.kind is Kind.RUN:
-            outcome = backtest(held.request, prices, "test")
-        elif held.kind is Kind.PORTFOLIO:
-            outcome = portfolio(connection, run_id, "test")
-        else:
-            tried, ranking, permuted = asked_of(connection, run_id)
-            if permuted:
-                outcome = permute(
-                    held.request, prices, tried, ranking, permuted, "test", lambda done: None
-                )
-            elif held.kind is Kind.SCREEN:
-                outcome = screen(held.request, prices, tried, "test", lambda done: None)
-            else:
-                outcome = train(held.request, prices, tried, ranking, "test", lambda done: None)
+        outcome = compute(held, prices, engine, lambda done: None)
         finish(connection, held, outcome.columns, outcome.lines)
         if outcome.screened:
             keep_found(connection, run_id, *outcome.screened)

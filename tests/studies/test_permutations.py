@@ -14,8 +14,7 @@ from adapters.database import reading
 from adapters.screens.columns import Combinations
 from adapters.studies.resampling import Permuted
 from adapters.tables import runs
-from consumer.permutation import bests_of, permuted_bars
-from consumer.screen import core_of
+from consumer.screen import bests_of, core_of, permuted_bars
 from consumer.setup import Setup
 from contracts.run_request import RunRequest
 from tests.consumer.test_backtest import DATA, WHOLE
@@ -182,9 +181,7 @@ def p_of(content: bytes, permutations: int = 99) -> float:
     tried = Combinations.of(
         [{"fast": fast, "slow": slow} for fast in (2, 3, 5) for slow in (8, 13)]
     )
-    real = core_of(
-        of_walk, [of_walk.rule_of(tried.member(number)) for number in range(len(tried))]
-    )
+    real = core_of(of_walk, [of_walk.rule(tried.member(number)) for number in range(len(tried))])
     bests = np.array(list(bests_of(of_walk, tried, RANKED, 0, range(permutations))))
     return Permuted(float(np.nanmax(real["sharpe_ratio"])), bests, "max", 0).p_value
 

@@ -39,7 +39,7 @@ def make(
         if state == "failed":
             fail(connection, held, error_type, "division by <zero>")
         else:
-            outcome = backtest(held.request, run_prices(connection, held.request), "test")
+            outcome = backtest(held.request, run_prices(connection, held.request))
             finish(connection, held, outcome.columns, outcome.lines)
     if held.request.charts and state == "completed":
         draw_charts(platform.engine, run_id)

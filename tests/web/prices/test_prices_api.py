@@ -206,7 +206,7 @@ def work(app: Flask, client: FlaskClient, run_id: str):
     """The result of a run that its Job has worked on."""
     with app.extensions["platform"].engine.begin() as connection:
         held = claim(connection, Attempt(run_id, 1), f"token {run_id[:8]}", 60.0, "test")
-        outcome = backtest(held.request, run_prices(connection, held.request), "test")
+        outcome = backtest(held.request, run_prices(connection, held.request))
         finish(connection, held, outcome.columns, outcome.lines)
     return client.get(f"/api/runs/{run_id}").json
 

@@ -23,7 +23,7 @@ def repeated(page_app: Flask, browser_client: FlaskClient, make_run: RunMaker) -
     platform = page_app.extensions["platform"]
     with platform.engine.begin() as connection:
         held = claim(connection, Attempt(again, 1), "token", 60.0, "test")
-        outcome = backtest(held.request, run_prices(connection, held.request), "test")
+        outcome = backtest(held.request, run_prices(connection, held.request))
         finish(connection, held, outcome.columns, outcome.lines)
     return origin, again
 
