@@ -63,7 +63,7 @@ def reversals(stances: Signals) -> Signals:
 
 def _where(changed: Flags, stances: Signals) -> Signals:
     """The stance on the bars that `changed`, which are told from the second on."""
-    changes = np.zeros(stances.size, dtype=np.int8)
+    changes = np.zeros_like(stances)
     changes[1:] = stances[1:] * changed
     return changes
 

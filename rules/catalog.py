@@ -7,19 +7,17 @@ numpy, so that the web tier can validate a request without it.
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from rules import composite
 from rules.base import BaseRule
-from rules.formula import rule as formula
-from rules.parameters import Faults, Json, Params, shown
+from rules.composite import MEMBERS, CompositeRule
+from rules.formula.rule import FormulaRule
+from rules.parameters import Faults, Json, Params, RuleSpec, shown
 from rules.parameters import ParamSpec as ParamSpec
-from rules.parameters import RuleSpec as RuleSpec
 
-CLASSES: Mapping[str, type[BaseRule]] = MappingProxyType(
-    {**composite.MEMBERS, **{rule.spec.name: rule for rule in (*composite.RULES, *formula.RULES)}}
-)
-RULES: Mapping[str, RuleSpec] = MappingProxyType(
-    {name: rule.spec for name, rule in CLASSES.items()}
-)
+CLASSES: Mapping[str, type[BaseRule]] = {
+    **MEMBERS,
+    **{rule.spec.name: rule for rule in (CompositeRule, FormulaRule)},
+}
+RULES = MappingProxyType({name: rule.spec for name, rule in CLASSES.items()})
 
 
 def check_params(rule_type: object, params: object) -> Faults:

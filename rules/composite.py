@@ -149,6 +149,3 @@ class CompositeRule(BaseRule):
         buys: Any = sum(stance > 0 for stance in stances)
         sells: Any = sum(stance < 0 for stance in stances)
         return prices.levels(buys >= needed, sells >= needed)
-
-
-RULES = (CompositeRule,)

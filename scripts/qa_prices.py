@@ -8,7 +8,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from adapters.prices.checks import oddities
 from adapters.prices.reading import Meaning, read_prices
-from adapters.prices.table import Refused, in_words, unpacked
+from adapters.prices.table import Refused, unpacked
 from adapters.prices.tickers import FILE_NAMES, price_files, series_of_file
 
 
@@ -20,7 +20,7 @@ def findings(path: Path) -> list[str]:
     try:
         reading = read_prices(unpacked(path.read_bytes()), Meaning(timeframe=named[1]))
     except Refused as fault:
-        return [f"error: {in_words(each)}" for each in fault.findings]
+        return [f"error: {each}" for each in fault.findings]
     return [f"warning: {each}" for each in reading.warnings + oddities(reading.bars)]
 
 

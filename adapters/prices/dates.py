@@ -92,7 +92,7 @@ def _settled(meaning: Meaning, looks: Looks) -> Meaning:
     if looks.contradicts(asked):
         raise refuse(
             f"{asked} ({IN_WORDS[asked]}) does not fit the file: {looks.spacing_in_words}",
-            about="timeframe",
+            "timeframe",
         )
     if asked in BY_DAY or not looks.lacks_offset or meaning.zone:
         return meaning
@@ -102,7 +102,7 @@ def _settled(meaning: Meaning, looks: Looks) -> Meaning:
     raise refuse(
         f"not given, and the times, such as {example}, have no offset from UTC; {looks.in_words(asked)}: name the "
         "zone of the file, such as America/New_York, or UTC",
-        about="timezone",
+        "timezone",
     )
 
 

@@ -30,7 +30,7 @@ from adapters.sparkline import encode_sparkline
 from adapters.tables import RUN
 from contracts.errors import Conflict, UnknownTicker
 from contracts.timeframes import Timeframe
-from contracts.values import Json
+from contracts.values import Json, picked
 
 READ_BY_RUNS = RUN["data_hash", "benchmark_hash"]
 
@@ -102,7 +102,7 @@ def save_version(
 
 
 def _save(connection: Connection, row: Json, bars: Bars) -> None:
-    series = {name: row[name] for name in ("ticker", "timeframe")}
+    series = picked(row, ("ticker", "timeframe"))
     current = {"data_hash": row["data_hash"]}
     replaced = update(price_series).filter_by(**series).values(**current)
     if not connection.execute(replaced).rowcount and not inserted(

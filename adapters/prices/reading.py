@@ -66,7 +66,7 @@ def _without_nulls(table: Table, warnings: list[str]) -> Table:
     if kept.all():
         return table
     if not kept.any():
-        raise refuse("no row has a price", int(table.lines[0]))
+        raise refuse("no row has a price", f"line {table.lines[0]}")
     lines = table.lines[~kept].tolist()
     warnings.append(
         f"rows without prices left out: line{'s' if len(lines) > 1 else ''} {listed(lines)}"

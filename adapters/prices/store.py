@@ -68,11 +68,7 @@ class Version:
 
 def found_versions(connection: Connection, *which: ColumnElement[bool]) -> list[Version]:
     """Versions in the order of their loading; of price_series only what is current has a row here."""
-    current = and_(
-        price_series.c.ticker == VERSION.ticker,
-        price_series.c.timeframe == VERSION.timeframe,
-        price_series.c.data_hash == VERSION.data_hash,
-    )
+    current = and_(*(each == VERSION[each.name] for each in price_series.c))
     query = (
         select(price_versions, IS_CURRENT.label("is_current"))
         .select_from(price_versions.outerjoin(price_series, current))

@@ -43,41 +43,34 @@ _MAGIC = (
 
 @frozen
 class Finding:
-    """One sentence about a file: about a line of it, counted from 1, or about what was asked for it."""
+    """One sentence about a file; place: a line of it, counted from 1, the file, or the name of what was asked for."""
 
     message: str
-    line: int | None = None
-    about: str = "file"
+    place: str = "file"  # or `line 12`
 
-    @property
-    def place(self) -> str:
-        """`line 12`, `file`, or the name of what was asked for."""
-        return f"line {self.line}" if self.line else self.about
+    def __str__(self) -> str:
+        """`line 12: High 10 is below …`; what is about the whole file says so itself."""
+        return self.message if self.place == "file" else f"{self.place}: {self.message}"
 
 
 class Refused(Exception):
     """The file cannot be loaded; `findings` say why, by line."""
 
     def __init__(self, findings: Sequence[Finding]) -> None:
-        super().__init__("; ".join(in_words(finding) for finding in findings[:SHOWN]))
-        self.findings = list(findings)
+        super().__init__("; ".join(map(str, findings[:SHOWN])))
+        self.findings = findings
 
 
-def in_words(finding: Finding) -> str:
-    """`line 12: High 10 is below …`; what is about the whole file says so itself."""
-    return finding.message if finding.place == "file" else f"{finding.place}: {finding.message}"
-
-
-def refuse(message: str, line: int | None = None, about: str = "file") -> Refused:
+def refuse(message: str, place: str = "file") -> Refused:
     """The error for a file with this one fault."""
-    return Refused([Finding(message, line, about)])
+    return Refused([Finding(message, place)])
 
 
 class Faults:
     """Faults by line as they are found; `check` raises them."""
 
     def __init__(self) -> None:
-        self._found: list[Finding] = []
+        self._found: list[tuple[int, str]] = []
 
     def add(self, kind: str, lines: Whole, *values: Any) -> None:
         """One fault of all these lines: a sentence, with places for the values of the first of them."""
@@ -90,12 +83,13 @@ class Faults:
                 else ""
             )
             told = kind.format(*(each[first] for each in values))
-            self._found.append(Finding(told + more, int(lines[first])))
+            self._found.append((int(lines[first]), told + more))
 
     def check(self) -> None:
         """Refused with the faults by their first lines, when there are any."""
         if self._found:
-            raise Refused(sorted(self._found, key=lambda finding: finding.line or 0))
+            found = sorted(self._found, key=lambda fault: fault[0])
+            raise Refused([Finding(message, f"line {line}") for line, message in found])
 
 
 def listed(every: Sequence[object], shown: int = SHOWN) -> str:
@@ -156,7 +150,7 @@ def read_table(content: bytes) -> Table:
     ]
     rows = _rows(lines, start, delimiter, header, max(places.values()))
     if not rows:
-        raise refuse("no bars after the header", start + 1)
+        raise refuse("no bars after the header", f"line {start + 1}")
     columns = {
         name: np.array([row[place].strip() for row in rows.values()], object)
         for name, place in places.items()
@@ -176,7 +170,7 @@ def _rows(
         if not any(map(str.strip, row)):
             continue
         if len(row) <= last:
-            raise refuse(f"{len(row)} columns, but the header has {len(header)}", line)
+            raise refuse(f"{len(row)} columns, but the header has {len(header)}", f"line {line}")
         rows[line] = row
     return rows
 
@@ -186,7 +180,7 @@ def _cells(text: str, line: int, delimiter: str, header: Sequence[str]) -> list[
     row = next(csv.reader([f"{text}\n"], delimiter=delimiter))
     if row and row[-1].endswith("\n"):
         named = repr(header[len(row) - 1][:NAME]) if len(row) <= len(header) else str(len(row))
-        raise refuse(f"the quote in column {named} is not closed", line)
+        raise refuse(f"the quote in column {named} is not closed", f"line {line}")
     return row
 
 
@@ -200,7 +194,9 @@ def _text(content: bytes) -> str:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise refuse(f"byte 0x{content[error.start]:02x} is not UTF-8 text", line) from None
+        raise refuse(
+            f"byte 0x{content[error.start]:02x} is not UTF-8 text", f"line {line}"
+        ) from None
     if "\0" in text:
         raise refuse("this is not text but binary data")
     return text
@@ -221,5 +217,5 @@ def _places(header: Sequence[str]) -> dict[str, int]:
     missing = [name.capitalize() for name in REQUIRED if name not in places]
     if missing:
         named = listed([repr(name[:NAME]) for name in header], 12)
-        raise refuse(f"no column for {', '.join(missing)}; the header has {named}", 1)
+        raise refuse(f"no column for {', '.join(missing)}; the header has {named}", "line 1")
     return places

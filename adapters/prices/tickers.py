@@ -8,7 +8,7 @@ from contracts.timeframes import TIMEFRAMES, Timeframe
 
 _UNNAMED: Timeframe = "1d"  # what a file holds whose name says nothing of it
 _NAMED = [each for each in TIMEFRAMES if each != _UNNAMED]
-TICKER = re.compile(r"[A-Z0-9.^=-]{1,15}", re.ASCII)
+TICKER = re.compile(r"(?!.*\.\.)[A-Z0-9.^=-]{1,15}", re.ASCII)
 FILE_NAMES = f"<TICKER>.csv, or <TICKER>_ and one of {', '.join(_NAMED)} before .csv"
 _FILE_NAME = re.compile(
     rf"([A-Z0-9.^=-]{{1,15}}?)(?:_({'|'.join(_NAMED)}))?\.csv(?:\.gz)?", re.ASCII
@@ -17,7 +17,7 @@ _FILE_NAME = re.compile(
 
 def is_ticker(text: str) -> bool:
     """Whether `text` may name a ticker: 1–15 of A–Z 0–9 . ^ = -, and no two dots in a row."""
-    return TICKER.fullmatch(text) is not None and ".." not in text
+    return bool(TICKER.fullmatch(text))
 
 
 def price_files(folder: Path) -> list[Path]:

@@ -6,11 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from rules.formula.functions import FUNCTIONS, SERIES
-from rules.formula.graph import Graph, Node, Value
+from rules.formula.graph import Argument, Function, Graph, Kind, Node, Value
 from rules.formula.limits import LARGEST, MAX_BARS, MAX_DEPTH, MAX_NAMES
-from rules.formula.names import WORDS, near, word
-from rules.formula.signature import Argument, Function, Kind
-from rules.formula.text import FormulaError, parse, part_of
+from rules.formula.text import WORDS, FormulaError, near, parse, part_of, word
 
 # its sign, and what it makes of plain numbers
 Operator = tuple[str, Callable[[float, float], Any]]
@@ -195,7 +193,7 @@ class Checker(Graph, ast.NodeVisitor):
         needs = f"`{wanted.name}` of {function.signature} is"
         value: Value = self._of_kind(kind, node, f"{needs} a {kind}")
         if isinstance(value, Node):
-            if wanted.is_fixed:
+            if wanted.kind in ("bars", "value"):
                 raise self._refused(node, f" changes from bar to bar; {needs} one number")
             return value
         if wanted.kind == "series":
@@ -220,9 +218,7 @@ class Checker(Graph, ast.NodeVisitor):
         return float(function.folded(*values))
 
     def _node_of(self, function: Function, node: ast.Call, values: list[Value]) -> Node:
-        fixed: list[Any] = [
-            value for each, value in zip(function.arguments, values, strict=True) if each.is_fixed
-        ]
+        fixed: list[Any] = [each for each in values if not isinstance(each, Node)]
         if function.computed_by == "macd" and not fixed[0] < fixed[1]:
             raise _fault(node, f"fast is {fixed[0]}; must be less than slow, which is {fixed[1]}")
         operands = (*map(self.node, function.columns), *values)

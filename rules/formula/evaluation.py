@@ -88,7 +88,7 @@ def _placed(values: Array, where: Any, bars: int) -> Array:
 
 
 def _constant(close: Array, truth: float) -> Condition:
-    return np.full(close.size, int(truth), dtype=np.int8)
+    return np.full_like(close, truth, np.int8)
 
 
 # Comparisons are unknown where neither they nor their opposite hold, since a number has no value.
@@ -127,10 +127,14 @@ def _latest(a: Condition, b: Condition) -> Condition:
 
 def _becomes(condition: Condition) -> Condition:
     """As `condition and not` the one before it, but unknown where one of them is."""
-    turned = np.zeros(condition.size, dtype=np.int8)
+    turned = np.zeros_like(condition)
     now, before = condition[1:], condition[:-1]
     turned[1:] = np.minimum(now, -before) * np.abs(now * before)
     return turned
+
+
+def _mean(*prices: Array) -> Any:
+    return sum(prices) / len(prices)
 
 
 def _days(time: Array) -> Any:
@@ -183,9 +187,9 @@ BAR_BY_BAR: Mapping[str, Callable[..., Any]] = {
 }
 # What is taken from columns, which have no gaps, beside the functions of rules.indicators.
 OVER_COLUMNS: Mapping[str, Callable[..., Any]] = {
-    "hl2": lambda high, low: (high + low) / 2.0,
-    "hlc3": lambda high, low, close: (high + low + close) / 3.0,
-    "ohlc4": lambda open_, high, low, close: (open_ + high + low + close) / 4.0,
+    "hl2": _mean,
+    "hlc3": _mean,
+    "ohlc4": _mean,
     "day_of_week": _day_of_week,
     "day_of_month": _day_of_month,
     "month": _month,

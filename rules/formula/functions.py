@@ -6,7 +6,7 @@ The checker, the evaluator, the editor's list, the API's description and docs/ru
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from rules.formula.signature import Argument, Function, Series
+from rules.formula.graph import Argument, Function, Series
 
 # periods after which Wilder's smoothing keeps less than 1e-6 of its seed: (1 - 1/p)^(14 p) < e^-14
 WILDER_MEMORY = 14

@@ -1,9 +1,89 @@
-"""What a checked formula is: operations on arrays, of which equal ones are one."""
+"""What a formula is made of: series and functions as they are declared, and the operations of a checked one."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, Literal
 
-from rules.formula.signature import Kind
+Kind = Literal["number", "condition"]  # of what a formula has on each bar
+ArgumentKind = Literal["series", "number", "bars", "value", "condition"]
+
+
+@dataclass(frozen=True)
+class Series:
+    """A number on each bar that has a name: a column, or what `name` on the numpy side makes of `columns`."""
+
+    name: str
+    columns: tuple[str, ...]
+    help: str
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument. A series changes from bar to bar, a number may; bars and value are the same on every bar.
+
+    bars: a whole number of at least `least`. default: None where the argument must be given.
+    """
+
+    name: str
+    kind: ArgumentKind
+    default: float | None = None
+    least: int = 2
+
+
+def none(*_: float) -> int:
+    """No bars, whatever the arguments are."""
+    return 0
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function of a formula.
+
+    lookback: bars without a value before the first one, beyond those of its arguments, given its bars and values.
+    fade: further bars until what began the smoothing is forgotten. columns: what it reads without being told.
+    computed_by: its name on the numpy side; of several arrays from there it is the one at `output`.
+    folded: the same for plain numbers, where the result is a plain number too.
+    """
+
+    name: str
+    arguments: tuple[Argument, ...]
+    help: str
+    example: str  # a condition
+    lookback: Callable[..., int] = none
+    fade: Callable[..., int] = none
+    columns: tuple[str, ...] = ()
+    result: Kind = "number"
+    computed_by: str = ""
+    output: int | None = None
+    folded: Callable[..., Any] | None = None
+    group: str = ""  # in lists for people
+
+    @property
+    def defaults(self) -> list[float]:
+        """What stands for the arguments that may be left out, which are the last ones."""
+        return [each.default for each in self.arguments if each.default is not None]
+
+    @property
+    def signature(self) -> str:
+        """How it is written, such as rsi(x, n = 14)."""
+        shown = [
+            each.name + ("" if each.default is None else f" = {each.default:g}")
+            for each in self.arguments
+        ]
+        return f"{self.name}({', '.join(shown)})"
+
+    @property
+    def call(self) -> str:
+        """A call that can be used as it is, such as rsi(close, 14)."""
+        return f"{self.name}({', '.join(map(_argument_for_example, self.arguments))})"
+
+
+def _argument_for_example(argument: Argument) -> str:
+    if argument.kind == "condition":
+        return "close < open" if argument.name == "b" else "close > open"
+    if argument.kind in ("bars", "value"):
+        return "20" if argument.default is None else f"{argument.default:g}"
+    return "open" if argument.name == "b" else "close"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -73,14 +73,10 @@ class InputsParam(ParamSpec):
         }
 
 
-def _is_name(name: object) -> bool:
-    from rules.formula.names import WORDS
-
-    return isinstance(name, str) and bool(re.fullmatch(NAME, name)) and name not in WORDS
-
-
 def _input_fault(name: object, given: Any) -> str | None:
-    if not _is_name(name):
+    from rules.formula.text import WORDS
+
+    if not isinstance(name, str) or not re.fullmatch(NAME, name) or name in WORDS:
         return f"{shown(name)} is no name: a letter, then at most 29 letters, digits and _, and no word of formulas"
     parts: Params = given if isinstance(given, Mapping) else {"value": given}
     if not {"value"} <= set(parts) <= {"value", "min", "max"}:
@@ -117,7 +113,7 @@ class FormulaSpec(RuleSpec):
         full = self.complete(params)
         if found := text_faults(full):
             return {name: error.shown(full[name]) for name, error in found.items()}
-        from rules.formula.names import open_names
+        from rules.formula.text import open_names
 
         named = open_names(*(full[name] for name in TEXTS))
         # sweeping one that no text names would repeat the same run
@@ -189,6 +185,3 @@ class FormulaRule(BaseRule):
 
     def inputs(self) -> dict[str, float]:
         return dict(self.params["inputs"])
-
-
-RULES = (FormulaRule,)

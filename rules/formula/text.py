@@ -1,13 +1,16 @@
-"""The text of a formula as Python's syntax tree, bounded and of a closed alphabet, and faults that show their place."""
+"""The text of a formula as Python's syntax tree, bounded and of a closed alphabet; its names, and faults by place."""
 
 import ast
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
+from rules.formula.functions import FUNCTIONS, SERIES
 from rules.formula.limits import MAX_CHARACTERS, MAX_DEPTH, MAX_NAME_CHARACTERS, MAX_NODES
 from rules.parameters import Params
 
 SHOWN_CHARACTERS = 40  # of a part of the formula, in a message
+WORDS = frozenset({*SERIES, *FUNCTIONS, "and", "or", "not"})
 
 _TOKEN = re.compile(
     r"(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z_]\w*)|(?P<comment>\#[ -~]*)"
@@ -140,3 +143,38 @@ def filled_texts(params: Params) -> dict[str, str]:
         return f"{params['inputs'][found]:.10g}" if is_input else found
 
     return {name: _TOKEN.sub(filled, params[name]) for name in ("buy", "sell")}
+
+
+def word(name: str) -> str:
+    """The series or function that a name is in capitals, CLOSE or Sma; any other name as it is."""
+    return name.lower() if name.lower() in {*SERIES, *FUNCTIONS} else name
+
+
+def free_names(*texts: str) -> list[str]:
+    """The names that are to be inputs, as they are met: neither known here nor given a value by a line.
+
+    FormulaError for a text that cannot be read.
+    """
+    return [name for name in open_names(*texts) if word(name) not in WORDS]
+
+
+def open_names(*texts: str) -> list[str]:
+    """The names that may be inputs: those of `free_names`, and words in capitals, for which a value may be given."""
+    names = [name for text in texts for name in _names_in(text)]
+    given = {name.id for name in names if isinstance(name.ctx, ast.Store)}
+    return list(dict.fromkeys(name.id for name in names if name.id not in given | WORDS))
+
+
+def _names_in(text: str) -> list[ast.Name]:
+    """All but those of the functions that it calls."""
+    nodes = [node for line in parse(text) for node in ast.walk(line)]
+    called = [node.func for node in nodes if isinstance(node, ast.Call)]
+    return [node for node in nodes if isinstance(node, ast.Name) and node not in called]
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """The nearest of the known names as a question; nothing where none is near."""
+    from difflib import get_close_matches  # for a fault only: a Job pays for its imports
+
+    near = get_close_matches(name.lower(), list(known), 1)
+    return f"; did you mean `{near[0]}`?" if near else ""

@@ -4,8 +4,7 @@ import pytest
 
 from rules.catalog import RULES, check_params, checked_rule, complete_params
 from rules.formula.examples import EXAMPLES
-from rules.formula.names import free_names
-from rules.formula.text import filled_texts
+from rules.formula.text import filled_texts, free_names
 
 FINE = "close > 1"
 TEXTS = {"buy": "close > sma(close, n)", "sell": "close < sma(close, n)"}

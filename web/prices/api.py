@@ -10,7 +10,7 @@ from adapters.prices.bars import Bars, candle_columns, csv_chunks, joined
 from adapters.prices.loading import delete_version, examine, save_version
 from adapters.prices.reading import Meaning
 from adapters.prices.store import Version, current_versions, run_counts, versions_of
-from adapters.prices.table import Refused, in_words, unpacked
+from adapters.prices.table import Refused, unpacked
 from adapters.runs.times import utc_text
 from contracts.errors import InvalidRequest
 from contracts.timeframes import TIMEFRAMES, Timeframe
@@ -144,9 +144,8 @@ def _examined(ticker: str, meaning: Meaning) -> tuple[Bars, Json]:
         for finding in refused.findings:
             known = f"{errors[finding.place]}; " if finding.place in errors else ""
             errors[finding.place] = known + finding.message
-        raise InvalidRequest(
-            errors, f"the file cannot be loaded: {in_words(refused.findings[0])}"
-        ) from None
+        said = f"the file cannot be loaded: {refused.findings[0]}"
+        raise InvalidRequest(errors, said) from None
 
 
 @blueprint.get("/api/prices/<ticker>/<timeframe>/<data_hash>.csv")
