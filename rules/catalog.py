@@ -10,7 +10,7 @@ from types import MappingProxyType
 from rules.base import BaseRule
 from rules.composite import MEMBERS, CompositeRule
 from rules.formula.rule import FormulaRule
-from rules.parameters import Faults, Json, Params, RuleSpec, shown
+from rules.parameters import Faults, Json, Params, shown
 from rules.parameters import ParamSpec as ParamSpec
 
 CLASSES: Mapping[str, type[BaseRule]] = {

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import cached_property
 
@@ -51,27 +50,22 @@ def duration(seconds: int) -> str:
     return f"{seconds // unit_s:,} {word}{'' if seconds == unit_s else 's'}"
 
 
-@dataclass(frozen=True)
 class Looks:
-    """The dates of some of a file's first bars, as they are written."""
+    """The dates of some of a file's first bars, as they are written.
 
-    moments: Sequence[datetime]
+    apart_s: seconds between bars, as a rule. timeframe: the one whose bars are so far apart. lacks_offset: whether a
+    time is one of a clock on some wall.
+    """
 
-    @cached_property
-    def _times(self) -> Whole:
+    def __init__(self, moments: Sequence[datetime]) -> None:
+        self.moments = moments
         # no hour more or less where the clock is put
-        walls = {each.replace(tzinfo=None) for each in self.moments}
-        return np.array(sorted(walls), "M8[s]").astype(np.int64)
-
-    @cached_property
-    def apart_s(self) -> int | None:
-        """Seconds between bars, as a rule."""
-        return usual_distance_s(self._times)
-
-    @property
-    def timeframe(self) -> Timeframe | None:
-        """The one whose bars are so far apart."""
-        return next((each for each in TIMEFRAMES if LENGTH_S[each] == self.apart_s), None)
+        walls = {each.replace(tzinfo=None) for each in moments}
+        self._times = np.array(sorted(walls), "M8[s]").astype(np.int64)
+        self.apart_s = usual_distance_s(self._times)
+        found = (each for each in TIMEFRAMES if LENGTH_S[each] == self.apart_s)
+        self.timeframe = next(found, None)
+        self.lacks_offset = any(each.tzinfo is None for each in moments)
 
     def contradicts(self, timeframe: Timeframe) -> bool:
         """Whether these cannot be bars of a timeframe: they are closer, or all further apart, as another's are."""
@@ -80,11 +74,6 @@ class Looks:
         length_s = LENGTH_S[timeframe]
         steps = np.diff(self._times)
         return self.apart_s < length_s or bool(self.timeframe and length_s not in steps)
-
-    @property
-    def lacks_offset(self) -> bool:
-        """Whether a time is one of a clock on some wall."""
-        return any(each.tzinfo is None for each in self.moments)
 
     @cached_property
     def hours(self) -> tuple[time, time] | None:

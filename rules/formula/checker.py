@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from rules.formula.functions import FUNCTIONS, SERIES
-from rules.formula.graph import Argument, Function, Graph, Kind, Node, Value
+from rules.formula.graph import Argument, Formula, Function, Kind, Node, Value
 from rules.formula.limits import LARGEST, MAX_BARS, MAX_DEPTH, MAX_NAMES
 from rules.formula.text import WORDS, FormulaError, near, parse, part_of, word
 
@@ -33,12 +33,41 @@ def _fault(node: ast.expr | ast.stmt, message: str, unknown: str | None = None) 
     return FormulaError(message, node.lineno, node.col_offset + 1, unknown)
 
 
-class Checker(Graph, ast.NodeVisitor):
-    """Reads the texts of one rule; equal parts become one node, in both texts."""
+class Checker(ast.NodeVisitor):
+    """Reads the texts of one rule; equal parts become one node, in both texts. named: what names stand for."""
 
     def __init__(self, inputs: Mapping[str, float]) -> None:
-        super().__init__({name: float(value) for name, value in inputs.items()})
+        self.named: dict[str, Value] = {name: float(value) for name, value in inputs.items()}
+        self._nodes: dict[tuple[str, tuple[Value, ...]], Node] = {}
         self._text, self._depth = "", 0
+
+    def node(
+        self,
+        op: str,
+        operands: tuple[Value, ...] = (),
+        kind: Kind = "number",
+        lookback: int = 0,
+        fade: int = 0,
+    ) -> Node:
+        """The node of an operation, or of a column; the same one for equal operands. lookback, fade: its own part."""
+        key = (op, operands)
+        if key not in self._nodes:
+            before = [each for each in operands if isinstance(each, Node)]
+            first = max((each.lookback for each in before), default=0) + lookback
+            settled = max((each.warmup for each in before), default=0) + lookback + fade
+            self._nodes[key] = Node(op, operands, kind, first, settled)
+        return self._nodes[key]
+
+    def formula(self, buy: Node, sell: Node) -> Formula:
+        """Both conditions with the nodes that they need, and the first name that each node was given."""
+        needed = {buy, sell}
+        for node in reversed(self._nodes.values()):
+            if node in needed:
+                needed.update(node.arrays)
+        nodes = tuple(node for node in self._nodes.values() if node in needed)
+        named = reversed(self.named.items())
+        names = {node: name for name, node in named if isinstance(node, Node)}
+        return Formula(nodes, buy, sell, names)
 
     def last_line(self, text: str, kind: Kind) -> Node:
         """The condition, or number of each bar, on the last line, after the names of the lines before; FormulaError."""

@@ -121,39 +121,3 @@ class Formula:
     buy: Node
     sell: Node
     names: Mapping[Node, str]
-
-
-class Graph:
-    """The nodes of one rule as they are met; named: what its names stand for."""
-
-    def __init__(self, named: dict[str, Value]) -> None:
-        self.named = named
-        self._nodes: dict[tuple[str, tuple[Value, ...]], Node] = {}
-
-    def node(
-        self,
-        op: str,
-        operands: tuple[Value, ...] = (),
-        kind: Kind = "number",
-        lookback: int = 0,
-        fade: int = 0,
-    ) -> Node:
-        """The node of an operation, or of a column; the same one for equal operands. lookback, fade: its own part."""
-        key = (op, operands)
-        if key not in self._nodes:
-            before = [each for each in operands if isinstance(each, Node)]
-            first = max((each.lookback for each in before), default=0) + lookback
-            settled = max((each.warmup for each in before), default=0) + lookback + fade
-            self._nodes[key] = Node(op, operands, kind, first, settled)
-        return self._nodes[key]
-
-    def formula(self, buy: Node, sell: Node) -> Formula:
-        """Both conditions with the nodes that they need, and the first name that each node was given."""
-        needed = {buy, sell}
-        for node in reversed(self._nodes.values()):
-            if node in needed:
-                needed.update(node.arrays)
-        nodes = tuple(node for node in self._nodes.values() if node in needed)
-        named = reversed(self.named.items())
-        names = {node: name for name, node in named if isinstance(node, Node)}
-        return Formula(nodes, buy, sell, names)
