@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from adapters.settings import PROJECT_ROOT
 
+ENTRY = re.compile(r"^((?:# .*\n)*)(\w+)=(.*)", re.MULTILINE)
 ROLES = {  # who runs a file, by what its path begins with; the first that fits
     "web/": "web",
     "consumer/local_scaler": "local scaler",
@@ -21,20 +22,13 @@ ROLES = {  # who runs a file, by what its path begins with; the first that fits
 def sections() -> list[tuple[str, list[tuple[str, ...]]]]:
     """The sections of .env.example: each setting's name, default, meaning and readers below a title."""
     _, *texts = (PROJECT_ROOT / ".env.example").read_text("utf-8").split("\n# --- ")
-    return [
-        (text[0].upper() + text[1:].partition("\n")[0], list(_rows(text.splitlines()[1:])))
-        for text in texts
-    ]
+    return [(text[0].upper() + text[1:].partition("\n")[0], list(_rows(text))) for text in texts]
 
 
-def _rows(lines: list[str]) -> Iterator[tuple[str, ...]]:
-    words, meaning = [], ""
-    for line in filter(None, lines):
-        if line.startswith("# "):
-            words.append(line[2:])
-            continue
-        name, _, default = line.partition("=")
-        meaning, words = " ".join(words) or meaning, []
+def _rows(text: str) -> Iterator[tuple[str, ...]]:
+    meaning = ""
+    for words, name, default in ENTRY.findall(text):
+        meaning = " ".join(re.findall(r"^# (.+)", words, re.MULTILINE)) or meaning
         yield name, default, meaning, _readers(name)
 
 
