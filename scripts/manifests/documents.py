@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from dataclasses import fields
-from itertools import chain
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -12,10 +11,6 @@ from ruamel.yaml.error import YAMLError
 from adapters.settings import Settings
 from contracts.values import Json, frozen
 
-# filled copies may lie beside it and are nobody's business
-SECRET_TEMPLATE = "secret.example.yaml"
-KUSTOMIZATION = "kustomization.yaml"  # names files, and is no object
-OUR_IMAGE = "/stock-backtest:"
 DEFAULTS = {each.name.upper(): str(each.default) for each in fields(Settings)}
 _MIB = {"Mi": 1, "Gi": 1024}
 _ROUTE = re.compile(r'^@\w+\.(?:get|post|delete|put|route)\(\s*"([^"]+)"', re.MULTILINE)
@@ -52,18 +47,12 @@ class Document:
 
 
 @frozen
-class Workload:
+class Workload(Document):
     """An object that makes pods, with its pod and one of the pod's containers."""
 
-    document: Document
     labels: dict[str, str]
     pod: Json
     container: Json
-
-    @property
-    def is_ours(self) -> bool:
-        """True when the container runs this project's own image."""
-        return OUR_IMAGE in str(self.container.get("image"))
 
     @property
     def own_env(self) -> dict[str, Json]:
@@ -80,9 +69,6 @@ class Workload:
         """MiB that it may hold before it is killed."""
         limit = self.container["resources"]["limits"]["memory"]
         return float(limit[:-2]) * _MIB[limit[-2:]]
-
-    def fault(self, text: str) -> str:
-        return self.document.fault(text)
 
 
 @frozen
@@ -106,16 +92,20 @@ class Platform:
             if template := document.pod_template:
                 pod, labels = template["spec"], template["metadata"].get("labels", {})
                 for container in pod.get("initContainers", []) + pod["containers"]:
-                    yield Workload(document, labels, pod, container)
+                    yield Workload(document.file, document.body, labels, pod, container)
 
     @property
     def ours(self) -> list[Workload]:
         """The workloads that run this project's own image."""
-        return [each for each in self.workloads if each.is_ours]
+        return [
+            each
+            for each in self.workloads
+            if "/stock-backtest:" in str(each.container.get("image"))
+        ]
 
     def workload(self, name: str) -> Workload:
         """The first container of the workload with this name; LookupError when there is none."""
-        return {each.document.name: each for each in reversed([*self.workloads])}[name]
+        return {each.name: each for each in reversed([*self.workloads])}[name]
 
     @property
     def config(self) -> dict[str, str]:
@@ -142,14 +132,17 @@ class Platform:
 
 def read_platform(root: Path) -> Platform:
     """Every object of every manifest below `root`; ValueError names a file that is not YAML, or has a key twice."""
-    files = chain.from_iterable(sorted((root / each).rglob("*.y*ml")) for each in ("k8s", "keda"))
+    files = sorted([*(root / "k8s").rglob("*.y*ml"), *(root / "keda").rglob("*.y*ml")])
     return Platform(root, [document for file in files for document in _read(root, file)])
 
 
 def _read(root: Path, file: Path) -> list[Document]:
-    if file.is_symlink() or file.name == KUSTOMIZATION:
+    if (
+        file.is_symlink() or file.name == "kustomization.yaml"
+    ):  # which names files, and is no object
         return []
-    if file.parent.name == "secret" and file.name != SECRET_TEMPLATE:
+    # filled copies may lie beside it and are nobody's business
+    if file.parent.name == "secret" and file.name != "secret.example.yaml":
         return []
     shown = str(file.relative_to(root))
     try:

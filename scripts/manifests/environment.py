@@ -23,7 +23,6 @@ _PARTS = {
 }
 KNOWN_NAMES = DEFAULTS.keys() | _PARTS
 STAND_IN = "a-stand-in-for-a-secret"  # long enough for every check of a secret
-_MADE = re.compile(r'^ *add (\w+) "\$(\w+)"$', re.MULTILINE)
 
 
 def environment_of(workload: Workload, config: dict[str, str]) -> dict[str, str]:
@@ -59,7 +58,8 @@ def asked_keys(platform: Platform) -> set[str]:
 def check_database_users(platform: Platform) -> Iterator[str]:
     """A role whose MySQL user nobody makes, or makes with another password; rights for users that there are not."""
     script = platform.one("ConfigMap", "mysql-users").body["data"]["users.sh"]
-    made = {user: _key(platform.workload("mysql"), name) for user, name in _MADE.findall(script)}
+    added = re.findall(r'(?m)^ *add (\w+) "\$(\w+)"$', script)
+    made = {user: _key(platform.workload("mysql"), name) for user, name in added}
     for workload in platform.workloads:
         user = workload.own_env.get("DB_USER", {}).get("value")
         if user and made.get(user) != _key(workload, "DB_PASSWORD"):
@@ -81,7 +81,7 @@ def check_compose(platform: Platform) -> Iterator[str]:
     users = platform.one("ConfigMap", "mysql-users").body["data"]["users.sh"]
     if compose["configs"]["mysql-users"]["content"].replace("$$", "$") != users:
         yield "docker-compose.yml: mysql-users: another script than that of k8s/mysql.yaml"
-    theirs = {workload.document.name: workload.container for workload in platform.workloads}
+    theirs = {workload.name: workload.container for workload in platform.workloads}
     for name, service in compose["services"].items():
         at, same = f"docker-compose.yml: {name}", theirs.get(name, service)
         if not service["image"].startswith("stock-backtest:"):

@@ -13,9 +13,6 @@ CONNECTIONS_PER_RECONCILER = 2
 SPARE_CONNECTIONS = 20  # schema Job, backup, people
 BACKUP_INTERVAL_S = 86_400  # of the CronJob's schedule
 RUN_BASE_MB = 200  # what a Job's two processes hold before the run begins, generously
-_MAX_CONNECTIONS = re.compile(r"--max-connections=(\d+)")
-_MAXMEMORY = re.compile(r"^maxmemory (\d+)mb$", re.MULTILINE)
-_POOL_SIZE = re.compile(r"^POOL_SIZE = (\d+)", re.MULTILINE)
 
 
 def check_memory(platform: Platform) -> Iterator[str]:
@@ -27,7 +24,7 @@ def check_memory(platform: Platform) -> Iterator[str]:
             f"RUN_MEMORY_MB + {RUN_BASE_MB} exceeds the memory limit of {job.memory_limit_mb:g} MiB"
         )
     conf = platform.one("ConfigMap", "redis-config").body["data"]["redis.conf"]
-    redis_mb = int(_MAXMEMORY.findall(conf)[0])
+    redis_mb = int(re.findall(r"(?m)^maxmemory (\d+)mb$", conf)[0])
     depth = int(platform.settings["MAX_QUEUE_DEPTH"])
     needed_mb = depth * BYTES_PER_MESSAGE // 2**20
     if redis_mb < needed_mb:
@@ -40,10 +37,9 @@ def check_memory(platform: Platform) -> Iterator[str]:
 
 def check_idle_time(platform: Platform) -> Iterator[str]:
     """Waiting Jobs (keda/warm) that would still wait, or work, when their deadline fails them."""
-    target = platform.one("ScaledJob", "backtest").spec["jobTargetRef"]
-    grace_s = target["template"]["spec"]["terminationGracePeriodSeconds"]
-    run_s = int(platform.settings["RUN_TIMEOUT_S"])
-    most_s = target["activeDeadlineSeconds"] - run_s - grace_s
+    job, run_s = platform.workload("backtest"), int(platform.settings["RUN_TIMEOUT_S"])
+    deadline_s = job.spec["jobTargetRef"]["activeDeadlineSeconds"]
+    most_s = deadline_s - run_s - job.pod["terminationGracePeriodSeconds"]
     patch = {
         step["path"].partition("/containers/0/")[2]: step["value"]
         for step in json.loads(platform.text(WARM))
@@ -58,7 +54,7 @@ def check_idle_time(platform: Platform) -> Iterator[str]:
 def check_connections(platform: Platform) -> Iterator[str]:
     """A MySQL that would refuse connections when every Job and every web thread holds one."""
     mysql, needed = platform.workload("mysql"), connections(platform)
-    allowed = int(_MAX_CONNECTIONS.findall(" ".join(mysql.container["args"]))[0])
+    allowed = int(_options(mysql)["--max-connections"])
     if sum(needed.values()) > allowed:
         shown = " + ".join(f"{count} ({who})" for who, count in needed.items())
         yield mysql.fault(f"max_connections is {allowed}, and {shown} may be needed")
@@ -67,7 +63,7 @@ def check_connections(platform: Platform) -> Iterator[str]:
 def check_backups(platform: Platform) -> Iterator[str]:
     """A binary log that would be lost with the data, or that is gone before the next two backups."""
     mysql, backup = platform.workload("mysql"), platform.workload("backup")
-    options = dict(arg.split("=", 1) for arg in mysql.container["args"])
+    options = _options(mysql)
     place = options.get("--log-bin", "").rpartition("/")[0]
     written = _claims(backup).get(backup.container["workingDir"])
     if written is None or _claims(mysql).get(place) != written:
@@ -78,6 +74,10 @@ def check_backups(platform: Platform) -> Iterator[str]:
         yield mysql.fault(
             f"expected --binlog-expire-logs-seconds of at least {2 * BACKUP_INTERVAL_S}"
         )
+
+
+def _options(workload: Workload) -> dict[str, str]:
+    return dict(arg.split("=", 1) for arg in workload.container["args"])
 
 
 def _claims(workload: Workload) -> dict[str, str | None]:
@@ -95,13 +95,13 @@ def _claims(workload: Workload) -> dict[str, str | None]:
 def connections(platform: Platform) -> dict[str, int]:
     """How many MySQL connections each role may hold at once, a rolling update's extra pods included."""
     web, reconciler = platform.workload("web"), platform.workload("reconciler")
-    pool_size = int(_POOL_SIZE.findall(platform.text("web/platform.py"))[0])
-    spec, jobs = web.document.spec, platform.one("ScaledJob", "backtest").spec["maxReplicaCount"]
+    pool_size = int(re.findall(r"(?m)^POOL_SIZE = (\d+)", platform.text("web/platform.py"))[0])
+    spec, jobs = web.spec, platform.one("ScaledJob", "backtest").spec["maxReplicaCount"]
     pods = spec["replicas"] + spec["strategy"]["rollingUpdate"]["maxSurge"]
     return {
         "Jobs": jobs * CONNECTIONS_PER_JOB,
         # one for /ready
         "web": pods * int(web.own_env["WEB_CONCURRENCY"]["value"]) * (pool_size + 1),
-        "reconciler": (reconciler.document.spec["replicas"] + 1) * CONNECTIONS_PER_RECONCILER,
+        "reconciler": (reconciler.spec["replicas"] + 1) * CONNECTIONS_PER_RECONCILER,
         "spare": SPARE_CONNECTIONS,
     }

@@ -51,8 +51,8 @@ def check_house_rules(platform: Platform) -> Iterator[str]:
         for name in names:
             yield from _faults(document, document.body, rules.get(name, {}))
     for workload in platform.workloads:
-        yield from _faults(workload.document, workload.pod, rules["Pod"])
-        yield from _faults(workload.document, workload.container, rules["Container"])
+        yield from _faults(workload, workload.pod, rules["Pod"])
+        yield from _faults(workload, workload.container, rules["Container"])
 
 
 def facts_of(platform: Platform) -> Json:

@@ -20,7 +20,7 @@ def check_services(platform: Platform) -> Iterator[str]:
         pods = [pod for pod in platform.workloads if selector <= pod.labels.items()]
         for port in service.spec["ports"]:
             if not pods or any(port["targetPort"] not in pod.ports for pod in pods):
-                names = ", ".join(pod.document.name for pod in pods)
+                names = ", ".join(pod.name for pod in pods)
                 yield service.fault(
                     f"targetPort {port['targetPort']!r} is not a port of the pods it selects: {names}"
                 )
@@ -69,7 +69,7 @@ def check_image(platform: Platform) -> Iterator[str]:
         lines |= {
             f"EXPOSE {port['containerPort']}" for port in workload.container.get("ports", [])
         }
-        if workload.document.name == "web":
+        if workload.name == "web":
             lines.add(f"CMD {json.dumps(workload.container['command'])}")
         for line in lines.difference(dockerfile):
             yield workload.fault(f"the Dockerfile has no line {line}")

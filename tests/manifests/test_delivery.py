@@ -39,9 +39,7 @@ def test_promotion_changes_every_manifest_that_names_the_image(checkout: Path) -
         "k8s/web.yaml",
         "keda/base/scaledjob.yaml",
     ]
-    assert {
-        each.container["image"] for each in read_platform(checkout).workloads if each.is_ours
-    } == {IMAGE}
+    assert {each.container["image"] for each in read_platform(checkout).ours} == {IMAGE}
     assert faults_of(read_platform(checkout)) == []
 
 
