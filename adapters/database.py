@@ -4,7 +4,6 @@ import logging
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
@@ -212,11 +211,9 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql(f"BEGIN {mode}")
 
 
-@contextmanager
-def reading(engine: Engine) -> Iterator[Connection]:
+def reading(engine: Engine) -> Connection:
     """A connection for queries only, which all see the state at the first of them; it blocks no writer."""
-    with engine.connect().execution_options(read_only=True) as connection:
-        yield connection
+    return engine.connect().execution_options(read_only=True)
 
 
 def committed(engine: Engine, change: Callable[[Connection], T]) -> T:

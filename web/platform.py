@@ -1,7 +1,6 @@
 """What the views work with: one set of connections per web process."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Concatenate, ParamSpec, TypeVar, cast
 
 from flask import current_app
@@ -65,7 +64,7 @@ def platform() -> Platform:
     return cast(Platform, current_app.extensions[_KEY])
 
 
-def reading_database() -> AbstractContextManager[Connection]:
+def reading_database() -> Connection:
     """A connection for queries that all see one state."""
     return reading(platform().engine)
 

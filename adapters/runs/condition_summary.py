@@ -1,6 +1,6 @@
 """How the conditions of a rule fared in a run: how often each part was true, and how close it came where it was not."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -32,16 +32,13 @@ def condition_summaries(head: Head, dates: Sequence[str]) -> list[ConditionSumma
     ]
 
 
-def on_stretch(kept: RunLines, bars: range, line_values: Callable[[int], Column]) -> Head:
-    """The head of a run's lines with the counts and the nearest bars of a stretch alone, whose first bar is 0.
-
-    line_values: of the line at this place in the head on the bars of the stretch, NaN where it has no value.
-    """
+def on_stretch(kept: RunLines, bars: range) -> Head:
+    """The head of a run's lines with the counts and the nearest bars of a stretch alone, whose first bar is 0."""
     numbers = np.arange(bars.start, bars.stop)
 
     def values(side: Values) -> Column:
         if "line" in side:
-            return line_values(side["line"])
+            return kept.values(side["line"], numbers)
         return np.full(len(bars), side.get("number", np.nan))
 
     def counted(condition: Condition) -> Condition:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from adapters.prices.bars import Column, Whole
+from adapters.prices.bars import Bars, Column, Whole
 from adapters.prices.packing import packed_columns
 from adapters.runs.stored_series import packed_json
 from contracts.values import Json, frozen
@@ -22,7 +22,7 @@ DIGITS = 6  # of the largest value of a line: a pixel of a chart is a thousandth
 def packed_lines(head: Json, values: Sequence[Any], truths: Sequence[Any]) -> list[bytes]:
     """Head and parts of an explanation (see rules.explanation); the lines of `head` get their decimals."""
     columns: list[Any] = []
-    for line, each in zip(stored_lines(head), values, strict=True):
+    for line, each in zip(stored_lines(head["lines"]), values, strict=True):
         known = ~np.isnan(each)
         line["decimals"] = _decimals(each[known])
         columns += [_without_gaps(each, known, line["decimals"]), known.view(np.int8)]
@@ -46,28 +46,35 @@ def _without_gaps(values: Any, known: Any, decimals: int) -> Whole:
     return whole
 
 
-def stored_lines(head: Json) -> list[Json]:
-    """The lines that are stored; the others are columns of the prices."""
-    return [line for line in head["lines"] if "column" not in line]
+def stored_lines(lines: Sequence[Json]) -> list[Json]:
+    """Those of the lines that are stored; the others are columns of the prices."""
+    return [line for line in lines if "column" not in line]
 
 
 @frozen
 class RunLines:
-    """The columns of a run from the bar `first` on; head: as rules.explanation.Explanation says."""
+    """What is stored of a run's lines from the bar `first` on; head: as rules.explanation.Explanation says.
+
+    traded: all bars of the run.
+    """
 
     head: Json
     first: int
     columns: Sequence[Whole]
+    traded: Bars
 
-    def values(self, place: int, bars: Whole) -> Column:
-        """The stored line at `place` on these bars, NaN where it has no value."""
-        scale = 10.0 ** stored_lines(self.head)[place]["decimals"]
-        numbers, known = (self.columns[2 * place + each][bars - self.first] for each in (0, 1))
-        return np.where(known, numbers / scale, np.nan)
+    def values(self, number: int, bars: Whole) -> Column:
+        """A line of the head on these bars, NaN where it has no value."""
+        lines = self.head["lines"]
+        if "column" in lines[number]:
+            return self.traded.columns[lines[number]["column"].capitalize()][bars]
+        place = 2 * len(stored_lines(lines[:number]))
+        numbers, known = (self.columns[each][bars - self.first] for each in (place, place + 1))
+        return np.where(known, numbers / 10.0 ** lines[number]["decimals"], np.nan)
 
     def truths(self, place: int, bars: Whole) -> Whole:
         """Of a condition on these bars: above 0 where it held, below where not, 0 where that is unknown."""
-        return self.columns[2 * len(stored_lines(self.head)) + place][bars - self.first]
+        return self.columns[2 * len(stored_lines(self.head["lines"])) + place][bars - self.first]
 
     def truth(self, place: int, bar: int) -> bool | None:
         """Whether a condition held on a bar; None where that is unknown."""

@@ -7,6 +7,7 @@ import numpy as np
 from sqlalchemy import Connection, RowMapping, Select, and_, select
 
 from adapters.database import has_rows
+from adapters.prices.bars import Bars
 from adapters.prices.packing import unpacked_columns
 from adapters.rows import found_row, rows_by
 from adapters.runs.lines import BARS_PER_PART, RunLines
@@ -115,7 +116,9 @@ def chart_names(connection: Connection, run_id: str) -> frozenset[str]:
     return frozenset(connection.scalars(select(run_charts.c.name).filter_by(run_id=run_id)))
 
 
-def lines_of(connection: Connection, row: RowMapping, bars: range) -> RunLines | None:
+def lines_of(
+    connection: Connection, row: RowMapping, traded: Bars, bars: range
+) -> RunLines | None:
     """The lines of a run, whose row is `run_row`'s, around these bars; None of a bulk run, or one of before lines."""
     if row["lines_head"] is None:
         return None
@@ -124,7 +127,7 @@ def lines_of(connection: Connection, row: RowMapping, bars: range) -> RunLines |
     mine = select(run_lines.c.packed).filter_by(run_id=row["run_id"])
     parts = connection.scalars(mine.where(between).order_by(run_lines.c.part))
     columns = [*map(np.concatenate, zip(*map(unpacked_columns, parts), strict=True))]
-    return RunLines(unpacked_json(row["lines_head"]), first * BARS_PER_PART, columns)
+    return RunLines(unpacked_json(row["lines_head"]), first * BARS_PER_PART, columns, traded)
 
 
 def chart_pngs(connection: Connection, run_id: str) -> dict[str, bytes]:

@@ -22,26 +22,15 @@ from adapters.runs.times import times_of
 from contracts.run_request import RunRequest
 from contracts.run_result import Candle, RunResult
 from contracts.status import Kind, RunStatus
-from contracts.values import Json
+from contracts.values import Json, picked
 
 CandleSource = Callable[[str, date, date], list[Candle] | None]  # of a data_hash, from day to day
-AS_STORED = (
-    "run_id",
-    "error_type",
-    "error_message",
-    "data_hash",
-    "engine_version",
-    "analysis_version",
-    "image_tag",
-    "result_hash",
-    "attempt",
-)
 
 
 def run_result(row: RowMapping, series: RunSeries | None) -> RunResult:
     """One run as the contract shows it, without charts and curves; series: `series_of` its row."""
     known: Json = {
-        **{name: row[name] for name in AS_STORED},
+        **picked({**row}, RunResult.__annotations__),
         "status": RunStatus(row["status"]).public,
         "request": json.loads(row["request_json"]),
         **times_of(row),

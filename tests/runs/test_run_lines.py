@@ -21,7 +21,7 @@ WHOLE = {"ticker": "AAPL", "start_date": date(2000, 3, 1), "end_date": date(2013
 def read_back(head, values, truths):
     first, *parts = packed_lines(head, values, truths)
     columns = zip(*map(unpacked_columns, parts), strict=True)
-    return RunLines(unpacked_json(first), 0, [np.concatenate(each) for each in columns])
+    return RunLines(unpacked_json(first), 0, [np.concatenate(each) for each in columns], None)
 
 
 @pytest.mark.parametrize("largest", [1e-9, 0.02, 1.0, 70.0, 5e3, 4e9, 1e40])
@@ -58,7 +58,7 @@ def test_a_line_of_a_run_of_thirteen_years_takes_at_most_9_kb(rule_type):
         packed_file(PROJECT_ROOT / "data", "AAPL"),
     )
 
-    count = len(stored_lines(unpacked_json(outcome.lines[0])))
+    count = len(stored_lines(unpacked_json(outcome.lines[0])["lines"]))
     assert 500 < sum(map(len, outcome.lines)) <= count * LARGEST_LINE
 
 

@@ -2,15 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
-from adapters.prices.bars import Bars, Column, Whole, bar_date
+from adapters.prices.bars import Whole, bar_date
 from adapters.runs.condition_summary import condition_summaries, held_back, on_stretch
-from adapters.runs.lines import RunLines, stored_lines
+from adapters.runs.lines import RunLines
 from adapters.runs.queries import lines_of
 from adapters.runs.reasons import BarState, comparisons
 from adapters.runs.run_bars import traded_bars
@@ -35,10 +34,10 @@ SIGNALS = {1: "buy", -1: "sell", 0: "none"}
 def lines(run_id: str) -> ResponseReturnValue:
     """The lines that a run's rule looks at, on a window of its bars; null where none were kept."""
     row = completed_row(run_id)
-    total = len(traded_bars(row, platform().prices.bars))
-    shown = asked_window(total)
-    kept = ask_database(lines_of, row, range(shown.first, shown.stop))
-    body = {"total": total, "first": shown.first, "bars_per_point": shown.group}
+    traded = traded_bars(row, platform().prices.bars)
+    shown = asked_window(len(traded))
+    kept = ask_database(lines_of, row, traded, range(shown.first, shown.stop))
+    body = {"total": len(traded), "first": shown.first, "bars_per_point": shown.group}
     said = {"lines": _drawn(kept, shown.lasts)} if kept else {"lines": None, "note": NO_LINES}
     return body | said
 
@@ -46,8 +45,9 @@ def lines(run_id: str) -> ResponseReturnValue:
 def _drawn(kept: RunLines, points: Whole) -> list[Json]:
     return [
         picked(line, ("name", "pane", "group", "levels"))
-        | {"values": known(kept.values(place, points))}
-        for place, line in enumerate(stored_lines(kept.head))
+        | {"values": known(kept.values(number, points))}
+        for number, line in enumerate(kept.head["lines"])
+        if "column" not in line
     ]
 
 
@@ -58,16 +58,12 @@ def explanation(run_id: str) -> ResponseReturnValue:
     row, found = completed_row(run_id), bars_of(run_id)
     last = len(found.bars) - 1
     bar = arguments(replace(BAR, parse=whole_number(0, last), default=last))["bar"]
-    kept = ask_database(lines_of, row, range(bar, bar + 1))
+    kept = ask_database(lines_of, row, found.bars, range(bar, bar + 1))
     signal = next((each for at, each, _ in decode_signals(row["signals_json"]) if at == bar), 0)
     account = account_words(found.run, bar, signal)
     when = bar_date(int(found.bars.times[bar]), found.bars.timeframe)
     body = {"bar": bar, "date": when, "signal": SIGNALS[signal]}
-    rule = (
-        _rule(kept, found.bars, bar)
-        if kept
-        else {"sides": None, "conditions": [], "note": NO_LINES}
-    )
+    rule = _rule(kept, bar) if kept else {"sides": None, "conditions": [], "note": NO_LINES}
     sentence = "; ".join([*_outcome(SIGNALS[signal], rule["sides"]), *account])
     return body | rule | {"account": account, "sentence": sentence}
 
@@ -89,29 +85,19 @@ def stretch(run_id: str) -> ResponseReturnValue:
         "last": dates[-1],
         "sentence": words,
     }
-    kept = ask_database(lines_of, row, bars)
+    kept = ask_database(lines_of, row, found.bars, bars)
     if kept is None:
         return body | {"held_back": [], "note": NO_LINES}
-    values = partial(_line_values, kept, found.bars, np.arange(bars.start, bars.stop))
-    head = kept.head if len(bars) == len(found.bars) else on_stretch(kept, bars, values)
+    head = kept.head if len(bars) == len(found.bars) else on_stretch(kept, bars)
     summaries = condition_summaries(head, dates)
     return body | {"held_back": [held_back(summaries, side) for side in awaited]}
 
 
-def _line_values(kept: RunLines, traded: Bars, bars: Whole, line: int) -> Column:
-    """A line of the rule on these of the traded bars; NaN where it has no value."""
-    about = kept.head["lines"][line]
-    if "column" in about:
-        return traded.columns[about["column"].capitalize()][bars]
-    return kept.values(stored_lines(kept.head).index(about), bars)
-
-
-def _rule(kept: RunLines, bars: Bars, bar: int) -> Json:
+def _rule(kept: RunLines, bar: int) -> Json:
     """Both sides of the rule on a bar, and the comparisons that they are made of."""
-    values = partial(_line_values, kept, bars, np.array([bar]))
     state = BarState(
         kept.head["lines"],
-        lambda line: known(values(line))[0],
+        lambda line: known(kept.values(line, np.array([bar])))[0],
         lambda truth: kept.truth(truth, bar),
     )
     sides = picked(kept.head, ("buy", "sell"))
