@@ -122,7 +122,7 @@ class Pod:
             return self._process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             raise AssertionError(
-                f"{self._workload.document.name} did not end in {timeout_s:g} s:\n{self.log}"
+                f"{self._workload.name} did not end in {timeout_s:g} s:\n{self.log}"
             ) from None
 
     def terminate(self) -> int:
@@ -161,7 +161,7 @@ class Cluster:
 
     def start(self, name: str) -> Pod:
         """The pod of the workload with this name."""
-        workload = next(each for each in self._platform.workloads if each.document.name == name)
+        workload = next(each for each in self._platform.workloads if each.name == name)
         environ = {
             **image_environment(),
             **environment_of(workload, self._platform.config),
@@ -179,7 +179,7 @@ class Cluster:
 
     def probe_web(self) -> Any:
         """What web's readiness probe is answered, within the patience of its manifest."""
-        pod = next(each for each in self._platform.workloads if each.document.name == "web")
+        pod = next(each for each in self._platform.workloads if each.name == "web")
         probe = pod.container["readinessProbe"]
         with urlopen(
             self.url + probe["httpGet"]["path"], timeout=probe["timeoutSeconds"]
