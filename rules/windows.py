@@ -60,12 +60,12 @@ def _over_chunks(compute: Callable[[Array, int], Array], values: Array, period: 
     return windows
 
 
-def _reduced(ufunc: Any, values: Array, period: int) -> Array:
+def _reduced(ufunc: Any, values: Array, period: int) -> Any:
     rows = in_rows(values, period)  # the zeros at the end are in no window
     return _put_together(ufunc, rows, rows, values.size)
 
 
-def _put_together(ufunc: Any, tails: Any, heads: Any, bars: int) -> Array:
+def _put_together(ufunc: Any, tails: Any, heads: Any, bars: int) -> Any:
     """What `ufunc` makes of each window: of a block's tail, in the rows `tails`, and of the next head, in `heads`.
 
     The heads are overwritten; the tails may be the same rows.
@@ -75,11 +75,10 @@ def _put_together(ufunc: Any, tails: Any, heads: Any, bars: int) -> Array:
     ufunc.accumulate(heads, axis=1, out=heads)
     if ufunc.identity is not None:
         heads[:, -1] = ufunc.identity  # a window that is one whole block is all tail
-    windows: Array = ufunc(ends[: bars - period + 1], heads.reshape(-1)[period - 1 : bars])
-    return windows
+    return ufunc(ends[: bars - period + 1], heads.reshape(-1)[period - 1 : bars])
 
 
-def _weighted_sums(values: Array, period: int) -> Array:
+def _weighted_sums(values: Array, period: int) -> Any:
     """Sums with weights 1 to `period`: sums of a tail's sums, then a head with the weights that the tail leaves it."""
     count, rows = values.size - period + 1, in_rows(values, period)
     twice = np.add.accumulate(np.add.accumulate(rows[:, ::-1], axis=1), axis=1)
@@ -90,11 +89,10 @@ def _weighted_sums(values: Array, period: int) -> Array:
     weighted = np.add.accumulate(rows * np.arange(1.0, period + 1.0), axis=1)
     sums[:, -1] = weighted[:, -1] = 0.0  # a window that is one whole block is all tail
     heads, weighted_heads = (each.reshape(-1)[period - 1 :][:count] for each in (sums, weighted))
-    windows: Array = tails + (weighted_heads + before * heads)
-    return windows
+    return tails + (weighted_heads + before * heads)
 
 
-def _deviations(values: Array, period: int) -> Array:
+def _deviations(values: Array, period: int) -> Any:
     """Squares are taken around a value of the window itself, the last one of the block that it starts in.
 
     So prices of 1000 that move by cents keep their digits, and a flat window gives exactly 0.
@@ -103,10 +101,9 @@ def _deviations(values: Array, period: int) -> Array:
     ahead = rows.copy()
     ahead[1:] -= rows[:-1, -1:]
     tails, heads = _with_squares(rows - rows[:, -1:]), _with_squares(ahead)
-    means: Any = _put_together(np.add, tails, heads, values.size)
+    means = _put_together(np.add, tails, heads, values.size)
     means /= period
-    deviations: Array = np.sqrt(np.maximum(means.imag - means.real * means.real, 0.0))
-    return deviations
+    return np.sqrt(np.maximum(means.imag - means.real * means.real, 0.0))
 
 
 def _with_squares(values: Array) -> Any:

@@ -110,8 +110,9 @@ def _save(connection: Connection, row: Json, bars: Bars) -> None:
     ):  # somebody has just stored the first ones of this series
         connection.execute(replaced)
     for number, (count, packed) in enumerate(pack(bars)):
-        part = {"part": number, "bars": count, "packed": packed}
-        if not inserted(connection, price_parts, **current, **part):
+        if not inserted(
+            connection, price_parts, **current, part=number, bars=count, packed=packed
+        ):
             break
     inserted(connection, price_versions, **row, loaded_at=database_now())
 
@@ -123,11 +124,10 @@ def load_folder(engine: Engine, folder: Path) -> list[tuple[str, str]]:
     current; so does a series that is all from elsewhere, whatever file of its name a release adds. A broken file is
     left out, in words; the others are loaded all the same.
     """
-    store = PriceStore(engine)
-    return [(path.name, _take_in(engine, store, path)) for path in price_files(folder)]
+    return [(path.name, _take_in(engine, path)) for path in price_files(folder)]
 
 
-def _take_in(engine: Engine, store: PriceStore, path: Path) -> str:
+def _take_in(engine: Engine, path: Path) -> str:
     named = series_of_file(path.name)
     if named is None:
         return f"left out: not named {FILE_NAMES}"
@@ -139,7 +139,8 @@ def _take_in(engine: Engine, store: PriceStore, path: Path) -> str:
         # a canonical file, which need not be read
         if hashlib.sha256(content).hexdigest() in sources:
             return "known"
-        bars, report = examine(store, named[0], content, Meaning(timeframe=named[1]))
+        meaning = Meaning(timeframe=named[1])
+        bars, report = examine(PriceStore(engine), named[0], content, meaning)
     except Refused as fault:
         return f"left out: {fault}"
     if bars.data_hash in sources:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Set
 from dataclasses import dataclass, replace
 from decimal import Context, Decimal
+from functools import partial
 
 import numpy as np
 
@@ -55,8 +56,8 @@ def read_prices(content: bytes, meaning: Meaning) -> Reading:
     done += _adjust(rows.columns, dates.meaning.adjust)
     timeframe = dates.meaning.timeframe
     _check_rows(rows, timeframe)
-    looks = dates.looks.in_words(timeframe)
-    return Reading(_bars(rows.columns, timeframe), dates.meaning, looks, done, warnings)
+    bars = _bars(rows.columns, timeframe)
+    return Reading(bars, dates.meaning, dates.looks.in_words(timeframe), done, warnings)
 
 
 def _without_nulls(table: Table, warnings: list[str]) -> Table:
@@ -89,7 +90,8 @@ def _read(table: Table, dates: Dates, warnings: list[str]) -> Table:
             warnings.append(
                 f"{_title(name)} {cell!r} is read as {number(cell, comma):f}; {_UNSURE}"
             )
-        columns[name] = _meant(table, name, _number_reader(name, comma), faults)
+        read = partial(_number, is_volume=name == "volume", comma=comma)
+        columns[name] = _meant(table, name, read, faults)
     faults.check()
     return replace(table, columns=columns)
 
@@ -111,20 +113,16 @@ def _title(name: str) -> str:
     return "Adj Close" if name == "adjusted" else name.capitalize()
 
 
-def _number_reader(name: str, comma: bool) -> Callable[[str], Decimal | str]:
-    is_volume = name == "volume"
-    least = Decimal(0) if is_volume else LEAST
+def _number(cell: str, is_volume: bool, comma: bool) -> Decimal | str:
+    if is_volume and not _is_given(cell):
+        return Decimal(0)
+    value = number(cell, comma)
+    if value is None:
+        return "{!r} is not a number"
+    if (Decimal(0) if is_volume else LEAST) <= value < MOST:
+        return value
     wanted = "at least 0" if is_volume else f"above 0 (1e-{MOST_DIGITS} or more)"
-
-    def read(cell: str) -> Decimal | str:
-        value = number(cell, comma)
-        if value is None:
-            return least if is_volume and not _is_given(cell) else "{!r} is not a number"
-        if least <= value < MOST:
-            return value
-        return f"{{}} is out of range: {wanted} and below 1e{MOST_DIGITS}"
-
-    return read
+    return f"{{}} is out of range: {wanted} and below 1e{MOST_DIGITS}"
 
 
 def _fill(columns: dict[str, Objects], warnings: list[str]) -> None:
@@ -152,9 +150,10 @@ def _adjust(columns: dict[str, Objects], wanted: bool) -> list[str]:
         return ["Adj Close is Close on every bar: nothing to adjust"]
     step = Decimal(1).scaleb(min(each.adjusted() for each in adjusted) - ADJUSTED_DIGITS + 1)
     for name in PRICES:  # rounding is monotonic: High stays the highest
-        exact = (price * ratio for price, ratio in zip(columns[name], ratios, strict=True))
-        rounded = [price.quantize(step, context=_EXACT) for price in exact]
-        columns[name] = np.array(rounded, object)
+        exact = columns[name] * ratios
+        columns[name] = np.array(
+            [price.quantize(step, context=_EXACT) for price in exact], object
+        )
     return [
         f"prices of whole bars multiplied by Adj Close / Close, {ratios.min():.4f} to {ratios.max():.4f}; "
         "volumes as they are"
@@ -202,8 +201,7 @@ def _bars(columns: dict[str, Objects], timeframe: Timeframe) -> Bars:
         raise refuse(
             f"the lowest price is below 1e-{decimals}, the smallest that fits beside the highest"
         )
-    volume = _scaled(columns["volume"], volume_decimals)
-    times = columns["date"].astype(np.int64)
+    times, volume = columns["date"].astype(np.int64), _scaled(columns["volume"], volume_decimals)
     return Bars(timeframe, times, scaled, volume, decimals, volume_decimals)
 
 

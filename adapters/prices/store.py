@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from functools import cache, lru_cache
 
-from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, and_, func, select
 
 from adapters.database import reading
 from adapters.price_tables import VERSION, price_parts, price_series, price_versions
@@ -21,7 +21,7 @@ from adapters.tables import RUN
 from contracts.errors import UnknownTicker
 from contracts.run_request import RunRequest, Timeframe
 from contracts.run_result import Candle
-from contracts.values import Json, frozen
+from contracts.values import Json, frozen, without
 
 IS_CURRENT = price_series.c.ticker.is_not(None)  # in the join of `found_versions`
 CACHED_SERIES = 8  # unpacked; a million intraday bars are 48 MB, 3,270 daily ones 160 KB
@@ -75,18 +75,17 @@ def found_versions(connection: Connection, *which: ColumnElement[bool]) -> list[
         .where(*which)
         .order_by(VERSION.id)
     )
-    return [_version_of(row) for row in connection.execute(query).mappings()]
-
-
-def _version_of(row: RowMapping) -> Version:
-    values = dict(row) | {"is_current": bool(row["is_current"])}
-    return Version(report=json.loads(values.pop("report_json")), **values)
+    return [
+        Version(report=json.loads(row.report_json), **without(row._asdict(), ["report_json"]))
+        for row in connection.execute(query)
+    ]
 
 
 def current_versions(connection: Connection) -> list[Version]:
     """The current version of every series, by ticker and timeframe."""
-    found = found_versions(connection, IS_CURRENT)
-    return sorted(found, key=lambda each: (each.ticker, each.timeframe))
+    return sorted(
+        found_versions(connection, IS_CURRENT), key=lambda each: (each.ticker, each.timeframe)
+    )
 
 
 def versions_of(connection: Connection, ticker: str, timeframe: Timeframe) -> list[Version]:
@@ -163,10 +162,14 @@ def _packed(connection: Connection, held: Version) -> PackedPrices:
         .filter_by(data_hash=held.data_hash)
         .order_by(price_parts.c.part)
     )
-    parts = list(connection.scalars(query))
-    decimals = (held.price_decimals, held.volume_decimals)
     return PackedPrices(
-        held.ticker, held.timeframe, held.data_hash, *decimals, parts, held.bars_per_year
+        held.ticker,
+        held.timeframe,
+        held.data_hash,
+        held.price_decimals,
+        held.volume_decimals,
+        connection.scalars(query).all(),
+        held.bars_per_year,
     )
 
 

@@ -111,9 +111,9 @@ def _last(flags: Flags) -> Any:
     return np.maximum.accumulate(np.where(flags, np.arange(flags.size), -1))
 
 
-def _bars_since(condition: Condition) -> Array:
+def _bars_since(condition: Condition) -> Any:
     at = _last(condition > 0)
-    since: Array = np.arange(condition.size, dtype=np.float64) - at
+    since = np.arange(condition.size, dtype=np.float64) - at
     since[_last(condition == 0) >= at] = np.nan  # unknown since then, or never true
     return since
 

@@ -14,20 +14,23 @@ blueprint = Blueprint("prices_pages", __name__)
 @blueprint.get("/prices")
 def listed() -> str:
     """Every series with its range, and the way to load more."""
-    held, counts = ask_database(current_versions), ask_database(version_counts)
-    choices = {"timeframes": FIELDS["timeframe"].choices, "zones": ZONES}
-    offered = {"max_mb": platform().settings.max_prices_mb, **choices}
-    return render_template("prices/list.html", series=held, version_counts=counts, **offered)
+    return render_template(
+        "prices/list.html",
+        series=ask_database(current_versions),
+        version_counts=ask_database(version_counts),
+        max_mb=platform().settings.max_prices_mb,
+        timeframes=FIELDS["timeframe"].choices,
+        zones=ZONES,
+    )
 
 
 @blueprint.get("/prices/<ticker>/<timeframe>")
 def page(ticker: str, timeframe: str) -> str:
     """One series: its latest bars, and its versions with what each changed and how many runs read it."""
     versions, counts = versions_with_runs(ticker, timeframe)
-    current = next(each for each in versions if each.is_current)
     return render_template(
         "prices/series.html",
-        current=current,
+        current=next(each for each in versions if each.is_current),
         versions=versions,
         run_counts=counts,
     )
