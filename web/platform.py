@@ -15,7 +15,6 @@ from contracts.values import frozen
 from web.access.strangers import Strangers
 from web.queue.glance import Glance
 from web.rates import Rates
-from web.runs.submission import Submission
 from web.upkeep.readiness import Readiness
 
 # connections per web process, and threads of web.front: none waits for a connection
@@ -27,14 +26,13 @@ P = ParamSpec("P")
 
 @frozen
 class Platform:
-    """Database, queue, prices, the way in, who may go it how often, whether it is open, and who stood before it."""
+    """Database, queue, prices, who may come in how often, whether it is open, and who stood before it."""
 
     settings: Settings
     engine: Engine
     queue: RunQueue
     glance: Glance
     prices: PriceStore
-    submission: Submission
     tokens: TokenStore
     rates: Rates
     readiness: Readiness
@@ -51,7 +49,6 @@ def build_platform(settings: Settings) -> Platform:
         queue,
         glance,
         PriceStore(engine),
-        Submission(engine, queue, glance, settings),
         TokenStore(engine, settings.api_tokens),
         Rates(settings),
         Readiness(settings),

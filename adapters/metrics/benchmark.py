@@ -65,15 +65,13 @@ def information_ratio(run: Measured) -> float:
 @BENCHMARK("Up capture", "percent", "high")
 def up_capture(run: Measured) -> float:
     """Yearly growth on the bars on which the benchmark rose / the benchmark's on them."""
-    ours, theirs = run.beside_benchmark
-    return _capture(run, ours[theirs > 0], theirs[theirs > 0])
+    return _capture(run, run.beside_benchmark[1] > 0)
 
 
 @BENCHMARK("Down capture", "percent", "low")
 def down_capture(run: Measured) -> float:
     """Yearly growth on the bars on which the benchmark fell / the benchmark's on them."""
-    ours, theirs = run.beside_benchmark
-    return _capture(run, ours[theirs < 0], theirs[theirs < 0])
+    return _capture(run, run.beside_benchmark[1] < 0)
 
 
 def _active(run: Measured) -> Array:
@@ -82,7 +80,9 @@ def _active(run: Measured) -> Array:
     return ours - theirs
 
 
-def _capture(run: Measured, ours: Array, theirs: Array) -> float:
+def _capture(run: Measured, bars: Array) -> float:
+    """On these of the bars on which both have a return."""
+    ours, theirs = (each[bars] for each in run.beside_benchmark)
     if not len(theirs):
         raise NoValue("the benchmark never moved that way")
     return _growth(ours, run.periods_per_year) / _growth(theirs, run.periods_per_year) * 100.0

@@ -7,7 +7,7 @@ import numpy as np
 from sqlalchemy import RowMapping
 
 from adapters.metrics.curves import shares_held
-from adapters.metrics.period_returns import rolling_sharpe
+from adapters.metrics.returns import rolling_sharpe
 from adapters.prices.bar_times import PERIODS_PER_YEAR
 from adapters.prices.bars import Bars, Column, held
 from adapters.runs.series import RunSeries, run_series

@@ -15,6 +15,7 @@ from contracts.status import ErrorType
 from tests.services.finished_runs import break_down, succeed
 from tests.services.redis_server import RedisServer
 from tests.services.web_app import sweep_values
+from web.runs import operations
 
 QUEUE = "rq:queue:backtests-bulk"
 
@@ -129,7 +130,7 @@ def test_a_run_that_fails_again_meanwhile_is_retried_once(
 ) -> None:
     platform = app.extensions["platform"]
     client.post("/api/batches/b/cancel")
-    enqueue = platform.submission.enqueue
+    enqueue = operations.enqueue
 
     def enqueue_and_fail_the_first(messages: list[RunMessage]) -> None:
         enqueue(messages)
@@ -142,7 +143,7 @@ def test_a_run_that_fails_again_meanwhile_is_retried_once(
                 "again",
             )
 
-    monkeypatch.setattr(platform.submission, "enqueue", enqueue_and_fail_the_first)
+    monkeypatch.setattr(operations, "enqueue", enqueue_and_fail_the_first)
     answer = client.post("/api/batches/b/retry?cancelled=true")
 
     assert answer.json["retried"] == 1502

@@ -46,9 +46,7 @@ POINTS = {
     ),
     "in the verdict's process": Point("adapters.studies.verdict:stitched"),
     # of the web tier
-    "between a submission's commit and its message": Point(
-        "web.runs.submission:Submission.enqueue"
-    ),
+    "between a submission's commit and its message": Point("web.runs.operations:enqueue"),
     "while readiness asks the database": Point("web.upkeep.readiness:Readiness.database"),
 }
 # of these of a Job; at the others its work horse is stopped

@@ -7,7 +7,7 @@ import statistics
 import numpy as np
 import pytest
 
-from adapters.metrics.period_returns import monthly_returns, rolling_sharpe
+from adapters.metrics.returns import monthly_returns, rolling_sharpe
 
 
 def seconds(*texts: str) -> np.ndarray:

@@ -114,7 +114,7 @@ def _submitted(
 ) -> tuple[Json, int]:
     """What has become of the runs of a call, or would, if it is a dry run."""
     dry_run = arguments()["dry_run"]
-    answer = (plan_bulk if dry_run else submit_bulk)(platform(), batch_id, valid)
+    answer = (plan_bulk if dry_run else submit_bulk)(batch_id, valid)
     if ranking and not dry_run:
         change_database(keep_ranking, batch_id, ranking)
     body = {

@@ -10,7 +10,6 @@ from uuid import uuid4
 from sqlalchemy import Connection
 
 from adapters.batches.queries import runs_by_hash, runs_on_other_prices
-from adapters.database import committed, reading
 from adapters.database_errors import DuplicateKey
 from adapters.logs import current_actor, log_context
 from adapters.runs.new_runs import NewRun, insert_runs, now_waiting
@@ -18,7 +17,8 @@ from contracts.errors import Conflict
 from contracts.status import RunStatus
 from contracts.values import frozen
 from web.ownership import join_batch
-from web.platform import Platform
+from web.platform import ask_database, change_database, reading_database
+from web.runs.operations import enqueue, refuse_when_full
 from web.runs.validation import ValidRequest
 
 Known = dict[str, tuple[str, RunStatus]]  # run_id and state by request hash
@@ -41,9 +41,9 @@ class BulkAnswer:
     run_ids: list[str | None]  # None in a dry run, where a new run would get its id
 
 
-def plan_bulk(on: Platform, batch_id: str, valid: Sequence[ValidRequest]) -> BulkAnswer:
+def plan_bulk(batch_id: str, valid: Sequence[ValidRequest]) -> BulkAnswer:
     """What a submission would do; nothing is recorded."""
-    with reading(on.engine) as connection:
+    with reading_database() as connection:
         known = runs_by_hash(connection, batch_id, [each.request_hash for each in valid])
         others = runs_on_other_prices(
             connection, batch_id, {str(each.request.data_hash) for each in valid}
@@ -51,19 +51,18 @@ def plan_bulk(on: Platform, batch_id: str, valid: Sequence[ValidRequest]) -> Bul
     return replace(_answer(valid, known, []), on_other_prices=others)
 
 
-def submit_bulk(on: Platform, batch_id: str, valid: Sequence[ValidRequest]) -> BulkAnswer:
+def submit_bulk(batch_id: str, valid: Sequence[ValidRequest]) -> BulkAnswer:
     """Record and enqueue those runs that the batch does not have yet; QueueFull above the configured depth."""
     for _ in range(TRIES):
-        with reading(on.engine) as connection:
-            known = runs_by_hash(connection, batch_id, [each.request_hash for each in valid])
+        known = ask_database(runs_by_hash, batch_id, [each.request_hash for each in valid])
         new = _new_runs(valid, known)
         if new:
-            on.submission.refuse_when_full(len(new))
-        if new and not _insert(on, new):
+            refuse_when_full(len(new))
+        if new and not _insert(new):
             continue
         with log_context(batch_id=batch_id):
             log.info("bulk_accepted new=%d existing=%d", len(new), len(valid) - len(new))
-            on.submission.enqueue([each.message for each in new])
+            enqueue([each.message for each in new])
         return _answer(valid, known, new)
     raise Conflict(
         f"batch {batch_id} is being submitted by others at the same time; send the same call again"
@@ -78,10 +77,10 @@ def _new_runs(valid: Sequence[ValidRequest], known: Known) -> list[NewRun]:
     ]
 
 
-def _insert(on: Platform, new: Sequence[NewRun]) -> bool:
+def _insert(new: Sequence[NewRun]) -> bool:
     """Whether all rows were recorded; False, with none of them, when others have recorded some meanwhile."""
     try:
-        committed(on.engine, lambda connection: _insert_all(connection, new))
+        change_database(_insert_all, new)
     except DuplicateKey:
         return False
     return True

@@ -7,9 +7,9 @@ from adapters.runs.condition_summary import OPENING
 from adapters.runs.reasons import number_text
 from adapters.runs.series import RunSeries
 from contracts.values import Values
+from web.runs.tables import POSITION_WORDS
 
 SIDES = {1: "BUY", -1: "SELL"}
-POSITIONS = {"BUY": "long", "SELL": "short"}
 
 
 def account_words(run: RunSeries, bar: int, signal: int) -> list[str]:
@@ -61,7 +61,7 @@ def _closed(trade: Values, when: str = "") -> str:
     reason = trade["exit_reason"].replace("_", " ")
     by = "" if reason == "signal" else f" by its {reason}"
     price = number_text(trade["exit_price"], MOST_DIGITS)
-    return f"the {POSITIONS[trade['side']]} position was closed{by}{when} at {price}"
+    return f"the {POSITION_WORDS[trade['side']]} position was closed{by}{when} at {price}"
 
 
 def _of_signal(run: RunSeries, bar: int, signal: int) -> list[str]:
@@ -88,7 +88,7 @@ def _fills(trades: Sequence[Values], side: str, filled: int, late: bool) -> Iter
             yield _closed(trade, when)
     for trade in trades:
         if trade["side"] == side and trade["entry_bar"] == filled:
-            position = f"{POSITIONS[side]} position of {trade['size']:,.10g} shares"
+            position = f"{POSITION_WORDS[side]} position of {trade['size']:,.10g} shares"
             price = number_text(trade["entry_price"], MOST_DIGITS)
             yield f"a {position} was opened{when} at {price}"
 

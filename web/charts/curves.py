@@ -73,7 +73,10 @@ def asked_rows(least: int, most: int) -> list[RowMapping]:
             {"run": f"{len(run_ids)} are named; from {least} to {most} runs can be compared"}
         )
     for each in run_ids:
-        _check_id(each)
+        try:
+            UUID(each)
+        except ValueError:
+            raise InvalidRequest({"run": f"{each[:60]!r} is not the id of a run"}) from None
     rows = ask_database(runs_by_id, run_ids)
     states = {row["run_id"]: RunStatus(row["status"]) for row in rows}
     for each in run_ids:
@@ -83,10 +86,3 @@ def asked_rows(least: int, most: int) -> list[RowMapping]:
             fault = f"{each} is {states[each].public}; only completed runs can be compared"
             raise InvalidRequest({"run": fault})
     return rows
-
-
-def _check_id(text: str) -> None:
-    try:
-        UUID(text)
-    except ValueError:
-        raise InvalidRequest({"run": f"{text[:60]!r} is not the id of a run"}) from None

@@ -39,7 +39,14 @@ from web.platform import ask_database, change_database, platform
 from web.portfolios.validation import ValidPortfolio, checked_portfolio
 from web.portfolios.view import Shown, described, row_shown
 from web.recorded import LISTED, asked_page, recorded_once
-from web.runs.operations import cancel_among, cancel_run, retry_among, retry_run
+from web.runs.operations import (
+    cancel_among,
+    cancel_run,
+    enqueue,
+    refuse_when_full,
+    retry_among,
+    retry_run,
+)
 from web.runs.validation import ValidRequest, validate_request
 from web.titles import asked_title, titled
 
@@ -85,7 +92,7 @@ def _recorded(asked: ValidPortfolio) -> tuple[str, bool]:
         served = ask_database(runs_alike, hashes, MAY_SERVE)
         missing = {v.request_hash: v for v in asked.runs if v.request_hash not in served}
         new = [_run(valid, portfolio_id) for valid in missing.values()]
-        platform().submission.refuse_when_full(len(new) + 1)
+        refuse_when_full(len(new) + 1)
         run_ids = {request_hash: row["run_id"] for request_hash, row in served.items()}
         run_ids |= {run.request_hash: run.run_id for run in new}
         legs = [run_ids[each] for each in hashes]
@@ -112,7 +119,7 @@ def _start(
             insert_runs(connection, new)
 
     change_database(record)
-    platform().submission.enqueue([run.message for run in new])
+    enqueue([run.message for run in new])
 
 
 def _run(valid: ValidRequest, portfolio_id: str) -> NewRun:

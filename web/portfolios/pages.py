@@ -16,8 +16,8 @@ from web.portfolios.view import Shown
 from web.recorded import LISTED
 from web.request_fields import read_fields, terms_said
 from web.runs import view as run_view
-from web.runs.report import report_page
-from web.runs.trade_table import COLUMNS, POSITION_WORDS, chosen_trades, trade_page, trade_rows
+from web.runs.page import report_page
+from web.runs.tables import COLUMNS, POSITION_WORDS, trade_page, trade_rows
 from web.studies.pictures import equity_picture
 
 blueprint = Blueprint("portfolios", __name__)
@@ -94,7 +94,7 @@ def _completed(shown: Shown, tab: str) -> Json:
         metrics_notes=measured["notes"],
         trades=series.trades if series and tab != "legs" else [],
     )
-    kpis = run_view.kpis(view)
+    kpis = run_view.kpis(view, {})
     market = run_view.market(
         measured["values"], "buying the same assets equally and holding them"
     )
@@ -158,7 +158,7 @@ def _trades(series: PortfolioSeries) -> Json:
 @blueprint.get("/portfolios/<uuid:portfolio_id>/trades.csv")
 def trades_file(portfolio_id: str) -> Response:
     """The trades of all legs as CSV."""
-    trades = chosen_trades(Shown(portfolio_id).completed().trades, {})
+    trades = Shown(portfolio_id).completed().trades
     names = ("trade_no", "leg", *TRADE_COLUMNS, "is_open", "resized")
     return csv_file(trade_rows(trades, names), f"trades-{portfolio_id}.csv")
 

@@ -28,7 +28,7 @@ from web.operation import ENDED, FAULTS, NO_RUN, REFUSED, TITLED, json_of, opera
 from web.ownership import refuse_runs_of_others
 from web.platform import ask_database, change_database, platform
 from web.runs import operations
-from web.runs.submission import Accepted
+from web.runs.operations import Accepted
 from web.runs.validation import checked, validate_request
 from web.titles import asked_title, run_title, titled
 
@@ -47,7 +47,7 @@ blueprint = Blueprint("run_api", __name__)
 def run_backtest() -> ResponseReturnValue:
     """Record and enqueue one run; answer 202 with where to watch it."""
     valid = validate_request(json_body(), platform().prices)
-    return accepted_answer(platform().submission.submit(valid, idempotency_key()))
+    return accepted_answer(operations.submit_run(valid, idempotency_key()))
 
 
 def accepted_answer(accepted: Accepted) -> ResponseReturnValue:

@@ -44,15 +44,7 @@ class Filter(Argument):
     folded: bool = False
 
 
-def _bound(short: str, side: str, title: str) -> Filter:
-    unit = ", %" if HEADLINES[short].unit == "percent" else ""
-    return Filter(f"{short}_{side}", number, "bound on a metric", title=title + unit, folded=True)
-
-
-TICKER = Filter("ticker", ticker_symbol, "in any case", column=RUN.ticker, title="Ticker")
-STATUS = Filter("status", one_of(*STATES), "failed without the cancelled ones", title="State")
 FROM = Filter("from", day, "submitted, both days included", title="Submitted from", folded=True)
-TO = replace(FROM, name="to", title="Submitted to")
 FILTERS = (
     Filter(
         "q",
@@ -60,10 +52,10 @@ FILTERS = (
         "words that label, title, ticker, rule, a tag or a batch's name or title contain, in any case",
         title="Words",
     ),
-    TICKER,
+    Filter("ticker", ticker_symbol, "in any case", column=RUN.ticker, title="Ticker"),
     Filter("rule", one_of(*RULES), "rule_type", column=RUN.rule_type, title="Rule"),
     Filter("name", words(64), "rule_id, such as RSI_14_30_70", column=RUN.rule_id, title="Name"),
-    STATUS,
+    Filter("status", one_of(*STATES), "failed without the cancelled ones", title="State"),
     Filter("label", words(64), "part of it, in any case", title="Label"),
     Filter("tag", words(TAG_LENGTH), "one of the run's tags", column=run_tags.c.tag, title="Tag"),
     Filter(
@@ -77,10 +69,16 @@ FILTERS = (
         folded=True,
     ),
     FROM,
-    TO,
+    replace(FROM, name="to", title="Submitted to"),
     *(
-        _bound(short, side, f"{short.capitalize()} {word}")
-        for short in HEADLINES
+        Filter(
+            f"{short}_{side}",
+            number,
+            "bound on a metric",
+            title=f"{short.capitalize()} {word}{', %' if metric.unit == 'percent' else ''}",
+            folded=True,
+        )
+        for short, metric in HEADLINES.items()
         for side, word in (("min", "from"), ("max", "to"))
     ),
 )
@@ -115,9 +113,12 @@ def asked_filter() -> RunFilter:
     asked = arguments()
     by_metric = asked["sort"] != "created"
     asked |= arguments(*(replace(each, parse=_cursor(by_metric)) for each in (AFTER, BEFORE)))
-    by_column = {each.column: asked[each.name] for each in FILTERS if each.column is not None}
     return RunFilter(
-        equal={column: value for column, value in by_column.items() if value is not None},
+        equal={
+            each.column: asked[each.name]
+            for each in FILTERS
+            if each.column is not None and asked[each.name] is not None
+        },
         label=asked["label"],
         words=[_word(text) for text in (asked["q"] or "").split()],
         state=asked["status"],
@@ -136,10 +137,11 @@ def asked_filter() -> RunFilter:
 def _word(text: str) -> Word:
     """A word of a search, with the tickers and the rules whose name or title contains it."""
     folded, tickers = text.lower(), platform().prices.all()
-    called = {
-        name: f"{name} {rule.title} {rule.short_title}".lower() for name, rule in RULES.items()
-    }
-    rules = [name for name, words in called.items() if folded in words]
+    rules = [
+        name
+        for name, rule in RULES.items()
+        if folded in f"{name} {rule.title} {rule.short_title}".lower()
+    ]
     return Word(text, [ticker for ticker in tickers if folded in ticker.lower()], rules)
 
 

@@ -28,9 +28,7 @@ blueprint = Blueprint("runs", __name__)
 
 _ID_START = re.compile(r"[0-9a-f]{8}(-[0-9a-f-]{0,27})?")
 _NAME_STARTS = tuple(f"{rule}_" for rule in RULES)
-
-
-BENCHMARK_METRICS = {metric.name: metric for metric in METRICS if metric.section == "Benchmark"}
+BENCHMARK_METRICS = [metric for metric in METRICS if metric.section == "Benchmark"]
 # What a reader may hide of the list, and what its heading says.
 COLUMNS = {
     "equity": "Equity",
@@ -45,7 +43,7 @@ RECENT = {"Today": 0, "Last 7 days": 6, "Last 30 days": 29}
 # What a reader may show beside it.
 MORE_COLUMNS = {
     "benchmark": "Benchmark",
-    **{name: metric.title for name, metric in BENCHMARK_METRICS.items()},
+    **{metric.name: metric.title for metric in BENCHMARK_METRICS},
 }
 
 
@@ -55,7 +53,7 @@ def page() -> str:
     """All runs by filter and order, a page at a time."""
     # see js/runs/columns.js
     columns = request.cookies.get("columns", ".".join(COLUMNS)).split(".")
-    benchmark_metrics = [metric for name, metric in BENCHMARK_METRICS.items() if name in columns]
+    benchmark_metrics = [metric for metric in BENCHMARK_METRICS if metric.name in columns]
     wanted = asked_filter()
     page = ask_database(
         list_runs, wanted, "request_json", *(["metrics_json"] if benchmark_metrics else [])
@@ -87,7 +85,7 @@ def page() -> str:
         },
         headlines=HEADLINES,
         tickers=list(platform().prices.all()),
-        is_live=any(row["status"] in (RunStatus.PENDING, RunStatus.RUNNING) for row in page.rows),
+        is_live=not all(RunStatus(row["status"]).is_terminal for row in page.rows),
     )
 
 

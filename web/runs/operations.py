@@ -1,25 +1,128 @@
-"""What can be done to runs that exist: cancel, retry, reproduce, and see one's place in the queue."""
+"""What can be done to runs: submit, cancel, retry, reproduce, and see one's place in the queue.
+
+A run is accepted by recording it; its message is pushed then. The recorded row is the promise, the message can come
+later.
+"""
 
 import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Connection, RowMapping
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, false, select
+from sqlalchemy.exc import DBAPIError
 
-from adapters.logs import log_context
+from adapters.database_errors import DuplicateKey
+from adapters.logs import current_actor, log_context
+from adapters.queue.liveness import counted
 from adapters.queue.messages import RunMessage, job_id_of
 from adapters.runs.changes import cancel, cancel_some, retry, retry_some
+from adapters.runs.idempotency import has_key, own_key
+from adapters.runs.new_runs import NewRun, insert_runs, mark_enqueued
 from adapters.runs.queries import run_row
 from adapters.runs.turns import most_before
-from contracts.errors import Conflict, QueueUnavailable
+from adapters.tables import RUN, runs
+from contracts.errors import Conflict, QueueFull, QueueUnavailable
 from contracts.run_request import RunRequest
-from contracts.status import Kind
+from contracts.status import Kind, RunStatus
+from contracts.values import frozen
+from web.ownership import join_batch
 from web.platform import ask_database, ask_queue, change_database, platform
-from web.runs.submission import Accepted
 from web.runs.validation import ValidRequest
 
 log = logging.getLogger(__name__)
+
+RETRY_AFTER_S = 30  # what a client is told to wait when the queue is full
+
+
+@frozen
+class Accepted:
+    """The run of a request, and whether it existed before."""
+
+    run_id: str
+    status: RunStatus
+    existed: bool
+
+
+def submit_run(
+    valid: ValidRequest,
+    key: str | None,
+    reproduces: str | None = None,
+    kind: Kind = Kind.RUN,
+    beside: Callable[[Connection, str], None] = lambda connection, run_id: None,
+) -> Accepted:
+    """Record and enqueue one run; the existing one when the key, or the batch, has this request already.
+
+    beside: what is recorded in the same transaction of a Job of another kind, by its run_id.
+    Conflict when the key was used for another request; QueueFull above the configured depth.
+    """
+    actor = current_actor()
+    with_key = has_key(runs, key, actor) if key else false()
+    if key and (known := ask_database(_known, valid, with_key)):
+        return known
+    refuse_when_full(1)
+    request = replace(valid.request, run_id=str(uuid4()))
+    own = key and own_key(key, actor)
+    new = NewRun(request, valid.request_hash, own, reproduces, actor, kind)
+
+    def record(connection: Connection) -> None:
+        if request.batch_id:
+            join_batch(connection, request.batch_id)
+        insert_runs(connection, [new])
+        beside(connection, new.run_id)
+
+    try:
+        change_database(record)
+    except DuplicateKey:  # somebody sent the same key, or the same request in the batch
+        in_batch = and_(RUN.batch_id == request.batch_id, RUN.request_hash == valid.request_hash)
+        for made_by in (with_key, in_batch):
+            if known := ask_database(_known, valid, made_by):
+                return known
+        raise
+    with log_context(run_id=new.run_id, batch_id=request.batch_id, attempt=1):
+        log.info("run_accepted rule=%s ticker=%s", request.rule_id, request.ticker)
+        enqueue([new.message])
+    return Accepted(new.run_id, RunStatus.PENDING, existed=False)
+
+
+def _known(
+    connection: Connection, valid: ValidRequest, made_by: ColumnElement[bool]
+) -> Accepted | None:
+    """The run of this request that was recorded before; Conflict where it is of another request."""
+    query = select(*RUN["run_id", "status", "request_hash"]).where(made_by)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        return None
+    if row.request_hash != valid.request_hash:
+        raise Conflict("this Idempotency-Key was used for a different request")
+    return Accepted(row.run_id, RunStatus(row.status), existed=True)
+
+
+def refuse_when_full(new_runs: int) -> None:
+    """QueueFull when so many more runs would wait than are allowed; without Redis those in the database count."""
+    limit = platform().settings.max_queue_depth
+    depth = ask_queue(lambda queue: queue.depth())
+    if depth is None:
+        depth = ask_database(counted, RunStatus.PENDING)
+    if depth + new_runs > limit:
+        raise QueueFull(
+            f"{depth} runs wait already, and at most {limit} may; try again later", RETRY_AFTER_S
+        )
+
+
+def enqueue(messages: Sequence[RunMessage]) -> None:
+    """Push messages of recorded runs; when that fails the reconciler does it later."""
+    if not platform().glance.answers:
+        log.warning(
+            "enqueue_postponed runs=%d reason=Redis did not answer a moment ago", len(messages)
+        )
+        return
+    try:
+        platform().queue.enqueue(messages)
+        change_database(mark_enqueued, messages)
+    except (QueueUnavailable, DBAPIError) as error:
+        log.warning("enqueue_postponed runs=%d reason=%s", len(messages), error)
 
 
 def queue_position(row: RowMapping) -> int | None:
@@ -41,13 +144,12 @@ def cancel_run(run_id: str) -> None:
 
 def retry_run(run_id: str) -> None:
     """Make a failed run wait again as its next attempt; Conflict when it has not failed, QueueFull."""
-    submission = platform().submission
-    submission.refuse_when_full(1)
+    refuse_when_full(1)
     failed = change_database(retry, run_id)
     message = _next_attempt(failed, is_bulk=False)
     with log_context(attempt=message.attempt):
         log.info("run_retried")
-        submission.enqueue([message])
+        enqueue([message])
 
 
 def cancel_among(among: ColumnElement[bool]) -> list[str]:
@@ -72,16 +174,15 @@ def retry_among(among: ColumnElement[bool]) -> list[str]:
 
     QueueFull in the middle leaves the rest failed.
     """
-    submission = platform().submission
 
     def change(connection: Connection, after_id: int) -> Sequence[RowMapping]:
         rows = retry_some(connection, among, after_id)
-        submission.refuse_when_full(len(rows))  # and so takes back what this portion has changed
+        refuse_when_full(len(rows))  # and so takes back what this portion has changed
         return rows
 
     retried = _in_portions(
         change,
-        lambda rows: submission.enqueue(
+        lambda rows: enqueue(
             [_next_attempt(row, is_bulk=row["batch_id"] is not None) for row in rows]
         ),
     )
@@ -118,6 +219,4 @@ def reproduce_run(run_id: str, key: str | None) -> Accepted:
     asked = RunRequest.from_json(json.loads(row["request_json"]))
     # its own prices, whatever has been loaded since, and outside of any batch
     request = replace(asked, data_hash=row["data_hash"], run_id=None, batch_id=None)
-    return platform().submission.submit(
-        ValidRequest(request, row["request_hash"]), key, reproduces=run_id
-    )
+    return submit_run(ValidRequest(request, row["request_hash"]), key, reproduces=run_id)

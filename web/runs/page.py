@@ -1,29 +1,40 @@
-"""One run as a page: what it waits for, what failed, or its result: a chart, and tables in tabs."""
+"""One run as a page: what it waits for, what failed, or its result: a chart, and tables in tabs.
 
+And as one file to share: request, metrics, charts, trades, receipt; it needs no script and no other file.
+"""
+
+import base64
+import hashlib
 import json
 import threading
 import time
+from functools import cache
+from pathlib import Path
+from typing import Any
+from uuid import UUID
 
-from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import RowMapping
+from sqlalchemy import Connection, RowMapping
 
 from adapters.batches.titles import titles_of
 from adapters.metrics.timing import run_timing
 from adapters.runs.queries import events_of, run_row, run_status
-from adapters.runs.series import RunSeries, series_of
+from adapters.runs.series import RunSeries, run_series, series_of
 from adapters.studies.store import study_id_of
-from contracts.run_result import RunResult
+from contracts.errors import UnknownRun
+from contracts.run_result import CHART_NAMES, RunResult
 from contracts.status import Kind, RunStatus
 from contracts.values import Json
+from web.charts.bars import completed_row
 from web.charts.breakdown import breakdown
+from web.charts.drawing import pictures
 from web.charts.texts import chart_texts
 from web.platform import ask_database, platform, reading_database
 from web.queue.troubles import troubles
-from web.runs import operations, reproductions
-from web.runs import view as run_view
-from web.runs.again import asked_before, changed_params
-from web.runs.trade_table import COLUMNS, PAGE_SIZE, POSITION_WORDS, trade_page
+from web.runs import comparison, operations
+from web.runs.tables import COLUMNS, PAGE_SIZE, POSITION_WORDS, trade_page
+from web.runs.view import TABS, changed_params, failure, kpis, market, months, told
 
 blueprint = Blueprint("run", __name__)
 
@@ -42,8 +53,8 @@ def page(run_id: str) -> ResponseReturnValue:
     tab = request.args.get("tab", "stats")
     if tab in FORMER_TABS:
         return redirect(url_for("run.page", run_id=run_id), 301)
-    if tab not in run_view.TABS:
-        abort(404, f"a run has no tab {tab[:40]!r}; there are {', '.join(run_view.TABS)}")
+    if tab not in TABS:
+        abort(404, f"a run has no tab {tab[:40]!r}; there are {', '.join(TABS)}")
     if request.headers.get("Prefer") == "wait":
         await_end(run_id)
     with reading_database() as connection:
@@ -54,18 +65,25 @@ def page(run_id: str) -> ResponseReturnValue:
             "events": events_of(connection, run_id),
             "before": asked_before(connection),
             "batch_names": titles_of(connection, [row["batch_id"]]) if row["batch_id"] else {},
-            **reproductions.compared(connection, row),
+            **comparison.compared(connection, row),
         }
     series = series_of(row)
-    told = run_view.told(row, series)
+    said = told(row, series)
     of_state = (
-        _completed(told["view"], series, tab, found["before"])
+        _completed(said["view"], series, tab, found["before"])
         if row["status"] == RunStatus.SUCCEEDED
-        else {"failure": run_view.failure(row["error_type"]), **_waiting(row)}
+        else {"failure": failure(row["error_type"]), **_waiting(row)}
     )
-    return render_template(
-        "runs/run.html", tab=tab, tabs=run_view.TABS, **found, **told, **of_state
-    )
+    return render_template("runs/run.html", tab=tab, tabs=TABS, **found, **said, **of_state)
+
+
+def asked_before(connection: Connection) -> RowMapping | None:
+    """The completed run beside which the address wants this one shown: ?beside=<run_id>; None without one."""
+    try:
+        row = run_row(connection, str(UUID(request.args.get("beside", ""))))
+    except (ValueError, UnknownRun):
+        return None
+    return row if row["kind"] == Kind.RUN and row["equity_curve_json"] else None
 
 
 def _page_of(row: RowMapping) -> str:
@@ -106,14 +124,14 @@ def _completed(
     view: RunResult, run: RunSeries | None, tab: str, before: RowMapping | None
 ) -> Json:
     """What only a completed run has; before: the run that it is shown beside."""
-    kpis = run_view.kpis(view, json.loads(before["metrics_json"])["values"] if before else {})
+    sections = kpis(view, json.loads(before["metrics_json"])["values"] if before else {})
     held = f"buying and holding {view.request['ticker']}"
     shared: Json = {
-        "headline": kpis.pop("Headline"),
-        "kpis": kpis,
+        "headline": sections.pop("Headline"),
+        "kpis": sections,
         "page_size": PAGE_SIZE,
         "changed": before and changed_params(view.request, json.loads(before["request_json"])),
-        "market": run_view.market(view.metrics or {}, held),
+        "market": market(view.metrics or {}, held),
     }
     if run is None:  # pruned
         return shared
@@ -122,7 +140,7 @@ def _completed(
         return shared | _trades(view)
     if tab == "numbers":
         return shared | {"charts": chart_texts(view, run)}
-    return shared | {"months": run_view.months(run), "parts": breakdown(run, view.trades or [])}
+    return shared | {"months": months(run), "parts": breakdown(run, view.trades or [])}
 
 
 def _trades(view: RunResult) -> Json:
@@ -135,3 +153,44 @@ def _trades(view: RunResult) -> Json:
         "reasons": sorted({trade["exit_reason"] for trade in view.trades or []}),
         "asked": {name: request.args[name] for name in names if request.args.get(name)},
     }
+
+
+@blueprint.get("/result/<uuid:run_id>/report.html")
+def report(run_id: str) -> Response:
+    """A completed run as one file; its charts are drawn now where they are missing."""
+    row = completed_row(run_id)
+    run = run_series(row)
+    said = told(row, run)
+    texts, drawn = chart_texts(said["view"], run), pictures(row)
+    return report_page(
+        "runs/report.html",
+        events=ask_database(events_of, run_id),
+        kpis=kpis(said["view"], {}),
+        charts=[
+            (texts[name][1], base64.b64encode(drawn[name]).decode())
+            for name in CHART_NAMES
+            if name in drawn
+        ],
+        position_words=POSITION_WORDS,
+        price_decimals=platform().prices.decimals(row["data_hash"]),
+        **said,
+    )
+
+
+def report_page(template: str, **known: Any) -> Response:
+    """A page that holds all that it shows."""
+    return Response(
+        render_template(template, css=_css(), **known),
+        headers={"Content-Security-Policy": _policy()},
+    )
+
+
+@cache
+def _css() -> str:
+    return (Path(__file__).parents[1] / "static/css/report.css").read_text("utf-8")
+
+
+def _policy() -> str:
+    """Nothing but the report's own style, by its hash, and pictures inside the file."""
+    digest = base64.b64encode(hashlib.sha256(_css().encode()).digest()).decode()
+    return f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; frame-ancestors 'none'"

@@ -1,6 +1,8 @@
-"""What belongs to a run's page beside its tabs: its trades and its bars, as tables and files."""
+"""A run's trades and its bars as tables and files: trades filtered, sorted by any column, a page at a time or whole."""
 
-from typing import Any
+from collections.abc import Iterator, Sequence
+from math import ceil
+from typing import Any, TypeVar
 
 from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
@@ -9,22 +11,105 @@ from adapters.metrics.curves import trade_rows as dated_trades
 from adapters.runs.run_bars import RunBars
 from adapters.runs.series import run_series
 from contracts.run_result import TradeRow
+from contracts.values import frozen
 from web.answers import csv_file
-from web.arguments import read_argument
+from web.arguments import read_argument, reading_arguments
 from web.charts.bars import bars_of, completed_row, known
-from web.parsers import whole_number
-from web.runs.trade_table import chosen_trades, trade_rows
+from web.parsers import one_of, whole_number
 
 blueprint = Blueprint("tables", __name__)
 
-ROWS_PER_PAGE = 100
+COLUMNS = {
+    "trade_no": "#",
+    "side": "Side",
+    "size": "Size",
+    "entry_timestamp": "Entry",
+    "entry_price": "Price",
+    "entry_fees": "Fee",
+    "exit_timestamp": "Exit",
+    "exit_price": "Price",
+    "exit_fees": "Fee",
+    "pnl_abs": "Profit",
+    "pnl_pct": "Return",
+    "mae_pct": "Worst",
+    "mfe_pct": "Best",
+    "holding_period": "Days",
+    "exit_reason": "Closed by",
+}
+# what a page calls the position that an entry opens
+POSITION_WORDS = {"BUY": "long", "SELL": "short"}
+OUTCOMES = ("won", "lost", "open")
+PAGE_SIZE = 50  # of trades
+ROWS_PER_PAGE = 100  # of bars
 PRICES = frozenset({"open", "high", "low", "close"})  # columns
+T = TypeVar("T")
+
+
+@frozen
+class TradePage:
+    """One page of trades, and what the filter left of them."""
+
+    trades: Sequence[TradeRow]
+    page: int
+    pages: int
+    matching: int
+    pnl_abs: float  # of all matching trades
+
+
+def chosen_trades(trades: Sequence[TradeRow]) -> list[TradeRow]:
+    """The trades that the address asks for, in their order: side, outcome, reason, sort, order."""
+    accepted = {
+        "side": POSITION_WORDS,
+        "outcome": OUTCOMES,
+        "reason": sorted({trade["exit_reason"] for trade in trades}),
+    }
+    with reading_arguments(request.args) as read:
+        wanted = [read(name, one_of(*words), None) for name, words in accepted.items()]
+        sort = read("sort", one_of(*COLUMNS), "trade_no")
+        descending = read("order", one_of("asc", "desc"), "asc") == "desc"
+    chosen: list[Any] = [
+        trade
+        for trade in trades
+        if all(word in (None, fact) for word, fact in zip(wanted, _facts(trade), strict=True))
+    ]
+    # an older run, whose trades have no excursions, keeps its order
+    return sorted(chosen, key=lambda trade: trade.get(sort, 0.0), reverse=descending)
+
+
+def _facts(trade: TradeRow) -> tuple[str, str, str]:
+    """Its side, its outcome, and why it ended."""
+    outcome = "open" if trade["is_open"] else "won" if trade["pnl_abs"] > 0 else "lost"
+    return trade["side"], outcome, trade["exit_reason"]
+
+
+def trade_page(trades: Sequence[TradeRow]) -> TradePage:
+    """The page of the trades that the address asks for, from 1; InvalidRequest when there is none."""
+    chosen = chosen_trades(trades)
+    pnl_abs = sum(trade["pnl_abs"] for trade in chosen)
+    return TradePage(*_asked_page(chosen, PAGE_SIZE), len(chosen), pnl_abs)
+
+
+def _asked_page(rows: Sequence[T], size: int) -> tuple[Sequence[T], int, int]:
+    """The rows of the page that the address asks for, its number, and how many pages there are; InvalidRequest."""
+    pages = max(ceil(len(rows) / size), 1)
+    page = read_argument("page", whole_number(1, pages), 1)
+    return rows[(page - 1) * size : page * size], page, pages
+
+
+def trade_rows(
+    trades: Sequence[TradeRow], names: Sequence[str] = (*COLUMNS, "is_open")
+) -> Iterator[Sequence[object]]:
+    """The trades as rows of a file, the contract's names in the first; counted and called as on the page."""
+    yield names
+    for trade in trades:
+        said = {"trade_no": trade["trade_no"] + 1, "side": POSITION_WORDS[trade["side"]]}
+        yield [({**trade, **said}).get(name) for name in names]
 
 
 def _trades(run_id: str) -> list[TradeRow]:
     """Those that the address asks for; Conflict before there is a result, and after its series were deleted."""
     run = run_series(completed_row(run_id))
-    return chosen_trades(dated_trades(run.trades, run.times, run.timeframe), request.args)
+    return chosen_trades(dated_trades(run.trades, run.times, run.timeframe))
 
 
 @blueprint.get("/result/<uuid:run_id>/trades.csv")
@@ -51,9 +136,8 @@ def bar_page(run_id: str) -> ResponseReturnValue:
     """The same, a page at a time; the last bars first, which are the latest."""
     found = bars_of(run_id)
     table = _bar_table(found)
-    pages = -(-len(found.bars) // ROWS_PER_PAGE)
-    page = read_argument("page", whole_number(1, pages), 1)
     latest_first = list(zip(*table.values(), strict=True))[::-1]
+    rows, page, pages = _asked_page(latest_first, ROWS_PER_PAGE)
     return render_template(
         "runs/table.html",
         run_id=run_id,
@@ -62,7 +146,7 @@ def bar_page(run_id: str) -> ResponseReturnValue:
             found.bars.decimals if column in PRICES else 2 * (column != "volume")
             for column in table
         ],
-        rows=latest_first[(page - 1) * ROWS_PER_PAGE : page * ROWS_PER_PAGE],
+        rows=rows,
         count=len(found.bars),
         page=page,
         pages=pages,

@@ -1,12 +1,12 @@
 """One run as its page shows it: metrics in order, texts of its charts, why there were no trades, what failed."""
 
-from types import MappingProxyType
+from typing import Any
 
 from sqlalchemy import RowMapping
 
 from adapters.metrics.curves import close_times
 from adapters.metrics.entry import Metric
-from adapters.metrics.period_returns import monthly_returns
+from adapters.metrics.returns import monthly_returns
 from adapters.metrics.table import METRICS, METRICS_BY_NAME
 from adapters.runs.condition_summary import OPENING, held_back
 from adapters.runs.result import run_result
@@ -15,10 +15,11 @@ from adapters.runs.stored_series import decode_signals
 from contracts.run_result import RunResult
 from contracts.status import ErrorType
 from contracts.values import Json, Values, frozen
-from rules.catalog import complete_params
+from rules.catalog import RULES, ParamSpec, complete_params
 from rules.language import filled_texts
+from web.formats import plain
 from web.request_fields import asked_again, terms_said
-from web.runs.again import tunables
+from web.titles import PART, full_params
 
 TABS = {"stats": "Stats", "trades": "Trades", "numbers": "Numbers and pictures"}
 
@@ -99,10 +100,37 @@ def told(row: RowMapping, run: RunSeries | None) -> Json:
     }
 
 
-def kpis(result: RunResult, before: Values = MappingProxyType({})) -> dict[str, list[Kpi]]:
+@frozen
+class Tunable:
+    """A number or choice among a run's params; path: its names in them, with points between."""
+
+    path: str
+    value: Any
+    # None of an input of a rule of one's own, whose bounds its request has
+    spec: ParamSpec | None = None
+
+    @property
+    def title(self) -> str:
+        """What it is called."""
+        return self.path.rpartition(".")[2]
+
+
+def tunables(rule_type: str, params: Values) -> list[Tunable]:
+    """What of complete params one line can change; members of a composite rule cannot."""
+    own = [
+        Tunable(spec.name, params[spec.name], spec)
+        for spec in RULES[rule_type].params
+        if spec.kind in ("int", "float", "choice")
+    ]
+    return own + [
+        Tunable(f"{PART}{name}", value) for name, value in params.get("inputs", {}).items()
+    ]
+
+
+def kpis(result: RunResult, before: Values) -> dict[str, list[Kpi]]:
     """The metrics that this run has, by section, with the reason where one has no value; those in plain words first.
 
-    before: the metrics of a run that this one is shown beside.
+    before: the metrics of a run that this one is shown beside, if there is one.
     """
     sections: dict[str, list[Kpi]] = {"Headline": []}
     for metric in METRICS:
@@ -182,3 +210,15 @@ def _held_back(result: RunResult) -> str:
     sides = OPENING.get(result.request["direction"], ("buy", "sell"))
     said = [held_back(result.explanation_summary or [], side) for side in sides]
     return " ".join(filter(None, said)) or "Loosen its parameters or take more bars."
+
+
+def changed_params(now: Values, before: Values) -> str:
+    """What differs between the params that two requests give to a rule, in words: period 14 → 20."""
+    if now["rule_type"] != before["rule_type"]:
+        return ""
+    new, old = (full_params(each["rule_type"], each["params"]) for each in (now, before))
+    return ", ".join(
+        f"{name.removeprefix(PART)} {plain(old.get(name))} → {plain(value)}"
+        for name, value in new.items()
+        if old.get(name) != value
+    )

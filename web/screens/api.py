@@ -70,7 +70,7 @@ def submit() -> ResponseReturnValue:
     """Record and enqueue a screen: one Job for each ticker, in which every combination of the sweep is tried."""
     sweep = read_sweep(json_body(), MAX_COMBINATIONS)
     jobs = checked_jobs(sweep, platform().prices, platform().settings)
-    screen_id, first = submit_screen(platform(), sweep, jobs, idempotency_key())
+    screen_id, first = submit_screen(sweep, jobs, idempotency_key())
     body = {
         "screen_id": screen_id,
         "combinations": len(sweep.members),
@@ -161,7 +161,7 @@ def run(screen_id: str) -> ResponseReturnValue:
             }
         )
     valid = found.run_of(found.tried.member(asked["number"]), charts=True)
-    return accepted_answer(platform().submission.submit(valid, idempotency_key()))
+    return accepted_answer(operations.submit_run(valid, idempotency_key()))
 
 
 @blueprint.post("/api/screens/<uuid:screen_id>/batch")
@@ -182,9 +182,7 @@ def batch(screen_id: str) -> ResponseReturnValue:
             {"best": f"{len(rows):,} combinations have a place; 1 to {most:,} runs are accepted"}
         )
     batch_id = f"screen-{jobs[0]['screen_id']}"
-    answer = submit_bulk(
-        platform(), batch_id, [row.of.run_of(row.member, batch_id=batch_id) for row in rows]
-    )
+    answer = submit_bulk(batch_id, [row.of.run_of(row.member, batch_id=batch_id) for row in rows])
     where = {
         "status_url": url_for("batch_api.batch", batch_id=batch_id),
         "result_url": url_for("batches.page", batch_id=batch_id),

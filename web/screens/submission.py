@@ -13,8 +13,7 @@ from contracts.errors import InvalidRequest
 from contracts.status import Kind
 from rules.catalog import check_params
 from web.batches.bulk_body import MAX_FAULTS
-from web.platform import Platform
-from web.runs.submission import Accepted
+from web.runs.operations import Accepted, refuse_when_full, submit_run
 from web.runs.validation import ValidRequest, validate_request
 
 
@@ -84,10 +83,10 @@ def _job(sweep: Expansion, ticker: str, prices: PriceStore, settings: Settings) 
 
 
 def submit_screen(
-    on: Platform, sweep: Expansion, jobs: list[ValidRequest], key: str | None
+    sweep: Expansion, jobs: list[ValidRequest], key: str | None
 ) -> tuple[str, Accepted]:
     """Record and enqueue the Jobs; the screen's id, and what became of its first Job. Conflict, QueueFull."""
-    on.submission.refuse_when_full(len(jobs))
+    refuse_when_full(len(jobs))
     tried, ranking = Combinations.of(sweep.members), sweep.ranking or DEFAULT
     first: Accepted | None = None
     for number, job in enumerate(jobs):
@@ -95,7 +94,7 @@ def submit_screen(
             insert_screen, screen_id=first.run_id if first else None, tried=tried, ranking=ranking
         )
         own_key = key and (key if first is None else f"{number} {key}"[:128])
-        accepted = on.submission.submit(job, own_key, kind=Kind.SCREEN, beside=beside)
+        accepted = submit_run(job, own_key, kind=Kind.SCREEN, beside=beside)
         first = first or accepted
     assert first  # a sweep has a ticker
     return first.run_id, first

@@ -30,9 +30,9 @@ from web.answers import conditional
 from web.arguments import DRY_RUN, KEY, arguments, typed_body
 from web.batches.api import living_of
 from web.operation import ENDED, FAULTS, REFUSED, TITLED, json_of, operation
-from web.platform import ask_database, ask_queue, change_database, platform, reading_database
+from web.platform import ask_database, ask_queue, change_database, reading_database
 from web.recorded import LISTED, asked_page, recorded_once
-from web.runs.operations import cancel_among
+from web.runs.operations import cancel_among, refuse_when_full
 from web.studies.validation import checked_plan
 from web.titles import asked_title, study_title, titled
 
@@ -75,7 +75,7 @@ def _recorded(plan: StudyPlan) -> tuple[str, bool]:
         return study_of(row).plan == plan
 
     def record(study_id: str, key: str | None, actor: str | None) -> None:
-        platform().submission.refuse_when_full(plan.training_jobs)
+        refuse_when_full(plan.training_jobs)
         change_database(insert_study, plan, study_id, key, actor)
 
     return recorded_once("study", STUDY.study_id, is_same, record)

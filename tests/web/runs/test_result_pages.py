@@ -18,7 +18,7 @@ from adapters.tables import runs
 from tests.web.conftest import RunMaker
 from web.charts.bars import bars_of
 from web.runs import page
-from web.runs.trade_table import COLUMNS
+from web.runs.tables import COLUMNS
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
