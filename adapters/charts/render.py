@@ -120,8 +120,8 @@ def trade_pnl(axes: Axes, found: RunBars) -> str:
     ):
         axes.vlines(bars[side], 0, pnl_pct[side], color=color, linewidth=0.7, alpha=0.5)
         _mark(axes, points[:2, side & closed], shape, color, label)
-    rim = {"markerfacecolor": "white", "markeredgecolor": TEXT}
-    _mark(axes, points[:2, ~closed], "D", TEXT, "still open", **rim)
+    hollow = points[:2, ~closed]
+    _mark(axes, hollow, "D", TEXT, "still open", markerfacecolor="white", markeredgecolor=TEXT)
     if len(ended):
         axes.axhline(ended.mean(), color=TEXT, label="average", **DASHED)
         won = f"{(ended > 0).sum():,} of {len(ended):,} closed won"

@@ -146,13 +146,12 @@ class YearReturns:
     total: float
 
 
-def monthly_returns(times: Whole, equity: Column, initial_capital: float) -> list[YearReturns]:
+def monthly_returns(times: Whole, path: Column) -> list[YearReturns]:
     """Returns of each calendar month and year, in percent, from the last equity before to the last one in it.
 
-    times: seconds since 1970, ascending. The first month starts from the initial capital. A month that begins with
-    nothing left has a return of 0.
+    times: (bars,) seconds since 1970, ascending; path: (bars + 1,) the initial capital, then equity. A month that
+    begins with nothing left has a return of 0.
     """
-    path = np.append(initial_capital, equity)
     months, years = (returns_by(times.view("M8[s]"), unit, path) for unit in "MY")
     return [
         YearReturns(1970 + year, [months.get(12 * year + month) for month in range(12)], total)

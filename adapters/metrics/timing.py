@@ -154,7 +154,7 @@ def timing_kurtosis(run: Measured) -> float:
     return kurtosis_of(run.timed)
 
 
-def measured_timing(metrics: Mapping[str, float | int | None], bars: int) -> MeasuredSharpe:
+def measured_timing(metrics: Mapping[str, float | None], bars: int) -> MeasuredSharpe:
     """The Sharpe ratio of a run's timing per bar; NoValue for a run without one, and for older ones."""
     ratio, skew, tails = (metrics.get(name) for name in OF_TIMING)
     per_year = metrics.get("bars_per_year")
@@ -163,7 +163,7 @@ def measured_timing(metrics: Mapping[str, float | int | None], bars: int) -> Mea
     return MeasuredSharpe(ratio / per_year**0.5, bars - 1, skew, tails + 3)
 
 
-def run_timing(metrics: Mapping[str, float | int | None], bars: int, ticker: str) -> str | None:
+def run_timing(metrics: Mapping[str, float | None], bars: int, ticker: str) -> str | None:
     """A sentence on a run's timing; None where it has none, or is too short for a yearly rate."""
     if metrics.get("cagr", 0.0) is None:
         return None

@@ -17,7 +17,7 @@ def seconds(*texts: str) -> np.ndarray:
 def test_each_month_starts_from_the_equity_before_it() -> None:
     bars = seconds("2003-11-28", "2003-12-01", "2003-12-31", "2004-01-02", "2004-03-01")
 
-    [first, second] = monthly_returns(bars, np.array([110.0, 105.0, 121.0, 60.5, 121.0]), 100.0)
+    [first, second] = monthly_returns(bars, np.array([100.0, 110.0, 105.0, 121.0, 60.5, 121.0]))
 
     assert (first.year, second.year) == (2003, 2004)
     assert first.months[10] == pytest.approx(10)
@@ -31,14 +31,14 @@ def test_each_month_starts_from_the_equity_before_it() -> None:
 
 def test_intraday_bars_fall_into_their_month() -> None:
     [year] = monthly_returns(
-        seconds("2012-01-03T14:30:00", "2012-01-03T15:30:00"), np.array([101.0, 102.0]), 100.0
+        seconds("2012-01-03T14:30:00", "2012-01-03T15:30:00"), np.array([100.0, 101.0, 102.0])
     )
 
     assert year.months[0] == pytest.approx(2)
 
 
 def test_after_ruin_a_month_returns_nothing() -> None:
-    [year] = monthly_returns(seconds("2012-01-03", "2012-02-01"), np.zeros(2), 100.0)
+    [year] = monthly_returns(seconds("2012-01-03", "2012-02-01"), np.array([100.0, 0.0, 0.0]))
 
     assert (year.months[0], year.months[1]) == (-100.0, 0.0)
 

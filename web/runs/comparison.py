@@ -43,8 +43,8 @@ class MetricRow:
     """One metric of all runs, and which of them has the best value; None when none is better."""
 
     metric: Metric
-    values: list[float | int | None]
-    best: float | int | None
+    values: list[float | None]
+    best: float | None
 
 
 @blueprint.get("/compare")
@@ -80,7 +80,7 @@ def _metric_rows(runs: Sequence[Json]) -> list[MetricRow]:
     return [row for row in rows if any(value is not None for value in row.values)]
 
 
-def _best(metric: Metric, values: Sequence[float | int | None]) -> float | int | None:
+def _best(metric: Metric, values: Sequence[float | None]) -> float | None:
     known = {value for value in values if value is not None}
     if metric.better is None or len(known) < 2:
         return None

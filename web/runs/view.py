@@ -77,10 +77,10 @@ class Kpi:
     """One metric ready to be shown."""
 
     metric: Metric
-    value: float | int | None
+    value: float | None
     reason: str | None
     holding: "Kpi | None" = None  # the same of buying and holding
-    before: float | int | None = None  # the same of the run that this one is shown beside
+    before: float | None = None  # the same of the run that this one is shown beside
 
 
 def told(row: RowMapping, run: RunSeries | None) -> Json:
@@ -179,7 +179,7 @@ def earned(percent: float) -> str:
 
 def months(run: RunSeries) -> Json:
     """Returns of the months and years of a completed run, and the largest of a month without its sign."""
-    years = monthly_returns(close_times(run.times, run.timeframe), run.equity, run.capital)
+    years = monthly_returns(close_times(run.times, run.timeframe), run.path)
     returns = [abs(value) for year in years for value in year.months if value is not None]
     return {"years": years, "largest": max(returns, default=0.0)}
 
