@@ -6,7 +6,6 @@ the pages that the documentation shows, into docs/images/.
 
 import argparse
 import io
-import os
 import shutil
 import sys
 import time
@@ -52,13 +51,13 @@ def main() -> None:
     )
     parser.add_argument("--url", default="http://127.0.0.1:5000", help="where the platform runs")
     client = Client(parser.parse_args().url)
-    found = filter(None, map(shutil.which, ("chromium-headless-shell", "chromium")))
-    executable = next(found, None) or sys.exit("Chromium is not installed")
+    executable = shutil.which("chromium-headless-shell") or shutil.which("chromium")
+    if not executable:
+        sys.exit("Chromium is not installed")
     pages = submitted(client)
     IMAGES.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
-        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-        browser = playwright.chromium.launch(executable_path=executable, args=arguments)
+        browser = playwright.chromium.launch(executable_path=executable)
         photograph(browser, client.url, pages)
         browser.close()
 

@@ -8,20 +8,20 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-_IMAGE = re.compile(r"[a-z0-9]+([./-][a-z0-9_]+)*/stock-backtest:[0-9a-f]{7,40}")
-_LINE = re.compile(r"^(\s*(?:- )?image: )\S+/stock-backtest:\S+", re.MULTILINE)
+IMAGE = r"[a-z0-9]+([./-][a-z0-9_]+)*/stock-backtest:[0-9a-f]{7,40}"
+LINE = r"(?m)^(\s*(?:- )?image: )\S+/stock-backtest:\S+"
 
 
 def set_image(root: Path, image: str) -> list[str]:
     """Write `image` into all manifests below `root`; the files that changed. ValueError for a tag that may move."""
-    if not _IMAGE.fullmatch(image):
+    if not re.fullmatch(IMAGE, image):
         raise ValueError(
             f"{image!r}: <registry>/<owner>/stock-backtest:<git commit, 7 to 40 hex digits> is expected"
         )
     changed = []
     for file in sorted([*(root / "k8s").rglob("*.yaml"), *(root / "keda").rglob("*.yaml")]):
         before = file.read_text("utf-8")
-        after = _LINE.sub(rf"\g<1>{image}", before)
+        after = re.sub(LINE, rf"\g<1>{image}", before)
         if after != before:
             file.write_text(after, "utf-8")
             changed.append(str(file.relative_to(root)))
