@@ -64,7 +64,9 @@ def outcome_of(setup: Setup, rule: BaseRule) -> Outcome:
         "signals_json": encode_signals(result.signals),
         **setup.versions,
     }
-    return Outcome(columns, lines_of(rule, prices, setup.read) if keeps_lines(request) else [])
+    # somebody may look at what the rule saw: of a single run, and of a portfolio's leg
+    is_seen = request.batch_id is None or is_of_portfolio(request.batch_id)
+    return Outcome(columns, lines_of(rule, prices, setup.read) if is_seen else [])
 
 
 def columns_of(
@@ -83,11 +85,6 @@ def columns_of(
         "sparkline": encode_sparkline(equity),
         "result_hash": result_hash(asdict(result.metrics), trades, equity),
     }
-
-
-def keeps_lines(request: RunRequest) -> bool:
-    """Whether somebody may look at what the rule saw: of a single run, and of a portfolio's leg."""
-    return request.batch_id is None or is_of_portfolio(request.batch_id)
 
 
 def trades_of(result: BacktestResult, traded: Bars) -> list[Json]:

@@ -22,7 +22,7 @@ from contextlib import suppress  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import NoReturn  # noqa: E402
 
-from adapters.settings import PROJECT_ROOT, environment_with  # noqa: E402
+from adapters.settings import PROJECT_ROOT  # noqa: E402
 from consumer import warm, worker  # noqa: E402
 
 
@@ -77,7 +77,8 @@ def be_job(requests: socket.socket, ready_file: str) -> NoReturn:
     requests.close()
     # takes the place of the socket, which was the standard input
     os.open(os.devnull, os.O_RDONLY)
-    termination.leave(worker.main(environment_with({"READY_FILE": ready_file})))
+    os.environ["READY_FILE"] = ready_file
+    termination.leave(worker.main())
 
 
 def report_ended(requests: socket.socket) -> None:

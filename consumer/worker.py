@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import NoReturn
 from uuid import uuid4
 
@@ -196,14 +196,15 @@ class RunWorker:
             os._exit(status)
 
 
-def main(environ: Mapping[str, str] | None = None) -> int:
-    """Work on one message; the exit code is the outcome (see consumer/__main__.py). None: the process's environment."""
-    return run_program("consumer", _work, environ)
+def main() -> int:
+    """Work on one message; the exit code is the outcome (see consumer/__main__.py)."""
+    return run_program("consumer", _work)
 
 
 def _work(settings: Settings) -> int:
     engine = connect_database(settings.database_url)
-    queues = queues_of(settings, redis_timeout_s(settings))
+    # how long the parent may wait for Redis: it sits in the same loop that extends the lease
+    queues = queues_of(settings, min(5.0, (settings.lease_s - settings.heartbeat_s) / 3))
     if not (
         _wait_for("database", lambda: engine.connect().close())
         and _wait_for("redis", queues[0].connection.ping)
@@ -212,11 +213,6 @@ def _work(settings: Settings) -> int:
     name = f"{socket.gethostname()}.{os.getpid()}.{uuid4().hex[:4]}"
     is_good = RunWorker(MessageWorker(queues, settings, name), engine, settings).work()
     return EXIT_OK if is_good else EXIT_FAILED
-
-
-def redis_timeout_s(settings: Settings) -> float:
-    """How long the parent may wait for Redis: it sits in the same loop that extends the lease."""
-    return min(5.0, (settings.lease_s - settings.heartbeat_s) / 3)
 
 
 def _wait_for(what: str, ping: Callable[[], object]) -> bool:
