@@ -50,11 +50,23 @@ class MembersParam(ParamSpec):
 
     def accepted(self) -> Json:
         """Any list of so many members."""
+        members = [
+            {
+                "type": "object",
+                "properties": {
+                    "rule_type": {"const": name},
+                    "params": rule.spec.schema(),
+                },
+                "required": ["rule_type"],
+                "additionalProperties": False,
+            }
+            for name, rule in MEMBERS.items()
+        ]
         return {
             "type": "array",
             "minItems": self.minimum,
             "maxItems": self.maximum,
-            "items": {"oneOf": [_member_schema(rule.spec) for rule in MEMBERS.values()]},
+            "items": {"oneOf": members},
         }
 
 
@@ -76,15 +88,6 @@ def _member_faults(member: object, path: str) -> Faults:
             f"{path}.rule_type": f"{shown(name)} is not one of: {', '.join(MEMBERS)}"
         }
     return faults | MEMBERS[name].spec.faults(member.get("params", {}), f"{path}.params")
-
-
-def _member_schema(spec: RuleSpec) -> Json:
-    return {
-        "type": "object",
-        "properties": {"rule_type": {"const": spec.name}, "params": spec.schema()},
-        "required": ["rule_type"],
-        "additionalProperties": False,
-    }
 
 
 class CompositeRule(BaseRule):

@@ -25,7 +25,7 @@ from rules.windows import (
     window_weighted_means,
 )
 
-Lines = tuple[Array, Array, Array]
+Lines = tuple[Array, ...]  # three
 
 
 def _blank(bars: int) -> Array:
@@ -207,8 +207,7 @@ def adx(high: Array, low: Array, close: Array, period: int = 14) -> Lines:
         100.0 * np.abs(plus - minus), whole, out=np.zeros(whole.size), where=whole != 0.0
     )
     lines = wilder_sums(index, period) / period, plus, minus
-    strength, plus, minus = (_ending_in(line, close.size) for line in lines)
-    return strength, plus, minus
+    return tuple(_ending_in(line, close.size) for line in lines)
 
 
 def _directional_indicator(moves: Array, ranges: Array, period: int) -> Array:
@@ -275,5 +274,4 @@ def return_moments(close: Array, lookback: int, window: int) -> Lines:
     _check(window=window)
     returns = close[lookback:] / close[:-lookback] - 1.0
     lines = returns, window_means(returns, window), window_deviations(returns, window)
-    returns, mean, deviation = (_ending_in(line, close.size) for line in lines)
-    return returns, mean, deviation
+    return tuple(_ending_in(line, close.size) for line in lines)

@@ -24,7 +24,6 @@ METRICS = tuple(each.name for each in fields(PerformanceMetrics))
 SMALLER_IS_BETTER = ("max_drawdown_pct",)
 
 Grid = Mapping[str, Sequence[Any]]
-Combination = Json
 Condition = Callable[[Params], bool]  # on values by name
 
 
@@ -48,7 +47,7 @@ class GridResult:
     """
 
     grid: Grid
-    combinations: tuple[Combination, ...]
+    combinations: tuple[Json, ...]
     values: Array
     metric: str
 
@@ -64,7 +63,7 @@ class GridResult:
         traded = self.values[:, METRICS.index("num_trades")] > 0
         return np.where(traded, self.values[:, METRICS.index(self.metric)], np.nan)
 
-    def best(self) -> Combination | None:
+    def best(self) -> Json | None:
         """The params of the best combination, or None if none has trades and a value."""
         if np.isnan(self._ranked()).all():
             return None

@@ -43,14 +43,13 @@ class ParamSpec:
         An int is fine for a float. A float is never fine for an int, 14.0 neither: the label, the stored request and
         the array sizes are those of an int, and a client that writes 14.0 may next write 14.5.
         """
-        fault = self._choice_fault(value) if self.kind == "choice" else self._number_fault(value)
+        fault = self._fault(value)
         return {field: fault} if fault else {}
 
-    def _choice_fault(self, value: object) -> str | None:
-        known = isinstance(value, str) and value in self.choices
-        return None if known else f"{shown(value)} is not one of: {', '.join(self.choices)}"
-
-    def _number_fault(self, value: Any) -> str | None:
+    def _fault(self, value: Any) -> str | None:
+        if self.kind == "choice":
+            known = isinstance(value, str) and value in self.choices
+            return None if known else f"{shown(value)} is not one of: {', '.join(self.choices)}"
         wanted = f"{'a whole number' if self.kind == 'int' else 'a number'} from {self.range()}"
         if isinstance(value, bool) or not isinstance(
             value, int if self.kind == "int" else (int, float)

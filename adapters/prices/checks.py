@@ -34,14 +34,7 @@ STALE_BARS = 10  # equal closes at the end: a delisted ticker, or a feed that st
 
 def oddities(bars: Bars) -> list[str]:
     """Warnings about a whole series, none of which refuses it."""
-    return [
-        *_spacing(bars),
-        *_gaps(bars),
-        *_jumps(bars),
-        *_volumes(bars),
-        *_stale_end(bars),
-        *([CLOSES_ONLY] if bars.closes_only else []),
-    ]
+    return [*_spacing(bars), *_gaps(bars), *_jumps(bars), *_columns(bars)]
 
 
 def _spacing(bars: Bars) -> Iterator[str]:
@@ -93,17 +86,17 @@ def _times(count: int) -> str:
     return "once" if count == 1 else f"{count:,} times"
 
 
-def _volumes(bars: Bars) -> Iterator[str]:
+def _columns(bars: Bars) -> Iterator[str]:
+    """Volumes that are lacking here and there, closes that stand still, and no others."""
     silent = int((bars.volume == 0).sum())
     if 0 < silent < len(bars):
         yield f"no volume in {silent:,} of {len(bars):,} bars"
-
-
-def _stale_end(bars: Bars) -> Iterator[str]:
     closes = bars.prices[3]
     equal = len(closes) - 1 - int(np.flatnonzero(closes != closes[-1]).max(initial=-1))
     if equal >= STALE_BARS:
         yield f"the last {equal:,} closes are equal: is the series still alive?"
+    if bars.closes_only:
+        yield CLOSES_ONLY
 
 
 def changes(bars: Bars, before: Bars) -> tuple[dict[str, int], list[str]]:

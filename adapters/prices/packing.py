@@ -150,22 +150,15 @@ def run_prices(
     """
     bars = unpack(packed)
     chosen = bars.between(start_date, end_date)
-    held = f"{packed.ticker} has {packed.timeframe} prices from {bars.first[:10]} to {bars.last[:10]}"
+    first, last, start, end = bars.first[:10], bars.last[:10], str(start_date), str(end_date)
+    held = f"{packed.ticker} has {packed.timeframe} prices from {first} to {last}"
     if len(chosen) < 2:
         found = "only one bar, and a backtest needs two," if chosen else "no prices"
-        raise NoPricesInRange(f"{found} between {start_date} and {end_date}: {held}")
+        raise NoPricesInRange(f"{found} between {start} and {end}: {held}")
     per_year = asked_per_year or packed.bars_per_year or bars_per_year(bars.times)
-    return RunPrices(
-        bars[: chosen.stop],
-        chosen.start,
-        per_year,
-        _clipped(held, bars, start_date, end_date),
-        packed,
-    )
-
-
-def _clipped(held: str, bars: Bars, start_date: date, end_date: date) -> str | None:
-    first, last = (date.fromisoformat(each[:10]) for each in (bars.first, bars.last))
-    if first <= start_date and end_date <= last:
-        return None
-    return f"{held}: {start_date} to {end_date} was clipped to {max(first, start_date)} to {min(last, end_date)}"
+    clipped = None
+    if start < first or last < end:
+        clipped = (
+            f"{held}: {start} to {end} was clipped to {max(first, start)} to {min(last, end)}"
+        )
+    return RunPrices(bars[: chosen.stop], chosen.start, per_year, clipped, packed)

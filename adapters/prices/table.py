@@ -66,11 +66,8 @@ def refuse(message: str, place: str = "file") -> Refused:
     return Refused([Finding(message, place)])
 
 
-class Faults:
-    """Faults by line as they are found; `check` raises them."""
-
-    def __init__(self) -> None:
-        self._found: list[tuple[int, str]] = []
+class Faults(list[tuple[int, str]]):
+    """Faults, each with its line, as they are found; `check` raises them."""
 
     def add(self, kind: str, lines: Whole, *values: Any) -> None:
         """One fault of all these lines: a sentence, with places for the values of the first of them."""
@@ -83,13 +80,13 @@ class Faults:
                 else ""
             )
             told = kind.format(*(each[first] for each in values))
-            self._found.append((int(lines[first]), told + more))
+            self.append((int(lines[first]), told + more))
 
     def check(self) -> None:
         """Refused with the faults by their first lines, when there are any."""
-        if self._found:
-            found = sorted(self._found, key=lambda fault: fault[0])
-            raise Refused([Finding(message, f"line {line}") for line, message in found])
+        self.sort(key=lambda fault: fault[0])
+        if self:
+            raise Refused([Finding(message, f"line {line}") for line, message in self])
 
 
 def listed(every: Sequence[object], shown: int = SHOWN) -> str:

@@ -229,25 +229,20 @@ class Checker(ast.NodeVisitor):
             raise self._refused(
                 node, f" is the same on every bar; {function.signature} needs a series"
             )
-        return self._whole(node, value, wanted.least) if wanted.kind == "bars" else value
-
-    def _whole(self, node: ast.expr, bars: float, least: int) -> int:
-        if bars.is_integer() and least <= bars <= MAX_BARS:
-            return int(bars)
-        computed = "" if isinstance(node, ast.Constant) else f", which is {bars:,.10g},"
-        raise self._refused(
-            node, f"{computed} is not a whole number of bars from {least} to {MAX_BARS:,}"
-        )
+        if wanted.kind != "bars":
+            return value
+        if value.is_integer() and wanted.least <= value <= MAX_BARS:
+            return int(value)
+        computed = "" if isinstance(node, ast.Constant) else f", which is {value:,.10g},"
+        bounds = f"from {wanted.least} to {MAX_BARS:,}"
+        raise self._refused(node, f"{computed} is not a whole number of bars {bounds}")
 
     def _applied(self, function: Function, node: ast.Call, values: list[Value]) -> Value:
-        if function.columns or any(isinstance(each, Node) for each in values):
-            return self._node_of(function, node, values)
-        if function.folded is None:
-            raise self._refused(node, " is the same on every bar; give it a series")
-        return float(function.folded(*values))
-
-    def _node_of(self, function: Function, node: ast.Call, values: list[Value]) -> Node:
         fixed: list[Any] = [each for each in values if not isinstance(each, Node)]
+        if len(fixed) == len(values) and not function.columns:
+            if function.folded is None:
+                raise self._refused(node, " is the same on every bar; give it a series")
+            return float(function.folded(*values))
         if function.computed_by == "macd" and not fixed[0] < fixed[1]:
             raise _fault(node, f"fast is {fixed[0]}; must be less than slow, which is {fixed[1]}")
         operands = (*map(self.node, function.columns), *values)

@@ -87,10 +87,6 @@ def _placed(values: Array, where: Any, bars: int) -> Array:
     return line
 
 
-def _constant(close: Array, truth: float) -> Condition:
-    return np.full_like(close, truth, np.int8)
-
-
 # Comparisons are unknown where neither they nor their opposite hold, since a number has no value.
 def _above(a: Any, b: Any) -> Condition:
     return levels(a > b, a <= b)
@@ -141,17 +137,9 @@ def _days(time: Array) -> Any:
     return np.floor(time / SECONDS_PER_DAY).astype("M8[D]")
 
 
-def _day_of_week(time: Array) -> Any:
-    return (_days(time).astype(np.float64) + 3.0) % 7.0 + 1.0  # 1970 began on a Thursday
-
-
 def _day_of_month(time: Array) -> Any:
     days = _days(time)
     return (days - days.astype("M8[M]").astype("M8[D]")).astype(np.float64) + 1.0
-
-
-def _month(time: Array) -> Any:
-    return _days(time).astype("M8[M]").astype(np.int64) % 12 + 1.0
 
 
 # What keeps to its bars: operators, and functions whose arguments may lack values here and there.
@@ -169,7 +157,7 @@ BAR_BY_BAR: Mapping[str, Callable[..., Any]] = {
     "and": lambda *conditions: np.minimum.reduce(conditions),
     "or": lambda *conditions: np.maximum.reduce(conditions),
     "not": np.negative,
-    "constant": _constant,
+    "constant": lambda close, truth: np.full_like(close, truth, np.int8),
     "output": lambda arrays, place: arrays[int(place)],
     "prev": shift,
     "change": lambda x, bars: x - shift(x, bars),
@@ -190,7 +178,8 @@ OVER_COLUMNS: Mapping[str, Callable[..., Any]] = {
     "hl2": _mean,
     "hlc3": _mean,
     "ohlc4": _mean,
-    "day_of_week": _day_of_week,
+    # 1970 began on a Thursday
+    "day_of_week": lambda time: (_days(time).astype(np.float64) + 3.0) % 7.0 + 1.0,
     "day_of_month": _day_of_month,
-    "month": _month,
+    "month": lambda time: _days(time).astype("M8[M]").astype(np.int64) % 12 + 1.0,
 }

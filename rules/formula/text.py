@@ -160,16 +160,11 @@ def free_names(*texts: str) -> list[str]:
 
 def open_names(*texts: str) -> list[str]:
     """The names that may be inputs: those of `free_names`, and words in capitals, for which a value may be given."""
-    names = [name for text in texts for name in _names_in(text)]
+    nodes = [node for text in texts for line in parse(text) for node in ast.walk(line)]
+    called = [node.func for node in nodes if isinstance(node, ast.Call)]
+    names = [node for node in nodes if isinstance(node, ast.Name) and node not in called]
     given = {name.id for name in names if isinstance(name.ctx, ast.Store)}
     return list(dict.fromkeys(name.id for name in names if name.id not in given | WORDS))
-
-
-def _names_in(text: str) -> list[ast.Name]:
-    """All but those of the functions that it calls."""
-    nodes = [node for line in parse(text) for node in ast.walk(line)]
-    called = [node.func for node in nodes if isinstance(node, ast.Call)]
-    return [node for node in nodes if isinstance(node, ast.Name) and node not in called]
 
 
 def near(name: str, known: Iterable[str]) -> str:

@@ -102,8 +102,8 @@ def _as_json(held: Version) -> Json:
         "note",
         "loaded_by",
     )
-    loaded_at = utc_text(held.loaded_at)
-    return {name: getattr(held, name) for name in names} | {"loaded_at": loaded_at}
+    told = {name: getattr(held, name) for name in names}
+    return told | {"loaded_at": utc_text(held.loaded_at)}
 
 
 @blueprint.put("/api/prices/<ticker>/<timeframe>")
