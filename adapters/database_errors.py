@@ -51,7 +51,7 @@ def is_transient(error: OperationalError) -> bool:
 
 def takes_no_changes(error: SQLAlchemyError) -> bool:
     """True when the database refused a change because it takes none at all."""
-    return isinstance(error, OperationalError) and _error_number(error) in _UNWRITABLE
+    return _error_number(error) in _UNWRITABLE
 
 
 def lacks_schema(error: DBAPIError) -> bool:
@@ -61,7 +61,7 @@ def lacks_schema(error: DBAPIError) -> bool:
 
 def is_locked(error: SQLAlchemyError) -> bool:
     """True when another writer of SQLite took longer than it was waited for."""
-    return isinstance(error, OperationalError) and _error_number(error) == sqlite3.SQLITE_BUSY
+    return _error_number(error) == sqlite3.SQLITE_BUSY
 
 
 def has_collided(error: OperationalError) -> bool:
@@ -73,9 +73,10 @@ def has_collided(error: OperationalError) -> bool:
     return not has_waited and not error.connection_invalidated and is_transient(error)
 
 
-def _error_number(error: DBAPIError) -> int:
-    """MySQL's, which has four digits, or SQLite's primary one, below 256."""
-    if code := getattr(error.orig, "sqlite_errorcode", 0):
+def _error_number(error: SQLAlchemyError) -> int:
+    """MySQL's, which has four digits, or SQLite's primary one, below 256; 0 where neither has said anything."""
+    said = getattr(error, "orig", None)
+    if code := getattr(said, "sqlite_errorcode", 0):
         return int(code) & 0xFF
-    arguments = getattr(error.orig, "args", ())
+    arguments = getattr(said, "args", ())
     return arguments[0] if arguments and isinstance(arguments[0], int) else 0

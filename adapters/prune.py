@@ -14,7 +14,6 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from adapters.database import connect_database, reading
 from adapters.prices.loading import delete_unused, unused_versions
-from adapters.prices.store import Version
 from adapters.settings import Settings, load_settings
 from adapters.upkeep.retention import Removed, is_configured, parts, prune_runs
 from contracts.errors import PlatformError
@@ -61,13 +60,10 @@ def _prices(engine: Engine, _: Settings, dry_run: bool) -> Iterator[str]:
             unused = unused_versions(connection)
     else:
         unused = delete_unused(engine)
-    yield from map(_line, unused)
+    for each in unused:
+        held = f"{each.bars:,} bars from {each.first_bar} to {each.last_bar}"
+        yield f"{each.ticker} {each.timeframe} {each.data_hash[:12]}: {held}, loaded {each.loaded_at:%Y-%m-%d}"
     yield f"{len(unused)} versions {'would be ' if dry_run else ''}forgotten"
-
-
-def _line(unused: Version) -> str:
-    held = f"{unused.bars:,} bars from {unused.first_bar} to {unused.last_bar}"
-    return f"{unused.ticker} {unused.timeframe} {unused.data_hash[:12]}: {held}, loaded {unused.loaded_at:%Y-%m-%d}"
 
 
 if __name__ == "__main__":

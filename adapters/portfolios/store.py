@@ -13,7 +13,7 @@ from adapters.database import database_now
 from adapters.plan_tables import PORTFOLIO, portfolios
 from adapters.rows import found_row, latest_rows, rows_by
 from adapters.runs.idempotency import own_key
-from adapters.tables import IS_LIVING, IS_SUCCEEDED, RUN, runs
+from adapters.tables import IS_LIVING, IS_SUCCEEDED, RUN, Criterion, runs
 from contracts.errors import UnknownPortfolio
 from contracts.portfolio_request import PortfolioRequest, PortfolioStatus
 from contracts.values import frozen
@@ -145,8 +145,6 @@ def keep_together(connection: Connection, portfolio_id: str, found: bytes) -> No
     _update(connection, portfolio_id, found=found)
 
 
-def _update(
-    connection: Connection, portfolio_id: str, *guards: ColumnElement[bool], **values: Any
-) -> bool:
+def _update(connection: Connection, portfolio_id: str, *guards: Criterion, **values: Any) -> bool:
     mine = update(portfolios).where(PORTFOLIO.run_id == portfolio_id, *guards)
     return connection.execute(mine.values(**values)).rowcount == 1

@@ -4,7 +4,6 @@ The columns of a part are those of adapters.prices.packing: of each line its val
 whether it has one, then the truth of each condition. 3,270 bars take 5 to 10 KB per line.
 """
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 
 from adapters.prices.bars import Bars, Column, Whole
 from adapters.prices.packing import packed_columns
-from adapters.runs.stored_series import packed_json
+from adapters.runs.stored_series import decimals_for, packed_json
 from contracts.values import Json, frozen
 
 BARS_PER_PART = 16_384  # a point of a million bars is then found by reading a sixtieth of them
@@ -24,7 +23,8 @@ def packed_lines(head: Json, values: Sequence[Any], truths: Sequence[Any]) -> li
     columns: list[Any] = []
     for line, each in zip(stored_lines(head["lines"]), values, strict=True):
         known = ~np.isnan(each)
-        line["decimals"] = _decimals(each[known])
+        largest = float(np.abs(each[known]).max(initial=0.0))
+        line["decimals"] = decimals_for(largest, DIGITS)
         columns += [_without_gaps(each, known, line["decimals"]), known.view(np.int8)]
     columns += truths
     parts = [
@@ -32,11 +32,6 @@ def packed_lines(head: Json, values: Sequence[Any], truths: Sequence[Any]) -> li
         for start in range(0, len(columns[0]), BARS_PER_PART)
     ]
     return [packed_json(head), *parts]
-
-
-def _decimals(values: Any) -> int:
-    largest = float(np.abs(values).max(initial=0.0))
-    return DIGITS - 1 - math.floor(math.log10(largest)) if largest else 0
 
 
 def _without_gaps(values: Any, known: Any, decimals: int) -> Whole:

@@ -164,11 +164,11 @@ def _estimated_runs(connection: Connection, within: Conditions) -> int:
 def _bounds(wanted: RunFilter) -> Bounds:
     """The conditions on each metric that has bounds."""
     bounds: Bounds = {}
-    for name, (least, most) in wanted.ranges.items():
-        if least is not None:
-            bounds.setdefault(name, []).append(HEADLINE_COLUMNS[name] >= least)
-        if most is not None:
-            bounds.setdefault(name, []).append(HEADLINE_COLUMNS[name] <= most)
+    for name, ends in wanted.ranges.items():
+        sides = zip((ge, le), ends, strict=True)
+        within = [side(HEADLINE_COLUMNS[name], end) for side, end in sides if end is not None]
+        if within:
+            bounds[name] = within
     return bounds
 
 

@@ -1,8 +1,8 @@
 """The conditions of a rule in words with numbers: what held on a bar, and what held it back."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from math import floor, log10
 
+from adapters.runs.stored_series import decimals_for
 from contracts.values import Values, frozen
 
 Condition = Values  # as rules.explanation.Explanation.head says
@@ -161,6 +161,5 @@ def number_text(value: float | None, digits: int) -> str:
     """1,234, 28.4, 0.0123; (no value) for None."""
     if value is None:
         return "(no value)"
-    decimals = digits - 1 - floor(log10(abs(value))) if value else 0
-    text = f"{value:,.{max(decimals, 0)}f}"
+    text = f"{value:,.{max(decimals_for(value, digits), 0)}f}"
     return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", "−")

@@ -14,7 +14,7 @@ from adapters.prices.bars import Column, Whole, bar_dates
 from adapters.runs.stored_series import decode_equity, decode_trades
 from contracts.run_request import Timeframe
 from contracts.status import Kind
-from contracts.values import Values
+from contracts.values import Values, picked
 
 DEPTH_DECIMALS = 6  # of drawdowns, in percent
 
@@ -54,9 +54,7 @@ class RunSeries:
     @cached_property
     def cash(self) -> Column:
         """(bars,) after each bar's fills."""
-        rates = Rates(
-            *(self.request.get(name, 0.0) for name in ("borrow_rate", "cash_rate"))
-        )  # older requests have none
+        rates = Rates(**picked(self.request, ("borrow_rate", "cash_rate")))  # not in older ones
         return cash_curve(self.times, self.equity, self.trades, self.capital, rates)
 
     @cached_property

@@ -5,10 +5,10 @@ keep 15 significant digits, which is all that a stored price has, their other nu
 """
 
 import json
-import math
 import zlib
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
+from math import floor, log10
 from operator import sub
 from typing import Any
 
@@ -48,7 +48,9 @@ def encode_equity(times: Whole, equity: Sequence[float] | Column, timeframe: Tim
     """Times, seconds since 1970, and equity of all traded bars as one JSON text."""
     steps = np.diff(times)
     unit_s = DAY_S if timeframe == "1d" else int(np.gcd.reduce(steps)) or 1
-    decimals = _equity_decimals(float(np.abs(equity).max()))
+    largest = float(np.abs(equity).max())
+    # cents; small accounts get more decimals, so that nine digits are kept
+    decimals = 2 if largest >= 1000 else decimals_for(largest, 9)
     values = list(map(int, np.rint(np.multiply(equity, float(10**decimals))).tolist()))
     return _compact(
         {
@@ -83,11 +85,9 @@ def _digits(steps: Whole) -> str | list[int]:
     return "".join(map(str, every)) if (steps < 10).all() else every
 
 
-def _equity_decimals(largest: float) -> int:
-    """Two decimals are cents; small accounts get more, so that nine digits are kept."""
-    if largest >= 1000:
-        return 2
-    return 8 - math.floor(math.log10(largest)) if largest > 0 else 8
+def decimals_for(value: float, digits: int) -> int:
+    """With how many decimals a number has so many significant digits; below 0 for a larger one."""
+    return digits - 1 - floor(log10(abs(value))) if value else 0
 
 
 def encode_trades(

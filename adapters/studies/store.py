@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, case, insert, select, update
+from sqlalchemy import Connection, RowMapping, and_, case, insert, select, update
 
 from adapters.batches.leaderboard import Ranking, ranking_by
 from adapters.database import database_now, has_rows
@@ -17,7 +17,7 @@ from adapters.metrics.measured import Array
 from adapters.plan_tables import STUDY, studies
 from adapters.rows import found_row, latest_rows, rows_by
 from adapters.runs.idempotency import own_key
-from adapters.tables import IS_LIVING, IS_SUCCEEDED, RUN
+from adapters.tables import IS_LIVING, IS_SUCCEEDED, RUN, Criterion
 from contracts.errors import Conflict, UnknownStudy
 from contracts.status import Kind
 from contracts.study import StudyPlan, StudyStatus
@@ -162,9 +162,7 @@ def cancel_study(connection: Connection, study_id: str) -> None:
         raise Conflict(f"study {study_id} has ended already, so there is nothing to cancel")
 
 
-def _changed(
-    connection: Connection, study_id: str, guard: ColumnElement[bool], **values: Any
-) -> bool:
+def _changed(connection: Connection, study_id: str, guard: Criterion, **values: Any) -> bool:
     """Whether the study is as the guard asks, and has these values now."""
     mine = update(studies).where(STUDY.study_id == study_id, guard)
     return connection.execute(mine.values(**values)).rowcount == 1

@@ -14,7 +14,6 @@ from typing import Any
 
 from sqlalchemy import (
     Column,
-    ColumnElement,
     Connection,
     Delete,
     Engine,
@@ -38,7 +37,7 @@ from adapters.declarations import rows_of, tables_of
 from adapters.plan_tables import PORTFOLIO, STUDY, portfolios, studies
 from adapters.settings import Settings
 from adapters.studies.store import batch_of, living_studies
-from adapters.tables import RUN, runs
+from adapters.tables import RUN, Criterion, runs
 from contracts.status import RunStatus
 from contracts.values import frozen
 
@@ -155,9 +154,7 @@ class _Walk:
         ).all()
         return rows[-1].id if len(rows) == DELETED else last_id, self._remove(connection, rows)
 
-    def _in_old_batch(
-        self, connection: Connection, here: ColumnElement[bool]
-    ) -> ColumnElement[bool]:
+    def _in_old_batch(self, connection: Connection, here: Criterion) -> Criterion:
         """Of these runs: in a batch all of whose runs ended long ago, whose study is over, with no marked run."""
         if self._batch_days is None:
             return false()
@@ -189,7 +186,7 @@ def _going(row: Row[Any]) -> set[str]:
     return set().union(*(goes for setting, goes in GOES.items() if row._mapping[setting]))
 
 
-def _due(connection: Connection, settings: Settings) -> dict[str, ColumnElement[bool]]:
+def _due(connection: Connection, settings: Settings) -> dict[str, Criterion]:
     """Which runs are due by each setting but that of batches; none by one that is not set."""
     unkept = _ended(settings.keep_runs_days) if settings.keep_runs_days else false()
     if settings.keep_runs_count:
@@ -202,7 +199,7 @@ def _due(connection: Connection, settings: Settings) -> dict[str, ColumnElement[
     }
 
 
-def _ended(days: int | None) -> ColumnElement[bool]:
+def _ended(days: int | None) -> Criterion:
     """Ended so many days ago; None: never."""
     if days is None:
         return false()
@@ -214,7 +211,7 @@ def _days_ago(days: int) -> database_now:
     return database_now(-days * DAY_S)
 
 
-def _has(kept: str) -> ColumnElement[bool]:
+def _has(kept: str) -> Criterion:
     """Something is left that is kept as long as this."""
     mine = [part for part in parts() if part.kept == kept]
     columns = (
@@ -226,13 +223,13 @@ def _has(kept: str) -> ColumnElement[bool]:
     return or_(*columns, *rows)
 
 
-def _is_kept() -> ColumnElement[bool]:
+def _is_kept() -> Criterion:
     """Part of a batch (studies are batches), labelled, called something, or marked."""
     named = (RUN[name].is_not(None) for name in ("batch_id", "label", "title"))
     return or_(*named, _is_marked())
 
 
-def _is_marked() -> ColumnElement[bool]:
+def _is_marked() -> Criterion:
     """Pinned, or what another run reproduces."""
     again = runs.alias("again")
     return or_(RUN.pinned.is_not(None), exists().where(again.c.reproduces == RUN.run_id))
