@@ -30,24 +30,17 @@ def window_weighted_means(values: Array, period: int) -> Array:
 
 
 def _means(sums: Array, values: Array, period: int, weight: float) -> Array:
-    """The sums divided by the weight in them, written into `sums`; the value itself where a window is flat."""
-    sums /= weight
-    flat = flat_windows(values, period)
-    if flat is not None:
-        sums[flat] = values[period - 1 :][flat]
-    return sums
-
-
-def flat_windows(values: Array, period: int) -> Any:
-    """Which windows hold one value only, as flags of shape (bars - period + 1,); None where there is none.
+    """The sums divided by the weight in them, written into `sums`; the value itself where a window is flat.
 
     Sums would miss that value by rounding, differently from bar to bar, and two averages would seem to cross.
     """
+    sums /= weight
     changed = values[1:] != values[:-1]
-    if values.size < period or changed.size - np.count_nonzero(changed) < period - 1:
-        return None
-    last_change = np.maximum.accumulate(np.where(changed, np.arange(1, values.size), 0))
-    return np.arange(period - 1, values.size) - last_change[period - 2 :] >= period - 1
+    if sums.size and changed.size - np.count_nonzero(changed) >= period - 1:
+        last_change = np.maximum.accumulate(np.where(changed, np.arange(1, values.size), 0))
+        flat = np.arange(period - 1, values.size) - last_change[period - 2 :] >= period - 1
+        sums[flat] = values[period - 1 :][flat]
+    return sums
 
 
 def _over_chunks(compute: Callable[[Array, int], Array], values: Array, period: int) -> Array:
