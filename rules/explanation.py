@@ -11,12 +11,51 @@ from rules.arrays import Array, Signals
 from rules.base import BaseRule
 from rules.composite import CompositeRule
 from rules.formula.evaluation import values_of
+from rules.formula.functions import FUNCTIONS, SERIES
 from rules.formula.graph import Node, Value
-from rules.formula.words import COMPARISONS, CROSSES, name_of, unit_of
 from rules.parameters import Json
 from rules.prices import Prices
 
 MAX_LINES = 24  # further parts of a large formula keep their names, but not their values
+ARITHMETIC = ("+", "-", "*", "/")
+COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
+# What people call them; everything else keeps its name in the language.
+_TITLES = {
+    name: name.upper()
+    for name in ("sma", "ema", "wma", "vwap", "rsi", "roc", "atr", "adx", "obv")
+} | {
+    "macd_line": "MACD",
+    "macd_signal": "MACD signal",
+    "macd_histogram": "MACD histogram",
+    "stochastic_k": "%K",
+    "stochastic_d": "%D",
+    "bollinger_upper": "upper band",
+    "bollinger_middle": "middle band",
+    "bollinger_lower": "lower band",
+    "plus_di": "+DI",
+    "minus_di": "-DI",
+}
+_TIERS = (("or",), ("and",), ("not",), COMPARISONS, ("+", "-"), ("*", "/"))
+_BINDING = {op: tier for tier, ops in enumerate(_TIERS) for op in ops}
+_CALL = len(_TIERS)  # how a call binds: stronger than all of them
+_UNCHANGED = {("*", (1.0,)), ("/", (1.0,)), ("prev", (0,))}  # what they are given
+_BY_OPERATION = {
+    (each.computed_by or each.name, each.output): each for each in FUNCTIONS.values()
+}
+_SAME_UNIT = {
+    "sma",
+    "ema",
+    "wma",
+    "highest",
+    "lowest",
+    "prev",
+    "min",
+    "max",
+    "abs",
+    "bollinger_bands",
+}
+_PRICES = {"hl2", "hlc3", "ohlc4", "vwap"}
+_DIFFERENCES = {"change", "stdev", "atr"}
 
 
 class Explanation:
@@ -114,7 +153,7 @@ class Explanation:
         """A number, or a line, which is kept unless there are too many."""
         if not isinstance(value, Node):
             return {"number": value}
-        name, known = name_of(value, self._names), [each["name"] for each in self._lines]
+        name, known = self._name(value), [each["name"] for each in self._lines]
         if name in known:
             return {"line": known.index(name)}
         if len(known) == MAX_LINES:
@@ -134,6 +173,46 @@ class Explanation:
         at = int(np.abs(left - right).argmin())
         return {"nearest": [int(false[at]), float(left[at]), float(right[at])]}
 
+    def _name(self, value: Value) -> str:
+        """What a part of a formula is called: a sum by the name that its text gives it, a call by its function."""
+        if not isinstance(value, Node):
+            return f"{value:.10g}"
+        if value.op in ARITHMETIC and value in self._names:
+            return self._names[value].replace("_", " ")
+        if (value.op, value.operands[1:]) in _UNCHANGED:
+            return self._name(value.operands[0])
+        if value.op == "not":
+            return f"not {self._inside(value, value.operands[0])}"
+        if value.op in _BINDING:
+            return f" {value.op} ".join(self._inside(value, each) for each in value.operands)
+        return (
+            self._call(value) if value.op not in SERIES and value.operands else value.op.lower()
+        )
+
+    def _inside(self, outer: Node, value: Value) -> str:
+        """A part as it stands inside an operation: in parentheses where that would bind stronger."""
+        name = self._name(value)
+        if not isinstance(value, Node) or " " not in name or name == self._names.get(value):
+            return name
+        binding, outside = _BINDING.get(value.op, _CALL), _BINDING[outer.op]
+        is_loose = binding < outside or (binding == outside and outer.op in "-/")
+        return f"({name})" if is_loose else name
+
+    def _call(self, node: Node) -> str:
+        if node.op == "constant":
+            return "always" if node.operands[1] == 1.0 else "never"
+        inner, output = (
+            (node.arrays[0], node.operands[1]) if node.op == "output" else (node, None)
+        )
+        function = _BY_OPERATION[inner.op, output]  # type: ignore[index]  # an output's place is a whole number
+        given = [self._name(each) for each in inner.operands[len(function.columns) :]]
+        title = _TITLES.get(function.name, function.name)
+        if function.name in _TITLES and given[:1] == ["close"]:
+            del given[0]  # what an indicator is taken of unless something else is said
+        if function.name == "prev" and given[1] == "1":
+            del given[1]
+        return f"{title}({', '.join(given)})" if given else title
+
 
 def _line(node: Node, name: str) -> Json:
     unit = unit_of(node)
@@ -144,4 +223,29 @@ def _line(node: Node, name: str) -> Json:
 
 
 def _compares(node: Node) -> bool:
-    return node.op in (*COMPARISONS, *CROSSES)
+    return node.op in (*COMPARISONS, "crosses_above", "crosses_below")
+
+
+def unit_of(value: Value) -> str:
+    """price, change (a difference of prices), volume, number (no unit), or other."""
+    if not isinstance(value, Node):
+        return "number"
+    if not value.operands:
+        return {"Volume": "volume", "Time": "other"}.get(value.op, "price")
+    if value.op in _PRICES:
+        return "price"
+    units = [unit_of(each) for each in value.operands]
+    if value.op in _DIFFERENCES:
+        return "change" if units[0] == "price" else "other"
+    if value.op in _SAME_UNIT or value.op == "output":
+        return units[0]
+    return _unit_of_sum(value.op, units[0], units[1]) if value.op in ARITHMETIC else "other"
+
+
+def _unit_of_sum(sign: str, left: str, right: str) -> str:
+    if sign == "-" and left == right == "price":
+        return "change"
+    if right == "number" or (sign in "+-" and right in (left, "change")):
+        return left
+    is_right = left == "change" if sign in "+-" else left == "number" and sign == "*"
+    return right if is_right else "other"

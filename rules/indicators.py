@@ -8,15 +8,13 @@ from collections.abc import Callable
 import numpy as np
 
 from rules.arrays import Array
-from rules.smoothing import (
+from rules.rolling import (
     decayed_ratio,
     decayed_sums,
     ordered_mean,
     ordered_sum,
     wilder_seeded,
     wilder_sums,
-)
-from rules.windows import (
     window_deviations,
     window_max,
     window_means,

@@ -15,7 +15,7 @@ from rules.arrays import Array, Flags, Signals, directions, levels, shift
 from rules.formula.compiling import compile_series
 from rules.formula.graph import Formula, Node
 from rules.prices import Prices
-from rules.windows import window_sums
+from rules.rolling import window_sums
 
 Condition = Signals
 SECONDS_PER_DAY = 86_400.0

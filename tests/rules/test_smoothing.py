@@ -6,8 +6,15 @@ import numpy as np
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
-from rules.smoothing import decayed_ratio, decayed_sums
-from rules.windows import window_deviations, window_max, window_means, window_min, window_sums
+from rules.rolling import (
+    decayed_ratio,
+    decayed_sums,
+    window_deviations,
+    window_max,
+    window_means,
+    window_min,
+    window_sums,
+)
 from tests.rules.loops import naming
 
 SIZES = (0, 1, 2, 90, 91, 255, 256, 257, 512, 16_383, 16_384, 16_385, 40_000)
