@@ -31,6 +31,8 @@ PREFILLED = ("ticker", "timeframe", "rule_type")  # by the address alone
 FIRST = {"ticker": "AAPL", "rule_type": "MA_CROSS"}
 LATEST = 8  # lines beside the form, each of a run or of a batch
 LATEST_BATCHES = 3  # of them at most, since counting a batch takes time
+# when it was submitted, whether it still waits or runs, and what it is
+Line = tuple[datetime, bool, RowMapping | ListedBatch]
 
 
 @blueprint.get("/")
@@ -86,11 +88,11 @@ def _newer_prices(row: RowMapping) -> Version | None:
     return current if is_newer else None
 
 
-def _latest(connection: Connection) -> list[tuple[datetime, bool, RowMapping | ListedBatch]]:
+def _latest(connection: Connection) -> list[Line]:
     """What was submitted latest, newest first: when, and whether it still waits or runs; a batch is one line."""
     columns = select(*STATUS_COLUMNS, *RUN["title", "rule_type", "params_json"])
     alone = columns.where(RUN.batch_id.is_(None)).order_by(RUN.id.desc()).limit(LATEST)
-    found: list[tuple[datetime, bool, RowMapping | ListedBatch]] = [
+    found: list[Line] = [
         (row["created_at"], not RunStatus(row["status"]).is_terminal, row)
         for row in connection.execute(alone).mappings()
     ]

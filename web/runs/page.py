@@ -55,8 +55,7 @@ def page(run_id: str) -> ResponseReturnValue:
         return redirect(url_for("run.page", run_id=run_id), 301)
     if tab not in TABS:
         abort(404, f"a run has no tab {tab[:40]!r}; there are {', '.join(TABS)}")
-    if request.headers.get("Prefer") == "wait":
-        await_end(run_id)
+    await_end(run_id)
     with reading_database() as connection:
         row = run_row(connection, run_id)
         if row["kind"] != Kind.RUN:
@@ -107,8 +106,8 @@ def _waiting(row: RowMapping) -> Json:
 
 
 def await_end(run_id: str) -> None:
-    """Give a run that was just submitted the time to end (RFC 7240's preference)."""
-    if not _held.acquire(blocking=False):
+    """Give a run that was just submitted the time to end, where that is preferred (RFC 7240)."""
+    if request.headers.get("Prefer") != "wait" or not _held.acquire(blocking=False):
         return
     try:
         until = time.monotonic() + ENDING_S

@@ -2,7 +2,7 @@
 
 import json
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, render_template
 from markupsafe import Markup
 
 from adapters.batches.leaderboard import Ranking, tried_note
@@ -37,8 +37,7 @@ TOP = Argument("top", whole_number(1, MAX_TOP), "rows; 20 by default", SHOWN)
 @operation(asks=(*RANKING, TOP))
 def page(screen_id: str) -> str:
     """A screen, ranked and mapped: ?metric=sharpe_ratio&constraint=num_trades>=20&ticker=AAPL&x=fast&top=1000."""
-    if request.headers.get("Prefer") == "wait":
-        await_end(screen_id)
+    await_end(screen_id)
     jobs = ask_database(screen_jobs, screen_id)
     ranking, top = ranking_of(jobs), arguments()["top"]
     tickers = {job["ticker"]: job["combinations"] for job in jobs}

@@ -12,7 +12,7 @@ from consumer.backtest import TRADE_FIELDS
 from consumer.run_engine import RunEngine
 from engine.engine import BacktestResult, Fill
 from tests.engine.markets import follow, random_signals, random_walk
-from web.charts.bar_account import account_words
+from web.charts.explanations import account_words
 
 BARS = 90
 SIDES = {1: "long", -1: "short"}

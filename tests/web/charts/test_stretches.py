@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 
 from adapters.runs.series import RunSeries
 from tests.web.conftest import RunMaker
-from web.charts.bar_account import stretch_account
+from web.charts.explanations import stretch_account
 
 
 def stretch_of(client: FlaskClient, run_id: str, query: str):
