@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from adapters.metrics.curves import excursions
 from adapters.metrics.measured import Array
-from adapters.metrics.performance import Performance
-from adapters.metrics.table import HEADLINE_NAMES
+from adapters.metrics.table import HEADLINE_NAMES, Performance
 from adapters.portfolios.store import is_of_portfolio
 from adapters.prices.bars import Bars
 from adapters.prices.packing import PackedPrices, RunPrices

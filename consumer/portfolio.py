@@ -13,8 +13,8 @@ from sqlalchemy import Connection
 
 from adapters.metrics.curves import excursions
 from adapters.metrics.measured import Array, Measured
-from adapters.metrics.performance import Performance, performance
 from adapters.metrics.rates import Rates
+from adapters.metrics.table import Performance, performance
 from adapters.portfolios.found import correlated, sampled
 from adapters.portfolios.store import Portfolio, legs_of, portfolio_of, portfolio_row
 from adapters.prices.bars import bar_dates

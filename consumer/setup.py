@@ -8,7 +8,7 @@ import numpy as np
 
 from adapters.batches.flat_params import with_params
 from adapters.metrics.measured import Array, Measured
-from adapters.metrics.performance import ANALYSIS_VERSION, Performance, performance
+from adapters.metrics.table import ANALYSIS_VERSION, Performance, performance
 from adapters.prices.packing import PackedPrices, RunPrices, run_prices
 from consumer.run_engine import RunEngine, carried
 from contracts.errors import BadParams

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adapters.metrics import performance
+from adapters.metrics import table
 from adapters.metrics.curves import cash_curve, portfolio_points, trade_rows
 from adapters.metrics.rates import Rates
 from adapters.prices.bars import bar_dates
@@ -114,9 +114,7 @@ def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
 def test_a_derived_metric_is_no_part_of_the_hash(monkeypatch: pytest.MonkeyPatch) -> None:
     before = columns_of(WHOLE)["result_hash"]
 
-    monkeypatch.setattr(
-        performance, "METRICS", [each for each in performance.METRICS if each.name != "sqn"]
-    )
+    monkeypatch.setattr(table, "METRICS", [each for each in table.METRICS if each.name != "sqn"])
 
     assert columns_of(WHOLE)["result_hash"] == before
 
@@ -351,7 +349,7 @@ def test_the_count_recorded_with_the_prices_is_what_a_run_takes() -> None:
 
 
 def test_a_run_says_which_version_of_the_analysis_made_it() -> None:
-    assert columns_of(WHOLE)["analysis_version"] == performance.ANALYSIS_VERSION
+    assert columns_of(WHOLE)["analysis_version"] == table.ANALYSIS_VERSION
 
 
 class KnowsPrices(RsiRule):

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import hashlib
 from adapters.metrics.measured import Measured
-from adapters.metrics.performance import performance
+from adapters.metrics.table import performance
 from dataclasses import asdict
 from adapters.metrics.curves import excursions
 from engine.engine import BacktestEngine

@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.metrics.measured import Measured
-from adapters.metrics.performance import performance
-from adapters.metrics.table import METRIC_NAMES
+from adapters.metrics.table import METRIC_NAMES, performance
 from engine.metrics import measure
 
 CORE = {"total_return_pct": 1.0, "sharpe_ratio": 1.0, "max_drawdown_pct": 1.0, "num_trades": 1}

@@ -23,7 +23,7 @@ with warnings.catch_warnings():
 
 from adapters.metrics.curves import excursions
 from adapters.metrics.measured import Measured
-from adapters.metrics.performance import performance
+from adapters.metrics.table import performance
 from engine.engine import BacktestEngine, BacktestResult
 from rules.registry import build_rule
 from tests.peers.cases import DATA, real_prices
