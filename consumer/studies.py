@@ -16,9 +16,9 @@ import numpy as np
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from adapters.batches.choice import ranked
 from adapters.database import reading
 from adapters.runs.new_runs import insert_runs
+from adapters.screens.columns import ranked_places
 from adapters.screens.store import insert_screen
 from adapters.studies.store import (
     Study,
@@ -111,9 +111,7 @@ class Studies:
             insert_runs(connection, [job.run for job in missing.values()])
             for run_id, job in missing.items():
                 if job.tried is not None:
-                    insert_screen(
-                        connection, run_id, None, job.tried, study.ranking, job.permuted
-                    )
+                    insert_screen(connection, run_id, job.tried, study.ranking, job.permuted)
         log.info("study_%s study_id=%s runs=%d", after.public, study.study_id, len(missing))
         try:
             self._enqueue(list(missing))
@@ -158,9 +156,8 @@ def _choice(connection: Connection, study: Study, window: Window) -> Json:
         tried = metrics_of(connection, run_ids, names_in(study.ranking))
     else:
         tried = trained(connection, study, window)
-    places = ranked(
-        asked.combinations, tried, study.ranking, by_neighbourhood=asked.by_neighbourhood
-    ).tolist()
+    around = asked.combinations if asked.by_neighbourhood else ()
+    places = ranked_places(tried, study.ranking, around).tolist()
     chosen = [
         {
             "place": place,

@@ -17,7 +17,7 @@ from web.upkeep import latency
 VIEWS = [import_module(f"web.{name}").blueprint for name in (
     "guard", "access.audit", "upkeep.health", "documents.catalog", "rules.api", "documents.openapi", "documents.pages",
     "runs.api", "charts.explanations", "runs.form", "runs.history", "runs.page", "charts.bars",
-    "charts.curves", "runs.tables", "runs.comparison", "batches.api", "batches.pages", "batches.exploring",
+    "charts.curves", "runs.tables", "runs.comparison", "batches.api", "batches.pages", "batches.choice",
     "screens.api", "screens.pages", "studies.api", "studies.pages", "portfolios.api", "portfolios.pages", "prices.api",
     "prices.pages", "runs.presets", "queue.pages",
 )]

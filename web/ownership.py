@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from werkzeug.exceptions import Forbidden
 
 from adapters.access.owners import submitter, submitters
-from adapters.batches.rankings import hold_batch
+from adapters.batches.leaderboard import hold_batch
 
 
 def refuse_others(connection: Connection, kind: str, name: str) -> None:

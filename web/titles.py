@@ -10,6 +10,7 @@ from flask import Flask
 from flask.typing import ResponseReturnValue
 
 from adapters.batches.flat_params import flat_params
+from adapters.batches.lists import ListedBatch
 from contracts.run_request import Titled
 from contracts.status import Kind
 from contracts.study import StudyRequest
@@ -26,8 +27,9 @@ PART = "inputs."  # of a rule of one's own: what its numbers are called inside
 
 
 def register(app: Flask) -> None:
-    """Make the titles of runs filters of the templates."""
-    app.jinja_env.filters |= {each.__name__: each for each in (run_title, rule_title, rule_name)}
+    """Make the titles of runs and batches filters of the templates."""
+    titles = (run_title, rule_title, rule_name, batch_title)
+    app.jinja_env.filters |= {each.__name__: each for each in titles}
 
 
 def asked_title() -> str | None:
@@ -90,10 +92,11 @@ def short(value: Any) -> str:
     return plain(value)
 
 
-def batch_title(title: str | None, first: Row, last: Row) -> str:
+def batch_title(batch: ListedBatch) -> str:
     """What a batch is called: its title, its runs' label, or RSI on AAPL … MSFT · period, oversold."""
-    if title:
-        return title
+    first, last = batch.first, batch.last
+    if batch.title:
+        return batch.title
     if first["label"] not in (None, "", UNNAMED) and first["label"] == last["label"]:
         return str(first["label"])
     are_alike = first["rule_type"] == last["rule_type"] and {first["kind"], last["kind"]} == {

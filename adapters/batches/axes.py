@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterator, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from itertools import islice, product
 from math import prod
 from typing import Any
@@ -48,25 +48,15 @@ def _steps(*given: Any) -> list[Any]:
     kinds = {type(value) for value in given}
     if not kinds <= {int, float}:
         raise ValueError(f"min, max and step are numbers, not {list(given)}")
-    least, most, step = (Decimal(str(value)) for value in given)
-    count = _count(least, most, step)
+    least, most, step = ends = [Decimal(str(value)) for value in given]
+    is_range = all(map(Decimal.is_finite, ends)) and step > 0 and most >= least
+    count = int((most - least) / step) + 1 if is_range else 0
     if not 0 < count <= MAX_VALUES:
         raise ValueError(
             f"min {given[0]}, max {given[1]}, step {given[2]} give no values, or more than {MAX_VALUES}"
         )
     kind = int if kinds == {int} else float
     return [kind(least + number * step) for number in range(count)]
-
-
-def _count(least: Decimal, most: Decimal, step: Decimal) -> int:
-    try:
-        return (
-            int((most - least) / step) + 1
-            if 0 < step < Decimal("Infinity") and most >= least
-            else 0
-        )
-    except (InvalidOperation, OverflowError):  # not a number, or infinite
-        return 0
 
 
 def grid(axes: Axes, where: Sequence[Condition], fixed: Values) -> Iterator[Member]:
@@ -112,11 +102,11 @@ def size(axes: Axes) -> int:
 
 def _member(axes: Axes, number: int) -> Member:
     """The combination of this number, counting with the last axis fastest."""
-    chosen = []
+    chosen = {}
     for name, values in reversed(axes.items()):
         number, place = divmod(number, len(values))
-        chosen.append((name, values[place]))
-    return dict(reversed(chosen))
+        chosen[name] = values[place]
+    return dict(reversed(chosen.items()))
 
 
 def _accepted(

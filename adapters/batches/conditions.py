@@ -130,7 +130,6 @@ def _names(part: ast.expr) -> set[str]:
 
 
 METRIC_CONDITIONS = Reader("metrics", METRIC_NAMES)
-parse_condition = METRIC_CONDITIONS.parse
 
 
 def _value(node: ast.expr, values: Values) -> Any:

@@ -2,7 +2,7 @@
 
 import json
 
-from sqlalchemy import Connection, RowMapping, case, func, select
+from sqlalchemy import Connection, RowMapping, case, func, select, true
 
 from adapters.metrics.measured import NoValue
 from adapters.metrics.sharpe_evidence import evidence
@@ -53,8 +53,8 @@ def _trials(connection: Connection, batch_id: str, best: RowMapping) -> tuple[in
 
 def _best(connection: Connection, batch_id: str, ticker: str | None) -> RowMapping | None:
     """The row of the run with the highest Sharpe ratio; a ruined one has none."""
-    measured = [RUN.batch_id == batch_id, RUN.sharpe_ratio.is_not(None)]
-    named = measured + ([RUN.ticker == ticker] if ticker else [])
-    first = select(RUN.run_id).where(*named).order_by(RUN.sharpe_ratio.desc(), RUN.id).limit(1)
+    measured = (RUN.sharpe_ratio.is_not(None), RUN.ticker == ticker if ticker else true())
+    mine = select(RUN.run_id).filter_by(batch_id=batch_id).where(*measured)
+    first = mine.order_by(RUN.sharpe_ratio.desc(), RUN.id).limit(1)
     query = select(runs).filter_by(run_id=first.scalar_subquery())
     return connection.execute(query).mappings().one_or_none()

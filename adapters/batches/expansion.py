@@ -3,7 +3,8 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -71,6 +72,15 @@ class Expansion:
         digest.update(b"]")
         return f"{slug}-{digest.hexdigest()[:10]}"
 
+    @contextmanager
+    def placing(self, place: Callable[[str], str] = str) -> Iterator[None]:
+        """A block whose faults are told at their places in the sweep; place: of a field as `told` expects it."""
+        try:
+            yield
+        except InvalidRequest as error:
+            faults = {place(field): fault for field, fault in error.errors.items()}
+            raise InvalidRequest(self.told(faults), str(error)) from None
+
     def told(self, errors: Mapping[str, str]) -> Faults:
         """Faults of runs, by `<number>.<field>`, at their places in the sweep; what differs in numbers only once.
 
@@ -96,8 +106,8 @@ class Expansion:
     def _place(self, field: str) -> str:
         """The place of a field of a run: among the parameters, else in the base."""
         group, _, name = field.partition(".")
-        is_swept = any(name == each or name.startswith(f"{each}.") for each in self.swept)
-        if group == "params" and is_swept:
+        swept = tuple(f"{each}." for each in self.swept)
+        if group == "params" and f"{name}.".startswith(swept):
             return f"parameters.{name}"
         is_one_of_several = field == "ticker" and "tickers" in self.spec.base
         return "base.tickers" if is_one_of_several else f"base.{field}"

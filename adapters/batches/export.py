@@ -51,10 +51,8 @@ def export_rows(
 
 
 def _param_names(connection: Connection, batch_id: str) -> list[str]:
-    texts = connection.execute(
-        select(RUN.params_json).filter_by(batch_id=batch_id).order_by(RUN.id)
-    )
-    flat = (flat_params(json.loads(text)) for text in dict.fromkeys(texts.scalars()))
+    query = select(RUN.params_json).filter_by(batch_id=batch_id).order_by(RUN.id)
+    flat = (flat_params(json.loads(text)) for text in dict.fromkeys(connection.scalars(query)))
     return list(dict.fromkeys(chain.from_iterable(flat)))
 
 

@@ -1,4 +1,4 @@
-"""Pages of batches, newest first; each page begins where the one before ended.
+"""Pages of batches, newest first, each beginning where the one before ended; and what people call them.
 
 Everything but a few rows by their id comes from the index ix_runs_batch_states: the batches from one jump per batch,
 their counts from one entry per run of the page's batches.
@@ -6,18 +6,14 @@ their counts from one entry per run of the page's batches.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from itertools import chain
-from typing import Any
 
-from sqlalchemy import Connection, RowMapping, case, func, select
+from sqlalchemy import Connection, RowMapping, case, delete, func, insert, select
 
-from adapters.batches.titles import titles_of
+from adapters.batches.leaderboard import hold_batch
 from adapters.rows import rows_by
-from adapters.tables import IS_CANCELLED, RUN
+from adapters.tables import IS_CANCELLED, RUN, batch_titles
 from contracts.status import RunStatus
 from contracts.values import frozen
-
-States = dict[str, list[Any]]  # rows by batch_id, one for each state that its runs have
 
 
 @frozen
@@ -25,12 +21,12 @@ class ListedBatch:
     """One batch; `first` and `last` are the runs that were submitted first and last."""
 
     batch_id: str
+    title: str | None  # what people call it
     counts: Mapping[str, int]  # by the API's status words
     cancelled: int  # of the failed ones
     last_activity: datetime  # the last end, of one that has ended
     first: RowMapping
     last: RowMapping
-    title: str | None  # what people call it
 
     @property
     def runs(self) -> int:
@@ -38,106 +34,95 @@ class ListedBatch:
         return sum(self.counts.values())
 
     @property
-    def ended(self) -> int:
-        """Runs that have ended, one way or the other."""
-        return self.counts["completed"] + self.counts["failed"]
+    def living(self) -> int:
+        """Runs that still wait or run."""
+        return self.counts["pending"] + self.counts["running"]
 
     @property
-    def is_live(self) -> bool:
-        """Whether a run still waits or runs."""
-        return self.ended < self.runs
+    def ended(self) -> int:
+        """Runs that have ended, one way or the other."""
+        return self.runs - self.living
+
+    @property
+    def states(self) -> dict[str, int]:
+        """The counts with a word of its own for the cancelled runs, which the API counts as failed."""
+        failed = self.counts["failed"] - self.cancelled
+        return {**self.counts, "failed": failed, "cancelled": self.cancelled}
 
 
-@frozen
-class BatchPage:
-    """Some batches, newest first, and the id of a run before whose batch the next page begins; None at the end."""
-
-    batches: Sequence[ListedBatch]
-    next_after: int | None
-
-
-def list_batches(connection: Connection, after: int | None, limit: int) -> BatchPage:
-    """The next `limit` batches whose first run has an id below `after`; the newest ones for None."""
+def list_batches(connection: Connection, after: int | None, limit: int) -> Sequence[RowMapping]:
+    """batch_id of the next `limit` batches, with the `id` of the first run, which is below `after` if that is given."""
     first_id = func.min(RUN.id)
-    named = select(RUN.batch_id, first_id).where(RUN.batch_id.is_not(None))
+    named = select(RUN.batch_id, first_id.label("id")).where(RUN.batch_id.is_not(None))
     query = named.group_by(RUN.batch_id)
     if after is not None:
         query = query.having(first_id < after)
-    query = query.order_by(first_id.desc()).limit(limit + 1)
-    found = connection.scalars(query).all()
-    batches = batches_of(connection, found[:limit])
-    return BatchPage(batches, batches[-1].first["id"] if len(found) > limit else None)
+    return connection.execute(query.order_by(first_id.desc()).limit(limit)).mappings().all()
+
+
+def latest_batches(connection: Connection, limit: int) -> list[ListedBatch]:
+    """The `limit` newest batches."""
+    return batches_of(
+        connection, [row["batch_id"] for row in list_batches(connection, None, limit)]
+    )
 
 
 def batches_of(connection: Connection, batch_ids: Sequence[str]) -> list[ListedBatch]:
     """Those of these batches that there are, in this order."""
-    states = _states(connection, batch_ids)
-    ends, started = _ends(connection, states), _last_starts(connection, states)
-    titles = titles_of(connection, batch_ids)
+    counted = _counted(connection, batch_ids)
+    started = _last_starts(connection, [name for name, row in counted.items() if row["running"]])
+    ends, titles = _ends(connection, counted), titles_of(connection, batch_ids)
     return [
-        _listed(states[name], started.get(name), ends[name], titles.get(name))
+        _listed(counted[name], started.get(name), ends, titles.get(name))
         for name in batch_ids
-        if name in states
+        if name in counted
     ]
 
 
 def _listed(
-    states: Sequence[Any],
-    started: datetime | None,
-    ends: tuple[RowMapping, RowMapping],
-    title: str | None,
+    row: RowMapping, started: datetime | None, ends: Mapping[int, RowMapping], title: str | None
 ) -> ListedBatch:
-    first, last = ends
-    moments = [last["created_at"], started, *(row.last_end for row in states)]
-    counted = {row.status: row.runs for row in states}
+    first, last = ends[row["first_id"]], ends[row["last_id"]]
+    moments = (last["created_at"], started, row["last_end"])
     return ListedBatch(
-        states[0].batch_id,
-        {status.public: counted.get(status, 0) for status in RunStatus},
-        sum(int(row.cancelled) for row in states),
+        row["batch_id"],
+        title,
+        {status.public: row[status.public] for status in RunStatus},
+        row["cancelled"],
         max(moment for moment in moments if moment is not None),
         first,
         last,
-        title,
     )
 
 
-def _states(connection: Connection, batch_ids: Sequence[str]) -> States:
-    """Runs, first and last id and last end by state, of those of these batches that there are; all from the index."""
+def _counted(connection: Connection, batch_ids: Sequence[str]) -> dict[str, RowMapping]:
+    """Runs by state, first and last id and last end of those of these batches that there are; all from the index."""
+    counts = (
+        func.count(case((RUN.status == status, 1))).label(status.public) for status in RunStatus
+    )
     columns = (
-        *RUN["batch_id", "status"],
-        func.count().label("runs"),
+        RUN.batch_id,
         func.min(RUN.id).label("first_id"),
-        func.sum(case((IS_CANCELLED, 1), else_=0)).label("cancelled"),
         func.max(RUN.id).label("last_id"),
         func.max(RUN.completed_at).label("last_end"),
+        func.count(case((IS_CANCELLED, 1))).label("cancelled"),
+        *counts,
     )
-    grouped = (
-        select(*columns).where(RUN.batch_id.in_(batch_ids)).group_by(RUN.batch_id, RUN.status)
-    )
-    states: States = {}
-    for row in connection.execute(grouped):
-        states.setdefault(row.batch_id, []).append(row)
-    return states
+    query = select(*columns).group_by(RUN.batch_id)
+    return rows_by(connection, query, RUN.batch_id, batch_ids)
 
 
-def _last_starts(connection: Connection, states: States) -> dict[str, datetime]:
+def _last_starts(connection: Connection, batch_ids: Sequence[str]) -> dict[str, datetime]:
     """When the latest of the running runs began, by batch; few run at a time, so their rows are few."""
-    batch_ids = [
-        batch_id
-        for batch_id, rows in states.items()
-        if any(row.status == RunStatus.RUNNING for row in rows)
-    ]
     running = (RUN.status == RunStatus.RUNNING, RUN.batch_id.in_(batch_ids))
     query = select(RUN.batch_id, func.max(RUN.started_at)).where(*running).group_by(RUN.batch_id)
-    return {row[0]: row[1] for row in connection.execute(query)}
+    starts: dict[str, datetime] = dict(connection.execute(query).all())
+    return starts
 
 
-def _ends(connection: Connection, states: States) -> dict[str, tuple[RowMapping, RowMapping]]:
-    """The runs of each batch that were submitted first and last."""
-    ids = {
-        batch_id: (min(row.first_id for row in rows), max(row.last_id for row in rows))
-        for batch_id, rows in states.items()
-    }
+def _ends(connection: Connection, counted: Mapping[str, RowMapping]) -> dict[int, RowMapping]:
+    """The runs of these batches that were submitted first and last, by id."""
+    ids = [row[end] for row in counted.values() for end in ("first_id", "last_id")]
     columns = RUN[
         "id",
         "run_id",
@@ -149,5 +134,24 @@ def _ends(connection: Connection, states: States) -> dict[str, tuple[RowMapping,
         "params_json",
         "created_at",
     ]
-    by_id = rows_by(connection, select(*columns), RUN.id, [*chain.from_iterable(ids.values())])
-    return {batch_id: (by_id[first], by_id[last]) for batch_id, (first, last) in ids.items()}
+    return rows_by(connection, select(*columns), RUN.id, ids)
+
+
+def titles_of(connection: Connection, batch_ids: Sequence[str]) -> dict[str, str]:
+    """Titles by batch_id, of those of these batches that people gave one."""
+    found = rows_by(connection, select(batch_titles), batch_titles.c.batch_id, batch_ids)
+    return {batch_id: row["title"] for batch_id, row in found.items()}
+
+
+def suggest_batch_title(connection: Connection, batch_id: str, title: str) -> None:
+    """Call a batch so unless people call it something already."""
+    if batch_id not in titles_of(connection, [batch_id]):
+        set_batch_title(connection, batch_id, title)
+
+
+def set_batch_title(connection: Connection, batch_id: str, title: str | None) -> None:
+    """Call a batch so from now on; None: as its runs say."""
+    hold_batch(connection, batch_id)  # of two at once the second one finds the first one's row
+    connection.execute(delete(batch_titles).filter_by(batch_id=batch_id))
+    if title:
+        connection.execute(insert(batch_titles).values(batch_id=batch_id, title=title))

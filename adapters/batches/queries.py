@@ -1,6 +1,5 @@
 """What the web tier asks the database about batches; nothing here changes anything."""
 
-import heapq
 import json
 from collections.abc import Collection, Sequence
 from functools import lru_cache
@@ -8,18 +7,16 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, case, func, or_, select
+from sqlalchemy import Connection, RowMapping, case, func, or_, select, true
 
-from adapters.batches.conditions import Condition
 from adapters.batches.flat_params import flat_params
 from adapters.batches.leaderboard import RUIN_PCT, Ranking
-from adapters.batches.lists import batches_of
+from adapters.batches.lists import ListedBatch, batches_of
 from adapters.batches.surface import Surface
 from adapters.database import has_rows
 from adapters.price_tables import price_series
 from adapters.rows import rows_by
 from adapters.runs.times import (
-    seconds_between,
     seconds_left,
     spread,
     throughput,
@@ -39,6 +36,12 @@ Measurement = tuple[float | None, str, str]
 MAX_PARSED = 20_000
 # the latest runs, over which times and percentiles are taken, as for the queue and /metrics
 MAX_TIMED_RUNS = 1000
+# a run that has ended well, not ruined, with a trade
+_MAY_RANK = (
+    IS_SUCCEEDED,
+    or_(RUN.max_drawdown_pct.is_(None), RUN.max_drawdown_pct < RUIN_PCT),
+    or_(RUN.num_trades.is_(None), RUN.num_trades > 0),
+)
 # as the API shows them, but for waiting_since
 RUN_COLUMNS = (
     *RUN["run_id", "request_hash", "label", "title", "ticker", "rule_type", "rule_id"],
@@ -51,59 +54,52 @@ RUN_COLUMNS = (
 
 def runs_by_hash(
     connection: Connection, batch_id: str, hashes: Sequence[str]
-) -> dict[str, tuple[str, RunStatus]]:
-    """Those runs of a batch that have one of these request hashes: run_id and state by hash."""
+) -> dict[str, RowMapping]:
+    """Those runs of a batch that have one of these request hashes: run_id and status by hash."""
     columns = select(*RUN["request_hash", "run_id", "status"]).filter_by(batch_id=batch_id)
     if not is_batch(connection, batch_id):
         return {}  # a new one, which is the usual case
-    found = rows_by(connection, columns, RUN.request_hash, hashes)
-    return {each: (row["run_id"], RunStatus(row["status"])) for each, row in found.items()}
+    return rows_by(connection, columns, RUN.request_hash, hashes)
 
 
 def runs_on_other_prices(connection: Connection, batch_id: str, hashes: Collection[str]) -> int:
     """How many runs of a batch read versions of prices that are neither among these nor current."""
     current = select(price_series.c.data_hash)
-    others = (
-        RUN.batch_id == batch_id,
-        RUN.data_hash.not_in(hashes),
-        RUN.data_hash.not_in(current),
-    )
-    return connection.execute(select(func.count()).select_from(runs).where(*others)).scalar_one()
+    others = (RUN.data_hash.not_in(hashes), RUN.data_hash.not_in(current))
+    counted = select(func.count()).select_from(runs).filter_by(batch_id=batch_id)
+    return connection.execute(counted.where(*others)).scalar_one()
 
 
-def batch_summary(connection: Connection, batch_id: str) -> Json:
-    """Counts, failures and times of a batch; UnknownBatch when no run belongs to it.
+def batch_of(connection: Connection, batch_id: str) -> ListedBatch:
+    """A batch, as lists have it; UnknownBatch when no run belongs to it."""
+    if found := batches_of(connection, [batch_id]):
+        return found[0]
+    raise unknown_batch(batch_id)
 
-    title: what people call it, None: nothing. ends: its first and its last run, from which a name of its own follows.
-    """
-    batch = next(iter(batches_of(connection, [batch_id])), None)
-    if batch is None:
-        raise unknown_batch(batch_id)
-    failures = _failures(connection, batch_id) if batch.counts["failed"] else {}
-    times = _times(connection, batch_id)
-    ends = [row["completed_at"] for row in times if row["completed_at"]]
+
+def batch_summary(connection: Connection, batch: ListedBatch) -> Json:
+    """Counts, failures and times of a batch."""
+    times = _times(connection, batch.batch_id)
+    ended = [row for row in times if row["completed_at"]]
     return {
-        "batch_id": batch_id,
+        "batch_id": batch.batch_id,
         "title": batch.title,
-        "ends": (batch.first, batch.last),
         "runs": batch.runs,
         "counts": batch.counts,
-        "failures": failures,
+        "failures": _failures(connection, batch.batch_id) if batch.counts["failed"] else {},
         "cancelled": batch.cancelled,
         "created_at": utc_text(batch.first["created_at"]),
-        "completed_at": None if batch.is_live else utc_text(batch.last_activity),
-        "throughput_per_s": throughput(ends),
-        "seconds_left": seconds_left(times, batch.runs - batch.ended),
+        "completed_at": None if batch.living else utc_text(batch.last_activity),
+        "throughput_per_s": throughput([row["completed_at"] for row in ended]),
+        "seconds_left": seconds_left(times, batch.living),
         "queue_wait_s": spread(_passed(times, "waiting_since", "started_at")),
-        "run_s": spread(_passed(times, "started_at", "completed_at")),
+        "run_s": spread(_passed(ended, "started_at", "completed_at")),
     }
 
 
 def _passed(rows: Sequence[RowMapping], since: str, until: str) -> list[float]:
-    """Seconds between two times of each run that has both."""
-    return [
-        passed for row in rows if (passed := seconds_between(row[since], row[until])) is not None
-    ]
+    """Seconds between two times that each of these runs has."""
+    return [round((row[until] - row[since]).total_seconds(), 6) for row in rows]
 
 
 def is_batch(connection: Connection, batch_id: str) -> bool:
@@ -137,11 +133,10 @@ def batch_requests(
 
 
 def _failures(connection: Connection, batch_id: str) -> dict[str, int]:
-    failed = (RUN.batch_id == batch_id, RUN.status == RunStatus.FAILED)
-    rows = connection.execute(
-        select(RUN.error_type, func.count()).where(*failed).group_by(RUN.error_type)
-    )
-    return {row[0]: row[1] for row in rows}
+    reasons = select(RUN.error_type, func.count()).group_by(RUN.error_type)
+    failed = reasons.filter_by(batch_id=batch_id, status=RunStatus.FAILED)
+    counts: dict[str, int] = dict(connection.execute(failed).all())
+    return counts
 
 
 def _times(connection: Connection, batch_id: str) -> Sequence[RowMapping]:
@@ -154,7 +149,7 @@ def _times(connection: Connection, batch_id: str) -> Sequence[RowMapping]:
 
 def batch_tickers(connection: Connection, batch_id: str) -> dict[str, Any]:
     """`runs` of a batch and those that have `completed` by ticker, in the order of the alphabet."""
-    completed = func.count(case((RUN.status == RunStatus.SUCCEEDED, 1)))
+    completed = func.count(case((IS_SUCCEEDED, 1)))
     counts = select(RUN.ticker, func.count().label("runs"), completed.label("completed"))
     grouped = counts.filter_by(batch_id=batch_id).group_by(RUN.ticker).order_by(RUN.ticker)
     return {row.ticker: row for row in connection.execute(grouped)}
@@ -167,26 +162,16 @@ def measured_runs(
 
     They are completed, not ruined, with a trade, and keep all constraints: those on columns in the database.
     """
-    drawdown, trades = RUN.max_drawdown_pct, RUN.num_trades
-    kept = [
-        RUN.batch_id == batch_id,
-        IS_SUCCEEDED,
-        RUN.kind == Kind.RUN,
-        or_(drawdown.is_(None), drawdown < RUIN_PCT),
-        or_(trades.is_(None), trades > 0),
-        *([RUN.ticker == ticker] if ticker else []),
-    ]
-    others = list[Condition]()
-    for each in ranking.constraints:
-        if each.names <= HEADLINE_COLUMNS.keys():
-            kept += each.over(HEADLINE_COLUMNS)
-        else:
-            others.append(each)
+    others = [each for each in ranking.constraints if not each.names <= HEADLINE_COLUMNS.keys()]
+    kept = [each.over(HEADLINE_COLUMNS) for each in ranking.constraints if each not in others]
     column = None if others else HEADLINE_COLUMNS.get(ranking.metric)
-    value = RUN.metrics_json if column is None else column
-    query = select(value, *RUN["run_id", "params_json"]).where(*kept).order_by(RUN.id)
-    rows: Sequence[Any] = connection.execute(query).all()
-    if value is column:
+    query = (
+        select(RUN.metrics_json if column is None else column, *RUN["run_id", "params_json"])
+        .filter_by(batch_id=batch_id, kind=Kind.RUN)
+        .where(RUN.ticker == ticker if ticker else true(), *_MAY_RANK, *chain.from_iterable(kept))
+    )
+    rows: Sequence[Any] = connection.execute(query.order_by(RUN.id)).all()
+    if column is not None:
         return rows
     known = ((json.loads(stored)["values"], run_id, text) for stored, run_id, text in rows)
     return [
@@ -200,26 +185,25 @@ def leaders(
     connection: Connection, measured: Sequence[Measurement], ranking: Ranking, top: int
 ) -> list[Json]:
     """The `top` runs among the measured ones, best first; those without the metric are left out."""
-    choose = heapq.nlargest if ranking.goal == "max" else heapq.nsmallest
-    best = choose(top, (each for each in measured if each[0] is not None), key=itemgetter(0))
+    known = (each for each in measured if each[0] is not None)
+    best = sorted(known, key=itemgetter(0), reverse=ranking.goal == "max")[:top]
     run_ids = [run_id for _, run_id, _ in best]
     listed = rows_by(connection, select(*RUN_COLUMNS), RUN.run_id, run_ids)
     return [batch_run(listed[run_id]) for run_id in run_ids]
 
 
-def values_of(
-    connection: Connection, batch_id: str, measured: Sequence[Measurement], metric: str
-) -> list[Json]:
-    """All that the measured runs of a batch can be told apart by, in the same order, as conditions name it.
+def columns_of(
+    connection: Connection, batch_id: str, surface: Surface, metric: str
+) -> dict[str, Sequence[Any]]:
+    """All that measured runs of a batch can be told apart by, in their order, as conditions name it.
 
     Their parameters, and their metrics that have columns, with the one that they are ranked by.
     """
-    columns = select(RUN.run_id, *HEADLINE_COLUMNS.values()).filter_by(batch_id=batch_id)
-    rows = connection.execute(columns)
-    known = {run_id: zip(HEADLINE_COLUMNS, values, strict=True) for run_id, *values in rows}
-    return [
-        {**_flat(text), **dict(known[run_id]), metric: value} for value, run_id, text in measured
-    ]
+    query = select(RUN.run_id, *HEADLINE_COLUMNS.values()).filter_by(batch_id=batch_id)
+    known = {run_id: values for run_id, *values in connection.execute(query)}
+    rows = [known[run_id] for run_id in surface.run_ids]
+    found = {name: [row[at] for row in rows] for at, name in enumerate(HEADLINE_COLUMNS)}
+    return {**surface.params, **found, metric: surface.metrics}
 
 
 def surface_of(measured: Sequence[Measurement]) -> Surface:

@@ -1,4 +1,4 @@
-"""A metric over the parameters of many runs, in columns, since Python is quick with those. Standard library only."""
+"""A metric over the parameters of many runs, in columns, since Python is quick with those."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,7 +6,6 @@ from itertools import chain
 from statistics import fmean, median, pvariance
 from typing import Any
 
-from adapters.batches.leaderboard import Goal
 from contracts.values import frozen
 
 Cell = tuple[Any, Any]  # the values of two parameters
@@ -102,11 +101,6 @@ class Grid:
             cell: median([metric for metric, _ in measured])
             for cell, measured in self.cells.items()
         }
-
-    def best_runs(self, goal: Goal) -> dict[Cell, str]:
-        """The run_id of the best run of each cell."""
-        choose = max if goal == "max" else min
-        return {cell: choose(measured)[1] for cell, measured in self.cells.items()}
 
 
 def _ordered(values: Iterable[Any]) -> list[Any]:

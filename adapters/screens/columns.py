@@ -5,19 +5,24 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import chain, count, product
+from statistics import fmean
 from typing import Any
 
 import numpy as np
 
+from adapters.batches.conditions import Reader
+from adapters.batches.flat_params import flat_params
 from adapters.batches.leaderboard import RUIN_PCT, Ranking
 from adapters.metrics.measured import Array
 from adapters.prices.packing import packed_columns, unpacked_columns
-from contracts.values import Json
+from contracts.values import Json, Values
 
 # equal to those of a run
 CORE = ("total_return_pct", "sharpe_ratio", "max_drawdown_pct", "num_trades")
 # of a screen; the last one tells how far the trials differ
 MEASURED = (*CORE, "timing_sharpe_ratio")
+CORE_CONDITIONS = Reader("metrics of a screen", CORE)
 MAX_COMBINATIONS = 100_000
 Member = Json  # of the swept parameters, those of a rule of one's own by dotted names
 
@@ -32,17 +37,14 @@ class Combinations:
     @classmethod
     def of(cls, members: Sequence[Member]) -> "Combinations":
         """Those of a sweep; None stands for a parameter that one of them does not have."""
-        names = dict.fromkeys(name for member in members for name in member)
-        columns = {name: [member.get(name) for member in members] for name in names}
-        values = {
-            name: list({repr(value): value for value in column}.values())
-            for name, column in columns.items()
-        }
-        places = np.zeros((len(members), len(names)), dtype=np.int64)
-        for number, (name, column) in enumerate(columns.items()):
-            ranks = {repr(value): rank for rank, value in enumerate(values[name])}
-            places[:, number] = [ranks[repr(value)] for value in column]
-        return cls(values, places)
+        values, places = dict[str, list[Any]](), list[list[int]]()
+        for name in dict.fromkeys(chain.from_iterable(members)):
+            column = [member.get(name) for member in members]
+            distinct = {repr(value): value for value in column}
+            ranks = dict(zip(distinct, count()))
+            values[name] = list(distinct.values())
+            places.append([ranks[repr(value)] for value in column])
+        return cls(values, np.array(places, dtype=np.int64).reshape(len(values), len(members)).T)
 
     def __len__(self) -> int:
         return len(self.places)
@@ -95,25 +97,56 @@ def unpacked_metrics(packed: bytes) -> dict[str, Array]:
     return dict(zip(names.decode().split(), columns, strict=True))
 
 
-def may_rank(metrics: Mapping[str, Array], ranking: Ranking) -> Array:
-    """Which have made a trade, have not lost everything, and have a value of the metric."""
-    kept = (metrics["num_trades"] > 0) & ~(metrics["max_drawdown_pct"] >= RUIN_PCT)
-    return kept & np.isfinite(metrics[ranking.metric])
-
-
 def ranked_places(
-    metrics: Mapping[str, Array], ranking: Ranking, scores: Array | None = None
+    metrics: Mapping[str, Array], ranking: Ranking, params: Sequence[Values] = ()
 ) -> Array:
     """The numbers of those that have a place, the best first, equals in their order.
 
-    None has one that made no trade, lost everything, or has no value of a metric that it is ranked or bounded by.
-    scores: what is compared, where that is not the metric itself.
+    metrics: by number, NaN where there is no value. None has a place that made no trade, lost everything, or has no
+    value of a metric that it is ranked or bounded by. params: of all, if a score is the mean over the combination and
+    those tried that are at most one step away in each of them: a lone peak between bad neighbours is not chosen.
     """
-    kept = may_rank(metrics, ranking)
+    scores = metrics[ranking.metric]
+    is_ruined = metrics["max_drawdown_pct"] >= RUIN_PCT
+    kept = (metrics["num_trades"] > 0) & ~is_ruined & np.isfinite(scores)
+    if params:
+        scores = _smoothed(params, np.where(kept, scores, np.nan))
     for each in ranking.constraints:
         known = {name: np.ma.masked_invalid(metrics[name]) for name in each.names}
         for holds in each.over(known):  # unknown where a metric is, or where it divides by 0
             kept &= np.ma.filled(holds, False)
     numbers = np.flatnonzero(kept)
-    values = (metrics[ranking.metric] if scores is None else scores)[numbers]
+    values = scores[numbers]
     return numbers[np.argsort(-values if ranking.goal == "max" else values, kind="stable")]
+
+
+def _smoothed(params: Sequence[Values], values: Array) -> Array:
+    """Each value as the mean of its neighbourhood; words and flags of the params are not walked across."""
+    cells = _cells(params)
+    known = {
+        cell: value for cell, value in zip(cells, values.tolist(), strict=True) if value == value
+    }
+
+    def mean_around(cell: tuple[Any, ...]) -> float:
+        steps = ((at - 1, at, at + 1) if isinstance(at, int) else (at,) for at in cell)
+        return fmean(known[near] for near in product(*steps) if near in known)
+
+    return np.array([mean_around(cell) if cell in known else np.nan for cell in cells])
+
+
+def _cells(params: Sequence[Values]) -> list[tuple[Any, ...]]:
+    """Each combination as places on its axes.
+
+    A parameter that never changes is no axis, so that the neighbourhood has as few members as it can.
+    """
+    tried, everyone = Combinations.of(list(map(flat_params, params))), np.arange(len(params))
+    varying = [name for name, values in tried.values.items() if len(values) > 1]
+    axes = [_places(tried.column(name, everyone)) for name in varying]
+    return list(zip(*axes, strict=True)) if axes else [()] * len(params)
+
+
+def _places(column: Sequence[Any]) -> list[int | str]:
+    """Of each number its rank among those tried, anything else as text, also a flag."""
+    numbers = sorted({value for value in column if type(value) in (int, float)})
+    ranks = dict(zip(numbers, count()))
+    return [ranks[value] if type(value) in (int, float) else repr(value) for value in column]

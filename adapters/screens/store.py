@@ -14,37 +14,19 @@ from adapters.tables import RUN, screens
 from contracts.errors import UnknownScreen
 from contracts.status import Kind
 
-_OF_JOB = RUN[
-    "status",
-    "attempt",
-    "ticker",
-    "rule_type",
-    "label",
-    "title",
-    "error_type",
-    "error_message",
-    "request_json",
-    "data_hash",
-    "engine_version",
-    "analysis_version",
-    "image_tag",
-    "created_at",
-    "completed_at",
-]
-
 
 def insert_screen(
     connection: Connection,
     run_id: str,
-    screen_id: str | None,
     tried: Combinations,
     ranking: Ranking,
     permuted: Mapping[str, int] | None = None,
+    screen_id: str | None = None,
 ) -> None:
     """Record what a Job is to try; its run was inserted in the same transaction.
 
-    screen_id: the run_id of the first ticker's; None for that one. permuted: seed, first and last of the orders of the
-    bars, of a Job of that kind.
+    permuted: seed, first and last of the orders of the bars, of a Job of that kind. screen_id: the run_id of the first
+    ticker's; None for that one.
     """
     values = {
         "run_id": run_id,
@@ -69,8 +51,7 @@ def asked_of(
 
 def stored_ranking(row: Mapping[Any, Any]) -> Ranking:
     """The ranking that was submitted."""
-    own = json.loads(row["ranking_json"])
-    return ranking_by(own["metric"], own["goal"], own["constraints"])
+    return ranking_by(**json.loads(row["ranking_json"]))
 
 
 def found_by(connection: Connection, run_ids: Sequence[str]) -> dict[str, dict[str, Array]]:
@@ -89,7 +70,7 @@ def screen_jobs(connection: Connection, screen_id: str) -> Sequence[RowMapping]:
         or_(screens.c.run_id == screen_id, screens.c.screen_id == screen_id)
     )
     query = (
-        select(*_OF_JOB, screens)
+        select(screens, *(column for column in RUN if column.name not in screens.c))
         .join(screens, screens.c.run_id == RUN.run_id)
         .where(screens.c.screen_id.in_(named), RUN.kind == Kind.SCREEN)
         .order_by(RUN.id)
@@ -108,5 +89,5 @@ def count_differing(connection: Connection, run_id: str, differing: int) -> None
 
 def all_differing(connection: Connection) -> int:
     """How many were seen so, of all screens."""
-    seen = select(func.coalesce(func.sum(screens.c.differing), 0)).where(screens.c.differing > 0)
-    return int(connection.execute(seen).scalar_one())
+    seen = select(func.sum(screens.c.differing)).where(screens.c.differing > 0)
+    return int(connection.scalar(seen) or 0)

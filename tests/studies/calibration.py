@@ -16,14 +16,13 @@ from unittest.mock import patch
 
 import numpy as np
 
-from adapters.batches.choice import ranked
 from adapters.batches.leaderboard import Ranking
 from adapters.metrics.curves import shares_held
 from adapters.metrics.measured import NoValue
 from adapters.metrics.risk import kurtosis_of, skewness_of
 from adapters.metrics.timing import timing_over
 from adapters.prices.bars import bar_dates
-from adapters.screens.columns import CORE
+from adapters.screens.columns import CORE, ranked_places
 from adapters.studies import trials
 from adapters.studies import verdict as verdicts
 from adapters.studies.path import Market, RunData
@@ -177,8 +176,7 @@ class World:
         return self.dates[span[0]], self.dates[span[1] - 1]
 
     def _choice(self, run_ids: list[str], test: tuple[int, int] | None) -> dict[str, Any]:
-        places = ranked(
-            self.grid,
+        places = ranked_places(
             {
                 name: np.array([self.load(each).metrics[name] for each in run_ids], dtype=float)
                 for name in CORE

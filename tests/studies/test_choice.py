@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from adapters.batches import choice
-from adapters.batches.conditions import parse_condition
+from adapters.batches.conditions import METRIC_CONDITIONS
 from adapters.batches.leaderboard import Ranking
+from adapters.screens.columns import ranked_places
 
 SHARPE = Ranking("sharpe_ratio", "max")
 PARAMS = [{"period": period} for period in (10, 20, 30, 40)]
@@ -24,13 +24,15 @@ def ranked(
     params: Sequence[Mapping[str, Any]],
     runs: Sequence[Mapping[str, float | None] | None],
     ranking: Ranking,
-    **how: bool,
+    by_neighbourhood: bool = False,
 ) -> list[int]:
     names = {name for run in runs for name in run or ()}
     columns = {
         name: np.array([(run or {}).get(name) for run in runs], dtype=float) for name in names
     }
-    places: list[int] = choice.ranked(params, columns, ranking, **how).tolist()
+    places: list[int] = ranked_places(
+        columns, ranking, params if by_neighbourhood else ()
+    ).tolist()
     return places
 
 
@@ -75,7 +77,7 @@ def test_a_constraint_that_is_broken_or_unknown_excludes() -> None:
     assert ranked(
         PARAMS,
         runs,
-        Ranking("sharpe_ratio", "max", [parse_condition("cagr > 5 and num_trades >= 5")]),
+        Ranking("sharpe_ratio", "max", [METRIC_CONDITIONS.parse("cagr > 5 and num_trades >= 5")]),
     ) == [1, 3]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, insert, select
 
-from adapters.batches.rankings import DEFAULT, keep_ranking
+from adapters.batches.leaderboard import DEFAULT, keep_ranking
 from adapters.database import database_now, reading
 from adapters.plan_tables import studies
 from adapters.runs.states import set_beside

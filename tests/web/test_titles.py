@@ -1,6 +1,7 @@
 """What runs, batches, studies and screens are called, and how people call them otherwise."""
 
 import csv
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -8,10 +9,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from adapters.batches.lists import ListedBatch
 from tests.services.studies import WALK_FORWARD
 from tests.services.web_app import run_values, sweep_values
 from tests.web.conftest import ON_BOTH_DATABASES, RunMaker, TokenMaker
-from web.titles import batch_title, rule_title, run_title, short
+from web import titles
+from web.titles import rule_title, run_title, short
 
 TEXTS = {"buy": "close > v / n", "sell": "close < v / n"}
 
@@ -87,6 +90,12 @@ def test_large_round_numbers_are_short_and_no_digit_is_lost() -> None:
     }
 
     assert {value: short(value) for value in shown} == shown
+
+
+def batch_title(title: str | None, first: Any, last: Any) -> str:
+    """What a batch is called that people call so, with these runs at its ends."""
+    now = datetime(2026, 1, 1)
+    return titles.batch_title(ListedBatch("b", title, {}, 0, now, first, last))
 
 
 def test_a_batch_is_called_by_what_its_ends_share() -> None:

@@ -1,18 +1,20 @@
 """The HTTP API of batches: many runs in one call, and what has become of them."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from uuid import uuid4
 
 from flask import Blueprint, Response, g, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import and_, true
+from sqlalchemy import Connection, and_, true
 
 from adapters.access.owners import submitter
 from adapters.batches.export import export_rows
-from adapters.batches.leaderboard import Ranking, tried_note
+from adapters.batches.leaderboard import DEFAULT, Ranking, keep_ranking, ranking_of, tried_note
+from adapters.batches.lists import ListedBatch, set_batch_title, suggest_batch_title
 from adapters.batches.queries import (
+    batch_of,
     batch_page,
     batch_summary,
     leaders,
@@ -20,20 +22,17 @@ from adapters.batches.queries import (
     require_batch,
     unknown_batch,
 )
-from adapters.batches.rankings import DEFAULT, keep_ranking, ranking_of
-from adapters.batches.titles import set_batch_title, suggest_batch_title
 from adapters.logs import current_actor
 from adapters.runs.idempotency import own_key
 from adapters.tables import IS_CANCELLED, RUN
 from contracts.run_request import TITLE_LENGTH, Titled
-from contracts.values import Json, Values, without
+from contracts.values import Json
 from web.answers import conditional, csv_file
 from web.arguments import AFTER, DRY_RUN, KEY, arguments, idempotency_key, json_body, limit
-from web.batches.bulk_body import batch_id_of, read_lines, validate_lines
+from web.batches.bodies import batch_id_of, read_lines, read_sweep, validate_lines
 from web.batches.bulk_submission import plan_bulk, submit_bulk
+from web.batches.choice import RANKING, asked_ranking, given_ranking
 from web.batches.origins import origin_of
-from web.batches.ranking import RANKING, asked_ranking
-from web.batches.sweep_body import read_sweep, validate_runs
 from web.operation import FAULTS, REFUSED, TITLED, Argument, json_of, operation
 from web.ownership import refuse_others
 from web.parsers import flag, sha256, whole_number, words
@@ -77,12 +76,11 @@ def refuse_padding() -> None:
 def bulk() -> ResponseReturnValue:
     """Record and enqueue many runs, all or none; with ?dry_run=true only say what would happen."""
     arguments()  # whose faults are told before those of the body
-    lines = read_lines(platform().settings)
+    lines = read_lines()
     g.batch_id = batch_id = batch_id_of(lines, request.args.get("batch_id"), _issued_batch_id())
     ask_database(refuse_others, "batch_id", batch_id)
-    valid = validate_lines(lines, batch_id, platform().prices)
-    asks_ranking = request.args.keys() & {each.name for each in RANKING}
-    return _submitted(batch_id, valid, asked_ranking(DEFAULT) if asks_ranking else None)
+    valid = validate_lines(lines, batch_id)
+    return _submitted(batch_id, valid, asked_ranking(DEFAULT) if given_ranking() else None)
 
 
 @blueprint.post("/api/batches")
@@ -101,7 +99,8 @@ def sweep() -> ResponseReturnValue:
     g.batch_id = batch_id = asked["batch_id"] or found.batch_id or _issued_batch_id()
     if not asked["dry_run"]:
         ask_database(refuse_others, "batch_id", batch_id)
-    valid = validate_runs(found, batch_id, platform().prices)
+    with found.placing():
+        valid = validate_lines([*enumerate(found.requests, start=1)], batch_id)
     body, code = _submitted(batch_id, valid, found.ranking)
     if (name := found.spec.name) and not asked["dry_run"]:
         change_database(suggest_batch_title, batch_id, name[:TITLE_LENGTH])
@@ -119,11 +118,11 @@ def _submitted(
         change_database(keep_ranking, batch_id, ranking)
     body = {
         "batch_id": batch_id,
-        "runs": len(answer.run_ids),
-        **asdict(answer),
+        "runs": len(answer["run_ids"]),
+        **answer,
         "status_url": url_for("batch_api.batch", batch_id=batch_id),
     }
-    return body, 202 if answer.new and not dry_run else 200
+    return body, 202 if answer["new"] and not dry_run else 200
 
 
 def _issued_batch_id() -> str:
@@ -145,23 +144,21 @@ def batch(batch_id: str) -> Response:
     """Counts, times and the leaderboard of a batch: ?metric=sharpe_ratio&goal=max&constraint=num_trades>=5&top=10."""
     top = arguments()["top"]
     with reading_database() as connection:
-        summary = batch_summary(connection, batch_id)
+        found = batch_of(connection, batch_id)
         ranking = asked_ranking(ranking_of(connection, batch_id))
+        summary = titled_summary(connection, found)
         measured = measured_runs(connection, batch_id, ranking) if top else []
         best = leaders(connection, measured, ranking, top)
-    completed = summary["counts"]["completed"]
-    note = note_of(summary, completed, len(measured) if top else completed)
+    completed = found.counts["completed"]
+    note = note_of(found, completed, len(measured) if top else completed)
     return conditional(
-        shown_summary(summary)
-        | ranking.to_json()
-        | {"leaderboard": titled_runs(best), "note": note}
+        summary | ranking.to_json() | {"leaderboard": titled_runs(best), "note": note}
     )
 
 
-def shown_summary(summary: Values) -> Json:
+def titled_summary(connection: Connection, batch: ListedBatch) -> Json:
     """What the database says of a batch, with what it is called."""
-    known = without(summary, ("ends",))
-    return known | {"title": batch_title(summary["title"], *summary["ends"])}
+    return batch_summary(connection, batch) | {"title": batch_title(batch)}
 
 
 def titled_runs(listed: Sequence[Json]) -> list[Json]:
@@ -169,16 +166,11 @@ def titled_runs(listed: Sequence[Json]) -> list[Json]:
     return [run | {"title": run_title(run)} for run in listed]
 
 
-def note_of(summary: Json, completed: int, kept: int) -> str:
+def note_of(batch: ListedBatch, completed: int, kept: int) -> str:
     """What to bear in mind when reading the best of so many completed runs of a batch, `kept` of which are ranked."""
-    if origin := origin_of(summary["batch_id"]):
+    if origin := origin_of(batch.batch_id):
         return origin.note
-    return tried_note(completed, completed - kept, to_come=living_of(summary["counts"]))
-
-
-def living_of(counts: Mapping[str, int]) -> int:
-    """How many runs have not ended."""
-    return counts["pending"] + counts["running"]
+    return tried_note(completed, completed - kept, to_come=batch.living)
 
 
 @blueprint.get("/api/batches/<batch_id>/runs")
@@ -214,7 +206,7 @@ def title(batch_id: str) -> ResponseReturnValue:
     asked = asked_title()
     ask_database(require_batch, batch_id)
     change_database(set_batch_title, batch_id, asked)
-    return titled(shown_summary(ask_database(batch_summary, batch_id))["title"])
+    return titled(batch_title(ask_database(batch_of, batch_id)))
 
 
 @blueprint.post("/api/batches/<batch_id>/cancel")

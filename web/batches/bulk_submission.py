@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from uuid import uuid4
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, RowMapping
 
 from adapters.batches.queries import runs_by_hash, runs_on_other_prices
 from adapters.database_errors import DuplicateKey
@@ -15,13 +15,13 @@ from adapters.logs import current_actor, log_context
 from adapters.runs.new_runs import NewRun, insert_runs, now_waiting
 from contracts.errors import Conflict
 from contracts.status import RunStatus
-from contracts.values import frozen
+from contracts.values import Json
 from web.ownership import join_batch
 from web.platform import ask_database, change_database, reading_database
 from web.runs.operations import enqueue, refuse_when_full
 from web.runs.validation import ValidRequest
 
-Known = dict[str, tuple[str, RunStatus]]  # run_id and state by request hash
+Known = dict[str, RowMapping]  # run_id and status by request hash
 
 log = logging.getLogger(__name__)
 
@@ -30,35 +30,25 @@ TRIES = 5  # when others submit to the same batch
 SLOW_S = 1.0
 
 
-@frozen
-class BulkAnswer:
-    """The run of each line, in the call's order, and how many of them are new."""
-
-    new: int
-    existing: dict[str, int]  # runs that existed already, counted by the API's status words
-    # runs of the batch that read other versions of the prices; counted in a dry run
-    on_other_prices: int
-    run_ids: list[str | None]  # None in a dry run, where a new run would get its id
-
-
-def plan_bulk(batch_id: str, valid: Sequence[ValidRequest]) -> BulkAnswer:
+def plan_bulk(batch_id: str, valid: Sequence[ValidRequest]) -> Json:
     """What a submission would do; nothing is recorded."""
+    versions = {str(each.request.data_hash) for each in valid}
     with reading_database() as connection:
         known = runs_by_hash(connection, batch_id, [each.request_hash for each in valid])
-        others = runs_on_other_prices(
-            connection, batch_id, {str(each.request.data_hash) for each in valid}
-        )
-    return replace(_answer(valid, known, []), on_other_prices=others)
+        others = runs_on_other_prices(connection, batch_id, versions)
+    return _answer(valid, known, []) | {"on_other_prices": others}
 
 
-def submit_bulk(batch_id: str, valid: Sequence[ValidRequest]) -> BulkAnswer:
+def submit_bulk(batch_id: str, valid: Sequence[ValidRequest]) -> Json:
     """Record and enqueue those runs that the batch does not have yet; QueueFull above the configured depth."""
     for _ in range(TRIES):
         known = ask_database(runs_by_hash, batch_id, [each.request_hash for each in valid])
         new = _new_runs(valid, known)
-        if new:
-            refuse_when_full(len(new))
-        if new and not _insert(new):
+        try:
+            if new:
+                refuse_when_full(len(new))
+                change_database(_insert_all, new)
+        except DuplicateKey:  # others have recorded some meanwhile, so that none was
             continue
         with log_context(batch_id=batch_id):
             log.info("bulk_accepted new=%d existing=%d", len(new), len(valid) - len(new))
@@ -77,15 +67,6 @@ def _new_runs(valid: Sequence[ValidRequest], known: Known) -> list[NewRun]:
     ]
 
 
-def _insert(new: Sequence[NewRun]) -> bool:
-    """Whether all rows were recorded; False, with none of them, when others have recorded some meanwhile."""
-    try:
-        change_database(_insert_all, new)
-    except DuplicateKey:
-        return False
-    return True
-
-
 def _insert_all(connection: Connection, new: Sequence[NewRun]) -> None:
     began = time.monotonic()
     join_batch(connection, str(new[0].request.batch_id))
@@ -95,13 +76,18 @@ def _insert_all(connection: Connection, new: Sequence[NewRun]) -> None:
         now_waiting(connection, [each.run_id for each in new])
 
 
-def _answer(valid: Sequence[ValidRequest], known: Known, new: Sequence[NewRun]) -> BulkAnswer:
-    run_ids = {each.request_hash: each.run_id for each in new}
-    run_ids |= {key: run_id for key, (run_id, _) in known.items()}
+def _answer(valid: Sequence[ValidRequest], known: Known, new: Sequence[NewRun]) -> Json:
+    """The run of each line, in the call's order, and how many of them are new.
+
+    existing: runs that existed already, counted by the API's status words. on_other_prices: runs of the batch that read
+    other versions of the prices, counted in a dry run. run_ids: None where a new run would get its id.
+    """
     hashes = [each.request_hash for each in valid]
-    return BulkAnswer(
-        len({*hashes} - known.keys()),
-        dict(Counter(status.public for _, status in known.values())),
-        0,
-        [run_ids.get(key) for key in hashes],
-    )
+    run_ids = {each.request_hash: each.run_id for each in new}
+    run_ids |= {key: row["run_id"] for key, row in known.items()}
+    return {
+        "new": len({*hashes} - known.keys()),
+        "existing": dict(Counter(RunStatus(row["status"]).public for row in known.values())),
+        "on_other_prices": 0,
+        "run_ids": [run_ids.get(key) for key in hashes],
+    }

@@ -21,8 +21,7 @@ from contracts.status import RunStatus
 from contracts.values import Json, Values, picked, without
 from rules.language import series_fault
 from web.arguments import parse_json
-from web.batches.bulk_body import MAX_FAULTS
-from web.batches.sweep_body import checked_by_sweep
+from web.batches.bodies import MAX_FAULTS, read_sweep
 from web.platform import ask_database, platform
 from web.request_fields import asked_again, differing
 from web.runs.validation import ValidRequest, checked, held_days, validate_request
@@ -58,7 +57,9 @@ def checked_portfolio(body: bytes) -> ValidPortfolio:
         return _checked(_of_batch(batch_id) | without(given, ("batch_id",)))
     if "portfolio" not in given:
         return _checked(values)
-    return checked_by_sweep(values, MAX_LEGS, lambda sweep: _checked(_asked_by(sweep)), _place)
+    sweep = read_sweep(values, MAX_LEGS)
+    with sweep.placing(_place):
+        return _checked(_asked_by(sweep))
 
 
 def _of_batch(batch_id: str) -> Json:

@@ -8,7 +8,7 @@ from uuid import UUID
 from flask import Blueprint, abort, render_template, request
 from sqlalchemy import Connection, RowMapping, select
 
-from adapters.batches.lists import ListedBatch, list_batches
+from adapters.batches.lists import ListedBatch, latest_batches
 from adapters.prices.store import Version
 from adapters.runs.queries import STATUS_COLUMNS, run_row
 from adapters.sparkline import LEVELS
@@ -18,7 +18,6 @@ from contracts.status import RunStatus
 from contracts.values import Json
 from rules.catalog import RULES
 from rules.language import EXAMPLES, FUNCTIONS, SERIES
-from web.batches.pages import listed_title
 from web.platform import ask_database, platform
 from web.prices.api import ticker_ranges
 from web.request_fields import FIELDS, SHARING, asked_again
@@ -67,7 +66,6 @@ def page() -> str:
         origin=origin,
         newer_prices=newer,
         latest=[line for _, _, line in latest],
-        title_of=listed_title,
         latest_lives=any(is_living for _, is_living, _ in latest),
     )
 
@@ -97,7 +95,7 @@ def _latest(connection: Connection) -> list[Line]:
         for row in connection.execute(alone).mappings()
     ]
     found += [
-        (batch.first["created_at"], batch.is_live, batch)
-        for batch in list_batches(connection, None, LATEST_BATCHES).batches
+        (batch.first["created_at"], batch.living > 0, batch)
+        for batch in latest_batches(connection, LATEST_BATCHES)
     ]
     return sorted(found, key=itemgetter(0), reverse=True)[:LATEST]

@@ -9,8 +9,8 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from adapters.batches.lists import titles_of
 from adapters.batches.queries import is_batch
-from adapters.batches.titles import titles_of
 from adapters.metrics.table import HEADLINE_NAMES, HEADLINES, METRICS
 from adapters.runs.lists import STATES, RunPage, list_runs
 from adapters.runs.queries import run_with_prefix

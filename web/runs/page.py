@@ -17,7 +17,7 @@ from flask import Blueprint, Response, abort, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection, RowMapping
 
-from adapters.batches.titles import titles_of
+from adapters.batches.lists import titles_of
 from adapters.metrics.timing import run_timing
 from adapters.runs.queries import events_of, run_row, run_status
 from adapters.runs.series import RunSeries, run_series, series_of

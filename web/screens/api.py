@@ -2,54 +2,47 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from flask import Blueprint, Response, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import RowMapping
 
-from adapters.batches.conditions import Reader
 from adapters.batches.leaderboard import Ranking
 from adapters.runs.times import utc_text
-from adapters.screens.columns import CORE, MAX_COMBINATIONS
+from adapters.screens.columns import CORE_CONDITIONS, MAX_COMBINATIONS
 from adapters.screens.store import screen_jobs, stored_ranking
 from contracts.errors import Conflict, InvalidRequest
 from contracts.status import RunStatus
-from contracts.values import Json
+from contracts.values import Json, picked
 from web.answers import conditional
 from web.arguments import KEY, arguments, idempotency_key, json_body
+from web.batches.bodies import read_sweep
 from web.batches.bulk_submission import submit_bulk
-from web.batches.ranking import CONSTRAINT, GOAL, METRIC, asked_ranking
-from web.batches.sweep_body import read_sweep
+from web.batches.choice import asked_ranking, ranking_arguments
 from web.operation import ENDED, REFUSED, Argument, json_of, operation
-from web.parsers import TEXT, Parser, one_of, ticker_symbol, whole_number
-from web.platform import ask_database, change_database, platform, reading_database
+from web.parsers import ticker_symbol, whole_number
+from web.platform import ask_database, platform
 from web.runs import operations
 from web.runs.api import accepted_answer
-from web.screens.rows import (
-    Row,
-    Screened,
-    leaderboard,
-    note_differing,
-    ranked_rows,
-    screened_jobs,
-)
-from web.screens.submission import checked_jobs, submit_screen
+from web.screens.rows import Row, Screened, leaderboard, ranked_rows, screened_jobs
+from web.screens.submission import submit_screen
 from web.titles import screen_title
 
 blueprint = Blueprint("screen_api", __name__)
 
 MAX_TOP = 1000  # rows in one leaderboard
 NO_SCREEN = "404 no such screen"
-RANKING = (
-    replace(
-        METRIC,
-        parse=one_of(*CORE),
-        about="to rank by; by default what the screen was submitted with",
-    ),
-    GOAL,
-    replace(CONSTRAINT, parse=Parser(Reader("metrics of a screen", CORE).parse, TEXT)),
+RECEIPT = (
+    "ticker",
+    "run_id",
+    "data_hash",
+    "engine_version",
+    "analysis_version",
+    "image_tag",
 )
+# of the states of its Jobs that of a screen is the first one
+WEIGHTS = (RunStatus.RUNNING, RunStatus.PENDING, RunStatus.FAILED, RunStatus.SUCCEEDED)
+RANKING = ranking_arguments(CORE_CONDITIONS, "screen")
 TOP = Argument("top", whole_number(0, MAX_TOP), "rows; 10 by default", 10)
 BEST = Argument("best", whole_number(1, MAX_COMBINATIONS), "how many of the best; all by default")
 NUMBER = Argument("number", whole_number(0), "of the combination, as the leaderboard has it", 0)
@@ -69,16 +62,15 @@ TICKER = Argument("ticker", ticker_symbol, "of this ticker; by default the first
 def submit() -> ResponseReturnValue:
     """Record and enqueue a screen: one Job for each ticker, in which every combination of the sweep is tried."""
     sweep = read_sweep(json_body(), MAX_COMBINATIONS)
-    jobs = checked_jobs(sweep, platform().prices, platform().settings)
-    screen_id, first = submit_screen(sweep, jobs, idempotency_key())
+    accepted = submit_screen(sweep, idempotency_key())
     body = {
-        "screen_id": screen_id,
+        "screen_id": accepted.run_id,
         "combinations": len(sweep.members),
-        "jobs": len(jobs),
-        "status_url": url_for("screen_api.screen", screen_id=screen_id),
-        "result_url": url_for("screens.page", screen_id=screen_id),
+        "jobs": len(sweep.tickers),
+        "status_url": url_for("screen_api.screen", screen_id=accepted.run_id),
+        "result_url": url_for("screens.page", screen_id=accepted.run_id),
     }
-    return body, 200 if first.existed else 202
+    return body, 200 if accepted.existed else 202
 
 
 @blueprint.get("/api/screens/<uuid:screen_id>")
@@ -87,58 +79,33 @@ def screen(screen_id: str) -> Response:
     """How far a screen is, and its best rows: ?metric=sharpe_ratio&goal=max&constraint=num_trades>=5&top=10."""
     jobs = ask_database(screen_jobs, screen_id)
     ranking = ranking_of(jobs)
-    shown = shown_rows(jobs, ranked_rows(screened_jobs(jobs), ranking, arguments()["top"]))
+    shown = leaderboard(ranked_rows(screened_jobs(jobs), ranking, arguments()["top"]))
     return conditional(described(jobs) | ranking.to_json() | {"leaderboard": shown})
 
 
 def ranking_of(jobs: Sequence[RowMapping]) -> Ranking:
     """The query's, and for what it leaves out what the screen was submitted with."""
-    return asked_ranking(stored_ranking(jobs[0]), *RANKING)
-
-
-def shown_rows(jobs: Sequence[RowMapping], rows: Sequence[Row]) -> list[Json]:
-    """Rows with their runs; a run that came to other numbers is recorded."""
-    with reading_database() as connection:
-        shown = leaderboard(connection, rows)
-    if any(row["is_equal"] is False for row in shown):
-        change_database(note_differing, jobs, shown)
-    return shown
+    return asked_ranking(stored_ranking(jobs[0]))
 
 
 def described(jobs: Sequence[RowMapping]) -> Json:
     """What a screen is, and how far; one of several tickers has completed when all of them have."""
     first, states = jobs[0], [RunStatus(job["status"]) for job in jobs]
-    by_weight = (RunStatus.RUNNING, RunStatus.PENDING, RunStatus.FAILED, RunStatus.SUCCEEDED)
+    tickers, ends = [job["ticker"] for job in jobs], [job["completed_at"] for job in jobs]
     failed = next((job for job in jobs if job["status"] == RunStatus.FAILED), None)
-    ends = [job["completed_at"] for job in jobs]
     return {
         "screen_id": first["screen_id"],
-        "title": screen_title(
-            first, [job["ticker"] for job in jobs], json.loads(first["values_json"])
-        ),
+        "title": screen_title(first, tickers, json.loads(first["values_json"])),
         "name": first["label"],
-        "status": next(state for state in by_weight if state in states).public,
+        "status": min(states, key=WEIGHTS.index).public,
         "rule_type": first["rule_type"],
-        "tickers": [job["ticker"] for job in jobs],
+        "tickers": tickers,
         "combinations": sum(job["combinations"] for job in jobs),
         "done": sum(job["done"] for job in jobs),
         **{name: failed and failed[name] for name in ("error_type", "error_message")},
         "created_at": utc_text(first["created_at"]),
         "completed_at": utc_text(max(ends)) if all(ends) else None,
-        "receipts": [
-            {
-                name: job[name]
-                for name in (
-                    "ticker",
-                    "run_id",
-                    "data_hash",
-                    "engine_version",
-                    "analysis_version",
-                    "image_tag",
-                )
-            }
-            for job in jobs
-        ],
+        "receipts": [picked(job, RECEIPT) for job in jobs],
     }
 
 
@@ -154,13 +121,10 @@ def run(screen_id: str) -> ResponseReturnValue:
     """Run one combination of a screen as a backtest of its own, with charts and receipt: ?number=17&ticker=AAPL."""
     asked = arguments()
     found = _completed(ask_database(screen_jobs, screen_id), asked["ticker"])[0]
-    if asked["number"] >= len(found.tried):
-        raise InvalidRequest(
-            {
-                "number": f"{asked['number']} is not accepted; accepted: 0 to {len(found.tried) - 1}"
-            }
-        )
-    valid = found.run_of(found.tried.member(asked["number"]), charts=True)
+    number, most = asked["number"], len(found.tried) - 1
+    if number > most:
+        raise InvalidRequest({"number": f"{number} is not accepted; accepted: 0 to {most}"})
+    valid = Row(found, number).run(charts=True)
     return accepted_answer(operations.submit_run(valid, idempotency_key()))
 
 
@@ -182,19 +146,15 @@ def batch(screen_id: str) -> ResponseReturnValue:
             {"best": f"{len(rows):,} combinations have a place; 1 to {most:,} runs are accepted"}
         )
     batch_id = f"screen-{jobs[0]['screen_id']}"
-    answer = submit_bulk(batch_id, [row.of.run_of(row.member, batch_id=batch_id) for row in rows])
-    where = {
-        "status_url": url_for("batch_api.batch", batch_id=batch_id),
-        "result_url": url_for("batches.page", batch_id=batch_id),
-    }
+    answer = submit_bulk(batch_id, [row.run(batch_id=batch_id) for row in rows])
     body = {
         "batch_id": batch_id,
         "runs": len(rows),
-        "new": answer.new,
-        "run_ids": answer.run_ids,
-        **where,
+        **picked(answer, ("new", "run_ids")),
+        "status_url": url_for("batch_api.batch", batch_id=batch_id),
+        "result_url": url_for("batches.page", batch_id=batch_id),
     }
-    return body, 202 if answer.new else 200
+    return body, 202 if answer["new"] else 200
 
 
 def _completed(jobs: Sequence[RowMapping], ticker: str | None = None) -> list[Screened]:

@@ -14,16 +14,16 @@ from adapters.screens.store import screen_jobs
 from contracts.status import RunStatus
 from contracts.values import Json
 from web.arguments import arguments, read_argument
+from web.batches.choice import given_ranking
 from web.batches.pages import shown_parameters
-from web.batches.ranking import given_ranking
 from web.operation import Argument, operation
 from web.parsers import one_of, whole_number
 from web.platform import ask_database
 from web.request_fields import terms_said
 from web.runs.page import await_end
 from web.runs.view import failure
-from web.screens.api import MAX_TOP, RANKING, described, ranking_of, shown_rows
-from web.screens.rows import Screened, ranked_rows, screened_jobs, surface_of
+from web.screens.api import MAX_TOP, RANKING, described, ranking_of
+from web.screens.rows import Row, Screened, leaderboard, ranked_rows, screened_jobs, surface_of
 from web.studies.pictures import histogram_picture
 
 blueprint = Blueprint("screens", __name__)
@@ -49,24 +49,21 @@ def page(screen_id: str) -> str:
     return render_template(
         "screens/screen.html",
         screen=screen,
-        created_at=jobs[0]["created_at"],
-        written=jobs[0]["title"],
+        first=jobs[0],
         given=given_ranking(),
         asked=asked,
         terms=terms_said(asked, "orders", "stops"),
         living=living,
         failure=failure(screen["error_type"]),
-        leaders=shown_rows(jobs, ranked_rows(found, ranking, top)),
-        metric=METRICS_BY_NAME[ranking.metric],
+        leaders=leaderboard(ranked_rows(found, ranking, top)),
         core=[METRICS_BY_NAME[name] for name in CORE],
         tickers=tickers,
         ticker=ticker,
-        constraints=[each.text for each in ranking.constraints],
         most=MAX_TOP,
         batches=BATCHES,
         has_runs=False,
         note=tried_note(
-            sum(len(each.tried) for each in found),
+            sum(each.job["combinations"] for each in found),
             to_come=sum(job["combinations"] for job in living),
             what="combination",
         ),
@@ -88,10 +85,10 @@ def _histogram(surface: Surface, ranking: Ranking) -> Markup | None:
 
 def _evidence(found: list[Screened]) -> Json | None:
     """Of the ticker whose best has the highest Sharpe ratio: that one against as many tries by luck."""
-    known = [(each, json.loads(each.job["best_json"])) for each in found]
-    proven = [(each, best) for each, best in known if best and best["evidence"]]
+    proven = [each for each in found if each.best.get("evidence")]
     if not proven:
         return None
-    of, best = max(proven, key=lambda each: float(each[1]["metrics"]["sharpe_ratio"]))
-    run = of.run_of(of.tried.member(best["number"])).request.to_json()
-    return {"run": run, "found": Evidence(**best["evidence"]), "metrics": best["metrics"]}
+    of = max(proven, key=lambda each: float(each.best["metrics"]["sharpe_ratio"]))
+    run = Row(of, of.best["number"]).run().request.to_json()
+    evidence = Evidence(**of.best["evidence"])
+    return {"run": run, "found": evidence, "metrics": of.best["metrics"]}

@@ -2,13 +2,13 @@
 
 import json
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import chain
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping
+from sqlalchemy import RowMapping
 
 from adapters.batches.flat_params import with_params
 from adapters.batches.leaderboard import Ranking
@@ -19,10 +19,10 @@ from adapters.screens.columns import CORE, Combinations, Member, ranked_places, 
 from adapters.screens.store import count_differing
 from contracts.run_request import RunRequest, request_hash
 from contracts.status import RunStatus
+from contracts.values import Json, picked
 from rules.catalog import checked_rule
+from web.platform import ask_database, change_database
 from web.runs.validation import ValidRequest
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -42,25 +42,18 @@ class Screened:
         return unpacked_metrics(self.job["metrics"])
 
     @cached_property
-    def _request(self) -> RunRequest:
+    def request(self) -> RunRequest:
+        """What all of its combinations share."""
         return RunRequest.from_json(json.loads(self.job["request_json"]))
+
+    @cached_property
+    def best(self) -> Json:
+        """The combination with the highest Sharpe ratio, as its Job has written it; nothing where none has one."""
+        return json.loads(self.job["best_json"]) or {}
 
     def places(self, ranking: Ranking) -> Array:
         """The numbers of the combinations that have a place, the best first."""
         return ranked_places(self.metrics, ranking)
-
-    def core(self, number: int) -> dict[str, float | int | None]:
-        """The metrics of one combination, as a run has them."""
-        values = {name: self.metrics[name].item(number) for name in CORE}
-        known = {name: None if math.isnan(value) else value for name, value in values.items()}
-        return known | {"num_trades": int(values["num_trades"])}
-
-    def run_of(self, member: Member, **labels: Any) -> ValidRequest:
-        """The request of the run that repeats one combination, on the same prices."""
-        params = with_params(self._request.params, member)
-        rule = checked_rule(self._request.rule_type, params)
-        request = replace(self._request, params=params, rule_id=rule.label, run_id=None, **labels)
-        return ValidRequest(request, request_hash(request, rule.params))
 
 
 @dataclass(frozen=True)
@@ -75,6 +68,33 @@ class Row:
         """Its values of the swept parameters."""
         return self.of.tried.member(self.number)
 
+    def value(self, metric: str) -> float:
+        """One of its metrics; NaN where it has none."""
+        return float(self.of.metrics[metric][self.number])
+
+    def run(self, **labels: Any) -> ValidRequest:
+        """The request of the run that repeats it, on the same prices."""
+        shared = self.of.request
+        params = with_params(shared.params, self.member)
+        rule = checked_rule(shared.rule_type, params)
+        request = replace(shared, params=params, rule_id=rule.label, run_id=None, **labels)
+        return ValidRequest(request, request_hash(request, rule.params))
+
+    def shown(self, run: RowMapping | None) -> Json:
+        """As the API shows it; is_equal: whether `run` came to the same metrics, null unless it has completed."""
+        values = {name: self.value(name) for name in CORE}
+        known = {name: None if math.isnan(value) else value for name, value in values.items()}
+        metrics = known | {"num_trades": int(values["num_trades"])}
+        has_ended = run and run["status"] == RunStatus.SUCCEEDED
+        return {
+            "number": self.number,
+            "ticker": self.of.job["ticker"],
+            "params": self.member,
+            "metrics": metrics,
+            "run_id": run and run["run_id"],
+            "is_equal": picked(run, metrics) == metrics if run and has_ended else None,
+        }
+
 
 def screened_jobs(jobs: Sequence[RowMapping], ticker: str | None = None) -> list[Screened]:
     """Those that have ended well, or that of one ticker."""
@@ -84,58 +104,37 @@ def screened_jobs(jobs: Sequence[RowMapping], ticker: str | None = None) -> list
 
 def ranked_rows(found: Sequence[Screened], ranking: Ranking, top: int | None = None) -> list[Row]:
     """The best combinations over all tickers, the best first; those without a place are left out."""
-    sign = -1 if ranking.goal == "max" else 1
-    keyed = [
-        (sign * each.metrics[ranking.metric].item(number), place, number)
-        for place, each in enumerate(found)
-        for number in each.places(ranking)[:top].tolist()
-    ]
-    return [Row(found[place], number) for _, place, number in sorted(keyed)[:top]]
+    rows = (Row(each, at) for each in found for at in each.places(ranking)[:top].tolist())
+    is_most = ranking.goal == "max"
+    return sorted(rows, key=lambda row: row.value(ranking.metric), reverse=is_most)[:top]
 
 
-def leaderboard(connection: Connection, rows: Sequence[Row]) -> list[Json]:
-    """Rows as the API shows them; is_equal says whether their run came to the same metrics, null without one."""
-    hashes = [row.of.run_of(row.member).request_hash for row in rows]
-    known = runs_alike(connection, hashes)
-    return [
-        _shown(row, known.get(request_hash))
-        for row, request_hash in zip(rows, hashes, strict=True)
-    ]
+def leaderboard(rows: Sequence[Row]) -> list[Json]:
+    """Rows as the API shows them, with their runs; how many of a Job came to other numbers is recorded for /metrics.
 
-
-def _shown(row: Row, run: RowMapping | None) -> Json:
-    metrics = row.of.core(row.number)
-    return {
-        "number": row.number,
-        "ticker": row.of.job["ticker"],
-        "params": row.member,
-        "metrics": metrics,
-        "run_id": run["run_id"] if run else None,
-        "is_equal": all(run[name] == value for name, value in metrics.items())
-        if run and run["status"] == RunStatus.SUCCEEDED
-        else None,
-    }
-
-
-def note_differing(
-    connection: Connection, jobs: Sequence[RowMapping], shown: Sequence[Json]
-) -> None:
-    """Record, for /metrics, how many rows have a run that came to other numbers; they never should."""
-    for job in jobs:
-        if differing := sum(
-            row["is_equal"] is False and row["ticker"] == job["ticker"] for row in shown
-        ):
-            count_differing(connection, job["run_id"], differing)
+    None ever should.
+    """
+    hashes = [row.run().request_hash for row in rows]
+    known = ask_database(runs_alike, hashes)
+    runs = (known.get(request_hash) for request_hash in hashes)
+    shown = [row.shown(run) for row, run in zip(rows, runs, strict=True)]
+    both = zip(rows, shown, strict=True)
+    differing = Counter(row.of.job["run_id"] for row, told in both if told["is_equal"] is False)
+    for job_id, count in differing.items():
+        change_database(count_differing, job_id, count)
+    return shown
 
 
 def surface_of(found: Sequence[Screened], ranking: Ranking) -> Surface:
     """The metric over the parameters, of the combinations that have a place."""
-    rows = [(each, each.places(ranking)) for each in found]
-    columns = [each.metrics[ranking.metric][places].tolist() for each, places in rows]
-    metrics = list(chain.from_iterable(columns))
-    names = found[0].tried.values if found else ()
+    placed = [(each, each.places(ranking)) for each in found]
+    metrics = [
+        value
+        for each, places in placed
+        for value in each.metrics[ranking.metric][places].tolist()
+    ]
     params = {
-        name: [value for each, places in rows for value in each.tried.column(name, places)]
-        for name in names
+        name: [value for each, places in placed for value in each.tried.column(name, places)]
+        for name in (found[0].tried.values if found else ())
     }
     return Surface(metrics, [""] * len(metrics), params)  # none of them is a run yet

@@ -4,26 +4,42 @@ from dataclasses import replace
 from functools import partial
 
 from adapters.batches.expansion import Expansion
-from adapters.batches.rankings import DEFAULT
-from adapters.prices.store import PriceStore
+from adapters.batches.leaderboard import DEFAULT
 from adapters.screens.columns import CORE, Combinations
 from adapters.screens.store import insert_screen
-from adapters.settings import Settings
 from contracts.errors import InvalidRequest
 from contracts.status import Kind
 from rules.catalog import check_params
-from web.batches.bulk_body import MAX_FAULTS
+from web.batches.bodies import MAX_FAULTS
+from web.platform import platform
 from web.runs.operations import Accepted, refuse_when_full, submit_run
 from web.runs.validation import ValidRequest, validate_request
 
 
-def checked_jobs(sweep: Expansion, prices: PriceStore, settings: Settings) -> list[ValidRequest]:
-    """One request for each ticker; InvalidRequest with the faults of every combination at their places in the sweep."""
+def submit_screen(sweep: Expansion, key: str | None) -> Accepted:
+    """Record and enqueue a Job for each ticker; what became of the first one, whose run_id is the screen's id.
+
+    InvalidRequest with the faults of every combination at their places in the sweep; Conflict, QueueFull.
+    """
+    tried = Combinations.of(sweep.members)
+    first, *others = _checked_jobs(sweep, tried)
+    refuse_when_full(len(sweep.tickers))
+    beside = partial(insert_screen, tried=tried, ranking=sweep.ranking or DEFAULT)
+    accepted = submit_run(first, key, kind=Kind.SCREEN, beside=beside)
+    beside = partial(beside, screen_id=accepted.run_id)
+    for number, job in enumerate(others, start=1):
+        own_key = key and f"{number} {key}"[:128]
+        submit_run(job, own_key, kind=Kind.SCREEN, beside=beside)
+    return accepted
+
+
+def _checked_jobs(sweep: Expansion, tried: Combinations) -> list[ValidRequest]:
+    """One request for each ticker."""
     faults = _ranking_faults(sweep) | _params_faults(sweep)
     found = []
     for ticker in sweep.tickers:
         try:
-            found.append(_job(sweep, ticker, prices, settings))
+            found.append(_job(sweep, ticker, tried))
         except InvalidRequest as error:
             faults = error.errors | faults
     if faults:
@@ -33,18 +49,15 @@ def checked_jobs(sweep: Expansion, prices: PriceStore, settings: Settings) -> li
 
 def _ranking_faults(sweep: Expansion) -> dict[str, str]:
     """Faults of what a screen is ranked by, which is measured of every combination."""
-    ranking, accepted = sweep.ranking or DEFAULT, f"a screen has {', '.join(CORE)}"
-    faults = (
-        {}
-        if ranking.metric in CORE
-        else {"metric": f"{ranking.metric!r} is not accepted; accepted: {accepted}"}
-    )
+    ranking = sweep.ranking or DEFAULT
+    named = {"metric": (ranking.metric, {ranking.metric})}
     for number, each in enumerate(ranking.constraints):
-        if not each.names <= set(CORE):
-            faults[f"constraints.{number}"] = (
-                f"{each.text[:60]!r} is not accepted; accepted: {accepted}"
-            )
-    return faults
+        named[f"constraints.{number}"] = (each.text[:60], {*each.names})
+    return {
+        field: f"{text!r} is not accepted; accepted: a screen has {', '.join(CORE)}"
+        for field, (text, names) in named.items()
+        if not names <= {*CORE}
+    }
 
 
 def _params_faults(sweep: Expansion) -> dict[str, str]:
@@ -57,44 +70,22 @@ def _params_faults(sweep: Expansion) -> dict[str, str]:
     return sweep.told(faults)
 
 
-def _job(sweep: Expansion, ticker: str, prices: PriceStore, settings: Settings) -> ValidRequest:
+def _job(sweep: Expansion, ticker: str, tried: Combinations) -> ValidRequest:
     """The request of one ticker, with the params that all combinations share; its hash is of all of them."""
-    first = (sweep.tickers.index(ticker) * len(sweep.members)) + 1
-    try:
+    prices, most = platform().prices, platform().settings.max_screen_bars
+    first = sweep.tickers.index(ticker) * len(tried) + 1
+    with sweep.placing(lambda field: f"{first}.{field}"):
         valid = validate_request(sweep.request(ticker, sweep.members[0]), prices)
-    except InvalidRequest as error:
-        raise InvalidRequest(
-            sweep.told({f"{first}.{field}": fault for field, fault in error.errors.items()})
-        ) from None
-    request, combinations = valid.request, len(sweep.members)
+    request = valid.request
     bars = len(prices.bars(str(request.data_hash)).between(request.start_date, request.end_date))
-    if (cells := combinations * bars) > settings.max_screen_bars:
-        most = f"at most {settings.max_screen_bars:,} (MAX_SCREEN_BARS) are accepted"
-        raise InvalidRequest(
-            {"parameters": f"{combinations:,} combinations x {bars:,} bars are {cells:,}; {most}"}
-        )
+    if (cells := len(tried) * bars) > most:
+        fault = f"{len(tried):,} combinations x {bars:,} bars are {cells:,}"
+        accepted = f"at most {most:,} (MAX_SCREEN_BARS) are accepted"
+        raise InvalidRequest({"parameters": f"{fault}; {accepted}"})
     named = replace(
         request,
         params=sweep.base.get("params") or {},
-        rule_id=f"{request.rule_type} x {combinations:,}",
+        rule_id=f"{request.rule_type} x {len(tried):,}",
         label=request.label or (sweep.spec.name and sweep.spec.name[:64]),
     )
-    return ValidRequest(named, Combinations.of(sweep.members).hash_with(valid.request_hash))
-
-
-def submit_screen(
-    sweep: Expansion, jobs: list[ValidRequest], key: str | None
-) -> tuple[str, Accepted]:
-    """Record and enqueue the Jobs; the screen's id, and what became of its first Job. Conflict, QueueFull."""
-    refuse_when_full(len(jobs))
-    tried, ranking = Combinations.of(sweep.members), sweep.ranking or DEFAULT
-    first: Accepted | None = None
-    for number, job in enumerate(jobs):
-        beside = partial(
-            insert_screen, screen_id=first.run_id if first else None, tried=tried, ranking=ranking
-        )
-        own_key = key and (key if first is None else f"{number} {key}"[:128])
-        accepted = submit_run(job, own_key, kind=Kind.SCREEN, beside=beside)
-        first = first or accepted
-    assert first  # a sweep has a ticker
-    return first.run_id, first
+    return ValidRequest(named, tried.hash_with(valid.request_hash))

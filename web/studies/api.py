@@ -8,9 +8,14 @@ from flask import Blueprint, Response, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection, RowMapping
 
-from adapters.batches.lists import list_batches
-from adapters.batches.queries import batch_summary, is_batch
-from adapters.batches.titles import set_batch_title, titles_of
+from adapters.batches.lists import (
+    ListedBatch,
+    batches_of,
+    latest_batches,
+    set_batch_title,
+    titles_of,
+)
+from adapters.batches.queries import batch_summary
 from adapters.plan_tables import STUDY
 from adapters.runs.times import utc_text
 from adapters.studies.store import (
@@ -28,7 +33,6 @@ from contracts.study import StudyPlan, StudyStatus
 from contracts.values import Json
 from web.answers import conditional
 from web.arguments import DRY_RUN, KEY, arguments, typed_body
-from web.batches.api import living_of
 from web.operation import ENDED, FAULTS, REFUSED, TITLED, json_of, operation
 from web.platform import ask_database, ask_queue, change_database, reading_database
 from web.recorded import LISTED, asked_page, recorded_once
@@ -101,9 +105,9 @@ def _cost(plan: StudyPlan) -> Json:
 
 
 def _runs_per_s(connection: Connection) -> float | None:
-    latest = list_batches(connection, None, LOOKED_AT).batches
-    large = (batch.batch_id for batch in latest if batch.ended >= LEAST_RUNS)
-    paces = (batch_summary(connection, batch_id)["throughput_per_s"] for batch_id in large)
+    latest = latest_batches(connection, LOOKED_AT)
+    large = (batch for batch in latest if batch.ended >= LEAST_RUNS)
+    paces = (batch_summary(connection, batch)["throughput_per_s"] for batch in large)
     return next(paces, None)
 
 
@@ -147,24 +151,24 @@ def described(study_id: str) -> Json:
         row = study_row(connection, study_id)
         found = study_of(row)
         titles = titles_of(connection, [found.batch_id])
-        has_runs = is_batch(connection, found.batch_id)
-        summary = batch_summary(connection, found.batch_id) if has_runs else None
+        batch = next(iter(batches_of(connection, [found.batch_id])), None)
+        seconds_left = _seconds_left(connection, batch, found.plan) if batch else None
     return {
         **listed_study(row, titles),
         "batch_id": found.batch_id,
         **found.plan.to_json(),
         "runs": {"training": found.plan.training_jobs, "test": found.plan.test_runs},
-        "counts": summary and summary["counts"],
-        "seconds_left": _seconds_left(summary, found.plan) if summary else None,
+        "counts": batch and batch.counts,
+        "seconds_left": seconds_left,
         "choices": found.choices,
         "verdict": json.loads(row["verdict_json"]) if row["verdict_json"] else None,
     }
 
 
-def _seconds_left(summary: Json, plan: StudyPlan) -> float | None:
+def _seconds_left(connection: Connection, batch: ListedBatch, plan: StudyPlan) -> float | None:
     """Until all Jobs of a plan have ended, also those that are not submitted yet; None before that can be said."""
-    living, left_s = living_of(summary["counts"]), summary["seconds_left"]
-    to_come = plan.training_jobs + plan.test_runs - summary["runs"]
+    living, left_s = batch.living, batch_summary(connection, batch)["seconds_left"]
+    to_come = plan.training_jobs + plan.test_runs - batch.runs
     return round(left_s * (to_come + living) / living, 1) if left_s and living else None
 
 

@@ -9,19 +9,18 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from adapters.batches.conditions import METRIC_CONDITIONS, Reader
+from adapters.batches.conditions import METRIC_CONDITIONS
 from adapters.batches.expansion import Expansion
 from adapters.batches.queries import batch_requests
 from adapters.metrics.sharpe_evidence import LEAST_RETURNS
-from adapters.metrics.table import METRIC_NAMES
-from adapters.screens.columns import CORE
+from adapters.screens.columns import CORE_CONDITIONS
 from contracts.errors import InvalidRequest
 from contracts.run_request import RunRequest, canonical_json
 from contracts.study import StudyPlan, StudyRequest, Window
 from contracts.values import Json, without
 from rules.catalog import check_params, complete_params
 from web.arguments import parse_json
-from web.batches.sweep_body import checked_by_sweep, few_fields
+from web.batches.bodies import few_fields, read_sweep
 from web.platform import ask_database, platform
 from web.request_fields import asked_again, differing
 from web.runs.validation import adapter_of, held_days, validate_request, written
@@ -63,7 +62,9 @@ def checked_plan(body: bytes) -> StudyPlan:
     values = parse_json(body)
     if not isinstance(values, dict) or "study" not in values:
         return _checked(values)
-    return checked_by_sweep(values, _max_runs(), lambda sweep: _checked(_asked_by(sweep)), _place)
+    sweep = read_sweep(values, _max_runs())
+    with sweep.placing(_place):
+        return _checked(_asked_by(sweep))
 
 
 def _max_runs() -> int:
@@ -113,12 +114,11 @@ def _checked(values: Any) -> StudyPlan:
 def _choice_faults(request: StudyRequest) -> Faults:
     """What it cannot choose by: a search of another order of the bars measures what a screen does."""
     is_permutation = request.kind == "permutation"
-    names = CORE if is_permutation else METRIC_NAMES
-    conditions = Reader("metrics of a screen", CORE) if is_permutation else METRIC_CONDITIONS
+    conditions = CORE_CONDITIONS if is_permutation else METRIC_CONDITIONS
     errors = _permutation_faults(request) if is_permutation else {}
-    if request.metric not in names:
+    if request.metric not in conditions.names:
         errors["metric"] = (
-            f"{request.metric[:60]!r} is not accepted; accepted: {', '.join(names)}"
+            f"{request.metric[:60]!r} is not accepted; accepted: {', '.join(conditions.names)}"
         )
     if not request.name.isprintable():
         errors["name"] = "it has characters that cannot be shown"

@@ -233,11 +233,11 @@ def test_a_batch_is_not_found_under_its_name_and_a_space(
 
 @pytest.mark.parametrize(
     ("value", "low", "high", "expected"),
-    [(None, 0, 1, "none"), (1, 1, 1, "up-5"), (0.9, 0.9, 1.9, "up-1"), (1.9, 0.9, 1.9, "up-5"), (-2, -2, 1, "down-5"),
+    [(1, 1, 1, "up-5"), (0.9, 0.9, 1.9, "up-1"), (1.9, 0.9, 1.9, "up-5"), (-2, -2, 1, "down-5"),
      (-0.1, -2, 1, "down-1"), (0.0, -2, 1, "up-1")],
 )  # fmt: skip
 def test_shades_go_from_the_lowest_to_the_highest_value(
-    value: float | None, low: float, high: float, expected: str
+    value: float, low: float, high: float, expected: str
 ) -> None:
     assert shade(value, low, high) == expected
 

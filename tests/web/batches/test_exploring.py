@@ -91,6 +91,15 @@ def test_a_choice_that_cannot_be_meant_is_refused_by_field(
         assert (answer.status_code, [*answer.json["errors"]]) == (400, ["where"])
 
 
+def test_runs_are_chosen_by_a_metric_before_any_has_completed(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
+    make_run("pending", batch_id="grid")
+
+    for path in ("/batches/grid", "/api/batches/grid/points"):
+        assert browser_client.get(f"{path}?where=num_trades > 3").status_code == 200
+
+
 def test_points_of_no_batch_are_not_found(browser_client: FlaskClient) -> None:
     assert browser_client.get("/api/batches/none/points").status_code == 404
 

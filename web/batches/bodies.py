@@ -1,32 +1,35 @@
-"""A bulk submission as it arrives: a JSON array or NDJSON, and the faults of its runs by line."""
+"""Many runs as they arrive: an array, NDJSON or a sweep, which adapters expand; and their faults by line or field."""
 
-import re
+import json
 from collections.abc import Callable, Iterator, Sequence
+from io import BytesIO
 from itertools import islice
 from typing import Any
 
 from flask import request
+from pydantic import ValidationError
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from adapters.prices.store import PriceStore
-from adapters.settings import Settings
+from adapters.batches.expansion import Expansion, expanded
 from contracts.errors import InvalidRequest
+from contracts.sweep import ACCEPTED, SweepSpec
+from contracts.values import Json, without
+from rules.catalog import RULES, complete_params
 from web.arguments import parse_json, typed_body
-from web.runs.validation import ValidRequest, validate_request
+from web.platform import platform
+from web.runs.validation import ValidRequest, adapter_of, validate_request, written
 
-ARRAY_TYPES = ("application/json",)
 LINE_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 MAX_FAULTS = 100  # after which no other line is looked at
-
-_TEXT = re.compile(rb"\S.*")
+MOST_FIELDS = 100  # of a sweep, which has 10, or a study, which has 17
 
 Line = tuple[int, Any]  # its number, from 1, and its JSON value
 
 
-def read_lines(settings: Settings) -> list[Line]:
+def read_lines() -> list[Line]:
     """The runs of a request with their line numbers; 413, 415, or InvalidRequest for lines that are not JSON."""
-    body = typed_body(*ARRAY_TYPES, *LINE_TYPES)
-    is_array, most = request.mimetype in ARRAY_TYPES, settings.max_bulk_runs
+    body = typed_body("application/json", *LINE_TYPES)
+    is_array, most = request.is_json, platform().settings.max_bulk_runs
     lines = list(islice(_array(body) if is_array else _texts(body), most + 1))
     if not lines:
         raise InvalidRequest(
@@ -52,11 +55,9 @@ def _array(body: bytes) -> Iterator[Line]:
 
 def _texts(body: bytes) -> Iterator[Line]:
     """The lines that are not blank, unread."""
-    number, seen = 1, 0
-    for text in _TEXT.finditer(body):
-        number += body.count(b"\n", seen, text.start())
-        seen = text.start()
-        yield number, text[0]
+    for number, text in enumerate(BytesIO(body), start=1):
+        if line := text.strip():
+            yield number, line
 
 
 def _read_each(lines: Sequence[Line], read: Callable[[Any], Any]) -> list[Line]:
@@ -72,15 +73,11 @@ def _read_each(lines: Sequence[Line], read: Callable[[Any], Any]) -> list[Line]:
             faults |= {f"{number}.{field}": fault for field, fault in error.errors.items()}
             if len(faults) >= MAX_FAULTS:
                 break
-    if faulty:
-        told = f"{faulty} of {len(lines)} runs are not valid, so none was recorded"
-        more = (
-            "; these are listed, and the rest was not looked at"
-            if len(faults) >= MAX_FAULTS
-            else ""
-        )
-        raise InvalidRequest(faults, told + more)
-    return found
+    if not faulty:
+        return found
+    told = f"{faulty} of {len(lines)} runs are not valid, so none was recorded"
+    more = "; these are listed, and the rest was not looked at"
+    raise InvalidRequest(faults, told + (more if len(faults) >= MAX_FAULTS else ""))
 
 
 def batch_id_of(lines: Sequence[Line], asked: str | None, issued: str) -> str:
@@ -90,17 +87,11 @@ def batch_id_of(lines: Sequence[Line], asked: str | None, issued: str) -> str:
     return named if isinstance(named, str) and named else issued
 
 
-def validate_lines(
-    lines: Sequence[Line], batch_id: str, prices: PriceStore
-) -> list[ValidRequest]:
+def validate_lines(lines: Sequence[Line], batch_id: str) -> list[ValidRequest]:
     """All runs of a call, as members of its batch; InvalidRequest with the faults of every line."""
-    remembered = prices.remembered()
-    return [
-        valid
-        for _, valid in _read_each(
-            lines, lambda values: validate_request(_in_batch(values, batch_id), remembered)
-        )
-    ]
+    prices = platform().prices.remembered()
+    read = _read_each(lines, lambda values: validate_request(_in_batch(values, batch_id), prices))
+    return [valid for _, valid in read]
 
 
 def _in_batch(values: Any, batch_id: str) -> Any:
@@ -112,3 +103,34 @@ def _in_batch(values: Any, batch_id: str) -> Any:
             {"batch_id": f"{str(own)[:64]!r} is not the call's batch {batch_id[:64]!r}"}
         )
     return {**values, "batch_id": batch_id}
+
+
+def few_fields(values: Any) -> Json:
+    """The values of a JSON object; InvalidRequest for anything else, and for masses of fields."""
+    if not isinstance(values, dict) or len(values) > MOST_FIELDS:
+        raise InvalidRequest(
+            {"body": f"a JSON object of at most {MOST_FIELDS} fields is expected"}
+        )
+    return values
+
+
+def read_sweep(values: Any, most: int) -> Expansion:
+    """The sweep that `values` ask for, of at most so many runs; InvalidRequest with every fault by field."""
+    written(few_fields(values).get("base"))
+    params = {name: complete_params(name, {}) for name in RULES}
+    try:
+        spec = adapter_of(SweepSpec).validate_json(json.dumps(values), strict=True)
+    except ValidationError as error:
+        faulty = dict.fromkeys(str(each["loc"][0]) for each in error.errors(include_url=False))
+        errors = {field: _message(field, values) for field in faulty}
+        if "base" in errors:
+            raise InvalidRequest(errors) from None
+        return expanded(SweepSpec(**without(values, errors)), params, most, errors)
+    return expanded(spec, params, most)
+
+
+def _message(field: str, values: Json) -> str:
+    if field not in ACCEPTED:
+        return f"unknown; accepted: {', '.join(ACCEPTED)}"
+    given = f"{values[field]!r:.60} is not accepted; accepted" if field in values else "required"
+    return f"{given}: {ACCEPTED[field]}"
