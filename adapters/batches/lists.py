@@ -72,27 +72,17 @@ def batches_of(connection: Connection, batch_ids: Sequence[str]) -> list[ListedB
     counted = _counted(connection, batch_ids)
     started = _last_starts(connection, [name for name, row in counted.items() if row["running"]])
     ends, titles = _ends(connection, counted), titles_of(connection, batch_ids)
-    return [
-        _listed(counted[name], started.get(name), ends, titles.get(name))
-        for name in batch_ids
-        if name in counted
-    ]
-
-
-def _listed(
-    row: RowMapping, started: datetime | None, ends: Mapping[int, RowMapping], title: str | None
-) -> ListedBatch:
-    first, last = ends[row["first_id"]], ends[row["last_id"]]
-    moments = (last["created_at"], started, row["last_end"])
-    return ListedBatch(
-        row["batch_id"],
-        title,
-        {status.public: row[status.public] for status in RunStatus},
-        row["cancelled"],
-        max(moment for moment in moments if moment is not None),
-        first,
-        last,
-    )
+    found = []
+    for row in (counted[name] for name in batch_ids if name in counted):
+        name, first, last = row["batch_id"], ends[row["first_id"]], ends[row["last_id"]]
+        counts = {status.public: row[status.public] for status in RunStatus}
+        moments = filter(None, (last["created_at"], started.get(name), row["last_end"]))
+        found.append(
+            ListedBatch(
+                name, titles.get(name), counts, row["cancelled"], max(moments), first, last
+            )
+        )
+    return found
 
 
 def _counted(connection: Connection, batch_ids: Sequence[str]) -> dict[str, RowMapping]:

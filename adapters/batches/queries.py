@@ -27,7 +27,7 @@ from adapters.tables import HEADLINE_COLUMNS, IS_SUCCEEDED, RUN, runs
 from contracts.errors import UnknownBatch
 from contracts.run_request import RunRequest
 from contracts.status import Kind, RunStatus
-from contracts.values import Json, Values
+from contracts.values import Json, Values, without
 
 # the metric of a run, its run_id, its parameters as they are stored
 Measurement = tuple[float | None, str, str]
@@ -237,5 +237,4 @@ def batch_run(row: RowMapping) -> Json:
         "metrics": row["metrics"] and json.loads(row["metrics"])["values"],
         **times_of(row),
     }
-    del run["waiting_since"]
-    return run
+    return without(run, ("waiting_since",))

@@ -24,7 +24,6 @@ CORE = ("total_return_pct", "sharpe_ratio", "max_drawdown_pct", "num_trades")
 MEASURED = (*CORE, "timing_sharpe_ratio")
 CORE_CONDITIONS = Reader("metrics of a screen", CORE)
 MAX_COMBINATIONS = 100_000
-Member = Json  # of the swept parameters, those of a rule of one's own by dotted names
 
 
 @dataclass(frozen=True)
@@ -35,8 +34,8 @@ class Combinations:
     places: Array
 
     @classmethod
-    def of(cls, members: Sequence[Member]) -> "Combinations":
-        """Those of a sweep; None stands for a parameter that one of them does not have."""
+    def of(cls, members: Sequence[Json]) -> "Combinations":
+        """Those of a sweep, by dotted names where params lie in others; None for a parameter that one does not have."""
         values, places = dict[str, list[Any]](), list[list[int]]()
         for name in dict.fromkeys(chain.from_iterable(members)):
             column = [member.get(name) for member in members]
@@ -49,7 +48,7 @@ class Combinations:
     def __len__(self) -> int:
         return len(self.places)
 
-    def member(self, number: int) -> Member:
+    def member(self, number: int) -> Json:
         """One combination."""
         given = zip(self.values.items(), self.places[number].tolist(), strict=True)
         return {

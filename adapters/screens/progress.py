@@ -18,9 +18,8 @@ def keep_found(
     connection: Connection, run_id: str, metrics: bytes, best: Mapping[str, Any] | None
 ) -> None:
     """Record what all combinations came to; its run was finished in the same transaction."""
-    found = {
-        "metrics": metrics,
-        "best_json": json.dumps(best, allow_nan=False),
-        "done": screens.c.combinations,
-    }
-    connection.execute(update(screens).filter_by(run_id=run_id).values(**found))
+    found = update(screens).filter_by(run_id=run_id)
+    best_json = json.dumps(best, allow_nan=False)
+    connection.execute(
+        found.values(metrics=metrics, best_json=best_json, done=screens.c.combinations)
+    )

@@ -28,13 +28,14 @@ def insert_screen(
     permuted: seed, first and last of the orders of the bars, of a Job of that kind. screen_id: the run_id of the first
     ticker's; None for that one.
     """
-    values = {
-        "run_id": run_id,
-        "screen_id": screen_id or run_id,
-        "ranking_json": json.dumps(ranking.to_json()),
-        "permuted_json": json.dumps(permuted) if permuted else None,
-    }
-    connection.execute(insert(screens).values(**values, **tried.packed()))
+    values = insert(screens).values(
+        run_id=run_id,
+        screen_id=screen_id or run_id,
+        ranking_json=json.dumps(ranking.to_json()),
+        permuted_json=json.dumps(permuted) if permuted else None,
+        **tried.packed(),
+    )
+    connection.execute(values)
 
 
 def asked_of(

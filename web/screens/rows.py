@@ -15,7 +15,7 @@ from adapters.batches.leaderboard import Ranking
 from adapters.batches.surface import Surface
 from adapters.metrics.measured import Array
 from adapters.runs.queries import runs_alike
-from adapters.screens.columns import CORE, Combinations, Member, ranked_places, unpacked_metrics
+from adapters.screens.columns import CORE, Combinations, ranked_places, unpacked_metrics
 from adapters.screens.store import count_differing
 from contracts.run_request import RunRequest, request_hash
 from contracts.status import RunStatus
@@ -51,10 +51,6 @@ class Screened:
         """The combination with the highest Sharpe ratio, as its Job has written it; nothing where none has one."""
         return json.loads(self.job["best_json"]) or {}
 
-    def places(self, ranking: Ranking) -> Array:
-        """The numbers of the combinations that have a place, the best first."""
-        return ranked_places(self.metrics, ranking)
-
 
 @dataclass(frozen=True)
 class Row:
@@ -64,7 +60,7 @@ class Row:
     number: int
 
     @cached_property
-    def member(self) -> Member:
+    def member(self) -> Json:
         """Its values of the swept parameters."""
         return self.of.tried.member(self.number)
 
@@ -104,7 +100,11 @@ def screened_jobs(jobs: Sequence[RowMapping], ticker: str | None = None) -> list
 
 def ranked_rows(found: Sequence[Screened], ranking: Ranking, top: int | None = None) -> list[Row]:
     """The best combinations over all tickers, the best first; those without a place are left out."""
-    rows = (Row(each, at) for each in found for at in each.places(ranking)[:top].tolist())
+    rows = (
+        Row(each, at)
+        for each in found
+        for at in ranked_places(each.metrics, ranking)[:top].tolist()
+    )
     is_most = ranking.goal == "max"
     return sorted(rows, key=lambda row: row.value(ranking.metric), reverse=is_most)[:top]
 
@@ -127,7 +127,7 @@ def leaderboard(rows: Sequence[Row]) -> list[Json]:
 
 def surface_of(found: Sequence[Screened], ranking: Ranking) -> Surface:
     """The metric over the parameters, of the combinations that have a place."""
-    placed = [(each, each.places(ranking)) for each in found]
+    placed = [(each, ranked_places(each.metrics, ranking)) for each in found]
     metrics = [
         value
         for each, places in placed
