@@ -1,9 +1,11 @@
 """Batches as pages: all of them with their progress; one with its times, its best runs and a map of parameters."""
 
 from collections.abc import Sequence
+from math import ceil
 from typing import Any
 
 from flask import Blueprint, Response, render_template, request
+from markupsafe import Markup
 
 from adapters.batches.evidence import batch_evidence
 from adapters.batches.leaderboard import Goal, Ranking, ranking_of
@@ -15,7 +17,7 @@ from adapters.batches.queries import (
     measured_runs,
     surface_of,
 )
-from adapters.batches.surface import Grid, Surface
+from adapters.batches.surface import Grid, Slice, Surface
 from adapters.metrics.table import HEADLINES, METRICS, METRICS_BY_NAME
 from adapters.runs.times import utc_text
 from contracts.portfolio_request import MAX_LEGS
@@ -26,13 +28,14 @@ from web.arguments import arguments, read_argument
 from web.batches.api import note_of, titled_summary
 from web.batches.choice import RANKING, asked_ranking, chosen_runs, given_ranking
 from web.batches.origins import origin_of
-from web.batches.slices import slices_svg
+from web.formats import number
 from web.operation import Argument, operation
 from web.parsers import one_of, whole_number
 from web.platform import ask_database, reading_database
 from web.recorded import LISTED, asked_page
 from web.request_fields import FIELDS, SHARING
-from web.titles import batch_title
+from web.svg import line, picture, scale, text
+from web.titles import batch_title, short
 
 blueprint = Blueprint("batches", __name__)
 
@@ -42,6 +45,10 @@ SCALE_STEPS = 6  # of the legend of a map
 MOST_CELLS = 20_000  # of a map, which a browser lays out in a second
 MAX_SLICED = 8  # parameters that the metric is drawn against
 TOP = Argument("top", whole_number(1, MOST_LEADERS), "rows; 20 by default", 20)
+# of a picture of slices, no wider than the narrowest place for it, so that letters are never drawn smaller
+WIDTH, HEIGHT = 320, 170
+LEFT, RIGHT, EDGE, BOTTOM = 62, 14, 10, 26
+LETTER = 9  # wide; labels along the bottom are as many as have room
 
 
 @blueprint.get("/batches")
@@ -192,3 +199,26 @@ def shade(value: float, low: float, high: float) -> str:
 
 def _level(share: float) -> int:
     return 1 + min(int(share * SHADES), SHADES - 1)
+
+
+def slices_svg(slices: Sequence[Slice]) -> Markup:
+    """One column per value: a line from the lowest to the highest run, and a dot at the median."""
+    if not slices:
+        return Markup("")
+    low, high = min(each.low for each in slices), max(each.high for each in slices)
+    y = scale(low, high, HEIGHT - BOTTOM, EDGE)
+    x = scale(0, len(slices), LEFT, WIDTH - RIGHT)
+    parts = [_axis(y(value), value) for value in dict.fromkeys((high, (low + high) / 2, low))]
+    labels = [short(each.value) for each in slices]
+    every = ceil(len(slices) * (max(map(len, labels)) + 1) * LETTER / (WIDTH - RIGHT - LEFT))
+    for place, each in enumerate(slices):
+        middle = x(place + 0.5)
+        parts.append(line("base", middle, y(each.high), middle, y(each.low)))
+        parts.append(f'<circle class="f-accent" cx="{middle}" cy="{y(each.middle)}" r="3.5"/>')
+        if place % every == 0:
+            parts.append(text(middle, HEIGHT - 6, labels[place]))
+    return picture(parts, f'viewBox="0 0 {WIDTH} {HEIGHT}"')
+
+
+def _axis(y: float, value: float) -> str:
+    return line("rule", LEFT, y, WIDTH - RIGHT, y) + text(LEFT - 6, y, number(value), "end", dy=5)
