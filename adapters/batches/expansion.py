@@ -142,7 +142,7 @@ def _tickers(base: Json, errors: Faults) -> list[str]:
     """The tickers, which are taken out of the base."""
     given = base.pop("tickers", None) or base.pop("ticker", None)
     tickers = given if isinstance(given, list) else [given]
-    if not tickers or not all(isinstance(ticker, str) for ticker in tickers):
+    if {*map(type, tickers)} != {str}:
         errors.setdefault("base.ticker", "one ticker or a list of tickers is required")
         return []
     return list(dict.fromkeys(tickers))
@@ -151,7 +151,7 @@ def _tickers(base: Json, errors: Faults) -> list[str]:
 def _fixed_params(base: Values, rules: Mapping[str, Values], errors: Faults) -> Json | None:
     """The rule's parameters as they are where they are not swept; None without a known rule."""
     rule_type, params = base.get("rule_type"), base.get("params") or {}
-    if not isinstance(rule_type, str) or rule_type not in rules:
+    if rule_type not in list(rules):
         errors.setdefault(
             "base.rule_type", f"{str(rule_type)[:60]!r} is not one of {', '.join(rules)}"
         )

@@ -107,12 +107,6 @@ def is_batch(connection: Connection, batch_id: str) -> bool:
     return has_rows(connection, select(RUN.id).filter_by(batch_id=batch_id))
 
 
-def require_batch(connection: Connection, batch_id: str) -> None:
-    """UnknownBatch when no run belongs to it."""
-    if not is_batch(connection, batch_id):
-        raise unknown_batch(batch_id)
-
-
 def unknown_batch(batch_id: str) -> UnknownBatch:
     return UnknownBatch(f"no run belongs to batch {batch_id[:64]!r}")
 
@@ -124,7 +118,8 @@ def batch_requests(
 
     UnknownBatch when no run belongs to it.
     """
-    require_batch(connection, batch_id)
+    if not is_batch(connection, batch_id):
+        raise unknown_batch(batch_id)
     query = select(RUN.request_json).filter_by(batch_id=batch_id, kind=Kind.RUN).order_by(RUN.id)
     query = query if status is None else query.where(RUN.status == status)
     return [
@@ -222,10 +217,8 @@ def _flat(params_json: str) -> Values:
 def batch_page(connection: Connection, batch_id: str, after: str, limit: int) -> list[Json]:
     """The next `limit` runs of a batch by request hash, an order that its unique index gives for nothing."""
     query = select(*RUN_COLUMNS).where(RUN.batch_id == batch_id, RUN.request_hash > after)
-    return [
-        batch_run(row)
-        for row in connection.execute(query.order_by(RUN.request_hash).limit(limit)).mappings()
-    ]
+    rows = connection.execute(query.order_by(RUN.request_hash).limit(limit))
+    return list(map(batch_run, rows.mappings()))
 
 
 def batch_run(row: RowMapping) -> Json:

@@ -17,9 +17,9 @@ from adapters.batches.queries import (
     batch_of,
     batch_page,
     batch_summary,
+    is_batch,
     leaders,
     measured_runs,
-    require_batch,
     unknown_batch,
 )
 from adapters.logs import current_actor
@@ -58,10 +58,11 @@ MANY_RUNS = {
 
 
 @blueprint.before_app_request
-def refuse_padding() -> None:
-    """No batch's name ends in a space, and MySQL would compare as if none did."""
-    if (batch_id := (request.view_args or {}).get("batch_id", "")).endswith(" "):
-        raise unknown_batch(batch_id)
+def require_batch() -> None:
+    """A path names a batch that a run belongs to. No name ends in a space, and MySQL would compare as if none did."""
+    name: str | None = (request.view_args or {}).get("batch_id")
+    if name is not None and (name.endswith(" ") or not ask_database(is_batch, name)):
+        raise unknown_batch(name)
 
 
 @blueprint.post("/api/runs/bulk")
@@ -182,11 +183,7 @@ def note_of(batch: ListedBatch, completed: int, kept: int) -> str:
 def batch_members(batch_id: str) -> ResponseReturnValue:
     """The runs of a batch, a page at a time: ?after=<next_after of the page before>&limit=1000."""
     asked = arguments()
-    with reading_database() as connection:
-        page = batch_page(connection, batch_id, asked["after"], asked["limit"])
-        if not page:
-            # an unknown batch is a 404, a page behind the last one is not
-            require_batch(connection, batch_id)
+    page = ask_database(batch_page, batch_id, asked["after"], asked["limit"])
     next_after = page[-1]["request_hash"] if len(page) == asked["limit"] else None
     return {"batch_id": batch_id, "runs": titled_runs(page), "next_after": next_after}
 
@@ -195,7 +192,6 @@ def batch_members(batch_id: str) -> ResponseReturnValue:
 @operation("200 text/csv: the runs", NO_BATCH)
 def batch_csv(batch_id: str) -> Response:
     """All runs of a batch as CSV, one per line."""
-    ask_database(require_batch, batch_id)
     return csv_file(export_rows(platform().engine, batch_id, run_title), f"{batch_id}.csv")
 
 
@@ -204,7 +200,6 @@ def batch_csv(batch_id: str) -> Response:
 def title(batch_id: str) -> ResponseReturnValue:
     """Call a batch what people are to read; an empty title gives way to what its runs say."""
     asked = asked_title()
-    ask_database(require_batch, batch_id)
     change_database(set_batch_title, batch_id, asked)
     return titled(batch_title(ask_database(batch_of, batch_id)))
 
@@ -213,7 +208,6 @@ def title(batch_id: str) -> ResponseReturnValue:
 @operation("200 how many were cancelled", NO_BATCH, owned=True)
 def cancel(batch_id: str) -> ResponseReturnValue:
     """Cancel all waiting and running runs of a batch."""
-    ask_database(require_batch, batch_id)
     return {"batch_id": batch_id, "cancelled": len(cancel_among(RUN.batch_id == batch_id))}
 
 
@@ -222,7 +216,6 @@ def cancel(batch_id: str) -> ResponseReturnValue:
 def retry(batch_id: str) -> ResponseReturnValue:
     """Retry the failed runs of a batch; the cancelled ones only with ?cancelled=true."""
     wanted = true() if arguments()["cancelled"] else ~IS_CANCELLED
-    ask_database(require_batch, batch_id)
     # QueueFull in the middle leaves the rest failed; whoever asks again later goes on with them
     retried = len(retry_among(and_(RUN.batch_id == batch_id, wanted)))
     return {"batch_id": batch_id, "retried": retried}, 202 if retried else 200

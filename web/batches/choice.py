@@ -13,7 +13,6 @@ from adapters.batches.queries import (
     Measurement,
     columns_of,
     measured_runs,
-    require_batch,
     surface_of,
 )
 from adapters.metrics.table import HEADLINE_NAMES, METRICS_BY_NAME
@@ -95,7 +94,6 @@ def points(batch_id: str) -> Response:
     """The completed runs of a batch as columns: their varying parameters and their metrics; at most 3,000, evenly."""
     ticker = arguments()["ticker"]
     with reading_database() as connection:
-        require_batch(connection, batch_id)
         ranking = asked_ranking(ranking_of(connection, batch_id))
         surface = surface_of(measured_runs(connection, batch_id, ranking, ticker))
         columns = columns_of(connection, batch_id, surface, ranking.metric)
