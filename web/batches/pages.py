@@ -45,6 +45,15 @@ SCALE_STEPS = 6  # of the legend of a map
 MOST_CELLS = 20_000  # of a map, which a browser lays out in a second
 MAX_SLICED = 8  # parameters that the metric is drawn against
 TOP = Argument("top", whole_number(1, MOST_LEADERS), "rows; 20 by default", 20)
+# to the page of any batch
+OFFERED: Json = {
+    "metrics": METRICS,
+    "has_runs": True,
+    "fields": FIELDS,
+    "most_legs": MAX_LEGS,
+    "most_leaders": MOST_LEADERS,
+    **SHARING,
+}
 # of a picture of slices, no wider than the narrowest place for it, so that letters are never drawn smaller
 WIDTH, HEIGHT = 320, 170
 LEFT, RIGHT, EDGE, BOTTOM = 62, 14, 10, 26
@@ -99,7 +108,6 @@ def _as_json(batch: ListedBatch) -> Json:
 @operation(asks=(*RANKING, TOP))
 def page(batch_id: str) -> str:
     """A batch, ranked and mapped: ?metric=sharpe_ratio&constraint=num_trades>=5&ticker=AAPL&x=period&top=500."""
-    top = arguments()["top"]
     with reading_database() as connection:
         batch = batch_of(connection, batch_id)
         ranking = asked_ranking(ranking_of(connection, batch_id))
@@ -108,19 +116,19 @@ def page(batch_id: str) -> str:
         ticker: str | None = read_argument("ticker", one_of(*tickers), None)
         measured = measured_runs(connection, batch_id, ranking, ticker)
         chosen, where = chosen_runs(connection, batch_id, measured, ranking)
-        best = leaders(connection, chosen, ranking, top)
+        best = leaders(connection, chosen, ranking, arguments()["top"])
         origin = origin_of(batch_id)
         is_judged = not (batch.living or origin)
         evidence = batch_evidence(connection, batch_id, ticker) if is_judged else None
     completed = tickers[ticker].completed if ticker else batch.counts["completed"]
     return render_template(
         "batches/batch.html",
+        **OFFERED,
         batch=batch,
         summary=summary,
         origin=origin,
         leaders=best,
         evidence=evidence,
-        metrics=METRICS,
         headline=[each for each in HEADLINES.values() if each.name != ranking.metric],
         tickers={name: row.runs for name, row in tickers.items()},
         ticker=ticker,
@@ -129,11 +137,6 @@ def page(batch_id: str) -> str:
         given=given_ranking("ticker"),
         chosen=len(chosen),
         measured=len(measured),
-        has_runs=True,
-        fields=FIELDS,
-        most_legs=MAX_LEGS,
-        most_leaders=MOST_LEADERS,
-        **SHARING,
         note=note_of(batch, completed, len(measured)),
         **shown_parameters(surface_of(measured), ranking),
     )

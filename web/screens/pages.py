@@ -28,9 +28,14 @@ from web.studies.pictures import histogram_picture
 
 blueprint = Blueprint("screens", __name__)
 
-SHOWN = 20  # rows at first
-BATCHES = (10, 100)  # of the best that a button runs
-TOP = Argument("top", whole_number(1, MAX_TOP), "rows; 20 by default", SHOWN)
+TOP = Argument("top", whole_number(1, MAX_TOP), "rows; 20 by default", 20)
+# to the page of any screen
+OFFERED: Json = {
+    "core": [METRICS_BY_NAME[name] for name in CORE],
+    "most": MAX_TOP,
+    "batches": (10, 100),  # of the best that a button runs
+    "has_runs": False,
+}
 
 
 @blueprint.get("/screens/<uuid:screen_id>")
@@ -48,6 +53,7 @@ def page(screen_id: str) -> str:
     screen, surface = described(jobs), surface_of(found, ranking)
     return render_template(
         "screens/screen.html",
+        **OFFERED,
         screen=screen,
         first=jobs[0],
         given=given_ranking(),
@@ -56,12 +62,8 @@ def page(screen_id: str) -> str:
         living=living,
         failure=failure(screen["error_type"]),
         leaders=leaderboard(ranked_rows(found, ranking, top)),
-        core=[METRICS_BY_NAME[name] for name in CORE],
         tickers=tickers,
         ticker=ticker,
-        most=MAX_TOP,
-        batches=BATCHES,
-        has_runs=False,
         note=tried_note(
             sum(each.job["combinations"] for each in found),
             to_come=sum(job["combinations"] for job in living),
