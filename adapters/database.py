@@ -46,7 +46,6 @@ TRIES = 5  # of a transaction that collides with others
 SILENCE_S = 30
 REACH_S = 5  # so long a shared connection may take to show that it works, before any statement
 _POOL = {"max_overflow": 0, "pool_timeout": 10, "pool_recycle": 1800, "pool_pre_ping": True}
-_NO_POOL = {"poolclass": NullPool}
 _MYSQL_IN_TRANSACTION = 1  # SERVER_STATUS_IN_TRANS, of the status that comes with each answer
 
 
@@ -84,7 +83,7 @@ def connect_database(
     url = make_url(database_url)
     if url.get_backend_name() == "sqlite":
         return _connect_sqlite(url, answer_s)
-    pool: Json = _POOL | {"pool_size": pool_size} if pool_size else _NO_POOL
+    pool: Json = _POOL | {"pool_size": pool_size} if pool_size else {"poolclass": NullPool}
     arguments = _mysql_arguments(url, REACH_S if pool_size else answer_s)
     engine = create_engine(url, connect_args=arguments, pool_reset_on_return=None, **pool)
     event.listen(engine, "handle_error", duplicate_key)
@@ -139,18 +138,15 @@ class _Reach:
 
 
 def _mysql_arguments(url: URL, answer_s: int) -> Json:
-    # READ COMMITTED: a guarded UPDATE must see what others have committed, and gap locks would only cause deadlocks
-    isolation = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
-    arguments: Json = {
+    return {
         "connect_timeout": min(REACH_S, answer_s),
         "read_timeout": answer_s,
         "write_timeout": SILENCE_S,
-        "init_command": isolation,
-    }
-    if not any(name.startswith("ssl") for name in url.query):
+        # a guarded UPDATE must see what others have committed, and gap locks would only cause deadlocks
+        "init_command": "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
         # loading the CA certificates costs 33 ms, paid at each Job's start
-        arguments["ssl_disabled"] = True
-    return arguments
+        "ssl_disabled": not any(name.startswith("ssl") for name in url.query),
+    }
 
 
 def _prepare_mysql(connection: Any, _record: Any) -> None:
@@ -172,7 +168,7 @@ def _begin_mysql(connection: Connection) -> None:
 
 
 def _connect_sqlite(url: URL, busy_s: int) -> Engine:
-    if url.database and url.database != ":memory:":
+    if url.database:
         Path(url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     engine = create_engine(
         url, connect_args={"timeout": min(busy_s, SILENCE_S)}, poolclass=NullPool
@@ -186,7 +182,7 @@ def _connect_sqlite(url: URL, busy_s: int) -> Engine:
 
 def _require_file(_dialect: Any, _record: Any, arguments: Sequence[str], _named: Any) -> None:
     """A file that was moved away is a database that is away: an empty one in its place would outlive its return."""
-    if arguments[0] != ":memory:" and not Path(arguments[0]).exists():
+    if not Path(arguments[0]).exists():
         error = sqlite3.OperationalError(f"there is no file {arguments[0]}")
         error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
         raise error
@@ -194,7 +190,7 @@ def _require_file(_dialect: Any, _record: Any, arguments: Sequence[str], _named:
 
 def make_file(engine: Engine) -> None:
     """Let SQLite have a file to make the schema in; nothing where there is one, or a server."""
-    if engine.dialect.name == "sqlite" and engine.url.database not in (None, "", ":memory:"):
+    if engine.dialect.name == "sqlite":
         Path(str(engine.url.database)).touch(mode=0o600)
 
 
