@@ -1,17 +1,165 @@
-"""The trading rules as forms, validation, command line, API and docs see them, by name.
+"""The trading rules as forms, validation, command line, API and docs see them, by name, and the one whose members vote.
 
 A rule's entry is its class, in the module of its family; here they are collected. Neither they nor this module load
 numpy, so that the web tier can validate a request without it.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
+from rules import papers, technical, trend
 from rules.base import BaseRule
-from rules.composite import MEMBERS, CompositeRule
 from rules.formula.rule import FormulaRule
-from rules.parameters import Faults, Json, Params, shown
+from rules.parameters import FIELD_CHARACTERS, Faults, Json, Params, RuleSpec, shown
 from rules.parameters import ParamSpec as ParamSpec
+
+if TYPE_CHECKING:
+    from rules.arrays import Signals
+    from rules.prices import Prices
+
+MEMBERS: Mapping[str, type[BaseRule]] = {
+    rule.spec.name: rule for family in (technical, trend, papers) for rule in family.RULES
+}
+
+
+class MembersParam(ParamSpec):
+    """The members of a vote, as a list of objects with rule_type and params; they do not nest."""
+
+    def faults(self, value: object, field: str) -> Faults:
+        """Faults of the list, or of each member under its place."""
+        wanted = f"a list of {self.range()} objects with rule_type and params"
+        if not isinstance(value, (list, tuple)):
+            return {field: f"{shown(value)} is not {wanted}"}
+        if not self.minimum <= len(value) <= self.maximum:  # type: ignore[operator]  # members have bounds
+            return {field: f"a list of {len(value)} is not {wanted}"}
+        return {
+            path: fault
+            for place, member in enumerate(value)
+            for path, fault in _member_faults(member, f"{field}[{place}]").items()
+        }
+
+    def complete(self, value: Any) -> list[Json]:
+        """Each member with complete params."""
+        return [
+            {
+                "rule_type": member["rule_type"],
+                "params": _spec_of(member).complete(member.get("params", {})),
+            }
+            for member in value
+        ]
+
+    def label(self, value: Any) -> str:
+        """The members' own labels, such as RSI_14_30_70+MACD_12_26_9."""
+        return "+".join(_spec_of(member).label(member["params"]) for member in value)
+
+    def accepted(self) -> Json:
+        """Any list of so many members."""
+        members = [
+            {
+                "type": "object",
+                "properties": {
+                    "rule_type": {"const": name},
+                    "params": rule.spec.schema(),
+                },
+                "required": ["rule_type"],
+                "additionalProperties": False,
+            }
+            for name, rule in MEMBERS.items()
+        ]
+        return {
+            "type": "array",
+            "minItems": self.minimum,
+            "maxItems": self.maximum,
+            "items": {"oneOf": members},
+        }
+
+
+def _spec_of(member: Params) -> RuleSpec:
+    return MEMBERS[member["rule_type"]].spec
+
+
+def _member_faults(member: object, path: str) -> Faults:
+    if not isinstance(member, Mapping):
+        return {path: f"{shown(member)} is not an object with rule_type and params"}
+    faults = {
+        f"{path}.{str(name)[:FIELD_CHARACTERS]}": "a member has rule_type and params only"
+        for name in member
+        if name not in ("rule_type", "params")
+    }
+    name = member.get("rule_type")
+    if not isinstance(name, str) or name not in MEMBERS:
+        return faults | {
+            f"{path}.rule_type": f"{shown(name)} is not one of: {', '.join(MEMBERS)}"
+        }
+    return faults | MEMBERS[name].spec.faults(member.get("params", {}), f"{path}.params")
+
+
+class CompositeRule(BaseRule):
+    """The vote of several rules, each with the stance of its latest signal: 1, -1, or 0 before its first one."""
+
+    spec = RuleSpec(
+        "COMPOSITE",
+        "Vote of several rules",
+        "Each member's stance is its latest signal, buy or sell; the members vote with their stances on every bar.",
+        "composite",
+        (
+            ParamSpec(
+                "mode",
+                "choice",
+                "majority",
+                help="all: every member agrees; majority: more than half do; any: the latest change of stance decides",
+                choices=("all", "any", "majority"),
+            ),
+            MembersParam(
+                "rules",
+                "rules",
+                [{"rule_type": "RSI"}, {"rule_type": "MACD"}],
+                2,
+                5,
+                1,
+                "The members, each with a rule_type and its params; no COMPOSITE among them",
+                "rules",
+            ),
+        ),
+        "the vote is buy",
+        "the vote is sell",
+        "L. Lam, C. Suen, Application of Majority Voting to Pattern Recognition, IEEE Transactions on Systems, Man, "
+        "and Cybernetics A 27 (1997), for the vote",
+        short="Vote",
+    )
+
+    def __init__(self, params: Params | None = None) -> None:
+        super().__init__(params)
+        self.members = [
+            MEMBERS[member["rule_type"]](member["params"]) for member in self.params["rules"]
+        ]
+
+    def lookback(self) -> int:
+        return self.longest_lookback()[1]
+
+    def longest_lookback(self) -> tuple[str, int]:
+        """Name and lookback of the member that looks back furthest."""
+        bars, name = max((member.lookback(), member.spec.name) for member in self.members)
+        return name, bars
+
+    def warmup_bars(self) -> int:
+        return max(member.warmup_bars() for member in self.members)
+
+    def signals(self, prices: Prices) -> Signals:
+        """The outcome of the vote on every bar; 0 while it has none."""
+        stances = [prices.held(member.signals(prices)) for member in self.members]
+        # members that turn on the same bar count against each other
+        if self.params["mode"] == "any":
+            changes: Any = sum(prices.turns(stance) for stance in stances)
+            return prices.held(prices.levels(changes > 0, changes < 0))
+        needed = len(stances) if self.params["mode"] == "all" else len(stances) // 2 + 1
+        buys: Any = sum(stance > 0 for stance in stances)
+        sells: Any = sum(stance < 0 for stance in stances)
+        return prices.levels(buys >= needed, sells >= needed)
+
 
 CLASSES: Mapping[str, type[BaseRule]] = {
     **MEMBERS,

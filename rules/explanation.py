@@ -9,7 +9,7 @@ import numpy as np
 
 from rules.arrays import Array, Signals
 from rules.base import BaseRule
-from rules.composite import CompositeRule
+from rules.catalog import CompositeRule
 from rules.formula.evaluation import values_of
 from rules.formula.functions import FUNCTIONS, SERIES
 from rules.formula.graph import Node, Value
