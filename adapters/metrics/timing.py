@@ -41,10 +41,6 @@ class Timing:
     moves: Array
     carry: Array
 
-    def average_exposure(self) -> float:
-        """Mean exposure, as a fraction of equity; negative for shorts."""
-        return average(self.exposures)
-
     def excess(self) -> Array:
         """Return of each bar above that of the usual exposure; costs stay with the rule.
 
@@ -121,7 +117,7 @@ def usual_exposures(exposures: Array) -> Array:
 @TIMING("Average exposure", "percent")
 def average_exposure_pct(run: Measured) -> float:
     """Mean of the position's value over equity, at each close but the last; shorts count below 0."""
-    return run.timing.average_exposure() * 100.0
+    return average(run.timing.exposures) * 100.0
 
 
 @TIMING(

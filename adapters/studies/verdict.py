@@ -224,7 +224,7 @@ def _timed(
     return {
         **asdict(evidence(measured_sharpe(excess), variance, trials, bars_per_year)),
         "yearly_pct": average(excess) * bars_per_year * 100.0,
-        "average_exposure_pct": timing.average_exposure() * 100.0,
+        "average_exposure_pct": average(timing.exposures) * 100.0,
     }
 
 

@@ -32,24 +32,18 @@ def pictures(row: RowMapping) -> dict[str, bytes]:
     """
     if row["equity_curve_json"] is None:
         return {}
-    stored = _stored(row)
     patience = time.monotonic() + _wait_s(row)
-    while _lacks(stored) and time.monotonic() < patience:
+    while _lacks(stored := ask_database(chart_pngs, row["run_id"])):
+        if time.monotonic() >= patience:
+            _draw(row["run_id"])
+            return ask_database(chart_pngs, row["run_id"])
         time.sleep(LOOK_EVERY_S)
-        stored = _stored(row)
-    if _lacks(stored):
-        _draw(row["run_id"])
-        stored = _stored(row)
     return stored
 
 
 def _lacks(stored: dict[str, bytes]) -> bool:
     """Whether a chart is missing: all of them as a rule, or one that there was not yet when the others were drawn."""
     return not stored.keys() >= {*CHART_NAMES}
-
-
-def _stored(row: RowMapping) -> dict[str, bytes]:
-    return ask_database(chart_pngs, row["run_id"])
 
 
 def _wait_s(row: RowMapping) -> float:

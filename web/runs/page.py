@@ -44,7 +44,7 @@ LOOK_S = 0.015
 # threads of this process that wait so; everybody else is answered at once
 _held = threading.BoundedSemaphore(2)
 # of addresses that people have kept
-FORMER_TABS = frozenset({"equity", "drawdown", "portfolio", "candles"})
+FORMER_TABS = {"equity", "drawdown", "portfolio", "candles"}
 
 
 @blueprint.get("/result/<uuid:run_id>")

@@ -41,7 +41,7 @@ POSITION_WORDS = {"BUY": "long", "SELL": "short"}
 OUTCOMES = ("won", "lost", "open")
 PAGE_SIZE = 50  # of trades
 ROWS_PER_PAGE = 100  # of bars
-PRICES = frozenset({"open", "high", "low", "close"})  # columns
+PRICES = {"open", "high", "low", "close"}  # columns
 T = TypeVar("T")
 
 
