@@ -18,7 +18,7 @@ def found_row(connection: Connection, query: Select[Any], missing: PlatformError
 
 
 def latest_rows(
-    connection: Connection, query: Select[Any], table: Table, after: int | None, limit: int
+    connection: Connection, after: int | None, limit: int, query: Select[Any], table: Table
 ) -> Sequence[RowMapping]:
     """The rows of a query, newest of the table first; those before the one whose `id` is `after`."""
     older = query if after is None else query.where(table.c.id < after)

@@ -36,24 +36,20 @@ class PortfolioResult:
         terms, self._legs, self.calendar = account.sharing.terms, account.legs, account.calendar
         self.fills, self.left_out = account.fills, account.left_out
         self.interest, self.borrow_fees = account.interest, account.borrow_fees
-        bars, cash_curves = len(self.calendar), account.cash_curves()
-        self.values, self.earned = np.zeros((2, len(self._legs), bars))
-        self.cash_curve, self.held_curve, self.gross_curve, positions = np.zeros((4, bars))
-        for cash in cash_curves:
-            self.cash_curve += cash
-        for number, shares in enumerate(account.shares_curves()):
-            closes = self.calendar.known(number, self._legs[number].bars.close)
-            value = np.multiply(shares, closes, out=self.values[number])
-            self.held_curve += value
-            self.gross_curve += np.abs(value)
-            positions += shares != 0
-        self.positions_curve = positions.astype(int)
+        cash, held = np.array(account.cash_curves()), np.array(account.shares_curves())
+        self.positions_curve = np.count_nonzero(held, axis=0)
+        for number, leg in enumerate(self._legs):  # from here on it is what they are worth
+            held[number] *= self.calendar.known(number, leg.bars.close)
+        self.cash_curve, self.held_curve, self.gross_curve = (
+            np.add.reduce(parts, initial=0.0) for parts in (cash, held, np.abs(held))
+        )
+        self.values, self.earned = held, np.zeros(held.shape)
         for fill in self.fills:
             self.earned[fill.leg, fill.bar] -= fill.price * fill.shares + fill.fee
         np.add.accumulate(self.earned, axis=1, out=self.earned)
         self.earned += self.values
         is_shared = account.sharing.mode == "shared"
-        self.sleeves = None if is_shared else self.values + np.array(cash_curves)
+        self.sleeves = None if is_shared else self.values + cash
         path = np.append(terms.initial_capital, self.held_curve + self.cash_curve)
         self.equity_curve = path[1:]
         opened = sum(fill.shares == fill.shares_after for fill in self.fills)
@@ -66,20 +62,15 @@ class PortfolioResult:
         still_open: dict[int, list[LegFill]] = {}
         for fill in self.fills:
             if fill.leg not in still_open:
-                still_open[fill.leg] = []
-                found.append(still_open[fill.leg])
+                found.append(still_open.setdefault(fill.leg, []))
             still_open[fill.leg].append(fill)
             if fill.shares_after == 0.0:
                 del still_open[fill.leg]
-        for leg, fills in still_open.items():
-            fills.append(self._marked(leg, fills[-1].shares_after))
+        for leg, fills in still_open.items():  # what stands for an exit is the leg's last close
+            bar, price = self.calendar.bar_of[leg].item(-1), self._legs[leg].bars.close.item(-1)
+            shares = -fills[-1].shares_after
+            fills.append(LegFill(bar, leg, "close", "end_of_data", price, shares, 0.0, 0.0))
         return [_trade(number, fills) for number, fills in enumerate(found)]
-
-    def _marked(self, leg: int, shares: float) -> LegFill:
-        """What stands for the exit of an open position: its leg's last close."""
-        bar = self.calendar.bar_of[leg].item(-1)
-        price = self._legs[leg].bars.close.item(-1)
-        return LegFill(bar, leg, "close", "end_of_data", price, -shares, 0.0, 0.0)
 
 
 def _trade(number: int, fills: list[LegFill]) -> LegTrade:

@@ -5,10 +5,12 @@ from uuid import uuid4
 
 from sqlalchemy import Column, Connection, RowMapping
 
+from adapters.database import database_now
 from adapters.database_errors import DuplicateKey
 from adapters.logs import current_actor
-from adapters.runs.idempotency import row_with_key
+from adapters.runs.idempotency import own_key, row_with_key
 from contracts.errors import Conflict
+from contracts.values import Json
 from web.arguments import AFTER, arguments, idempotency_key, limit
 from web.platform import ask_database
 
@@ -19,11 +21,11 @@ def recorded_once(
     what: str,
     own_id: Column[str],
     is_same: Callable[[RowMapping], bool],
-    record: Callable[[str, str | None, str | None], None],
+    record: Callable[[Json], None],
 ) -> tuple[str, bool]:
     """The id of the row that the request's Idempotency-Key made, or else of a new one; and whether it is new.
 
-    record: inserts a row of this id, key and actor. Conflict when the key made another row than is asked for.
+    record: inserts a row with these columns, which all have. Conflict when the key made another row than is asked for.
     """
     new_id, key, actor = str(uuid4()), idempotency_key(), current_actor()
 
@@ -36,7 +38,14 @@ def recorded_once(
     if row_id := known():
         return row_id, False
     try:
-        record(new_id, key, actor)
+        record(
+            {
+                own_id.name: new_id,
+                "idempotency_key": key and own_key(key, actor),
+                "submitted_by": actor,
+                "created_at": database_now(),
+            }
+        )
     except DuplicateKey:  # the same call has come twice at the same time
         if not (row_id := known()):
             raise

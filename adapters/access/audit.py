@@ -33,7 +33,7 @@ def list_entries(
     connection: Connection, after: int | None, limit: int, **equal: Any
 ) -> Sequence[RowMapping]:
     """Rows before the one numbered `after`, latest first, whose named columns have these values."""
-    return latest_rows(connection, select(audit).filter_by(**equal), audit, after, limit)
+    return latest_rows(connection, after, limit, select(audit).filter_by(**equal), audit)
 
 
 def all_entries(engine: Engine, after: int | None, **equal: Any) -> Iterator[RowMapping]:

@@ -11,7 +11,6 @@ from adapters.metrics.curves import trade_rows
 from adapters.prices.bars import bar_dates
 from adapters.runs.series import run_series
 from adapters.runs.stored_series import unpacked_json
-from contracts.portfolio_request import PortfolioRequest
 from contracts.run_result import TradeRow
 from contracts.values import Json
 
@@ -22,16 +21,13 @@ PRUNED = (
 
 
 class PortfolioSeries:
-    """account: times, equity and trades as of a run. found: what else its Job kept, see consumer.portfolio."""
+    """account: times, equity and trades as of a run. found: what else its Job kept, see consumer.portfolio.
 
-    def __init__(self, job: Mapping[Any, Any], packed: bytes, asked: PortfolioRequest) -> None:
-        self.asked, self.found = asked, unpacked_json(packed)
-        self.account = run_series(job)
+    tickers: by leg.
+    """
 
-    @cached_property
-    def tickers(self) -> list[str]:
-        """By leg."""
-        return [leg.ticker for leg in self.asked.legs]
+    def __init__(self, job: Mapping[Any, Any], packed: bytes, tickers: Sequence[str]) -> None:
+        self.account, self.found, self.tickers = run_series(job), unpacked_json(packed), tickers
 
     @cached_property
     def names(self) -> list[str]:
@@ -65,7 +61,8 @@ class PortfolioSeries:
 
     def left_out(self) -> Json:
         """Orders that opened nothing: how many by reason, and the first of them with their dates."""
-        first = self.found["left_out"]["first"]
+        found = self.found["left_out"]
+        dates = self.dates_of([bar for bar, *_ in found["first"]])
         orders = [
             {
                 "date": date,
@@ -74,11 +71,9 @@ class PortfolioSeries:
                 "side": side,
                 "reason": reason,
             }
-            for date, (_, leg, side, reason) in zip(
-                self.dates_of([bar for bar, *_ in first]), first, strict=True
-            )
+            for date, (_, leg, side, reason) in zip(dates, found["first"], strict=True)
         ]
-        return {"counts": self.found["left_out"]["counts"], "orders": orders}
+        return {"counts": found["counts"], "orders": orders}
 
     def legs(self) -> list[Json]:
         """Of each leg when it could be traded, and what it contributed."""
@@ -87,13 +82,6 @@ class PortfolioSeries:
             self.dates_of([span[end] for span in spans]) for end in ("first", "last")
         )
         return [
-            {
-                "contribution": contribution,
-                "first_date": first,
-                "last_date": last,
-                "ends": span["ends"],
-            }
-            for contribution, first, last, span in zip(
-                contributions, firsts, lasts, spans, strict=True
-            )
+            {"contribution": earned, "first_date": first, "last_date": last, "ends": span["ends"]}
+            for earned, first, last, span in zip(contributions, firsts, lasts, spans, strict=True)
         ]

@@ -5,6 +5,7 @@ Each change of state is one UPDATE guarded by the old state; the caller owns the
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, insert, or_, select, update
@@ -12,11 +13,10 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, insert, or_,
 from adapters.database import database_now
 from adapters.plan_tables import PORTFOLIO, portfolios
 from adapters.rows import found_row, latest_rows, rows_by
-from adapters.runs.idempotency import own_key
 from adapters.tables import IS_LIVING, IS_SUCCEEDED, RUN, Criterion, runs
 from contracts.errors import UnknownPortfolio
 from contracts.portfolio_request import PortfolioRequest, PortfolioStatus
-from contracts.values import frozen
+from contracts.values import Json, frozen
 
 REASON_LENGTH = 1000  # characters, the width of the column
 _LISTED = (
@@ -54,24 +54,21 @@ def insert_portfolio(
     request: PortfolioRequest,
     request_hash: str,
     legs: Sequence[str],
-    portfolio_id: str,
-    key: str | None,
-    submitted_by: str | None,
+    own: Json,
 ) -> None:
-    """Record a portfolio; the runs of its legs are recorded in the same transaction. DuplicateKey for a known key."""
-    values = {
-        "run_id": portfolio_id,
-        "idempotency_key": key and own_key(key, submitted_by),
+    """Record a portfolio; the runs of its legs are recorded in the same transaction. DuplicateKey for a known key.
+
+    own: its id, key, submitter and time by column.
+    """
+    recorded = own | {
         "name": request.terms.get("label") or f"{len(request.legs)} legs",
         "mode": request.sharing.mode,
         "request_json": json.dumps(request.to_json(), ensure_ascii=False),
         "request_hash": request_hash,
-        "legs_json": json.dumps(list(legs)),
+        "legs_json": json.dumps(legs),
         "status": PortfolioStatus.LEGS,
-        "submitted_by": submitted_by,
-        "created_at": database_now(),
     }
-    connection.execute(insert(portfolios).values(**values))
+    connection.execute(insert(portfolios).values(recorded))
 
 
 def portfolio_row(connection: Connection, portfolio_id: str) -> RowMapping:
@@ -90,14 +87,12 @@ def portfolio_of(row: RowMapping) -> Portfolio:
     )
 
 
-def list_portfolios(
-    connection: Connection, after: int | None, limit: int
-) -> Sequence[RowMapping]:
-    """Portfolios with the row of their Job, newest first; those before the one whose `id` is `after`."""
-    query = select(*_LISTED).join_from(
-        portfolios, runs, RUN.run_id == PORTFOLIO.run_id, isouter=True
-    )
-    return latest_rows(connection, query, portfolios, after, limit)
+# portfolios with the row of their Job, newest first; those before the one whose `id` is `after`
+list_portfolios = partial(
+    latest_rows,
+    query=select(*_LISTED).outerjoin_from(portfolios, runs, RUN.run_id == PORTFOLIO.run_id),
+    table=portfolios,
+)
 
 
 def living_portfolios(connection: Connection) -> list[str]:

@@ -14,9 +14,8 @@ from adapters.metrics.returns import cagr
 from adapters.metrics.risk import kurtosis_of, skewness_of, spread
 from adapters.metrics.sharpe_evidence import LEAST_RETURNS, MeasuredSharpe
 from adapters.metrics.timing import Timing, joined, timing_over
-from adapters.runs.stored_series import decode_equity, decode_trades, encode_equity
+from adapters.runs.stored_series import decode_equity, decode_trades
 from adapters.studies.resampling import trade_steps
-from contracts.run_request import Timeframe
 from contracts.values import Values, frozen
 
 
@@ -116,10 +115,6 @@ class Stitched:
     measured: Measured
     timing: Timing
 
-    def sharpe(self) -> MeasuredSharpe:
-        """The Sharpe ratio of all returns; NoValue for too few or constant ones."""
-        return measured_sharpe(self.returns, self.measured.bar_rate)
-
     @property
     def return_pct(self) -> float:
         """What all of it came to."""
@@ -133,10 +128,6 @@ class Stitched:
             "cagr": cagr(self.measured),
             "max_drawdown_pct": float(self.measured.drawdowns.max()) * 100,
         }
-
-    def encoded(self, timeframe: Timeframe) -> str:
-        """Its equity as runs store theirs."""
-        return encode_equity(self.times, self.measured.path[1:].tolist(), timeframe)
 
 
 def stitched(parts: Sequence[RunData], risk_free_rate: float) -> Stitched:

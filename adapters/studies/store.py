@@ -6,17 +6,17 @@ one; the caller owns it.
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, RowMapping, and_, case, insert, select, update
+from sqlalchemy import Connection, RowMapping, case, insert, select, update
 
 from adapters.batches.leaderboard import Ranking, ranking_by
 from adapters.database import database_now, has_rows
 from adapters.metrics.measured import Array
 from adapters.plan_tables import STUDY, studies
 from adapters.rows import found_row, latest_rows, rows_by
-from adapters.runs.idempotency import own_key
 from adapters.tables import IS_LIVING, IS_SUCCEEDED, RUN, Criterion
 from contracts.errors import Conflict, UnknownStudy
 from contracts.status import Kind
@@ -73,28 +73,21 @@ def study_id_of(batch_id: str) -> str:
     return batch_id.removeprefix(batch_of(""))
 
 
-def insert_study(
-    connection: Connection,
-    plan: StudyPlan,
-    study_id: str,
-    key: str | None,
-    submitted_by: str | None,
-) -> None:
-    """Record a checked plan; DuplicateKey when its submitter has used the key before."""
+def insert_study(connection: Connection, plan: StudyPlan, own: Json) -> None:
+    """Record a checked plan; DuplicateKey when its submitter has used the key before.
+
+    own: its id, key, submitter and time by column.
+    """
     request = plan.request
-    values = {
-        "study_id": study_id,
-        "idempotency_key": key and own_key(key, submitted_by),
+    recorded = own | {
         "name": request.name,
         "kind": request.kind,
         "ticker": request.base["ticker"],
         "rule_type": request.base["rule_type"],
         "plan_json": json.dumps(plan.to_json(), ensure_ascii=False),
         "status": StudyStatus.ACCEPTED,
-        "submitted_by": submitted_by,
-        "created_at": database_now(),
     }
-    connection.execute(insert(studies).values(**values))
+    connection.execute(insert(studies).values(recorded))
 
 
 def move(connection: Connection, study: Study, after: StudyStatus, **values: Any) -> bool:
@@ -106,19 +99,21 @@ def move(connection: Connection, study: Study, after: StudyStatus, **values: Any
 
 def count_judgement(connection: Connection, study: Study) -> bool:
     """Count a start of the verdict's process; False when somebody else has just started one."""
-    seen = and_(STUDY.status == StudyStatus.JUDGING, STUDY.judgements == study.judgements)
-    return _changed(connection, study.study_id, seen, judgements=study.judgements + 1)
+    seen = (STUDY.status == StudyStatus.JUDGING, STUDY.judgements == study.judgements)
+    return _changed(connection, study.study_id, *seen, judgements=study.judgements + 1)
 
 
 def fail_study(connection: Connection, study: Study, reason: str) -> bool:
     """End a study without a verdict, or with the one that it had; False when it has moved on."""
     had_one = STUDY.outcome.is_not(None)
-    values = {
-        "status": case((had_one, StudyStatus.COMPLETED), else_=StudyStatus.FAILED),
-        "sentence": case((had_one, STUDY.sentence), else_=reason[:SENTENCE_LENGTH]),
-        "completed_at": database_now(),
-    }
-    return _changed(connection, study.study_id, STUDY.status == study.status, **values)
+    return _changed(
+        connection,
+        study.study_id,
+        STUDY.status == study.status,
+        status=case((had_one, StudyStatus.COMPLETED), else_=StudyStatus.FAILED),
+        sentence=case((had_one, STUDY.sentence), else_=reason[:SENTENCE_LENGTH]),
+        completed_at=database_now(),
+    )
 
 
 def judge_again(connection: Connection, study_id: str) -> None:
@@ -152,19 +147,22 @@ def judge_again(connection: Connection, study_id: str) -> None:
 def cancel_study(connection: Connection, study_id: str) -> None:
     """End a study that is alive and has no verdict; UnknownStudy, or Conflict for another one."""
     study_row(connection, study_id)
-    unjudged = and_(STUDY.status.in_(_LIVING), STUDY.outcome.is_(None))
-    values = {
-        "status": StudyStatus.CANCELLED,
-        "completed_at": database_now(),
-        "sentence": "cancelled on request",
-    }
-    if not _changed(connection, study_id, unjudged, **values):
+    has_ended = not _changed(
+        connection,
+        study_id,
+        STUDY.status.in_(_LIVING),
+        STUDY.outcome.is_(None),
+        status=StudyStatus.CANCELLED,
+        completed_at=database_now(),
+        sentence="cancelled on request",
+    )
+    if has_ended:
         raise Conflict(f"study {study_id} has ended already, so there is nothing to cancel")
 
 
-def _changed(connection: Connection, study_id: str, guard: Criterion, **values: Any) -> bool:
-    """Whether the study is as the guard asks, and has these values now."""
-    mine = update(studies).where(STUDY.study_id == study_id, guard)
+def _changed(connection: Connection, study_id: str, *guards: Criterion, **values: Any) -> bool:
+    """Whether the study is as the guards ask, and has these values now."""
+    mine = update(studies).where(STUDY.study_id == study_id, *guards)
     return connection.execute(mine.values(**values)).rowcount == 1
 
 
@@ -194,9 +192,8 @@ def study_of(row: RowMapping) -> Study:
     )
 
 
-def list_studies(connection: Connection, after: int | None, limit: int) -> Sequence[RowMapping]:
-    """Studies, newest first; those before the one whose `id` is `after`."""
-    return latest_rows(connection, select(*_LISTED), studies, after, limit)
+# studies, newest first; those before the one whose `id` is `after`
+list_studies = partial(latest_rows, query=select(*_LISTED), table=studies)
 
 
 def has_living_runs(connection: Connection, batch_id: str) -> bool:

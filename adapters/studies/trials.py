@@ -90,13 +90,14 @@ def overfitting(sums: Array, block_bars: int) -> Json:
     blocks = sums.shape[2]
     bars = block_bars * blocks // 2
     halves = np.array(list(combinations(range(blocks), blocks // 2)))
+    first, second = np.split(halves, 2)
     ordered = np.ascontiguousarray(moving.transpose(2, 1, 0))  # (blocks, 2, trials)
     at_once = max(1, NUMBERS_AT_ONCE // ordered.size)
     below = 0
-    for start in range(0, len(halves) // 2, at_once):
-        stop = min(start + at_once, len(halves) // 2)
-        first, second = halves[start:stop], halves[::-1][start:stop]  # complements, in this order
-        pair = [_sharpe(ordered[each], bars) for each in (first, second)]
+    for start in range(0, len(first), at_once):
+        part = slice(start, start + at_once)
+        # complements, in this order
+        pair = [_sharpe(ordered[each[part]], bars) for each in (first, second[::-1])]
         for one, other in (pair, pair[::-1]):
             # a logit of 0 or less
             below += int((_relative_ranks(other, one.argmax(axis=1)) <= 0.5).sum())

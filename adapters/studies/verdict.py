@@ -15,6 +15,7 @@ from adapters.metrics.returns import cagr
 from adapters.metrics.sharpe_evidence import evidence, sharpe_variance
 from adapters.metrics.table import METRICS_BY_NAME
 from adapters.metrics.timing import Timing
+from adapters.runs.stored_series import encode_equity
 from adapters.studies.path import (
     Market,
     RunData,
@@ -83,9 +84,9 @@ class Verdict:
             "notes": self.notes,
         }
 
-    def _known(self, name: str, compute: Callable[[], Any]) -> Any:
+    def _known(self, name: str, compute: Callable[..., Any], *given: Any) -> Any:
         try:
-            return compute()
+            return compute(*given)
         except NoValue as reason:
             self.notes[name] = str(reason)
             return None
@@ -107,16 +108,15 @@ class Verdict:
         chosen = [self._chosen(number, each) for each in choice["chosen"]]
         if not chosen:
             self.notes[place] = "no combination traded, has the metric and keeps the constraints"
-        best = self.firsts["train"][number]
         return {
             **asdict(self.plan.windows[number]),
             "eligible": choice["eligible"],
             "failed": choice["failed"],
             "with_sharpe": len(tried.sharpes),
             "chosen": chosen,
-            "timing": self._known(f"{place}.timing", lambda: self._timing(best, tried)),
-            "evidence": self._known(f"{place}.evidence", lambda: self._evidence(best, tried)),
-            "overfitting": self._known(f"{place}.overfitting", lambda: _overfitting(tried)),
+            "timing": self._known(f"{place}.timing", self._timing, number),
+            "evidence": self._known(f"{place}.evidence", self._evidence, number),
+            "overfitting": self._known(f"{place}.overfitting", _overfitting, tried),
         }
 
     def _chosen(self, number: int, each: Json) -> Json:
@@ -139,16 +139,19 @@ class Verdict:
             for part in PARTS
         }
 
-    def _timing(self, best: RunData | None, tried: Tried) -> Json:
-        if best is None:
-            raise NoValue("nothing was chosen")
-        variance, excess = sharpe_variance(tried.timing), best.timing.excess()
+    def _best(self, number: int) -> RunData:
+        """What the first choice of a window came to on its training part."""
+        if best := self.firsts["train"][number]:
+            return best
+        raise NoValue("nothing was chosen")
+
+    def _timing(self, number: int) -> Json:
+        best, variance = self._best(number), sharpe_variance(self.tried[number].timing)
+        excess = best.timing.excess()
         return _timed(best.timing, excess, variance, self.plan.trials, best.bars_per_year)
 
-    def _evidence(self, best: RunData | None, tried: Tried) -> Json:
-        if best is None:
-            raise NoValue("nothing was chosen")
-        variance = sharpe_variance(tried.sharpes)
+    def _evidence(self, number: int) -> Json:
+        best, variance = self._best(number), sharpe_variance(self.tried[number].sharpes)
         return asdict(evidence(best.sharpe(), variance, self.plan.trials, best.bars_per_year))
 
     def _of_subject(self) -> Json:
@@ -165,22 +168,23 @@ class Verdict:
         return {
             "beside": self._beside(subject),
             "out_of_sample": self._ahead(subject) if is_tested else None,
-            "equity": subject.encoded(base["timeframe"]),
-            "bootstrap": self._known("bootstrap", lambda: self._bootstrap(subject, seed)),
+            "equity": encode_equity(subject.times, subject.measured.path[1:], base["timeframe"]),
+            "bootstrap": self._known("bootstrap", self._bootstrap, subject, seed),
             "shuffled_trades": self._known(
-                "shuffled_trades", lambda: shuffled_trades(subject.trade_steps, seed, SAMPLES)
+                "shuffled_trades", shuffled_trades, subject.trade_steps, seed, SAMPLES
             ),
         }
 
     def _ahead(self, subject: Stitched) -> Json:
         """Out of sample: amounts, Sharpe ratio and its probability; of one path, so nothing is deflated."""
-        ratio = self._known("out_of_sample.evidence", subject.sharpe)
-        bars_per_year = subject.measured.periods_per_year
+        run = subject.measured
+        bars_per_year, returns = run.periods_per_year, subject.returns
+        ratio = self._known("out_of_sample.evidence", measured_sharpe, returns, run.bar_rate)
         return {
-            "bars": subject.measured.bars,
+            "bars": run.bars,
             "amounts": self._known("out_of_sample.amounts", subject.amounts),
             "timing": self._known(
-                "out_of_sample.timing", lambda: _timed_ahead(subject.timing, bars_per_year)
+                "out_of_sample.timing", _timed_ahead, subject.timing, bars_per_year
             ),
             "evidence": asdict(evidence(ratio, None, 1, bars_per_year)) if ratio else None,
             "efficiency": self._known("out_of_sample.efficiency", self._efficiency),
@@ -212,7 +216,7 @@ class Verdict:
         found = bootstrap(
             subject.returns, run.years, run.periods_per_year, run.bar_rate, seed, SAMPLES
         )
-        if self._known("bootstrap.cagr", lambda: cagr(run)) is None:
+        if self._known("bootstrap.cagr", cagr, run) is None:
             found["cagr"] = None
         return found
 

@@ -26,7 +26,7 @@ from adapters.runs.queries import runs_alike
 from adapters.runs.run_bars import benchmark_equity
 from adapters.tables import RUN
 from contracts.errors import Conflict
-from contracts.portfolio_request import PortfolioStatus
+from contracts.portfolio_request import PortfolioRequest, PortfolioStatus
 from contracts.run_request import Titled
 from contracts.status import RunStatus
 from contracts.values import Json
@@ -36,7 +36,7 @@ from web.charts.bars import POINTS, Window, known, lasting
 from web.operation import ENDED, FAULTS, REFUSED, TITLED, UNFINISHED, json_of, operation
 from web.ownership import join_batch
 from web.platform import ask_database, change_database, platform
-from web.portfolios.validation import ValidPortfolio, checked_portfolio
+from web.portfolios.validation import checked_portfolio
 from web.portfolios.view import Shown, described, row_shown
 from web.recorded import LISTED, asked_page, recorded_once
 from web.runs.operations import (
@@ -67,44 +67,40 @@ NO_PORTFOLIO = "404 no such portfolio"
 )
 def submit() -> ResponseReturnValue:
     """Record a portfolio with the runs of its legs; once they have ended a Job trades them in one account."""
-    asked = checked_portfolio(typed_body("application/json"))
-    portfolio_id, is_new = _recorded(asked)
+    asked, runs = checked_portfolio(typed_body("application/json"))
+    portfolio_id, is_new = _recorded(asked, runs)
     accepted = {
         "portfolio_id": portfolio_id,
-        "legs": len(asked.runs),
+        "legs": len(runs),
         "status_url": url_for("portfolio_api.portfolio", portfolio_id=portfolio_id),
         "page_url": url_for("portfolios.page", portfolio_id=portfolio_id),
     }
     return accepted, 202 if is_new else 200
 
 
-def _recorded(asked: ValidPortfolio) -> tuple[str, bool]:
+def _recorded(asked: PortfolioRequest, runs: Sequence[ValidRequest]) -> tuple[str, bool]:
     """The portfolio's id, and whether it is new; Conflict when the key was used for another one, QueueFull.
 
     It is recorded with the runs of its legs, of which those that exist already are linked.
     """
-    hashes = [valid.request_hash for valid in asked.runs]
+    hashes = [valid.request_hash for valid in runs]
+    whole = asked.request_hash(hashes)
 
-    def is_same(row: RowMapping) -> bool:
-        return bool(row["request_hash"] == asked.request_hash)
-
-    def record(portfolio_id: str, key: str | None, actor: str | None) -> None:
-        served = ask_database(runs_alike, hashes, MAY_SERVE)
-        missing = {v.request_hash: v for v in asked.runs if v.request_hash not in served}
-        new = [_run(valid, portfolio_id) for valid in missing.values()]
+    def record(own: Json) -> None:
+        portfolio_id, served = own["run_id"], ask_database(runs_alike, hashes, MAY_SERVE)
+        missing = (valid for valid in runs if valid.request_hash not in served)
+        new = {valid.request_hash: _run(valid, portfolio_id) for valid in missing}
         refuse_when_full(len(new) + 1)
-        run_ids = {request_hash: row["run_id"] for request_hash, row in served.items()}
-        run_ids |= {run.request_hash: run.run_id for run in new}
-        legs = [run_ids[each] for each in hashes]
+        legs = [new[each].run_id if each in new else served[each]["run_id"] for each in hashes]
         _start(
             portfolio_id,
-            new,
-            lambda connection: insert_portfolio(
-                connection, asked.request, asked.request_hash, legs, portfolio_id, key, actor
-            ),
+            list(new.values()),
+            lambda connection: insert_portfolio(connection, asked, whole, legs, own),
         )
 
-    return recorded_once("portfolio", PORTFOLIO.run_id, is_same, record)
+    return recorded_once(
+        "portfolio", PORTFOLIO.run_id, lambda row: bool(row["request_hash"] == whole), record
+    )
 
 
 def _start(
@@ -164,12 +160,12 @@ def curves(portfolio_id: str) -> Response:
     beside = None
     if benchmark:
         every = benchmark_equity(account, platform().prices.bars, account.capital)
-        beside = known(every[lasts], 2)
+        beside = {"name": benchmark, "equity": known(every[lasts], 2)}
     body = {
         "time": account.times[lasts].tolist(),
         "equity": equity.tolist(),
         "held_equally": held.tolist(),
-        "benchmark": {"name": benchmark, "equity": beside} if benchmark else None,
+        "benchmark": beside,
         "drawdown_pct": np.maximum.reduceat(account.drawdown_pct, shown.starts).tolist(),
         "invested_pct": known(invested, 2),
         "positions": positions.tolist(),
@@ -198,7 +194,7 @@ def cancel(portfolio_id: str) -> ResponseReturnValue:
         raise Conflict(
             f"portfolio {portfolio_id} has ended already, so there is nothing to cancel"
         )
-    return _after(portfolio_id), 200
+    return _after(portfolio_id)
 
 
 @blueprint.post("/api/portfolios/<uuid:portfolio_id>/retry")

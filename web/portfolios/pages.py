@@ -65,18 +65,12 @@ def _told(shown: Shown, tab: str) -> Json:
     asked, (error_type, error_message) = shown.asked, shown.fault
     states = [run["status"] for run in shown.runs.values()]
     return {
-        "id": shown.row["run_id"],
-        "row": shown.row,
-        "title": shown.title,
-        "job": shown.job,
-        "status": shown.status,
-        "asked": asked,
+        "shown": shown,
         "terms": terms_said(asked, "orders", "stops", "label")
         | terms_said(asked, "orders", fields=read_fields(Sharing)),
         "counts": {state.public: states.count(state) for state in RunStatus},
         "error_message": error_message,
         "failure": run_view.failure(error_type),
-        "legs": shown.legs,
         **_completed(shown, tab),
     }
 
@@ -169,7 +163,7 @@ def report(portfolio_id: str) -> Response:
     shown = Shown(portfolio_id)
     series = shown.completed()
     pictures = [
-        ("Equity", equity_picture(series.account.dates, series.account.equity.tolist())),
+        ("Equity", equity_picture(series.account.dates, series.account.equity)),
         ("How it was spread", _legs(series)["spread"]),
     ]
     return report_page("portfolios/report.html", pictures=pictures, **_told(shown, "stats"))

@@ -32,7 +32,7 @@ def weights_picture(
     edges = np.vstack((np.zeros(len(worth)), np.cumsum(list(areas.values()), axis=0)))
     top = max(1.0, float(edges[-1].max()))
     last = len(worth) - 1
-    x, y = scale(0, max(last, 1), 0, WIDTH), scale(0, top, HEIGHT - EDGE, EDGE)
+    x, y = scale(0, last, 0, WIDTH), scale(0, top, HEIGHT - EDGE, EDGE)
     # each height is kept until the next one
     places = [x(place) for at in range(len(worth)) for place in (at, min(at + 1, last))]
     heights = np.repeat(edges, 2, axis=1).tolist()

@@ -1,7 +1,7 @@
 """A portfolio is checked here, once, at the border: all faults of all its legs together, each at its place."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from adapters.batches.expansion import Expansion
@@ -26,23 +26,15 @@ from web.platform import ask_database, platform
 from web.request_fields import asked_again, differing
 from web.runs.validation import ValidRequest, checked, held_days, validate_request
 
+MAX_FIELDS = 100  # of a portfolio, which has 40
 MAX_CELLS = 5_000_000  # legs times bars; its Job takes about 30 bytes for each
 _OF_RULE = ("ticker", "rule_type", "params")
 _OF_LEG = (*_OF_RULE, "data_hash")
 Faults = dict[str, str]
 
 
-@dataclass(frozen=True)
-class ValidPortfolio:
-    """A request that may be recorded, and the run of each of its legs."""
-
-    request: PortfolioRequest
-    runs: Sequence[ValidRequest]
-
-    @property
-    def request_hash(self) -> str:
-        """Of what decides its result."""
-        return self.request.request_hash([valid.request_hash for valid in self.runs])
+# a request that may be recorded, and the run of each of its legs
+ValidPortfolio = tuple[PortfolioRequest, list[ValidRequest]]
 
 
 def checked_portfolio(body: bytes) -> ValidPortfolio:
@@ -100,34 +92,21 @@ def _place(field: str) -> str:
 
 
 def _checked(values: Any) -> ValidPortfolio:
-    given = _object(values)
-    faults = _unknown(given)
-    sharing = _sharing(given, faults)
-    legs = _legs(given.get("legs"), faults)
+    if not isinstance(values, dict) or len(values) > MAX_FIELDS:
+        raise InvalidRequest({"body": "a JSON object of legs and what they share is expected"})
+    known = ("legs", *TERMS, *SHARING_FIELDS)
+    unknown = f"unknown field; accepted: {', '.join(known)}"
+    faults = {name[:60]: unknown for name in without(values, known)}
+    sharing, legs = _sharing(values, faults), _legs(values.get("legs"), faults)
     asked = PortfolioRequest(
-        legs=tuple(legs.values()), sharing=sharing, terms=picked(given, TERMS)
+        legs=tuple(legs.values()), sharing=sharing, terms=picked(values, TERMS)
     )
     runs = _runs(asked, list(legs), faults)
     if not faults:
         faults |= _repeated(runs) | _weights(asked) | _apart(runs)
     if faults:
         raise InvalidRequest(faults)
-    return ValidPortfolio(_complete(asked, runs), runs)
-
-
-def _object(values: Any) -> Json:
-    if not isinstance(values, dict) or len(values) > 100:
-        raise InvalidRequest({"body": "a JSON object of legs and what they share is expected"})
-    return values
-
-
-def _unknown(values: Values) -> Faults:
-    known = ("legs", *TERMS, *SHARING_FIELDS)
-    return {
-        name[:60]: f"unknown field; accepted: {', '.join(known)}"
-        for name in values
-        if name not in known
-    }
+    return _complete(asked, runs), runs
 
 
 def _sharing(values: Values, faults: Faults) -> Sharing:

@@ -10,10 +10,10 @@ from sqlalchemy import RowMapping
 from adapters.metrics.curves import points
 from adapters.portfolios.series import PRUNED, PortfolioSeries
 from adapters.portfolios.store import batch_of, legs_of, portfolio_of, portfolio_row
-from adapters.runs.queries import run_row
+from adapters.runs.queries import runs_by_id
 from adapters.runs.times import utc_text
 from adapters.tables import RUN
-from contracts.errors import Conflict, UnknownRun
+from contracts.errors import Conflict
 from contracts.portfolio_request import PortfolioStatus
 from contracts.status import ErrorType, RunStatus
 from contracts.values import Json
@@ -21,7 +21,7 @@ from web.platform import reading_database
 from web.titles import portfolio_title
 
 RECEIPT = ("data_hash", "result_hash", "engine_version", "analysis_version", "image_tag")
-_OF_LEGS = (*RUN["batch_id", "rule_id", "error_type", "error_message"],)
+_OF_LEGS = RUN["batch_id", "rule_id", "error_type", "error_message"]
 _LISTED = ("name", "mode", "total_return_pct", "sharpe_ratio", "max_drawdown_pct")
 _NOT_TRADED = (PortfolioStatus.FAILED, PortfolioStatus.CANCELLED)
 
@@ -34,10 +34,8 @@ class Shown:
             self.row = portfolio_row(connection, portfolio_id)
             self.plan = portfolio_of(self.row)
             self.runs = legs_of(connection, self.plan.legs, *_OF_LEGS)
-            try:
-                self.job: Mapping[Any, Any] = run_row(connection, portfolio_id)
-            except UnknownRun:
-                self.job = {}
+            jobs = runs_by_id(connection, [portfolio_id])
+            self.job: Mapping[Any, Any] = jobs[0] if jobs else {}
         self.asked: Json = json.loads(self.row["request_json"])
         self.title = portfolio_title(self.row["title"], self.asked)
 
@@ -54,7 +52,8 @@ class Shown:
         job, found = self.job, self.row["found"]
         if None in (job.get("equity_curve_json"), job.get("trades_json"), found):
             return None
-        return PortfolioSeries(job, found, self.plan.request)
+        tickers = [leg.ticker for leg in self.plan.request.legs]
+        return PortfolioSeries(job, found, tickers)
 
     @property
     def is_pruned(self) -> bool:
@@ -65,11 +64,8 @@ class Shown:
         """What came of it; Conflict until it has completed."""
         if self.series:
             return self.series
-        if self.is_pruned:
-            raise Conflict(PRUNED)
-        raise Conflict(
-            f"portfolio {self.row['run_id']} is {self.status}; only a completed one has results"
-        )
+        known = f"portfolio {self.row['run_id']} is {self.status}"
+        raise Conflict(PRUNED if self.is_pruned else f"{known}; only a completed one has results")
 
     @property
     def measured(self) -> Json:
@@ -77,7 +73,7 @@ class Shown:
         found: Json = json.loads(self.job.get("metrics_json") or '{"values": null, "notes": {}}')
         return found
 
-    @property
+    @cached_property
     def legs(self) -> list[Json]:
         """Each leg with its run, and once it has completed what it contributed."""
         run_ids, series = self.plan.legs, self.series

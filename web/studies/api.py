@@ -75,14 +75,11 @@ def submit() -> ResponseReturnValue:
 def _recorded(plan: StudyPlan) -> tuple[str, bool]:
     """The study's id, and whether it is new; Conflict when the key was used for another plan, QueueFull."""
 
-    def is_same(row: RowMapping) -> bool:
-        return study_of(row).plan == plan
-
-    def record(study_id: str, key: str | None, actor: str | None) -> None:
+    def record(own: Json) -> None:
         refuse_when_full(plan.training_jobs)
-        change_database(insert_study, plan, study_id, key, actor)
+        change_database(insert_study, plan, own)
 
-    return recorded_once("study", STUDY.study_id, is_same, record)
+    return recorded_once("study", STUDY.study_id, lambda row: study_of(row).plan == plan, record)
 
 
 def _cost(plan: StudyPlan) -> Json:

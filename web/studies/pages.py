@@ -49,9 +49,7 @@ def listed() -> str:
         batch_id=batch_id,
         timeframe=batch["base"]["timeframe"] if batch else "1d",
         rules=[
-            rule
-            for rule in RULES.values()
-            if all(param.kind in AXIS_KINDS for param in rule.params)
+            rule for rule in RULES.values() if {param.kind for param in rule.params} <= AXIS_KINDS
         ],
         tickers=platform().prices.all(),
         metrics=METRICS,
@@ -93,7 +91,6 @@ def _tried(study: Json) -> Json:
 def _pictures(verdict: Json) -> Iterator[tuple[str, Markup | None]]:
     """Titles and pictures of what a verdict has; None where that says nothing."""
     folds, ahead = verdict["folds"], verdict["out_of_sample"]
-    proof = _proof(ahead or folds[0])
     if ahead:
         what = "Sharpe ratio by fold: left in sample, right out of sample"
         yield what, folds_picture(list(map(_ratios, folds)))
@@ -103,7 +100,9 @@ def _pictures(verdict: Json) -> Iterator[tuple[str, Markup | None]]:
     if verdict["equity"]:
         times, equity = decode_equity(verdict["equity"])
         what = "Out-of-sample equity, test parts one after the other" if ahead else "Its equity"
-        yield what, equity_picture(bar_dates(times, "1d"), equity.tolist())
+        yield what, equity_picture(bar_dates(times, "1d"), equity)
+    part = ahead or folds[0]
+    proof = part.get("timing", part["evidence"])  # by the first method, its Sharpe ratio
     if ahead and proof:
         what = "The Sharpe ratio of timing that a path without skill gives out of sample, and the observed one"
         yield what, luck_of_one(proof)
@@ -117,12 +116,6 @@ def _of_permutations(permuted: Json) -> Markup | None:
     if not bests or permuted["observed"] is None:
         return None
     return histogram_picture(bests, permuted["observed"], "real")
-
-
-def _proof(part: Json) -> Json | None:
-    """What a part's verdict is about: its timing, or, by the first method, its Sharpe ratio."""
-    found: Json | None = part["timing"] if "timing" in part else part["evidence"]
-    return found
 
 
 def _ratios(fold: Json) -> tuple[float | None, float | None]:

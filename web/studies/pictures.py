@@ -7,6 +7,7 @@ from statistics import NormalDist
 from markupsafe import Markup
 
 from adapters.metrics.sharpe_evidence import luck_sharpe
+from adapters.prices.bars import Column
 from contracts.values import Json
 from web.formats import number
 from web.svg import bar, line, picture, polyline, scale, text
@@ -45,35 +46,31 @@ def folds_picture(ratios: Sequence[tuple[float | None, float | None]]) -> Markup
     """A pair of bars for each fold: its Sharpe ratio in sample and out of sample."""
     known = [ratio for pair in ratios for ratio in pair if ratio is not None]
     low, high = min([0.0, *known]), max([0.1, *known])
-    y, x = scale(low, high, FLOOR, EDGE), scale(0, max(len(ratios), 1), LEFT, WIDTH)
+    y, x = scale(low, high, FLOOR, EDGE), scale(0, len(ratios), LEFT, WIDTH)
     width = min(x(0.35) - LEFT, 48)
-    shapes = _axis(y, (low, 0.0, high), number)
-    for fold, pair in enumerate(ratios):
-        middle = x(fold + 0.5)
+    shapes, words = _axis(y, (low, 0.0, high), number), list[str]()
+    for fold, pair in enumerate(ratios, start=1):
+        middle = x(fold - 0.5)
+        said = ["none" if ratio is None else number(ratio) for ratio in pair]
         sides = (("f-done", middle - width), ("f-strategy", middle))
-        for ratio, (css, left) in zip(pair, sides, strict=True):
+        for ratio, title, (css, left) in zip(pair, said, sides, strict=True):
             if ratio is not None:
                 shape = bar(css, left, width, y(ratio), y(0))
-                shapes.append(f"<g><title>{number(ratio)}</title>{shape}</g>")
-        shapes.append(text(middle, BELOW, f"{fold + 1}"))
-    words = "; ".join(
-        f"fold {fold}: {_said(a)} to {_said(b)}" for fold, (a, b) in enumerate(ratios, start=1)
-    )
-    return framed(shapes, f"Sharpe ratio in sample and out of sample. {words}")
+                shapes.append(f"<g><title>{title}</title>{shape}</g>")
+        shapes.append(text(middle, BELOW, f"{fold}"))
+        words.append(f"fold {fold}: {' to '.join(said)}")
+    return framed(shapes, f"Sharpe ratio in sample and out of sample. {'; '.join(words)}")
 
 
-def _said(ratio: float | None) -> str:
-    return "none" if ratio is None else number(ratio)
-
-
-def equity_picture(dates: Sequence[str], equity: Sequence[float]) -> Markup:
+def equity_picture(dates: Sequence[str], curve: Column) -> Markup:
     """Equity as a line, with its first and last day and its highest and lowest value."""
+    equity: list[float] = curve.tolist()
     low, high = min(equity), max(equity)
     if low == high:
         low, high = low * 0.99, high * 1.01
     last = len(equity) - 1
     shown = [*range(0, last, max(1, len(equity) // WIDTH)), last]
-    x, y = scale(0, max(last, 1), LEFT, WIDTH), scale(low, high, FLOOR, EDGE)
+    x, y = scale(0, last, LEFT, WIDTH), scale(low, high, FLOOR, EDGE)
     first_day, last_day = dates[0][:10], dates[-1][:10]
     shapes = [
         *_axis(y, (low, (low + high) / 2, high), _short),

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -186,7 +186,7 @@ def _distinct(request: StudyRequest) -> list[Json]:
 
 
 def _plan(request: StudyRequest, base: RunRequest) -> StudyPlan:
-    windows = windows_of(request, base.start_date, base.end_date)
+    windows = tuple(_windows(request, base.start_date, base.end_date))
     if not windows:
         days = (base.end_date - base.start_date).days + 1
         needed = request.train_days + request.test_days
@@ -195,7 +195,7 @@ def _plan(request: StudyRequest, base: RunRequest) -> StudyPlan:
     if short := _short_part(windows, base):
         field = SHORT_BY.get(request.kind, "test_days")
         raise InvalidRequest({field: f"{short}; a part needs at least {LEAST_RETURNS}"})
-    plan = StudyPlan(replace(request, base=base.to_json()), tuple(windows))
+    plan = StudyPlan(replace(request, base=base.to_json()), windows)
     if (runs := plan.trials + plan.test_runs) > (max_runs := _max_runs()):
         raise InvalidRequest(
             {"combinations": f"{runs:,} runs in all; at most {max_runs:,} are accepted"}
@@ -203,40 +203,34 @@ def _plan(request: StudyRequest, base: RunRequest) -> StudyPlan:
     return plan
 
 
-def _short_part(windows: list[Window], base: RunRequest) -> str | None:
+def _short_part(windows: Sequence[Window], base: RunRequest) -> str | None:
     """A sentence on the first part with too few bars to say anything."""
     bars = platform().prices.bars(str(base.data_hash))
-    for first, last in (
-        part for window in windows for part in (window.train, window.test) if part
-    ):
-        count = len(bars.between(date.fromisoformat(first), date.fromisoformat(last)))
+    for part in (part for window in windows for part in (window.train, window.test) if part):
+        count = len(bars.between(*map(date.fromisoformat, part)))
         if count < LEAST_RETURNS:
-            return f"only {count} bars from {first} to {last}"
+            return f"only {count} bars from {part[0]} to {part[1]}"
     return None
 
 
-def windows_of(request: StudyRequest, start: date, end: date) -> list[Window]:
-    """The parts of a study from `start` to `end`, both included; [] when the first fold does not fit."""
-    if request.kind in ("selection", "permutation"):
-        return [Window(_span(start, end), None)]
+def _windows(request: StudyRequest, start: date, end: date) -> Iterator[Window]:
+    """The parts of a study from `start` to `end`, both included: test parts follow each other and never overlap.
+
+    Whole folds only: none when the first does not fit, and what is left behind the last one takes no part.
+    """
     if request.kind == "holdout":
-        split = start + timedelta(
-            days=round(((end - start).days + 1) * (1 - request.holdout_share))
-        )
-        return [Window(_span(start, split - DAY), _span(split, end))]
-    return list(_folds(request, start, end))
-
-
-def _folds(request: StudyRequest, start: date, end: date) -> Iterator[Window]:
-    """Whole folds only: what is left behind the last one takes no part."""
-    train, test = timedelta(days=request.train_days), timedelta(days=request.test_days)
-    split = start + train
-    while split + test - DAY <= end:
-        yield Window(
-            _span(start if request.anchored else split - train, split - DAY),
-            _span(split, split + test - DAY),
-        )
-        split += test
+        days = round(((end - start).days + 1) * (1 - request.holdout_share))
+        split = start + timedelta(days=days)
+        yield Window(_span(start, split - DAY), _span(split, end))
+    elif request.kind != "walk_forward":
+        yield Window(_span(start, end), None)
+    else:
+        train, test = timedelta(days=request.train_days), timedelta(days=request.test_days)
+        split = start + train
+        while split + test - DAY <= end:
+            first = start if request.anchored else split - train
+            yield Window(_span(first, split - DAY), _span(split, split + test - DAY))
+            split += test
 
 
 def _span(first: date, last: date) -> tuple[str, str]:
