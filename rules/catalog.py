@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rules.arrays import Signals
     from rules.prices import Prices
 
-MEMBERS: Mapping[str, type[BaseRule]] = {
+MEMBERS: dict[str, type[BaseRule]] = {
     rule.spec.name: rule for family in (technical, trend, papers) for rule in family.RULES
 }
 
@@ -161,10 +161,7 @@ class CompositeRule(BaseRule):
         return prices.levels(buys >= needed, sells >= needed)
 
 
-CLASSES: Mapping[str, type[BaseRule]] = {
-    **MEMBERS,
-    **{rule.spec.name: rule for rule in (CompositeRule, FormulaRule)},
-}
+CLASSES = MEMBERS | {rule.spec.name: rule for rule in (CompositeRule, FormulaRule)}
 RULES = MappingProxyType({name: rule.spec for name, rule in CLASSES.items()})
 
 

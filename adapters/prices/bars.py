@@ -25,6 +25,7 @@ CLOSES_ONLY = (
 )
 # of a scaled number, so that dividing by a power of ten gives the very float that its text means
 MOST_DIGITS = 15
+CHUNK = 2_000  # lines of a CSV that are made at once
 DAY_S = 86_400
 YEAR_DAYS = 365.25
 # exchanges with holidays, currencies on all weekdays, what never closes
@@ -133,11 +134,11 @@ def bar_dates(times: Whole, timeframe: Timeframe) -> list[str]:
     return [f"{moment}Z" for moment in moments.astype(str).tolist()]
 
 
-def csv_chunks(bars: Bars, rows: int = 2_000) -> Iterator[bytes]:
+def csv_chunks(bars: Bars) -> Iterator[bytes]:
     """The canonical CSV in pieces: ISO dates, fixed decimals, one line end after each line."""
     yield f"{HEADER}\n".encode()
-    for start in range(0, len(bars), rows):
-        yield _csv_lines(bars[start : start + rows])
+    for start in range(0, len(bars), CHUNK):
+        yield _csv_lines(bars[start : start + CHUNK])
 
 
 def _csv_lines(part: Bars) -> bytes:

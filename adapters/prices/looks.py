@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import date, datetime, time
+from datetime import datetime, time
 from functools import cached_property
+from itertools import groupby
 
 import numpy as np
 
@@ -78,11 +79,10 @@ class Looks:
     @cached_property
     def hours(self) -> tuple[time, time] | None:
         """When the first and the last bar of a usual day begin; None where days differ, or are cut off."""
-        days: dict[date, list[time]] = {}
-        for each in self.moments:
-            days.setdefault(each.date(), []).append(each.time())
+        by_day = groupby(sorted(self.moments, key=datetime.date), datetime.date)
+        days = [[each.time() for each in day] for _, day in by_day]
         # the first and the last day may be parts
-        whole = [*days.values()][1:-1] or [*days.values()]
+        whole = days[1:-1] or days
         hours, count = Counter((min(day), max(day)) for day in whole).most_common(1)[0]
         return hours if count >= LEAST_DAYS * len(whole) else None
 
