@@ -134,7 +134,9 @@ class ParameterOptimizer:
         if metric not in METRICS:
             raise ValueError(f"metric is {metric!r}; must be one of {', '.join(METRICS)}")
         axes = _axes(self._rule.spec, grid)
-        rules = list(self._allowed(axes, where))
+        named = (dict(zip(axes, values, strict=True)) for values in product(*axes.values()))
+        allowed = (each for each in map(self._rule, named) if not each.spec.broken(each.params))
+        rules = [each for each in allowed if where(each.params)]
         combinations, values = [], []
         for done, rule in enumerate(rules, 1):
             result = self._measure(rule)
@@ -144,13 +146,6 @@ class ParameterOptimizer:
             progress(done, len(rules))
         table = np.array(values, dtype=np.float64).reshape(-1, len(METRICS))
         return GridResult(axes, tuple(combinations), table, metric)
-
-    def _allowed(self, axes: Grid, where: Condition) -> Iterator[BaseRule]:
-        """The rule with each combination that its own constraints and `where` accept."""
-        for values in product(*axes.values()):
-            rule = self._rule(dict(zip(axes, values, strict=True)))
-            if not rule.spec.broken(rule.params) and where(rule.params):
-                yield rule
 
     def _measure(self, rule: BaseRule) -> dict[str, float]:
         """The metrics of one run by name, NaN for one that has no value."""

@@ -127,8 +127,10 @@ def put(ticker: str, timeframe: str) -> ResponseReturnValue:
     """
     symbol, frame = named_series(ticker, timeframe)
     asked = arguments()
-    given = {"adjust": asked["adjust"], "zone": asked["timezone"], "guesses": asked["guess"]}
-    bars, report = _examined(symbol, Meaning(timeframe=frame, **given))
+    meaning = Meaning(
+        timeframe=frame, adjust=asked["adjust"], zone=asked["timezone"], guesses=asked["guess"]
+    )
+    bars, report = _examined(symbol, meaning)
     stores = not asked["dry_run"] and report["outcome"] != "unchanged"
     if stores:
         save_version(platform().engine, symbol, bars, report, asked["source"], asked["note"])
