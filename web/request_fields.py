@@ -1,43 +1,38 @@
 """The fields of a request as the contract lists them: what forms, messages, presets and the API's description share."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, Field, asdict, fields
-from datetime import date
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import Field, fields
 from functools import cache
-from itertools import chain
-from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Any
 
-from annotated_types import BaseMetadata
+from pydantic import TypeAdapter
 
 from contracts.portfolio_request import MODE_OF, Sharing
 from contracts.run_request import About, RunRequest, Section, about
-from contracts.values import Json, Values, frozen
+from contracts.values import Json, Values, frozen, picked, without
 from web.formats import plain
 
-Kind = Literal["number", "choice", "flag", "date", "text", "words", "object"]
-_KINDS: dict[Any, Kind] = {
-    float: "number",
-    int: "number",
-    Literal: "choice",
-    bool: "flag",
-    date: "date",
-    str: "text",
-    list: "words",
-    dict: "object",
+adapter_of = cache(TypeAdapter)  # of pydantic
+# what forms call the types of JSON
+_KINDS = {
+    "number": "number",
+    "integer": "number",
+    "boolean": "flag",
+    "string": "text",
+    "array": "words",
+    "object": "object",
 }
 _SIGNS = {"money": "", "percent": "%", "basis points": "bps"}  # of units, behind a value
 
 
 @frozen
 class RequestField:
-    """One field; bounds are those of annotated_types by name (ge, gt, le, lt, min_length, max_length)."""
+    """One field."""
 
     name: str
     about: About
-    kind: Kind
-    bounds: Json
-    each_bounds: Json  # of words, those of each one
+    kind: str  # of _KINDS, or choice, or date
+    values: Json  # the JSON Schema of its values, null apart
     choices: dict[str, str]  # what a form calls each value
     optional: bool  # null is accepted
     default: Any  # None also where there is none
@@ -50,13 +45,14 @@ class RequestField:
 
     def _values(self) -> str:
         if self.kind == "number":
-            return f"{self.about.unit or 'a number'} {_range(self.bounds)}"
+            return f"{self.about.unit or 'a number'} {_range(self.values)}"
         if self.kind == "choice":
             return ", ".join(f"{value} ({text})" for value, text in self.choices.items())
         if self.kind == "text":
-            return f"{_length(self.bounds)} characters"
+            return _characters(self.values)
         if self.kind == "words":
-            return f"a list of {_length(self.bounds)}, each of {_length(self.each_bounds)} characters"
+            many = _between(self.values.get("minItems"), self.values["maxItems"])
+            return f"a list of {many}, each of {_characters(self.values['items'])}"
         return {
             "flag": "true or false",
             "date": "a date of the form YYYY-MM-DD",
@@ -81,65 +77,49 @@ class RequestField:
         return f"{plain(value)} {_SIGNS.get(self.about.unit, self.about.unit)}".strip()
 
 
-def _length(bounds: dict[str, int]) -> str:
+def _characters(text: Json) -> str:
+    return f"{_between(text.get('minLength'), text['maxLength'])} characters"
+
+
+def _between(least: int | None, most: int) -> str:
     """The bounds of a length, of which the upper one is always there."""
-    least, most = bounds.get("min_length"), bounds["max_length"]
-    return (
-        f"at most {most}"
-        if least is None
-        else f"{least} to {most}"
-        if least < most
-        else f"{most}"
-    )
+    if least is None:
+        return f"at most {most}"
+    return f"{least} to {most}" if least < most else f"{most}"
 
 
-def _range(bounds: dict[str, float]) -> str:
+def _range(values: Json) -> str:
     """The bounds of a number, which has two."""
-    inclusive = "ge" in bounds
-    low = f"from {plain(bounds['ge'])} to" if inclusive else f"above {plain(bounds['gt'])},"
-    if "lt" in bounds:
-        return f"{low} below {plain(bounds['lt'])}"
-    return f"{low} {'' if inclusive else 'at most '}{plain(bounds['le'])}"
+    inclusive = "minimum" in values
+    low = (
+        f"from {plain(values['minimum'])} to"
+        if inclusive
+        else f"above {plain(values['exclusiveMinimum'])},"
+    )
+    if "exclusiveMaximum" in values:
+        return f"{low} below {plain(values['exclusiveMaximum'])}"
+    return f"{low} {'' if inclusive else 'at most '}{plain(values['maximum'])}"
 
 
 @cache
 def read_fields(contract: Any) -> dict[str, RequestField]:
     """The fields of a dataclass whose types are all Annotated with About, by name."""
-    return {each.name: _read(each) for each in fields(contract)}
+    described = adapter_of(contract).json_schema()["properties"]
+    return {each.name: _read(each, described[each.name]) for each in fields(contract)}
 
 
-def _read(each: Field[Any]) -> RequestField:
-    parts = list(_parts(each.type))
-    plain = next(part for part in parts if (get_origin(part) or part) in _KINDS)
-    kind = _KINDS[get_origin(plain) or plain]
+def _read(each: Field[Any], described: Json) -> RequestField:
+    values, *null = described.get("anyOf", [described])
+    choices = dict(zip(values.get("enum", ()), about(each).choices, strict=True))
     return RequestField(
         each.name,
         about(each),
-        kind,
-        bounds=_bounds(parts),
-        each_bounds=_bounds(_parts(get_args(plain)[0])) if kind == "words" else {},
-        choices=dict(zip(get_args(plain), about(each).choices, strict=True))
-        if kind == "choice"
-        else {},
-        optional=NoneType in parts,
-        default=None if each.default is MISSING else each.default,
+        "choice" if choices else values.get("format") or _KINDS[values["type"]],
+        values,
+        choices,
+        optional=bool(null),
+        default=described.get("default"),
     )
-
-
-def _bounds(parts: Iterable[Any]) -> Json:
-    bounds: list[Any] = [part for part in parts if isinstance(part, BaseMetadata)]
-    return dict(chain.from_iterable(asdict(part).items() for part in bounds))
-
-
-def _parts(kind: Any) -> Iterator[Any]:
-    """What a type is made of: plain types, and what Annotated says of them."""
-    if get_origin(kind) is Annotated:
-        yield from kind.__metadata__
-        yield from _parts(kind.__origin__)
-    elif get_origin(kind) in (Union, UnionType):
-        yield from chain.from_iterable(map(_parts, get_args(kind)))
-    else:
-        yield kind
 
 
 FIELDS = read_fields(RunRequest)
@@ -153,19 +133,13 @@ PRESET_FIELDS = tuple(
 
 def asked_again(values: Json) -> Json:
     """A request without what belongs to its run, or to its batch, alone."""
-    return {
-        name: values[name] for name, each in FIELDS.items() if each.about.asked and name in values
-    }
+    return picked(values, (name for name, each in FIELDS.items() if each.about.asked))
 
 
 def differing(requests: Sequence[Values], decided: Collection[str]) -> list[str]:
     """Which fields of `asked_again`, but those that are decided elsewhere, are not the same in all requests."""
-    first, *others = requests
-    return [
-        name
-        for name in first
-        if name not in decided and any(each[name] != first[name] for each in others)
-    ]
+    first = without(requests[0], decided)
+    return [name for name in first if any(each[name] != first[name] for each in requests)]
 
 
 def terms_said(

@@ -17,7 +17,8 @@ from contracts.values import Json, without
 from rules.catalog import RULES, complete_params
 from web.arguments import parse_json, typed_body
 from web.platform import platform
-from web.runs.validation import ValidRequest, adapter_of, validate_request, written
+from web.request_fields import adapter_of
+from web.runs.validation import ValidRequest, validate_request, written
 
 LINE_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 MAX_FAULTS = 100  # after which no other line is looked at

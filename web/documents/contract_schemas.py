@@ -6,7 +6,7 @@ from functools import cache, reduce
 from operator import or_
 from typing import Any, get_args, get_origin, get_type_hints, is_typeddict
 
-from pydantic import BaseModel, TypeAdapter, create_model
+from pydantic import BaseModel, create_model
 from typing_extensions import TypedDict
 
 from contracts.portfolio_request import (
@@ -21,13 +21,13 @@ from contracts.run_request import RunRequest
 from contracts.run_result import RunResult
 from contracts.sweep import ACCEPTED, SweepSpec
 from contracts.values import Json
-from web.request_fields import read_fields
+from web.request_fields import adapter_of, read_fields
 
 
 @cache
 def request_schema(contract: Any = RunRequest) -> Json:
     """JSON Schema of RunRequest, or of another contract whose fields are Annotated with About."""
-    schema = TypeAdapter(contract).json_schema()
+    schema = adapter_of(contract).json_schema()
     for name, each in read_fields(contract).items():
         schema["properties"][name] |= {"title": each.about.title, "description": each.accepts}
     return schema
@@ -61,7 +61,7 @@ def _sharing() -> Json:
 @cache
 def sweep_schema() -> Json:
     """JSON Schema of SweepSpec."""
-    schema = TypeAdapter(SweepSpec).json_schema()
+    schema = adapter_of(SweepSpec).json_schema()
     for name, accepted in ACCEPTED.items():
         schema["properties"][name]["description"] = accepted
     return schema

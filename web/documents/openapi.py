@@ -5,7 +5,6 @@ import re
 from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app
-from pydantic import TypeAdapter
 from werkzeug.routing import Rule
 
 from contracts.run_result import CHART_NAMES
@@ -21,9 +20,10 @@ from web.documents.contract_schemas import (
     sweep_schema,
 )
 from web.documents.openapi_schemas import ANSWERS, PORTFOLIO_TRADE
-from web.documents.schema_parts import COUNT, TEXT, array, json_object, ref
+from web.documents.schema_parts import COUNT, TEXT, array, having, ref
 from web.operation import Argument, operation_at
 from web.parsers import run_id, ticker_symbol
+from web.request_fields import adapter_of
 
 blueprint = Blueprint("openapi", __name__)
 
@@ -41,11 +41,8 @@ _PREFIXES = (
 )
 _REFERENCE = "#/components/schemas/{model}"
 _IN_PATHS: dict[str, Json] = {
-    "run_id": run_id.schema,
+    **dict.fromkeys(("run_id", "study_id", "screen_id", "portfolio_id"), run_id.schema),
     "batch_id": TEXT,
-    "study_id": run_id.schema,
-    "screen_id": run_id.schema,
-    "portfolio_id": run_id.schema,
     "preset_id": COUNT,
     "name": {"enum": list(CHART_NAMES)},
     "ticker": ticker_symbol.schema,
@@ -163,10 +160,17 @@ def _schemas() -> Json:
         }
     params = {f"{name}Params": rule.schema() for name, rule in RULES.items()}
     results = _by_name("RunResult", result_schema(_REFERENCE))
-    together = {"PortfolioTrade": _with(results["TradeRow"], PORTFOLIO_TRADE)}
-    together["PortfolioOfBatch"] = _of_batch(portfolio["PortfolioRequest"])
-    asked = {"SweepSpec": sweep_schema(), "StudyRequest": TypeAdapter(StudyRequest).json_schema()}
-    return {**request, **results, **asked, **portfolio, **params, **together, **ANSWERS}
+    return {
+        **request,
+        **results,
+        "SweepSpec": sweep_schema(),
+        "StudyRequest": adapter_of(StudyRequest).json_schema(),
+        **portfolio,
+        **params,
+        "PortfolioTrade": _of_both(results["TradeRow"], having(PORTFOLIO_TRADE)),
+        "PortfolioOfBatch": _of_batch(portfolio["PortfolioRequest"]),
+        **{name: having(told) for name, told in ANSWERS.items()},
+    }
 
 
 def _name_rules(one_rule: Json) -> None:
@@ -184,10 +188,10 @@ def _name_rules(one_rule: Json) -> None:
     ]
 
 
-def _with(described: Json, fields: Json) -> Json:
-    """The same object with these fields, too, all of which it has."""
-    required = list(dict.fromkeys([*described["required"], *fields]))
-    return described | {"properties": described["properties"] | fields, "required": required}
+def _of_both(one: Json, other: Json) -> Json:
+    """An object with the fields of two, of which it has all that either has."""
+    required = list(dict.fromkeys(one["required"] + other["required"]))
+    return one | {"properties": one["properties"] | other["properties"], "required": required}
 
 
 def _of_batch(portfolio: Json) -> Json:
@@ -195,10 +199,10 @@ def _of_batch(portfolio: Json) -> Json:
     terms = {name: dict(each) for name, each in portfolio["properties"].items() if name != "legs"}
     for each in terms.values():
         each.pop("default", None)
-    batch = TEXT | {
-        "description": "its completed runs are the legs, and what they share the terms"
-    }
-    return json_object({"batch_id": batch}, **terms) | {"additionalProperties": False}
+    batch = having(
+        "batch_id: text  # its completed runs are the legs, and what they share the terms"
+    )
+    return batch | {"properties": batch["properties"] | terms, "additionalProperties": False}
 
 
 def _by_name(name: str, schema: Json) -> Json:

@@ -1,22 +1,19 @@
-"""What the JSON Schemas of the HTTP API are made of, and a short way to write them."""
+"""A short way to write the JSON Schemas of the HTTP API: names, and the kind of each."""
 
 from typing import get_args
 
 from contracts.portfolio_request import Mode
+from contracts.run_result import ExitReason
 from contracts.status import RunStatus
 from contracts.study import StudyStatus
 from contracts.values import Json
+from web.documents.openapi_schemas import PARTS
 
 TEXT: Json = {"type": "string"}
 NUMBER: Json = {"type": "number"}
 WHOLE: Json = {"type": "integer"}
 OBJECT: Json = {"type": "object"}
 COUNT = WHOLE | {"minimum": 0}
-
-
-def json_object(required: Json, **optional: Json) -> Json:
-    """An object that has all of `required`, and may have `optional`."""
-    return OBJECT | {"properties": required | optional, "required": list(required)}
 
 
 def array(items: Json) -> Json:
@@ -39,6 +36,7 @@ def keyed(schema: Json) -> Json:
 KINDS = {
     "text": TEXT,
     "number": NUMBER,
+    "percent": NUMBER | {"minimum": 0, "maximum": 100},
     "whole": WHOLE,
     "count": COUNT,
     "flag": {"type": "boolean"},
@@ -46,37 +44,37 @@ KINDS = {
     "moment": TEXT | {"format": "date-time"},
     "times": array(WHOLE) | {"description": "seconds since 1970, UTC"},
     "state": {"enum": [status.public for status in RunStatus]},
-    "state_counts": json_object({status.public: COUNT for status in RunStatus}),
     "study_state": {"enum": [status.public for status in StudyStatus]},
     "mode": {"enum": [*get_args(Mode)]},
+    "exit": {"enum": [*get_args(ExitReason), "end_of_prices"]},
 }
 _MADE = {"?": or_null, "[]": array, "{}": keyed}
 
 
-def schema(kind: str, about: str = "") -> Json:
-    """A word of KINDS, the name of a schema, or words with | between them, one of which it is.
+def schema(kind: str) -> Json:
+    """A word of KINDS or PARTS, the name of a schema, or words with | between them, one of which it is.
 
     With ? behind it may be null, with [] there are several in a list, with {} by name.
     """
     for end, made in _MADE.items():
         if kind.endswith(end):
-            found = made(schema(kind.removesuffix(end)))
-            break
-    else:
-        found = {"enum": kind.split("|")} if "|" in kind else KINDS.get(kind) or ref(kind)
-    return found | ({"description": about} if about else {})
+            return made(schema(kind.removesuffix(end)))
+    if "|" in kind:
+        return {"enum": kind.split("|")}
+    return having(PARTS[kind]) if kind in PARTS else KINDS.get(kind) or ref(kind)
 
 
-def fields(told: str) -> Json:
-    """Names and the kind of each: `run_id ticker: text, bars: count?`."""
-    groups = (group.split(": ") for group in told.split(", "))
-    return {name: schema(kind) for names, kind in groups for name in names.split()}
+def having(told: str) -> Json:
+    """An object, of which each line tells fields, their kinds, and what they are: `days seconds: count?  # till then`.
 
-
-def having(told: str, **others: Json) -> Json:
-    """An object that has such fields, and those others."""
-    return json_object(fields(told) | others)
-
-
-def page(name: str, items: Json, cursor: str = "count?") -> Json:
-    return json_object({name: array(items), "next_after": schema(cursor)})
+    Kinds have commas between them. A field that may be missing has a ? behind its name: `note?: text`.
+    """
+    properties: Json = {}
+    required: list[str] = []
+    for line in told.strip().splitlines():
+        kinds, _, about = line.strip().partition("  # ")
+        for names, kind in (each.split(": ") for each in kinds.split(", ")):
+            found = schema(kind) | ({"description": about} if about else {})
+            properties |= {name.removesuffix("?"): found for name in names.split()}
+            required += [name for name in names.split() if not name.endswith("?")]
+    return OBJECT | {"properties": properties, "required": required}

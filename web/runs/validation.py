@@ -5,11 +5,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date
-from functools import cache
 from itertools import chain
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from adapters.prices.store import PriceStore, Version
@@ -18,7 +17,7 @@ from contracts.run_request import RunRequest, request_hash
 from contracts.values import Json, Values, frozen, without
 from rules.catalog import check_params, checked_rule
 from web.operation import MAX_BODY_BYTES
-from web.request_fields import FIELDS, RequestField, read_fields
+from web.request_fields import FIELDS, RequestField, adapter_of, read_fields
 
 C = TypeVar("C")
 Faults = dict[str, str]
@@ -26,7 +25,6 @@ Span = tuple[date, date]  # first and last day
 SURE_DAYS = 40  # no market is closed for so long
 LEAST_BARS = 2  # of a backtest; with fewer its Job would end as failed (no_prices)
 SHOWN_CHARACTERS = 60  # of a refused value in its message
-adapter_of = cache(TypeAdapter)  # of pydantic, made when it is needed first
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _DATE_FIELDS = ("start_date", "end_date")
 _LABELS = tuple(

@@ -22,8 +22,8 @@ from rules.catalog import check_params, complete_params
 from web.arguments import parse_json
 from web.batches.bodies import few_fields, read_sweep
 from web.platform import ask_database, platform
-from web.request_fields import asked_again, differing
-from web.runs.validation import adapter_of, held_days, validate_request, written
+from web.request_fields import adapter_of, asked_again, differing
+from web.runs.validation import held_days, validate_request, written
 
 # what the study itself decides
 DECIDED_BY_STUDY = ("run_id", "params", "rule_id", "batch_id", "label", "charts")
