@@ -10,7 +10,7 @@ from adapters.settings import Settings, load_settings
 from web import assets, errors, formats, guard, navigation, titles
 from web.access import recording
 from web.parsers import IdConverter
-from web.platform import build_platform
+from web.platform import Platform
 from web.upkeep import latency
 
 # fmt: off
@@ -33,15 +33,15 @@ def create_app(settings: Settings | None = None) -> Flask:
         secrets.token_hex(32),
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the contract's order is the readable one
-    app.extensions["platform"] = build_platform(settings)
+    app.extensions["platform"] = Platform(settings)
     app.url_map.converters["uuid"] = IdConverter
     latency.measure(app)
     guard.protect(app)
     recording.follow(app)
     errors.register(app)
-    formats.register(app)
-    titles.register(app)
-    navigation.register(app)
+    app.context_processor(navigation.frame)
+    filters = (*formats.FILTERS, *titles.FILTERS)
+    app.jinja_env.filters |= {each.__name__: each for each in filters}
     assets.register(app)
     for views in VIEWS:
         app.register_blueprint(views)

@@ -1,6 +1,7 @@
 """Faults as answers: JSON for programs, a page for people; the trace stays in the log."""
 
 import logging
+from functools import partial
 from itertools import islice
 
 from flask import Flask, g, jsonify, render_template, request
@@ -28,12 +29,13 @@ from contracts.errors import (
 
 log = logging.getLogger(__name__)
 
-_STATUS_CODES: dict[int, tuple[type[PlatformError], ...]] = {
-    400: (InvalidRequest,),
-    404: (Unknown,),
-    409: (Conflict,),
-    429: (QueueFull,),
-    503: (QueueUnavailable, DrawingUnavailable),
+_STATUS_CODES: dict[type[PlatformError], int] = {
+    InvalidRequest: 400,
+    Unknown: 404,
+    Conflict: 409,
+    QueueFull: 429,
+    QueueUnavailable: 503,
+    DrawingUnavailable: 503,
 }
 # of a database that answers
 _OUR_FAULTS = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
@@ -43,21 +45,19 @@ _AWAY = (
     "was) and that `python -m adapters.schema` has made its tables; GET /ready says when it answers"
 )
 MAX_FAULTS = 1000  # in one answer, which must not be a hundred times as large as what was sent
-_API_PATHS = ("/api/", "/status/", "/run_backtest", "/health", "/ready", "/metrics")
+API_PATHS = ("/api/", "/status/", "/run_backtest", "/health", "/ready", "/metrics")
 _API_FILES = (".png", ".csv", ".json")  # of runs, whose addresses begin as those of pages do
 
 
 def register(app: Flask) -> None:
     """Answer every fault in one form."""
-    app.register_error_handler(PlatformError, _platform_error)
+    for kind, code in _STATUS_CODES.items():
+        app.register_error_handler(kind, partial(_platform_error, code))
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _internal_error)
 
 
-def _platform_error(error: PlatformError) -> ResponseReturnValue:
-    code = next((code for code, kinds in _STATUS_CODES.items() if isinstance(error, kinds)), 500)
-    if code == 500:
-        return _internal_error(error)
+def _platform_error(code: int, error: PlatformError) -> ResponseReturnValue:
     body: dict[str, object] = {"error": str(error)}
     if isinstance(error, InvalidRequest):
         body["errors"] = dict(islice(error.errors.items(), MAX_FAULTS))
@@ -77,10 +77,7 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
 def _internal_error(error: Exception) -> ResponseReturnValue:
     run_id = g.get("run_id") or (request.view_args or {}).get("run_id")
     log.error("internal_error path=%s", request.path, exc_info=error)
-    body: dict[str, object] = {
-        "error": "Internal server error",
-        "run_id": run_id,
-    }
+    body: dict[str, object] = {"error": "Internal server error", "run_id": run_id}
     if not _is_away(error):
         return _answer(500, body, {})
     return _answer(503, body | {"error": _AWAY}, {"Retry-After": "5", "Away": "The database"})
@@ -101,10 +98,6 @@ def _answer(code: int, body: dict[str, object], headers: dict[str, str]) -> Resp
 
 def wants_json() -> bool:
     """Whether the client is a program: an API path, a JSON body, or no wish for HTML."""
-    if (
-        request.path.startswith(_API_PATHS)
-        or request.path.endswith(_API_FILES)
-        or request.is_json
-    ):
+    if request.path.startswith(API_PATHS) or request.path.endswith(_API_FILES) or request.is_json:
         return True
     return not request.accept_mimetypes.accept_html

@@ -7,7 +7,6 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from flask import Flask
 from markupsafe import Markup
 
 from adapters.sparkline import LEVELS
@@ -17,11 +16,6 @@ from contracts.timeframes import BY_DAY
 ABSENT = "—"
 SMALLEST, LARGEST = 1e-12, 1e18  # beyond them zeros would have to be counted
 _STEPS_S = ((86_400, "d"), (3600, "h"), (60, "min"))
-
-
-def register(app: Flask) -> None:
-    """Make these functions filters of the templates."""
-    app.jinja_env.filters |= {each.__name__: each for each in FILTERS}
 
 
 def plain(value: Any) -> str:
@@ -41,23 +35,18 @@ def number(value: float | None, decimals: int = 2) -> str:
     """1,234.50; a dash for None, and no sign before a zero."""
     if value is None:
         return ABSENT
-    text = f"{value:,.{decimals}f}"
-    return text.replace("-", "−" if text.strip("-0.,") else "")
+    return f"{value:z,.{decimals}f}".replace("-", "−")
 
 
 def money(value: float | None) -> str:
     """Money to the cent, without cents from a million on."""
-    return number(value, 0 if value is not None and abs(value) >= 1e6 else 2)
+    return number(value, 0 if abs(value or 0) >= 1e6 else 2)
 
 
 def signed(value: float | None, decimals: int = 2) -> str:
     """+1,234.50 or −3.20 with a real minus sign, so that direction never hangs on colour; a dash for None."""
-    if value is None:
-        return ABSENT
-    text = f"{abs(value):,.{decimals}f}"
-    if not text.strip("0.,"):
-        return text
-    return f"{'+' if value > 0 else '−'}{text}"
+    text = number(value, decimals)
+    return f"+{text}" if value and value > 0 and text.strip("0.,") else text
 
 
 def direction_class(value: float | None) -> str:
@@ -87,9 +76,9 @@ def time_left(seconds: float) -> str:
     return f"about {max(round(seconds / step_s), 1):,} {unit} left"
 
 
-def moment(value: datetime | None) -> str:
-    """2026-11-21 01:19:44 UTC; a dash for None."""
-    return ABSENT if value is None else f"{value:%Y-%m-%d %H:%M:%S} UTC"
+def moment(value: datetime) -> str:
+    """2026-11-21 01:19:44 UTC."""
+    return f"{value:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def iso(value: datetime) -> str:
@@ -97,11 +86,9 @@ def iso(value: datetime) -> str:
     return f"{value.isoformat(timespec='milliseconds')}Z"
 
 
-def age(value: datetime | None, now: datetime | None = None) -> str:
-    """How long ago: 12 s ago, 3 min ago, 2 d ago; a dash for None."""
-    if value is None:
-        return ABSENT
-    passed_s = ((now or datetime.now(UTC).replace(tzinfo=None)) - value).total_seconds()
+def age(value: datetime) -> str:
+    """How long ago: 12 s ago, 3 min ago, 2 d ago."""
+    passed_s = (datetime.now(UTC).replace(tzinfo=None) - value).total_seconds()
     for step_s, unit in _STEPS_S:
         if passed_s >= step_s:
             return f"{passed_s // step_s:.0f} {unit} ago"

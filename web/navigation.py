@@ -1,10 +1,9 @@
 """What every page shows around its content: the ways to the sections, and to the login when one is needed."""
 
-from typing import Any
-
-from flask import Flask, g, request, session
+from flask import g, request, session
 
 from adapters.runs.queries import has_tag
+from contracts.values import Json
 from web.platform import ask_database
 
 # The way to each section, its name, and the pages that belong to it.
@@ -22,12 +21,8 @@ NAVIGATION = (
 EXAMPLE_TAG = "example"  # of the runs in scripts/run_local.py
 
 
-def register(app: Flask) -> None:
-    """Give every template what the frame of a page needs."""
-    app.context_processor(_frame)
-
-
-def _frame() -> dict[str, Any]:
+def frame() -> Json:
+    """What every template is given for the frame of its page."""
     actor = g.get("actor")  # none yet when the request's host was refused
     return {
         "navigation": NAVIGATION,

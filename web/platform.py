@@ -4,14 +4,13 @@ from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar, cast
 
 from flask import current_app
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from adapters.access.tokens import TokenStore
 from adapters.database import committed, connect_database, reading
 from adapters.prices.store import PriceStore
 from adapters.queue.run_queue import RunQueue
 from adapters.settings import Settings
-from contracts.values import frozen
 from web.access.strangers import Strangers
 from web.queue.glance import Glance
 from web.rates import Rates
@@ -19,46 +18,28 @@ from web.upkeep.readiness import Readiness
 
 # connections per web process, and threads of web.front: none waits for a connection
 POOL_SIZE = 8
-_KEY = "platform"
 T = TypeVar("T")
 P = ParamSpec("P")
 
 
-@frozen
 class Platform:
     """Database, queue, prices, who may come in how often, whether it is open, and who stood before it."""
 
-    settings: Settings
-    engine: Engine
-    queue: RunQueue
-    glance: Glance
-    prices: PriceStore
-    tokens: TokenStore
-    rates: Rates
-    readiness: Readiness
-    strangers: Strangers
-
-
-def build_platform(settings: Settings) -> Platform:
-    """Connect lazily to everything that the settings name."""
-    engine = connect_database(settings.database_url, pool_size=POOL_SIZE)
-    queue, glance = RunQueue(settings), Glance(settings)
-    return Platform(
-        settings,
-        engine,
-        queue,
-        glance,
-        PriceStore(engine),
-        TokenStore(engine, settings.api_tokens),
-        Rates(settings),
-        Readiness(settings),
-        Strangers(engine),
-    )
+    def __init__(self, settings: Settings) -> None:
+        """Connect lazily to everything that the settings name."""
+        self.settings = settings
+        self.engine = connect_database(settings.database_url, pool_size=POOL_SIZE)
+        self.queue, self.glance = RunQueue(settings), Glance(settings)
+        self.prices = PriceStore(self.engine)
+        self.tokens = TokenStore(self.engine, settings.api_tokens)
+        self.rates = Rates(settings)
+        self.readiness = Readiness(settings)
+        self.strangers = Strangers(self.engine)
 
 
 def platform() -> Platform:
     """The platform of the current application."""
-    return cast(Platform, current_app.extensions[_KEY])
+    return cast(Platform, current_app.extensions["platform"])
 
 
 def reading_database() -> Connection:

@@ -28,12 +28,10 @@ class Rates:
         self._limiter = FixedWindowRateLimiter(
             RedisStorage(settings.redis_url, connection_pool=pool, key_prefix="limits")
         )
-        most = {
-            "logins": settings.logins_per_minute,
-            "changes": settings.changes_per_minute,
-            "reads": settings.reads_per_minute,
+        self._limits = {
+            kind: RateLimitItemPerMinute(getattr(settings, f"{kind}_per_minute"))
+            for kind in ("logins", "changes", "reads")
         }
-        self._limits = {kind: RateLimitItemPerMinute(number) for kind, number in most.items()}
         self._refusals = FixedWindowRateLimiter(MemoryStorage())
         self._paused_until = float("-inf")
 
@@ -49,12 +47,8 @@ class Rates:
         try:
             if self._limiter.hit(limit, kind, who):
                 return 0
-            return max(
-                1,
-                math.ceil(
-                    self._limiter.get_window_stats(limit, kind, who).reset_time - time.time()
-                ),
-            )
+            again_at = self._limiter.get_window_stats(limit, kind, who).reset_time
+            return max(1, math.ceil(again_at - time.time()))
         except RedisError as error:
             self._paused_until = time.monotonic() + PAUSE_S
             log.warning("requests_not_counted for_s=%d reason=%s", PAUSE_S, error)

@@ -6,7 +6,6 @@ from dataclasses import fields
 from textwrap import shorten
 from typing import Any
 
-from flask import Flask
 from flask.typing import ResponseReturnValue
 
 from adapters.batches.flat_params import flat_params
@@ -24,12 +23,6 @@ Row = Mapping[Any, Any]  # of a run: ticker, rule_type, rule_id, and params or p
 UNNAMED = next(each.default for each in fields(StudyRequest) if each.name == "name")
 CONDITION_LENGTH = 48  # characters of a title
 PART = "inputs."  # of a rule of one's own: what its numbers are called inside
-
-
-def register(app: Flask) -> None:
-    """Make the titles of runs and batches filters of the templates."""
-    titles = (run_title, rule_title, rule_name, batch_title)
-    app.jinja_env.filters |= {each.__name__: each for each in titles}
 
 
 def asked_title() -> str | None:
@@ -157,3 +150,6 @@ def full_params(rule_type: str, params: Values) -> Json:
 def _params(run: Row) -> Json:
     found: Json = json.loads(run["params_json"]) if "params_json" in run else run["params"]
     return found
+
+
+FILTERS = (run_title, rule_title, rule_name, batch_title)

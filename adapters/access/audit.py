@@ -13,20 +13,10 @@ ADDRESS_LENGTH, SUBJECT_LENGTH = 45, 255  # characters, the widths of the column
 PORTION = 1000  # rows per query of an export, and per transaction that deletes
 
 
-def record_entry(
-    connection: Connection,
-    *,
-    actor: str | None,
-    address: str,
-    action: str,
-    subject: str,
-    status: int,
-    **of: str | None,
-) -> None:
-    """Append one row at the database's time; `of`: run_id and batch_id, where they are known."""
-    who = {"actor": actor, "address": address[:ADDRESS_LENGTH]}
-    what = {"action": action, "subject": subject[:SUBJECT_LENGTH], "status": status}
-    connection.execute(insert(audit).values(**who, **what, **of, at=database_now()))
+def record_entry(connection: Connection, address: str, subject: str, **others: Any) -> None:
+    """Append one row at the database's time; `others`: its other columns."""
+    cut = {"address": address[:ADDRESS_LENGTH], "subject": subject[:SUBJECT_LENGTH]}
+    connection.execute(insert(audit).values(at=database_now(), **cut, **others))
 
 
 def list_entries(

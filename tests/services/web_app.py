@@ -11,7 +11,7 @@ from flask import Flask
 from adapters.logs import configure_logging
 from adapters.settings import Settings, load_settings
 from web import create_app
-from web.platform import build_platform
+from web.platform import Platform
 
 
 @cache
@@ -26,7 +26,7 @@ def application(settings: Settings) -> Flask:
     """What `create_app` makes of these settings."""
     configure_logging(settings, role="web")
     app = copy.copy(_wired())
-    app.config, app.extensions = copy.copy(app.config), {"platform": build_platform(settings)}
+    app.config, app.extensions = copy.copy(app.config), {"platform": Platform(settings)}
     app.secret_key, *app.config["SECRET_KEY_FALLBACKS"] = settings.secret_key or (
         secrets.token_hex(32),
     )

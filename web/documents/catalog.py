@@ -1,7 +1,5 @@
 """The catalogs of rules and metrics as JSON."""
 
-from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
 from flask import Blueprint, Response
@@ -23,11 +21,8 @@ def rules() -> Response:
         {
             "rule_type": name,
             **{each: getattr(rule, each) for each in TOLD},
-            "params": [
-                {each.name: _plain(getattr(param, each.name)) for each in fields(param)}
-                for param in rule.params
-            ],
-            "schema": _plain(rule.schema()),
+            "params": rule.params,
+            "schema": rule.schema(),
         }
         for name, rule in RULES.items()
     ]
@@ -47,13 +42,6 @@ def _language() -> dict[str, Any]:
             for each in EXAMPLES
         ],
     }
-
-
-def _plain(value: Any) -> Any:
-    """The catalog's frozen mappings and tuples as JSON can show them."""
-    if isinstance(value, Mapping):
-        return {name: _plain(each) for name, each in value.items()}
-    return [_plain(each) for each in value] if isinstance(value, tuple | list) else value
 
 
 @blueprint.get("/api/metrics")

@@ -21,6 +21,7 @@ from web.documents.contract_schemas import (
 )
 from web.documents.openapi_schemas import ANSWERS, PORTFOLIO_TRADE
 from web.documents.schema_parts import COUNT, TEXT, array, having, ref
+from web.errors import API_PATHS
 from web.operation import Argument, operation_at
 from web.parsers import run_id, ticker_symbol
 from web.request_fields import adapter_of
@@ -30,15 +31,7 @@ blueprint = Blueprint("openapi", __name__)
 VERSION = "1"
 DEFAULT = "default what was wrong"  # the answer that every operation has
 _ANSWER = re.compile(r"(?P<code>\w+) (?:(?P<kind>[A-Z]\w+|\w+/\w+): )?(?P<words>.*)")
-_PREFIXES = (
-    "/api/",
-    "/status/",
-    "/run_backtest",
-    "/health",
-    "/ready",
-    "/metrics",
-    "/result/<uuid:run_id>/charts/",
-)
+_PREFIXES = (*API_PATHS, "/result/<uuid:run_id>/charts/")
 _REFERENCE = "#/components/schemas/{model}"
 _IN_PATHS: dict[str, Json] = {
     **dict.fromkeys(("run_id", "study_id", "screen_id", "portfolio_id"), run_id.schema),
