@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 
 from flask import Flask, current_app, request
 
-from contracts.values import Json, Values, frozen, frozen_by_name
+from contracts.values import Values, frozen, frozen_by_name
 from web.parsers import Parser
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -39,14 +39,16 @@ class Operation:
     """What one view says of itself.
 
     answers: each as `200 Status: words`, where a schema's or a media type's name before the colon may be left out.
-    body: by media type a schema, or a contract whose fields are Annotated with About. body_setting: names the setting
-    that bounds the body, in MiB. needs: who may ask; None is `read` for methods that change nothing, else `submit`.
-    owned: of submitters, only whoever submitted it may ask. unguarded: nobody is asked for a name, or counted.
-    any_host: by whatever name it is addressed. strict: an argument that is not declared is a fault.
+    json: a body of JSON: a contract whose fields are Annotated with About, schemas of the document by name (with |
+    between them), or a schema. body: by media type a schema, where it is not JSON alone. body_setting: names the
+    setting that bounds the body, in MiB. needs: who may ask; None is `read` for methods that change nothing, else
+    `submit`. owned: of submitters, only whoever submitted it may ask. unguarded: nobody is asked for a name, or
+    counted. any_host: by whatever name it is addressed. strict: an argument that is not declared is a fault.
     """
 
     answers: tuple[str, ...] = ("200 the answer",)
     asks: tuple[Argument, ...] = ()
+    json: Any = None
     body: Values = field(default_factory=dict)
     body_setting: str | None = None
     needs: Who | None = None
@@ -70,12 +72,6 @@ NO_RUN, UNFINISHED, ENDED = (
 FAULTS = "400 every fault by field"
 TITLED = "200 Titled: what it is called now"
 REFUSED = (FAULTS, "413 too large", "415 not JSON", "429 the queue is full, see Retry-After")
-
-
-def json_of(*models: str) -> Json:
-    """A body that is one of the document's named schemas."""
-    schemas = [{"$ref": f"#/components/schemas/{model}"} for model in models]
-    return {"application/json": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}}
 
 
 def operation(*answers: str, **facts: Any) -> Callable[[View], View]:

@@ -33,7 +33,7 @@ from web.batches.bodies import batch_id_of, read_lines, read_sweep, validate_lin
 from web.batches.bulk_submission import plan_bulk, submit_bulk
 from web.batches.choice import RANKING, asked_ranking, given_ranking
 from web.batches.origins import origin_of
-from web.operation import FAULTS, REFUSED, TITLED, Argument, json_of, operation
+from web.operation import FAULTS, REFUSED, TITLED, Argument, operation
 from web.ownership import refuse_others
 from web.parsers import flag, sha256, whole_number, words
 from web.platform import ask_database, change_database, platform, reading_database
@@ -90,7 +90,7 @@ def bulk() -> ResponseReturnValue:
     "202 SweepAccepted: recorded",
     *REFUSED,
     asks=(KEY, BATCH, DRY_RUN),
-    body=json_of("SweepSpec"),
+    json="SweepSpec",
     body_setting="max_body_mb",
 )
 def sweep() -> ResponseReturnValue:
@@ -196,7 +196,7 @@ def batch_csv(batch_id: str) -> Response:
 
 
 @blueprint.put("/api/batches/<batch_id>/title")
-@operation(TITLED, FAULTS, NO_BATCH, body={"application/json": Titled}, owned=True)
+@operation(TITLED, FAULTS, NO_BATCH, json=Titled, owned=True)
 def title(batch_id: str) -> ResponseReturnValue:
     """Call a batch what people are to read; an empty title gives way to what its runs say."""
     asked = asked_title()

@@ -33,6 +33,11 @@ DEFAULT = "default what was wrong"  # the answer that every operation has
 _ANSWER = re.compile(r"(?P<code>\w+) (?:(?P<kind>[A-Z]\w+|\w+/\w+): )?(?P<words>.*)")
 _PREFIXES = (*API_PATHS, "/result/<uuid:run_id>/charts/")
 _REFERENCE = "#/components/schemas/{model}"
+# of equity, for each trade
+_AT_MOST_ALL = {
+    "if": {"properties": {"size_type": {"const": "percent"}}, "required": ["size_type"]},
+    "then": {"properties": {"position_size": {"maximum": 100}}, "required": ["position_size"]},
+}
 _IN_PATHS: dict[str, Json] = {
     **dict.fromkeys(("run_id", "study_id", "screen_id", "portfolio_id"), run_id.schema),
     "batch_id": TEXT,
@@ -83,15 +88,16 @@ def _operation(app: Flask, rule: Rule, method: str) -> Json:
     view, declared = app.view_functions[rule.endpoint], operation_at(app, rule.endpoint)
     told: Json = {
         "operationId": f"{rule.endpoint.replace('.', '_')}_{method.lower()}",
-        "summary": (view.__doc__ or rule.endpoint).strip().split("\n")[0],
+        "summary": str(view.__doc__).partition("\n")[0],
         "parameters": [
             *map(_path_parameter, sorted(rule.arguments)),
             *map(_parameter, declared.asks),
         ],
         "responses": _answers(*declared.answers),
     }
-    if declared.body:
-        content = {kind: {"schema": _schema(body)} for kind, body in declared.body.items()}
+    bodies = declared.body if declared.json is None else {"application/json": declared.json}
+    if bodies:
+        content = {kind: {"schema": _schema(body)} for kind, body in bodies.items()}
         told["requestBody"] = {"required": True, "content": content}
     if not declared.unguarded:
         told["security"] = [{"token": []}, {}]
@@ -99,6 +105,10 @@ def _operation(app: Flask, rule: Rule, method: str) -> Json:
 
 
 def _schema(body: Any) -> Any:
+    """Of a body as its operation declares it."""
+    if isinstance(body, str):
+        first, *others = map(ref, body.split("|"))
+        return {"anyOf": [first, *others]} if others else first
     return request_schema(body) if isinstance(body, type) else body
 
 
@@ -135,33 +145,31 @@ def _content(kind: str) -> Json:
 
 
 def _schemas() -> Json:
-    """Every named schema."""
-    request = _by_name("RunRequest", request_schema())
+    """Every named schema, also those that a contract is made of."""
+    found: Json = {}
+    for contract in (
+        request_schema(),
+        result_schema(_REFERENCE),
+        sweep_schema(),
+        adapter_of(StudyRequest).json_schema(),
+        portfolio_schema(_REFERENCE),
+    ):
+        own = {contract["title"]: without(contract, ("$defs",))}
+        found |= copy.deepcopy(contract.get("$defs", {}) | own)
+    run, leg, portfolio = (
+        found[name] for name in ("RunRequest", "LegRequest", "PortfolioRequest")
+    )
     issued = {"type": "null", "description": "issued by the server; leave it out"}
-    request["RunRequest"]["properties"]["run_id"] = issued
-    portfolio = _by_name("PortfolioRequest", portfolio_schema(_REFERENCE))
-    for one_rule in (request["RunRequest"], portfolio["LegRequest"]):
+    run["properties"]["run_id"] = issued
+    for one_rule in (run, leg):
         _name_rules(one_rule)
-    for terms in (request["RunRequest"], portfolio["PortfolioRequest"]):
-        terms["if"] = {
-            "properties": {"size_type": {"const": "percent"}},
-            "required": ["size_type"],
-        }
-        terms["then"] = {
-            "properties": {"position_size": {"maximum": 100}},
-            "required": ["position_size"],
-        }
-    params = {f"{name}Params": rule.schema() for name, rule in RULES.items()}
-    results = _by_name("RunResult", result_schema(_REFERENCE))
+    for terms in (run, portfolio):
+        terms.update(_AT_MOST_ALL)
     return {
-        **request,
-        **results,
-        "SweepSpec": sweep_schema(),
-        "StudyRequest": adapter_of(StudyRequest).json_schema(),
-        **portfolio,
-        **params,
-        "PortfolioTrade": _of_both(results["TradeRow"], having(PORTFOLIO_TRADE)),
-        "PortfolioOfBatch": _of_batch(portfolio["PortfolioRequest"]),
+        **found,
+        **{f"{name}Params": rule.schema() for name, rule in RULES.items()},
+        "PortfolioTrade": _of_both(found["TradeRow"], having(PORTFOLIO_TRADE)),
+        "PortfolioOfBatch": _of_batch(portfolio),
         **{name: having(told) for name, told in ANSWERS.items()},
     }
 
@@ -189,16 +197,9 @@ def _of_both(one: Json, other: Json) -> Json:
 
 def _of_batch(portfolio: Json) -> Json:
     """A portfolio whose legs and terms are those of a batch's runs, unless it says otherwise."""
-    terms = {name: dict(each) for name, each in portfolio["properties"].items() if name != "legs"}
-    for each in terms.values():
-        each.pop("default", None)
+    of_portfolio = without(portfolio["properties"], ("legs",))
+    terms = {name: without(each, ("default",)) for name, each in of_portfolio.items()}
     batch = having(
         "batch_id: text  # its completed runs are the legs, and what they share the terms"
     )
     return batch | {"properties": batch["properties"] | terms, "additionalProperties": False}
-
-
-def _by_name(name: str, schema: Json) -> Json:
-    """A schema and what it is made of, each under its own name."""
-    parts = without(schema, ("$defs",))
-    return copy.deepcopy({**schema.get("$defs", {}), name: parts})

@@ -33,7 +33,7 @@ from contracts.values import Json
 from web.answers import conditional
 from web.arguments import KEY, arguments, typed_body
 from web.charts.bars import POINTS, Window, known, lasting
-from web.operation import ENDED, FAULTS, REFUSED, TITLED, UNFINISHED, json_of, operation
+from web.operation import ENDED, FAULTS, REFUSED, TITLED, UNFINISHED, operation
 from web.ownership import join_batch
 from web.platform import ask_database, change_database, platform
 from web.portfolios.validation import checked_portfolio
@@ -62,7 +62,7 @@ NO_PORTFOLIO = "404 no such portfolio"
     "409 the key was used for another request",
     *REFUSED,
     asks=(KEY,),
-    body=json_of("PortfolioRequest", "PortfolioOfBatch", "SweepSpec"),
+    json="PortfolioRequest|PortfolioOfBatch|SweepSpec",
     body_setting="max_body_mb",
 )
 def submit() -> ResponseReturnValue:
@@ -174,7 +174,7 @@ def curves(portfolio_id: str) -> Response:
 
 
 @blueprint.put("/api/portfolios/<uuid:portfolio_id>/title")
-@operation(TITLED, FAULTS, NO_PORTFOLIO, body={"application/json": Titled}, owned=True)
+@operation(TITLED, FAULTS, NO_PORTFOLIO, json=Titled, owned=True)
 def title(portfolio_id: str) -> ResponseReturnValue:
     """Call a portfolio what people are to read; an empty title gives way to its label, or its rules and tickers."""
     asked = asked_title()

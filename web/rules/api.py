@@ -38,7 +38,7 @@ TEXTS = ("buy", "sell")
 @blueprint.post("/api/rules/check")
 @operation(
     "200 RuleCheck: whether a rule can be built so, or why not",
-    body={"application/json": ASKED},
+    json=ASKED,
     needs="read",
 )
 def check() -> ResponseReturnValue:

@@ -24,7 +24,7 @@ from web.arguments import KEY, idempotency_key, json_body
 from web.charts.bars import lasting
 from web.charts.drawing import pictures
 from web.formats import run_word
-from web.operation import ENDED, FAULTS, NO_RUN, REFUSED, TITLED, json_of, operation
+from web.operation import ENDED, FAULTS, NO_RUN, REFUSED, TITLED, operation
 from web.ownership import refuse_runs_of_others
 from web.platform import ask_database, change_database, platform
 from web.runs import operations
@@ -42,7 +42,7 @@ blueprint = Blueprint("run_api", __name__)
     "409 the key was used for another request",
     *REFUSED,
     asks=(KEY,),
-    body=json_of("RunRequest"),
+    json="RunRequest",
 )
 def run_backtest() -> ResponseReturnValue:
     """Record and enqueue one run; answer 202 with where to watch it."""
@@ -138,7 +138,7 @@ def retry(run_id: str) -> ResponseReturnValue:
     "200 RunsChanged: ended as failed (cancelled)",
     FAULTS,
     NO_RUN,
-    body={"application/json": ChosenRuns},
+    json=ChosenRuns,
 )
 def cancel_many() -> ResponseReturnValue:
     """Cancel those of these runs that wait or run; those that have ended stay as they are."""
@@ -151,7 +151,7 @@ def cancel_many() -> ResponseReturnValue:
     FAULTS,
     NO_RUN,
     "429 the queue is full, see Retry-After",
-    body={"application/json": ChosenRuns},
+    json=ChosenRuns,
 )
 def retry_many() -> ResponseReturnValue:
     """Retry those of these runs that failed or were cancelled; all others stay as they are."""
@@ -185,7 +185,7 @@ def unpin(run_id: str) -> ResponseReturnValue:
 
 
 @blueprint.put("/api/runs/<uuid:run_id>/title")
-@operation(TITLED, FAULTS, NO_RUN, body={"application/json": Titled}, owned=True)
+@operation(TITLED, FAULTS, NO_RUN, json=Titled, owned=True)
 def title(run_id: str) -> ResponseReturnValue:
     """Call a run, a screen included, what people are to read; an empty title gives way to what its request says."""
     change_database(set_beside, run_id, title=asked_title())
@@ -193,7 +193,7 @@ def title(run_id: str) -> ResponseReturnValue:
 
 
 @blueprint.post("/api/runs/tags")
-@operation("200 how many runs it changed", FAULTS, NO_RUN, body={"application/json": TagChange})
+@operation("200 how many runs it changed", FAULTS, NO_RUN, json=TagChange)
 def tag() -> ResponseReturnValue:
     """Add tags to runs, and take others off; all of them or, at a fault, none."""
     change = checked(TagChange, json_body())

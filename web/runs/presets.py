@@ -33,13 +33,12 @@ NAME = {"type": "string", "minLength": 1, "maxLength": 64, "description": "print
 
 
 def _object(**properties: Any) -> Json:
-    schema = {
+    return {
         "type": "object",
         "properties": properties,
         "required": [*properties],
         "additionalProperties": False,
     }
-    return {"application/json": schema}
 
 
 @blueprint.get("/api/strategies")
@@ -51,7 +50,7 @@ def presets() -> ResponseReturnValue:
 
 
 @blueprint.post("/api/strategies")
-@operation("201 saved", FAULTS, "409 the name is taken", body=_object(name=NAME, request=REQUEST))
+@operation("201 saved", FAULTS, "409 the name is taken", json=_object(name=NAME, request=REQUEST))
 def save() -> ResponseReturnValue:
     """Save {name, request} as a preset; 409 when the name is taken."""
     body = json_body()
@@ -69,7 +68,7 @@ def save() -> ResponseReturnValue:
 
 
 @blueprint.put("/api/strategies/<int:preset_id>")
-@operation("200 saved", FAULTS, NO_PRESET, body=_object(request=REQUEST))
+@operation("200 saved", FAULTS, NO_PRESET, json=_object(request=REQUEST))
 def change(preset_id: int) -> ResponseReturnValue:
     """Give a preset the form of {request}; 404 when there is no such preset."""
     body = json_body()

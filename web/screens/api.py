@@ -19,7 +19,7 @@ from web.arguments import KEY, arguments, idempotency_key, json_body
 from web.batches.bodies import read_sweep
 from web.batches.bulk_submission import submit_bulk
 from web.batches.choice import asked_ranking, ranking_arguments
-from web.operation import ENDED, REFUSED, Argument, json_of, operation
+from web.operation import ENDED, REFUSED, Argument, operation
 from web.parsers import ticker_symbol, whole_number
 from web.platform import ask_database, platform
 from web.runs import operations
@@ -56,7 +56,7 @@ TICKER = Argument("ticker", ticker_symbol, "of this ticker; by default the first
     "409 the key was used for another request",
     *REFUSED,
     asks=(KEY,),
-    body=json_of("SweepSpec"),
+    json="SweepSpec",
     body_setting="max_body_mb",
 )
 def submit() -> ResponseReturnValue:

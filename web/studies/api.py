@@ -33,7 +33,7 @@ from contracts.study import StudyPlan, StudyStatus
 from contracts.values import Json
 from web.answers import conditional
 from web.arguments import DRY_RUN, KEY, arguments, typed_body
-from web.operation import ENDED, FAULTS, REFUSED, TITLED, json_of, operation
+from web.operation import ENDED, FAULTS, REFUSED, TITLED, operation
 from web.platform import ask_database, ask_queue, change_database, reading_database
 from web.recorded import LISTED, asked_page, recorded_once
 from web.runs.operations import cancel_among, refuse_when_full
@@ -54,7 +54,7 @@ NO_STUDY = "404 no such study"
     "202 StudyAccepted: recorded; it runs by itself",
     *REFUSED,
     asks=(KEY, replace(DRY_RUN, about="say what it costs, record nothing")),
-    body=json_of("StudyRequest", "SweepSpec"),
+    json="StudyRequest|SweepSpec",
     body_setting="max_body_mb",
 )
 def submit() -> ResponseReturnValue:
@@ -170,7 +170,7 @@ def _seconds_left(connection: Connection, batch: ListedBatch, plan: StudyPlan) -
 
 
 @blueprint.put("/api/studies/<uuid:study_id>/title")
-@operation(TITLED, FAULTS, NO_STUDY, body={"application/json": Titled}, owned=True)
+@operation(TITLED, FAULTS, NO_STUDY, json=Titled, owned=True)
 def title(study_id: str) -> ResponseReturnValue:
     """Call a study what people are to read; an empty title gives way to its name."""
     asked = asked_title()
