@@ -11,7 +11,7 @@ from web import assets, errors, formats, guard, navigation, titles
 from web.access import recording
 from web.parsers import IdConverter
 from web.platform import Platform
-from web.upkeep import latency
+from web.upkeep import health
 
 # fmt: off
 VIEWS = [import_module(f"web.{name}").blueprint for name in (
@@ -35,7 +35,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the contract's order is the readable one
     app.extensions["platform"] = Platform(settings)
     app.url_map.converters["uuid"] = IdConverter
-    latency.measure(app)
+    health.measure(app)
     guard.protect(app)
     recording.follow(app)
     errors.register(app)

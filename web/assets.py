@@ -8,7 +8,7 @@ import hashlib
 from importlib.metadata import distribution
 from pathlib import Path
 
-from flask import Flask, Response, abort, current_app, request, url_for
+from flask import Flask, Response, abort, request, url_for
 
 from web.operation import operation
 
@@ -45,13 +45,10 @@ def register(app: Flask) -> None:
         return _marked(response, zipped)
 
     app.add_url_rule("/static/<given_version>/<path:filename>", "asset", serve)
-    app.context_processor(lambda: {"asset": _address})
-    app.config["ASSET_VERSION"] = version
+    app.jinja_env.globals["asset"] = lambda filename: url_for(
+        "asset", given_version=version, filename=filename
+    )
     app.after_request(_compress)
-
-
-def _address(filename: str) -> str:
-    return url_for("asset", given_version=current_app.config["ASSET_VERSION"], filename=filename)
 
 
 def _files() -> dict[str, bytes]:

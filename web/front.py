@@ -21,11 +21,10 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from contracts.values import Json
 from web.actors import PEER
 from web.connections import CONNECTIONS, Connection, Connections
-from web.exchange import Exchange
+from web.exchange import Answer, Exchange, environ_of
 from web.guard import is_welcome
 from web.operation import MAX_BODY_BYTES, most_bytes
 from web.platform import POOL_SIZE
-from web.wsgi import Answer, environ_of
 
 NOTHING = -1  # not even an empty body is waited for
 LARGE_BODIES = 4  # at once, in one process, of those routes that take more than others

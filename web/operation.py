@@ -3,7 +3,6 @@
 Access, the check of queries and bodies, and the description for programs follow from it.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import field
 from typing import Any, Literal, TypeVar
@@ -90,12 +89,6 @@ def operation_at(app: Flask, endpoint: str | None) -> Operation:
     view = app.view_functions.get(endpoint or "")
     declared: Operation = getattr(view, "operation", _UNDECLARED)
     return declared
-
-
-def deed_at(app: Flask, endpoint: str) -> str:
-    """What an operation does, as its docstring begins: Cancel a waiting or running run; else the endpoint itself."""
-    view = app.view_functions.get(endpoint)
-    return re.split(r"[;:.]", view.__doc__ or endpoint)[0] if view else endpoint
 
 
 def current_operation() -> Operation:

@@ -82,9 +82,9 @@ def ascii_words(length: int) -> Parser[str]:
     """A parser of printable ASCII up to a length, for columns that hold nothing else."""
     return accepting(
         f"at most {length} printable characters of ASCII",
-        TEXT | {"maxLength": length, "pattern": "^[ -~]*$"},
-        str,
-        lambda text: text.isascii() and len(text) <= length and text.isprintable(),
+        words(length).schema | {"pattern": "^[ -~]*$"},
+        words(length),
+        str.isascii,
     )
 
 

@@ -125,7 +125,6 @@ def _read(each: Field[Any], described: Json) -> RequestField:
 FIELDS = read_fields(RunRequest)
 # what a form asks of a portfolio, and in which mode
 SHARING = {"sharing": read_fields(Sharing), "only": MODE_OF}
-_UNSET: tuple[Any, ...] = (None, "", [])
 PRESET_FIELDS = tuple(
     name for name, each in FIELDS.items() if each.about.section in ("rule", "orders", "stops")
 )
@@ -146,12 +145,12 @@ def terms_said(
     values: Values, *sections: Section, fields: Mapping[str, RequestField] = FIELDS
 ) -> dict[str, str]:
     """What people asked for in these sections, by title, as pages show it; what is not set is left out."""
-    asked = (
-        each for each in fields.values() if each.about.asked and each.about.section in sections
-    )
-    given = ((each, values.get(each.name)) for each in asked)
     return {
-        each.about.title: each.said(value)
-        for each, value in given
-        if value is not False and value not in _UNSET
+        each.about.title: each.said(values[each.name])
+        for each in fields.values()
+        if each.about.asked and each.about.section in sections and _is_set(values.get(each.name))
     }
+
+
+def _is_set(value: Any) -> bool:
+    return value is not False and value not in (None, "", [])

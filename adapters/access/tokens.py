@@ -77,7 +77,7 @@ class TokenStore:
 
     def __init__(self, engine: Engine, configured: Sequence[str]) -> None:
         self._engine = engine
-        self._configured = dict(map(_configured, configured, range(1, 1 + len(configured))))
+        self._configured = dict(_configured(*each) for each in enumerate(configured, 1))
         self._are_asked_for = bool(self._configured)
         self._looked_at = float("-inf")
 
@@ -121,7 +121,7 @@ def _holder(connection: Connection, digest: str) -> Actor | None:
     return Actor(row.name, row.scope) if row else None
 
 
-def _configured(entry: str, place: int) -> tuple[str, Actor]:
+def _configured(place: int, entry: str) -> tuple[str, Actor]:
     """Digest and holder of an entry of API_TOKENS: a token, or NAME:sha256:<digest>."""
     name, hashed, digest = entry.partition(":sha256:")
     if not hashed:

@@ -1,5 +1,6 @@
 """The audit for admins, as a page, as JSON and as a CSV file."""
 
+import re
 from collections.abc import Sequence
 from functools import partial
 from itertools import chain
@@ -14,7 +15,7 @@ from adapters.runs.times import utc_text
 from contracts.values import Json
 from web.answers import csv_file
 from web.arguments import AFTER, arguments, limit
-from web.operation import Argument, deed_at, operation
+from web.operation import Argument, operation
 from web.parsers import ascii_words, whole_number
 from web.platform import ask_database, platform
 from web.recorded import asked_page
@@ -47,7 +48,7 @@ def page() -> str:
     return render_template(
         "access/audit.html",
         entries=entries,
-        deeds={action: deed_at(current_app, action) for action in sorted(actions)},
+        deeds={action: _deed(action) for action in sorted(actions)},
         next_after=next_after,
         asked=asked,
         strangers=counts,
@@ -92,6 +93,12 @@ def counted() -> ResponseReturnValue:
     """What strangers did and were refused, by hour, kind and status, the latest hour first: ?limit=100."""
     counts = ask_database(list_strangers, arguments()["limit"])
     return jsonify({"strangers": [{**each, "hour": utc_text(each["hour"])} for each in counts]})
+
+
+def _deed(action: str) -> str:
+    """What an operation does, as its docstring begins: Cancel a waiting or running run; else the endpoint itself."""
+    view = current_app.view_functions.get(action)
+    return re.split(r"[;:.]", view.__doc__ or action)[0] if view else action
 
 
 def _listed() -> tuple[Sequence[RowMapping], int | None]:

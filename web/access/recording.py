@@ -1,7 +1,6 @@
 """Writes down what people change and what they are refused, once its answer is made; what strangers do is counted."""
 
 import logging
-from typing import Any
 
 from flask import Flask, Response, g, request
 from sqlalchemy.exc import SQLAlchemyError
@@ -66,25 +65,10 @@ def _is_told(who: str | None) -> bool:
 
 
 def _record(status: int) -> None:
-    entry = _entry(status)
-    try:
-        with platform().engine.begin() as connection:
-            record_entry(connection, **entry)
-    except (
-        SQLAlchemyError
-    ) as error:  # what was done is done, and its answer must not say otherwise
-        log.error(
-            "audit_missed reason=%s %s",
-            error,
-            " ".join(f"{name}={value}" for name, value in entry.items()),
-        )
-
-
-def _entry(status: int) -> dict[str, Any]:
-    actor, named = g.get("actor"), request.view_args or {}
+    named = request.view_args or {}
     batch_id = g.get("batch_id") or named.get("batch_id")
-    return {
-        "actor": actor and actor.name,
+    entry = {
+        "actor": g.actor.name,
         "address": request.remote_addr or "",
         "action": request.endpoint or request.method,
         "subject": request.path,
@@ -92,3 +76,10 @@ def _entry(status: int) -> dict[str, Any]:
         "run_id": g.get("run_id") or named.get("run_id"),
         "batch_id": batch_id and batch_id[:64],
     }
+    try:
+        with platform().engine.begin() as connection:
+            record_entry(connection, **entry)
+    except SQLAlchemyError as error:
+        # what was done is done, and its answer must not say otherwise
+        told = " ".join(f"{name}={value}" for name, value in entry.items())
+        log.error("audit_missed reason=%s %s", error, told)

@@ -1,10 +1,12 @@
 """The catalogs of rules and metrics as JSON."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from flask import Blueprint, Response
 
 from adapters.metrics.table import METRICS
+from contracts.values import Json
 from rules.catalog import RULES
 from rules.language import EXAMPLES, FUNCTIONS, SERIES
 from web.answers import conditional
@@ -29,25 +31,24 @@ def rules() -> Response:
     return conditional({"rules": listed, "formula": _language()})
 
 
-def _language() -> dict[str, Any]:
+def _language() -> Json:
     """What the texts of FORMULA can name, and worked examples."""
     of_function = ("name", "group", "signature", "result", "help", "example")
     return {
-        "series": [{"name": each.name, "help": each.help} for each in SERIES.values()],
-        "functions": [
-            {name: getattr(each, name) for name in of_function} for each in FUNCTIONS.values()
-        ],
-        "examples": [
-            {"title": each.title, "source": each.source, "params": each.params}
-            for each in EXAMPLES
-        ],
+        "series": _told(SERIES.values(), ("name", "help")),
+        "functions": _told(FUNCTIONS.values(), of_function),
+        "examples": _told(EXAMPLES, ("title", "source", "params")),
     }
 
 
 @blueprint.get("/api/metrics")
 def metrics() -> Response:
     """Every metric of a run: its unit, its formula, and whether more or less of it is better."""
-    shown = ("name", "title", "unit", "better", "formula")
     return conditional(
-        {"metrics": [{name: getattr(metric, name) for name in shown} for metric in METRICS]}
+        {"metrics": _told(METRICS, ("name", "title", "unit", "better", "formula"))}
     )
+
+
+def _told(things: Iterable[Any], names: Sequence[str]) -> list[Json]:
+    """Of each thing the values of these names."""
+    return [{name: getattr(each, name) for name in names} for each in things]

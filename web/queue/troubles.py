@@ -25,7 +25,7 @@ def troubles(connection: Connection) -> list[str]:
     return describe(upkeep(connection), scaler_state(), platform().glance.answers)
 
 
-def describe(seen: Upkeep, scaler: ScalerState | None, queue_answers: bool = True) -> list[str]:
+def describe(seen: Upkeep, scaler: ScalerState | None, queue_answers: bool) -> list[str]:
     """The same of what has been seen."""
     found = []
     if not queue_answers:

@@ -253,7 +253,7 @@ def seen(**changes: object) -> Upkeep:
 def test_what_hinders_runs_is_said(
     state: Upkeep, scaler: ScalerState | None, words: str | None
 ) -> None:
-    found = describe(state, scaler)
+    found = describe(state, scaler, queue_answers=True)
 
     assert len(found) == (0 if words is None else 1)
     assert words is None or words in found[0]
