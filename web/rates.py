@@ -29,8 +29,9 @@ class Rates:
             RedisStorage(settings.redis_url, connection_pool=pool, key_prefix="limits")
         )
         self._limits = {
-            kind: RateLimitItemPerMinute(getattr(settings, f"{kind}_per_minute"))
-            for kind in ("logins", "changes", "reads")
+            "logins": RateLimitItemPerMinute(settings.logins_per_minute),
+            "changes": RateLimitItemPerMinute(settings.changes_per_minute),
+            "reads": RateLimitItemPerMinute(settings.reads_per_minute),
         }
         self._refusals = FixedWindowRateLimiter(MemoryStorage())
         self._paused_until = float("-inf")
