@@ -155,9 +155,11 @@ def _trades(view: RunResult) -> Json:
 
 
 @blueprint.get("/result/<uuid:run_id>/report.html")
-def report(run_id: str) -> Response:
+def report(run_id: str) -> ResponseReturnValue:
     """A completed run as one file; its charts are drawn now where they are missing."""
     row = completed_row(run_id)
+    if row["kind"] != Kind.RUN:
+        return redirect(_page_of(row))
     run = run_series(row)
     said = told(row, run)
     texts, drawn = chart_texts(said["view"], run), pictures(row)

@@ -65,6 +65,8 @@ def test_its_legs_run_first_and_then_one_job_that_people_wait_for(
     assert run_all(engine) == 1
     assert shown(client, portfolio_id)["status"] == "completed"
     assert client.get(f"/result/{portfolio_id}").location == f"/portfolios/{portfolio_id}"
+    report = client.get(f"/result/{portfolio_id}/report.html")
+    assert report.location == f"/portfolios/{portfolio_id}"
 
 
 def test_what_came_of_it(finish: Finish, client: FlaskClient) -> None:
