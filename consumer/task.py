@@ -154,12 +154,9 @@ def _record_failure(held: Claim, engine: Engine, error: Exception) -> HorseExit:
     error_type, message = explain(error)
     if not isinstance(error, PlatformError):
         log.error("run_trace\n%s", "".join(traceback.format_exception(error)).rstrip())
+    failed = partial(fail, held=held, error_type=error_type, message=message)
     try:
-        persist(
-            engine,
-            partial(fail, held=held, error_type=error_type, message=message),
-            RESULT_PATIENCE_S,
-        )
+        persist(engine, failed, RESULT_PATIENCE_S)
     except LeaseLost:
         return HorseExit.OVERTAKEN
     except OperationalError as away:

@@ -174,11 +174,8 @@ class Walk:
 
     def _hit(self, leg: int, order: int, following: int) -> StopHit | None:
         """As the engine asks: opened at a close, a position is at risk from the next bar on; at an open, at once."""
-        orders, stops, next_open = (
-            self._orders[leg],
-            self._legs[leg].stops,
-            self._sharing.next_open,
-        )
+        orders, stops = self._orders[leg], self._legs[leg].stops
+        next_open = self._sharing.next_open
         if stops is None:
             return None
         entry_bar = orders.bars[order]

@@ -87,22 +87,25 @@ def versions(ticker: str, timeframe: str) -> Response:
     return conditional({"ticker": ticker, "timeframe": timeframe, "versions": listed})
 
 
+# of a version, as the API tells them
+_TOLD = (
+    "ticker",
+    "timeframe",
+    "data_hash",
+    "first_bar",
+    "last_bar",
+    "bars",
+    "bars_per_year",
+    "closes_only",
+    "is_current",
+    "source",
+    "note",
+    "loaded_by",
+)
+
+
 def _as_json(held: Version) -> Json:
-    names = (
-        "ticker",
-        "timeframe",
-        "data_hash",
-        "first_bar",
-        "last_bar",
-        "bars",
-        "bars_per_year",
-        "closes_only",
-        "is_current",
-        "source",
-        "note",
-        "loaded_by",
-    )
-    told = {name: getattr(held, name) for name in names}
+    told = {name: getattr(held, name) for name in _TOLD}
     return told | {"loaded_at": utc_text(held.loaded_at)}
 
 
