@@ -4,6 +4,7 @@ import random
 import re
 from datetime import datetime, timedelta
 from itertools import pairwise
+from operator import itemgetter
 from uuid import uuid4
 
 import pytest
@@ -30,7 +31,7 @@ def story(chance: random.Random, begins: datetime, now: datetime) -> list[Event]
     run_id, at, state = str(uuid4()), begins, "PENDING"
     events: list[Event] = [(run_id, None, "PENDING", at)]
     while state not in ("SUCCEEDED", "FAILED"):
-        at += timedelta(seconds=chance.uniform(0.1, 90))
+        at += timedelta(milliseconds=chance.randint(100, 90_000))
         if at >= now:
             break
         choices = (
@@ -66,9 +67,10 @@ def record(app: Flask, stories: list[list[Event]]) -> None:
 
 def most_at_a_time(stories: list[list[Event]], state: str, start: datetime, end: datetime) -> int:
     """How many runs were in a state at the moment between `start` and `end` when most were."""
-    events = sorted(
+    events = [
         (at, left == state, arrived == state) for each in stories for _, left, arrived, at in each
-    )
+    ]
+    events.sort(key=itemgetter(0))  # those of one moment stay in the order of their ids
     level = most = sum(arrived - left for at, left, arrived in events if at < start)
     for at, left, arrived in events:
         if start <= at < end:
@@ -78,12 +80,25 @@ def most_at_a_time(stories: list[list[Event]], state: str, start: datetime, end:
 
 
 @ON_BOTH_DATABASES
+def test_what_happens_at_the_very_beginning_of_a_step_is_in_it(page_app: Flask) -> None:
+    with reading(page_app.extensions["platform"].engine) as connection:
+        begins = [each.at for each in queue_state(connection, 900, 5).points[60:120]]
+    record(page_app, [[(str(uuid4()), "RUNNING", "SUCCEEDED", at)] for at in begins])
+
+    with reading(page_app.extensions["platform"].engine) as connection:
+        points = queue_state(connection, 900, 5).points
+
+    assert [each.at for each in points if each.ended] == begins
+
+
+@ON_BOTH_DATABASES
 def test_every_step_says_the_most_that_waited_and_ran_at_a_time(page_app: Flask) -> None:
     chance = random.Random(11)
     with reading(page_app.extensions["platform"].engine) as connection:
         now = connection.execute(select(database_now())).scalar_one()
     stories = [
-        story(chance, now - timedelta(seconds=chance.uniform(1, 1500)), now) for _ in range(120)
+        story(chance, now - timedelta(milliseconds=chance.randint(1000, 1_500_000)), now)
+        for _ in range(120)
     ]
     record(page_app, stories)
 
