@@ -79,7 +79,7 @@ attack: install-dev ## strangers against the web tier of `make run`: three minut
 	@$(BIN)/python -m tests.attack.table var/attacks
 
 manifests: install-dev ## Kubernetes, KEDA, image, compose and workflow: schemas, house rules, and how they fit together
-	@$(BIN)/python -m scripts.manifests
+	@$(BIN)/python -m tests.manifests.checks
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
 	@$(BIN)/zizmor --quiet --offline .github
@@ -92,7 +92,7 @@ lint: install-dev manifests docs ## ruff, mypy, frozen files, manifests, links o
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/mypy -p scripts.manifests -p scripts.reference  # by themselves, since the other scripts are not imported as `scripts.…`
+	@$(BIN)/mypy -p tests.manifests.checks -p scripts.reference  # by themselves, since tests and the other scripts are not imported so
 
 bench: install-dev $(PEERS)/.installed ## speed against other engines and against floors; SUBJECT=engine renews one section
 	@$(BIN)/python -m tests.bench.run $(if $(SUBJECT),--subject $(SUBJECT))

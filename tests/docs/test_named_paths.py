@@ -5,7 +5,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from scripts.manifests.documents import read_platform
+from tests.manifests.checks.documents import read_platform
 from tests.services.processes import PROJECT_ROOT
 
 PAGES = (

@@ -13,7 +13,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from adapters.queue.connection import connect_redis
-from scripts.manifests.documents import Platform
+from tests.manifests.checks.documents import Platform
 from tests.services.ports import free_port
 from tests.services.redis_server import installed
 from tests.services.waiting import wait_until

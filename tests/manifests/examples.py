@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from scripts.manifests.documents import Platform
+from tests.manifests.checks.documents import Platform
 
 GONE = object()  # in place of a value: the key is deleted
 CONFIG, TIMES = "ConfigMap/stock-backtest-config data", "ScaledJob/backtest spec jobTargetRef"

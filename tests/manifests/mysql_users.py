@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 
-from scripts.manifests.documents import read_platform
+from tests.manifests.checks.documents import read_platform
 from tests.manifests.pods import ROOT
 from tests.services.mariadb_server import MariaDBServer
 

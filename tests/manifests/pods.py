@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
-from scripts.manifests.documents import Platform, Workload
-from scripts.manifests.environment import STAND_IN, environment_of
+from tests.manifests.checks.documents import Platform, Workload
+from tests.manifests.checks.environment import STAND_IN, environment_of
 from tests.services.waiting import service_missing
 
 ROOT = Path(__file__).resolve().parents[2]

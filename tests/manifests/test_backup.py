@@ -22,7 +22,7 @@ from adapters.runs.states import save_charts
 from adapters.schema import create_schema
 from adapters.tables import metadata, runs
 from adapters.upkeep.retention import prune_runs
-from scripts.manifests.documents import read_platform
+from tests.manifests.checks.documents import read_platform
 from tests.manifests.mysql_users import make_users
 from tests.manifests.pods import ROOT
 from tests.services.fixtures import settings_of

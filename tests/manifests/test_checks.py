@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from consumer.settlement import PATIENCE_S
-from scripts.manifests.__main__ import CHECKS, faults_of
-from scripts.manifests.documents import Platform, read_platform
-from scripts.manifests.schemas import HAND_BACK_S, check_schemas
+from tests.manifests.checks.__main__ import CHECKS, faults_of
+from tests.manifests.checks.documents import Platform, read_platform
+from tests.manifests.checks.schemas import HAND_BACK_S, check_schemas
 from tests.manifests.examples import EXAMPLES, spoil
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -12,9 +12,9 @@ import yaml
 
 from adapters.access.tokens import digest_of
 from scripts.fill_secret import TEMPLATE, fill
-from scripts.manifests.__main__ import faults_of, main
-from scripts.manifests.documents import read_platform
 from scripts.set_image import set_image
+from tests.manifests.checks.__main__ import faults_of, main
+from tests.manifests.checks.documents import read_platform
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGE = "ghcr.io/somebody/stock-backtest:0123456789ab"

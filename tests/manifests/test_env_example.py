@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from adapters.settings import Settings, load_settings
-from scripts.manifests.environment import KNOWN_NAMES
+from tests.manifests.checks.environment import KNOWN_NAMES
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / ".env.example"

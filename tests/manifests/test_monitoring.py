@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from scripts.manifests.documents import read_platform
+from tests.manifests.checks.documents import read_platform
 from tests.services.waiting import service_missing
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -22,8 +22,8 @@ from adapters.settings import load_settings
 from consumer.horse import HorseExit
 from consumer.messages import MessageWorker
 from consumer.waiting import wait_and_pop
-from scripts.manifests.documents import read_platform
 from tests.manifests.acl_redis import PASSWORDS, AclRedis
+from tests.manifests.checks.documents import read_platform
 from tests.services.redis_server import installed
 from tests.services.runs import new_request
 from web.rates import Rates

@@ -13,9 +13,9 @@ from urllib.error import URLError
 
 import pytest
 
-from scripts.manifests.documents import read_platform
-from scripts.manifests.environment import STAND_IN
 from tests.manifests.acl_redis import PASSWORDS, AclRedis
+from tests.manifests.checks.documents import read_platform
+from tests.manifests.checks.environment import STAND_IN
 from tests.manifests.mysql_users import make_users
 from tests.manifests.pods import ROOT, Cluster, as_user
 from tests.manifests.test_redis_acl import KEDA_SCRIPT, LIST

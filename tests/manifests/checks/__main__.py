@@ -1,12 +1,12 @@
-"""`python -m scripts.manifests`: every fault of the manifests, one per line; exit code 1 when there is one."""
+"""`python -m tests.manifests.checks`: every fault of the manifests, one per line; exit code 1 when there is one."""
 
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from adapters.settings import PROJECT_ROOT
-from scripts.manifests import environment, scaling, schemas, wiring
-from scripts.manifests.documents import Platform, read_platform
+from tests.manifests.checks import environment, scaling, schemas, wiring
+from tests.manifests.checks.documents import Platform, read_platform
 
 # in the order in which their faults are worth reading
 CHECKS: dict[str, Callable[[Platform], Iterator[str]]] = {

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from scripts.manifests.documents import Platform
+from tests.manifests.checks.documents import Platform
 
 _COMPONENT = "app.kubernetes.io/component"
 # not rules, which have a colon

@@ -13,8 +13,8 @@ from ruamel.yaml import YAML
 
 from adapters.settings import Settings
 from contracts.values import Json
-from scripts.manifests.documents import Document, Platform
-from scripts.manifests.environment import KNOWN_NAMES, asked_keys
+from tests.manifests.checks.documents import Document, Platform
+from tests.manifests.checks.environment import KNOWN_NAMES, asked_keys
 
 # the oldest that the manifests are meant for, and the one they were run on
 KUBERNETES_VERSIONS = ("1.32", "1.36")

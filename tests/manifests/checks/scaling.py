@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 
 from adapters.queue.messages import BYTES_PER_MESSAGE
-from scripts.manifests.documents import Platform, Workload
+from tests.manifests.checks.documents import Platform, Workload
 
 WARM = "keda/warm/patch.json"
 CONNECTIONS_PER_JOB = 2  # the parent's heartbeat and the work horse's result

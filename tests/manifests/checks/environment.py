@@ -9,7 +9,7 @@ import yaml
 from adapters.grants import ROLES
 from adapters.settings import load_settings
 from contracts.errors import InvalidSettings
-from scripts.manifests.documents import DEFAULTS, Platform, Workload
+from tests.manifests.checks.documents import DEFAULTS, Platform, Workload
 
 _PARTS = {
     "DB_HOST",
