@@ -95,6 +95,7 @@ lint: install-dev manifests docs ## ruff, mypy, frozen files, manifests, links o
 	@$(BIN)/mypy -p tests.manifests.checks -p scripts.reference  # by themselves, since tests and the other scripts are not imported so
 
 bench: install-dev $(PEERS)/.installed ## speed against other engines and against floors; SUBJECT=engine renews one section
+	@sh scripts/install_test_services.sh
 	@$(BIN)/python -m tests.bench.run $(if $(SUBJECT),--subject $(SUBJECT))
 
 audit: install-dev ## known advisories against the pinned packages, from the package index (needs the network)
