@@ -51,12 +51,12 @@ test: install-dev docs ## all tests but the long ones; one process more than cor
 	@$(BIN)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadfile --no-loadscope-reorder \
 		-m "not slow and not soak and not peers and not image and not attack"
 
-test-slow: install-dev ## the long tests: every fault on both databases and both ways of starting Jobs
+test-slow: install-dev docs ## the long tests: every fault on both databases and both ways of starting Jobs
 	@sh scripts/install_test_services.sh
 	@$(BIN)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadfile --no-loadscope-reorder \
 		-m "slow and not soak"
 
-test-mysql: install-dev ## those with a database, on MySQL itself; SLOW=1 adds long ones, SERVER=mysql://root:…@host:port takes one that runs
+test-mysql: install-dev docs ## those with a database, on MySQL itself; SLOW=1 adds long ones, SERVER=mysql://root:…@host:port takes one that runs
 	@sh scripts/install_test_services.sh
 	@$(if $(SERVER),,sh scripts/install_mysql.sh .mysql)
 	@TEST_MYSQL="$(or $(SERVER),.mysql)" $(BIN)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) \
