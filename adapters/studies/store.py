@@ -119,9 +119,12 @@ def fail_study(connection: Connection, study: Study, reason: str) -> bool:
 def judge_again(connection: Connection, study_id: str) -> None:
     """Let a completed study wait for a new verdict; it keeps the one it has until then.
 
-    UnknownStudy. Conflict when it is not completed, or a run that it would be judged by, or its series, was deleted.
+    UnknownStudy. Conflict when it is not completed, or a Job that it would be judged by, or its series, was deleted.
     """
     study = study_of(study_row(connection, study_id))
+    values = {"status": StudyStatus.JUDGING, "judgements": 0, "completed_at": None}
+    if not _changed(connection, study_id, STUDY.status == StudyStatus.COMPLETED, **values):
+        raise Conflict(f"study {study_id} is not completed, so there is no verdict to renew")
     chosen = {
         run_id
         for choice in study.choices or []
@@ -135,13 +138,12 @@ def judge_again(connection: Connection, study_id: str) -> None:
         IS_SUCCEEDED,
         RUN.equity_curve_json.is_(None),
     )
-    if chosen - existing_runs(connection, list(chosen)) or has_rows(connection, pruned):
+    left = {*connection.scalars(select(RUN.run_id).filter_by(batch_id=study.batch_id))}
+    is_short = len(left) < study.plan.training_jobs or chosen - left
+    if is_short or has_rows(connection, pruned):
         raise Conflict(
             "runs that it would be judged by were deleted after the time that they are kept"
         )
-    values = {"status": StudyStatus.JUDGING, "judgements": 0, "completed_at": None}
-    if not _changed(connection, study_id, STUDY.status == StudyStatus.COMPLETED, **values):
-        raise Conflict(f"study {study_id} is not completed, so there is no verdict to renew")
 
 
 def cancel_study(connection: Connection, study_id: str) -> None:
