@@ -10,14 +10,14 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, RowMapping, case, insert, select, update
+from sqlalchemy import Connection, RowMapping, case, insert, select
 
 from adapters.batches.leaderboard import Ranking, ranking_by
 from adapters.database import database_now, has_rows
 from adapters.metrics.measured import Array
 from adapters.plan_tables import STUDY, studies
-from adapters.rows import found_row, latest_rows, rows_by
-from adapters.tables import IS_LIVING, IS_SUCCEEDED, RUN, Criterion
+from adapters.rows import changed, found_row, latest_rows, rows_by
+from adapters.tables import IS_LIVING, IS_SUCCEEDED, RUN
 from contracts.errors import Conflict, UnknownStudy
 from contracts.status import Kind
 from contracts.study import StudyPlan, StudyStatus
@@ -38,6 +38,7 @@ _LISTED = STUDY[
     "created_at",
     "completed_at",
 ]
+_changed = partial(changed, STUDY.study_id)
 
 
 @frozen
@@ -160,12 +161,6 @@ def cancel_study(connection: Connection, study_id: str) -> None:
     )
     if has_ended:
         raise Conflict(f"study {study_id} has ended already, so there is nothing to cancel")
-
-
-def _changed(connection: Connection, study_id: str, *guards: Criterion, **values: Any) -> bool:
-    """Whether the study is as the guards ask, and has these values now."""
-    mine = update(studies).where(STUDY.study_id == study_id, *guards)
-    return connection.execute(mine.values(**values)).rowcount == 1
 
 
 def living_studies(connection: Connection) -> list[str]:
