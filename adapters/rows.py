@@ -1,9 +1,9 @@
-"""What many tables are asked in the same way: one row, the latest ones, those with one of many values."""
+"""What many tables are asked in the same way: one row, the latest ones, those with one of many values; and a change."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Column, Connection, RowMapping, Select, Table
+from sqlalchemy import Column, ColumnElement, Connection, RowMapping, Select, Table, update
 
 from adapters.database import portions
 from contracts.errors import PlatformError
@@ -34,3 +34,15 @@ def rows_by(
         for some in portions(values)
         for row in connection.execute(query.where(column.in_(some))).mappings()
     }
+
+
+def changed(
+    column: Column[str],
+    connection: Connection,
+    own_id: str,
+    *guards: ColumnElement[bool],
+    **values: Any,
+) -> bool:
+    """Whether the row with this id in a column is as the guards ask, and has these values now."""
+    mine = update(column.table).where(column == own_id, *guards)
+    return connection.execute(mine.values(**values)).rowcount == 1

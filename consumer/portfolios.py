@@ -28,7 +28,7 @@ from contracts.errors import QueueUnavailable
 from contracts.portfolio_request import PortfolioStatus
 from contracts.run_request import DEFAULT_CAPITAL, RunRequest
 from contracts.status import Kind, RunStatus
-from contracts.values import Json
+from contracts.values import Json, picked
 
 # what the request of the Job has in common with none of its legs: a run that was linked may be called otherwise
 OWN_TERMS: Json = {"initial_capital": DEFAULT_CAPITAL, "label": None, "tags": []}
@@ -101,17 +101,15 @@ def _started(connection: Connection, plan: Portfolio) -> bool:
     """Whether this transaction has started the Job; to the queue it is a run of the first leg's request."""
     if not move(connection, plan.portfolio_id, PortfolioStatus.LEGS, PortfolioStatus.TRADING):
         return False
-    own: Json = {
+    own = OWN_TERMS | {
         "run_id": plan.portfolio_id,
         "batch_id": None,
         "charts": False,
         "rule_id": f"portfolio x {len(plan.legs)}",
+        **picked(plan.request.terms, OWN_TERMS),
     }
-    own |= {name: plan.request.terms.get(name, default) for name, default in OWN_TERMS.items()}
-    of_first_leg = RunRequest.from_json(
-        json.loads(run_row(connection, plan.legs[0])["request_json"])
-    )
-    request = replace(of_first_leg, **own)
+    first_leg = json.loads(run_row(connection, plan.legs[0])["request_json"])
+    request = replace(RunRequest.from_json(first_leg), **own)
     new = NewRun(request, plan.request_hash, submitted_by=plan.submitted_by, kind=Kind.PORTFOLIO)
     insert_runs(connection, [new])
     return True

@@ -9,7 +9,6 @@ import logging
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -27,12 +26,11 @@ from adapters.studies.store import (
     fail_study,
     has_living_runs,
     living_studies,
-    metrics_of,
     move,
     study_of,
     study_row,
 )
-from consumer.study_jobs import StudyJob, grid_jobs, names_in, run_of, trained, training_runs
+from consumer.study_jobs import StudyJob, run_of, search_jobs, trained
 from contracts.errors import QueueUnavailable
 from contracts.study import StudyStatus, Window
 from contracts.values import Json, without
@@ -77,12 +75,7 @@ class Studies:
 
     def _train(self, study: Study) -> None:
         """Start every combination on every training part."""
-        if study.plan.request.train_by == "screens":
-            jobs = grid_jobs(study)
-        else:
-            runs = (training_runs(study, window.train) for window in study.plan.windows)
-            jobs = [StudyJob(run) for run in chain.from_iterable(runs)]
-        self._start(study, StudyStatus.TRAINING, jobs)
+        self._start(study, StudyStatus.TRAINING, search_jobs(study))
 
     def _choose(self, study: Study) -> None:
         """Once all have ended: choose on each training part, and start the chosen on its test part."""
@@ -150,19 +143,16 @@ _STEPS: dict[StudyStatus, Callable[[Studies, Study], None]] = {
 
 def _choice(connection: Connection, study: Study, window: Window) -> Json:
     """What is chosen on a training part, the best first, and out of how many that could have been."""
-    asked, run_ids = study.plan.request, list[str]()
-    if asked.train_by == "runs":
-        run_ids = [run.run_id for run in training_runs(study, window.train)]
-        tried = metrics_of(connection, run_ids, names_in(study.ranking))
-    else:
-        tried = trained(connection, study, window)
+    asked, tried = study.plan.request, trained(connection, study, window)
     around = asked.combinations if asked.by_neighbourhood else ()
     places = ranked_places(tried, study.ranking, around).tolist()
     chosen = [
         {
             "place": place,
             "params": asked.combinations[place],
-            "train_run": run_ids[place] if run_ids else None,
+            "train_run": run_of(study, window.train, place).run_id
+            if study.plan.by_runs
+            else None,
             "test_run": run_of(study, window.test, place).run_id if window.test else None,
         }
         for place in places[: study.plan.chosen]

@@ -1,7 +1,7 @@
 """The Jobs of a study: which requests they are, the ids that a plan always gives them, and what grids have found."""
 
 import hashlib
-from collections.abc import Callable, Sequence, Sized
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
 from uuid import UUID
@@ -14,7 +14,7 @@ from adapters.metrics.measured import Array
 from adapters.runs.new_runs import NewRun
 from adapters.screens.columns import CORE, Combinations
 from adapters.screens.store import found_by
-from adapters.studies.store import Study
+from adapters.studies.store import Study, metrics_of
 from adapters.studies.trials import OF_TRIAL
 from contracts.run_request import RunRequest, request_hash
 from contracts.status import Kind
@@ -32,12 +32,6 @@ def run_of(study: Study, days: tuple[str, str], place: int) -> NewRun:
     rule = checked_rule(asked.base["rule_type"], params)
     own = {"params": params, "rule_id": rule.label}
     return job_of(study, days, Kind.RUN, own, lambda request: request_hash(request, rule.params))
-
-
-def training_runs(study: Study, days: tuple[str, str]) -> list[NewRun]:
-    """The runs of all combinations over a training part, in their order."""
-    places = range(len(study.plan.request.combinations))
-    return [run_of(study, days, place) for place in places]
 
 
 def job_of(
@@ -81,15 +75,17 @@ class StudyJob:
     permuted: dict[str, int] | None = None
 
 
-def grid_jobs(study: Study) -> list[StudyJob]:
+def search_jobs(study: Study) -> list[StudyJob]:
     """All Jobs of a study before it chooses."""
     jobs = [job for window in study.plan.windows for job in training_jobs(study, window)]
     return jobs + permutation_jobs(study)
 
 
 def training_jobs(study: Study, window: Window) -> list[StudyJob]:
-    """The Jobs that try all combinations on a training part."""
+    """The Jobs that try all combinations on a training part, in the order of these."""
     combinations = study.plan.request.combinations
+    if study.plan.by_runs:
+        return [StudyJob(run_of(study, window.train, n)) for n in range(len(combinations))]
     groups = ([combinations[place] for place in places] for places in study.plan.training_groups)
     return [_job(study, window, Combinations.of(members)) for members in groups]
 
@@ -121,23 +117,29 @@ def _job(
 
 def trained(connection: Connection, study: Study, window: Window) -> dict[str, Array]:
     """What all combinations came to on a training part, in the order of the plan; NaN where a Job has failed."""
-    jobs = zip(training_jobs(study, window), study.plan.training_groups, strict=True)
-    return _found(connection, list(jobs), columns_of(study.ranking))
+    jobs = training_jobs(study, window)
+    if study.plan.by_runs:
+        run_ids = [job.run.run_id for job in jobs]
+        return metrics_of(connection, run_ids, names_in(study.ranking))
+    return _found(connection, jobs, study.plan.training_groups, columns_of(study.ranking))
 
 
 def permuted_bests(connection: Connection, study: Study) -> Array:
     """The best of each permutation, in their order; NaN where a Job has failed."""
-    jobs = zip(permutation_jobs(study), study.plan.permuted_groups, strict=True)
-    return _found(connection, list(jobs), [BEST])[BEST]
+    jobs = permutation_jobs(study)
+    return _found(connection, jobs, study.plan.permuted_groups, [BEST])[BEST]
 
 
 def _found(
-    connection: Connection, jobs: Sequence[tuple[StudyJob, Sized]], names: Sequence[str]
+    connection: Connection,
+    jobs: Sequence[StudyJob],
+    groups: Sequence[range],
+    names: Sequence[str],
 ) -> dict[str, Array]:
-    """What Jobs have found, one after the other, each of its own number of rows."""
-    found = found_by(connection, [job.run.run_id for job, _ in jobs])
+    """What Jobs have found, one after the other, each of its own group of rows."""
+    found = found_by(connection, [job.run.run_id for job in jobs])
     parts = [
         found.get(job.run.run_id) or dict.fromkeys(names, np.full(len(rows), np.nan))
-        for job, rows in jobs
+        for job, rows in zip(jobs, groups, strict=True)
     ]
     return {name: np.concatenate([part[name] for part in parts]) for name in names}

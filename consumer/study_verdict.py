@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine
 from adapters.database import connect_database, reading
 from adapters.logs import configure_logging
 from adapters.metrics.rates import Rates
-from adapters.prices.packing import PackedPrices, benchmark_closes, unpack
+from adapters.prices.packing import benchmark_closes, unpack
 from adapters.prices.store import prices_of
 from adapters.settings import load_settings
 from adapters.studies.path import Market, RunData, run_data
@@ -26,7 +26,7 @@ from adapters.studies.trials import OF_TRIAL, Tried, tried_by, tried_of
 from adapters.studies.verdict import Part, Verdict
 from consumer.backtest import backtest
 from consumer.persistence import persist
-from consumer.study_jobs import permuted_bests, run_of, trained, training_runs
+from consumer.study_jobs import permuted_bests, run_of, trained, training_jobs
 from contracts.errors import UnknownTicker
 from contracts.run_request import RunRequest
 from contracts.study import StudyStatus, Window
@@ -57,7 +57,9 @@ def judge(engine: Engine, study: Study) -> Json:
         packed = prices_of(connection, request)
     if isinstance(packed, UnknownTicker):
         raise packed
-    market = _market(packed, Rates(request.borrow_rate, request.cash_rate))
+    bars, rates = unpack(packed), Rates(request.borrow_rate, request.cash_rate)
+    benchmark = benchmark_closes(packed, bars.times)
+    market = Market(bars.times, bars.columns["Close"], benchmark, rates)
     data = partial(run_data, capital=request.initial_capital, market=market)
 
     def recorded(run_id: str) -> RunData | None:
@@ -82,12 +84,6 @@ def judge(engine: Engine, study: Study) -> Json:
     return Verdict(study.plan, study.choices or [], tried, market, load, permuted).told()
 
 
-def _market(packed: PackedPrices, rates: Rates) -> Market:
-    """The prices that the runs of a study have read."""
-    bars = unpack(packed)
-    return Market(bars.times, bars.columns["Close"], benchmark_closes(packed, bars.times), rates)
-
-
 def _permuted(engine: Engine, study: Study) -> Permuted | None:
     """What the search came to in other orders of the bars; of another kind of study nothing."""
     asked = study.plan.request
@@ -105,8 +101,8 @@ def _tried(
     engine: Engine, study: Study, window: Window, load: Callable[[str], RunData | None]
 ) -> Tried:
     """What was tried on a training part, whichever way it was tried."""
-    if study.plan.request.train_by == "runs":
-        return tried_by(load(run.run_id) for run in training_runs(study, window.train))
+    if study.plan.by_runs:
+        return tried_by(load(job.run.run_id) for job in training_jobs(study, window))
     with reading(engine) as connection:
         found = trained(connection, study, window)
     return tried_of(np.array([found[name] for name in OF_TRIAL]).T)

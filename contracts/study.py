@@ -112,6 +112,11 @@ class StudyPlan:
         return cls(StudyRequest.from_json(values["request"]), tuple(windows))
 
     @property
+    def by_runs(self) -> bool:
+        """Whether each combination is a run on a training part."""
+        return self.request.train_by == "runs"
+
+    @property
     def trials(self) -> int:
         """Everything that is tried on the training parts."""
         return len(self.windows) * len(self.request.combinations)
@@ -139,7 +144,7 @@ class StudyPlan:
     @property
     def training_groups(self) -> list[range]:
         """The places of the combinations that one Job tries together."""
-        at_once = 1 if self.request.train_by == "runs" else TRAINED_AT_ONCE
+        at_once = 1 if self.by_runs else TRAINED_AT_ONCE
         return _groups(len(self.request.combinations), at_once)
 
     @property

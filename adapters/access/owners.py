@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, select
 
 from adapters.plan_tables import PORTFOLIO, STUDY
-from adapters.studies.store import study_id_of
 from adapters.tables import RUN
 
 _NAMED = {
@@ -20,11 +19,12 @@ _NAMED = {
 def submitter(connection: Connection, kind: str, name: str) -> str | None:
     """Who submitted what has this run_id or study_id, or the first run of this batch_id; None when nobody knows.
 
-    A screen is the run of its first ticker. The batch of a study is its submitter's, also while it has no runs yet.
+    A screen is the run of its first ticker. The batch of a study or portfolio is its submitter's, also while it has no
+    runs.
     """
-    of_study = study_id_of(name)
-    by_study = kind == "batch_id" and of_study != name
-    if by_study and (by := submitter(connection, "study_id", of_study)):
+    plan, _, plan_id = name.partition("-")
+    is_of_plan = kind == "batch_id" and plan in ("study", "portfolio")
+    if is_of_plan and (by := submitter(connection, f"{plan}_id", plan_id)):
         return by
     column = _NAMED[kind]
     table = column.table

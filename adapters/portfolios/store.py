@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, insert, or_, select
 
 from adapters.database import database_now
 from adapters.plan_tables import PORTFOLIO, portfolios
-from adapters.rows import found_row, latest_rows, rows_by
-from adapters.tables import IS_LIVING, IS_SUCCEEDED, RUN, Criterion, runs
+from adapters.rows import changed, found_row, latest_rows, rows_by
+from adapters.tables import IS_LIVING, IS_SUCCEEDED, RUN, runs
 from contracts.errors import UnknownPortfolio
 from contracts.portfolio_request import PortfolioRequest, PortfolioStatus
 from contracts.values import Json, frozen
@@ -25,6 +25,7 @@ _LISTED = (
     RUN.status.label("job_status"),
     *RUN["completed_at", "total_return_pct", "sharpe_ratio", "max_drawdown_pct", "sparkline"],
 )
+_changed = partial(changed, PORTFOLIO.run_id)
 
 
 @frozen
@@ -126,20 +127,15 @@ def move(
     values |= {"status": after, "reason": reason and reason[:REASON_LENGTH]}
     has_ended = after in (PortfolioStatus.FAILED, PortfolioStatus.CANCELLED)
     values["completed_at"] = database_now() if has_ended else None
-    return _update(connection, portfolio_id, PORTFOLIO.status == before, **values)
+    return _changed(connection, portfolio_id, PORTFOLIO.status == before, **values)
 
 
 def set_title(connection: Connection, portfolio_id: str, title: str | None) -> None:
     """Call a portfolio so from now on, None: as its request says; UnknownPortfolio when there is none."""
     portfolio_row(connection, portfolio_id)
-    _update(connection, portfolio_id, title=title)
+    _changed(connection, portfolio_id, title=title)
 
 
 def keep_together(connection: Connection, portfolio_id: str, found: bytes) -> None:
     """Record what a Job found; its run was finished in the same transaction."""
-    _update(connection, portfolio_id, found=found)
-
-
-def _update(connection: Connection, portfolio_id: str, *guards: Criterion, **values: Any) -> bool:
-    mine = update(portfolios).where(PORTFOLIO.run_id == portfolio_id, *guards)
-    return connection.execute(mine.values(**values)).rowcount == 1
+    _changed(connection, portfolio_id, found=found)

@@ -10,14 +10,14 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, RowMapping, case, insert, select, update
+from sqlalchemy import Connection, RowMapping, case, insert, select
 
 from adapters.batches.leaderboard import Ranking, ranking_by
 from adapters.database import database_now, has_rows
 from adapters.metrics.measured import Array
 from adapters.plan_tables import STUDY, studies
-from adapters.rows import found_row, latest_rows, rows_by
-from adapters.tables import IS_LIVING, IS_SUCCEEDED, RUN, Criterion
+from adapters.rows import changed, found_row, latest_rows, rows_by
+from adapters.tables import IS_LIVING, IS_SUCCEEDED, RUN
 from contracts.errors import Conflict, UnknownStudy
 from contracts.status import Kind
 from contracts.study import StudyPlan, StudyStatus
@@ -38,6 +38,7 @@ _LISTED = STUDY[
     "created_at",
     "completed_at",
 ]
+_changed = partial(changed, STUDY.study_id)
 
 
 @frozen
@@ -119,9 +120,12 @@ def fail_study(connection: Connection, study: Study, reason: str) -> bool:
 def judge_again(connection: Connection, study_id: str) -> None:
     """Let a completed study wait for a new verdict; it keeps the one it has until then.
 
-    UnknownStudy. Conflict when it is not completed, or a run that it would be judged by, or its series, was deleted.
+    UnknownStudy. Conflict when it is not completed, or a Job that it would be judged by, or its series, was deleted.
     """
     study = study_of(study_row(connection, study_id))
+    values = {"status": StudyStatus.JUDGING, "judgements": 0, "completed_at": None}
+    if not _changed(connection, study_id, STUDY.status == StudyStatus.COMPLETED, **values):
+        raise Conflict(f"study {study_id} is not completed, so there is no verdict to renew")
     chosen = {
         run_id
         for choice in study.choices or []
@@ -135,13 +139,12 @@ def judge_again(connection: Connection, study_id: str) -> None:
         IS_SUCCEEDED,
         RUN.equity_curve_json.is_(None),
     )
-    if chosen - existing_runs(connection, list(chosen)) or has_rows(connection, pruned):
+    left = {*connection.scalars(select(RUN.run_id).filter_by(batch_id=study.batch_id))}
+    is_short = len(left) < study.plan.training_jobs or chosen - left
+    if is_short or has_rows(connection, pruned):
         raise Conflict(
             "runs that it would be judged by were deleted after the time that they are kept"
         )
-    values = {"status": StudyStatus.JUDGING, "judgements": 0, "completed_at": None}
-    if not _changed(connection, study_id, STUDY.status == StudyStatus.COMPLETED, **values):
-        raise Conflict(f"study {study_id} is not completed, so there is no verdict to renew")
 
 
 def cancel_study(connection: Connection, study_id: str) -> None:
@@ -158,12 +161,6 @@ def cancel_study(connection: Connection, study_id: str) -> None:
     )
     if has_ended:
         raise Conflict(f"study {study_id} has ended already, so there is nothing to cancel")
-
-
-def _changed(connection: Connection, study_id: str, *guards: Criterion, **values: Any) -> bool:
-    """Whether the study is as the guards ask, and has these values now."""
-    mine = update(studies).where(STUDY.study_id == study_id, *guards)
-    return connection.execute(mine.values(**values)).rowcount == 1
 
 
 def living_studies(connection: Connection) -> list[str]:

@@ -27,7 +27,7 @@ from tests.services.mariadb_server import PASSWORD, TEST_MYSQL, MariaDBServer
 from tests.services.portfolios import ASKED
 from tests.services.processes import Programs
 from tests.services.redis_server import RedisServer
-from tests.services.studies import WALK_FORWARD
+from tests.services.studies import WALK_FORWARD, leader
 from tests.services.waiting import wait_until
 from tests.services.web_app import run_values, sweep_values, web_app
 
@@ -141,7 +141,9 @@ def test_web_makes_each_change_that_it_offers_and_shows_each_page(
     client = app.test_client()
 
     def complete_study(study_id: str) -> None:
-        with connect_database(url(server, "reconciler")).begin() as connection:
+        engine = connect_database(url(server, "reconciler"))
+        leader(engine).advance()  # which makes its Jobs
+        with engine.begin() as connection:
             at_once = {"status": StudyStatus.COMPLETED, "outcome": "luck"}
             connection.execute(
                 update(studies).where(studies.c.study_id == study_id).values(**at_once)

@@ -157,14 +157,14 @@ def test_a_fault_ends_its_study_alone(
     client: FlaskClient, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bad, good = submit_study(client, name="bad"), submit_study(client, name="good")
-    original = module.training_runs
+    original = module.search_jobs
 
     def failing(study: Any, *arguments: Any) -> Any:
         if study.plan.request.name == "bad":
             raise KeyError("a fault")
         return original(study, *arguments)
 
-    monkeypatch.setattr(module, "training_runs", failing)
+    monkeypatch.setattr(module, "search_jobs", failing)
     leader(engine).advance()
 
     assert state_of(engine, bad) is StudyStatus.FAILED

@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response, abort, render_template, request
 
-from adapters.portfolios.series import PRUNED, PortfolioSeries
+from adapters.portfolios.series import PortfolioSeries
 from contracts.portfolio_request import Sharing
 from contracts.run_result import RunResult
 from contracts.status import RunStatus
@@ -31,6 +31,8 @@ REASONS = {
     "max_gross": "as much of equity as allowed was invested",
     "max_weight": "as much as allowed of the ticker was held",
 }
+# what trades are chosen and sorted by
+TRADES_BY = ("ticker", "side", "outcome", "reason", "sort", "order")
 TRADE_COLUMNS = {"ticker": "Ticker"} | without(COLUMNS, ("trade_no",))
 
 
@@ -51,35 +53,28 @@ def page(portfolio_id: str) -> str:
     tab = request.args.get("tab", "legs")
     if tab not in TABS:
         abort(404, f"a portfolio has no tab {tab[:40]!r}; there are {', '.join(TABS)}")
-    shown = Shown(portfolio_id)
     return render_template(
-        "portfolios/portfolio.html",
-        tab=tab,
-        tabs=TABS,
-        **_told(shown, tab),
+        "portfolios/portfolio.html", tab=tab, tabs=TABS, **_told(Shown(portfolio_id), tab)
     )
 
 
 def _told(shown: Shown, tab: str) -> Json:
     """What page and report say of a portfolio in any state, and of a completed one beside that."""
-    asked, (error_type, error_message) = shown.asked, shown.fault
-    states = [run["status"] for run in shown.runs.values()]
+    asked, states = shown.asked, [run["status"] for run in shown.runs.values()]
     return {
         "shown": shown,
         "terms": terms_said(asked, "orders", "stops", "label")
         | terms_said(asked, "orders", fields=read_fields(Sharing)),
         "counts": {state.public: states.count(state) for state in RunStatus},
-        "error_message": error_message,
-        "failure": run_view.failure(error_type),
-        **_completed(shown, tab),
+        "failure": run_view.failure(shown.fault[0]),
+        "position_words": POSITION_WORDS,
+        **(_completed(shown, tab) if shown.measured["values"] else {}),
     }
 
 
 def _completed(shown: Shown, tab: str) -> Json:
-    """What only a completed portfolio has."""
+    """What only a completed portfolio has; that of a tab until its series are deleted."""
     measured, series = shown.measured, shown.series
-    if not measured["values"]:
-        return {}
     view = RunResult(
         run_id=shown.row["run_id"],
         status="completed",
@@ -88,65 +83,46 @@ def _completed(shown: Shown, tab: str) -> Json:
         metrics_notes=measured["notes"],
         trades=series.trades if series and tab != "legs" else [],
     )
-    kpis = run_view.kpis(view, {})
-    market = run_view.market(
-        measured["values"], "buying the same assets equally and holding them"
-    )
-    known = {"headline": kpis.pop("Headline"), "kpis": kpis, "view": view, "market": market}
-    return known | ({"notes": [PRUNED]} if series is None else _of_series(series, view, tab))
-
-
-def _of_series(series: PortfolioSeries, view: RunResult, tab: str) -> Json:
-    """What it has until its series are deleted."""
-    account = series.account
-    known = {
-        "has_series": True,
-        "notes": account.notes,
-        "profit": float(account.equity[-1]) - account.capital,
-        "carry": series.found["interest"] - series.found["borrow_fees"],
-        "left_out": series.left_out(),
-        "reasons": REASONS,
-        "position_words": POSITION_WORDS,
+    sections = run_view.kpis(view, {})
+    return {
+        "headline": sections.pop("Headline"),
+        "kpis": sections,
+        "view": view,
+        "market": run_view.market(
+            measured["values"], "buying the same assets equally and holding them"
+        ),
+        **(_OF_TAB[tab](series) if series else {}),
     }
-    if tab == "trades":
-        return known | _trades(series)
-    if tab == "stats":
-        return known | {
-            "months": run_view.months(account),
-            "parts": breakdown(account, view.trades or []),
-        }
-    return known | _legs(series)
 
 
 def _legs(series: PortfolioSeries) -> Json:
-    """What each leg contributed, how the money was spread, and how the legs' profits go together."""
-    weights, together = series.found["weights"], series.found["correlations"]
-    bars, names = weights["bars"], series.names
-    spread, areas = weights_picture(
-        series.dates_of(bars), weights["money"], series.account.equity[bars], names
-    )
+    """How the money was spread; the rest is the portfolio's own."""
+    return dict(zip(("spread", "areas"), weights_picture(series), strict=True))
+
+
+def _stats(series: PortfolioSeries) -> Json:
     return {
-        "spread": spread,
-        "areas": areas,
-        "correlated": [names[leg] for leg in together["legs"]],
-        "correlations": together["of"],
-        "largest": max(map(abs, series.found["contributions"]), default=0.0),
+        "months": run_view.months(series.account),
+        "parts": breakdown(series.account, series.trades),
     }
 
 
 def _trades(series: PortfolioSeries) -> Json:
-    given = request.args
-    ticker = given.get("ticker") or None
+    asked = {name: request.args[name] for name in TRADES_BY if request.args.get(name)}
+    ticker = asked.get("ticker")
     chosen = [trade for trade in series.trades if ticker in (None, trade["ticker"])]  # type: ignore[typeddict-item]
     return {
         "trade_page": trade_page(chosen),
         "trade_columns": TRADE_COLUMNS,
         "tickers": sorted({*series.tickers}),
         "exits": sorted({trade["exit_reason"] for trade in series.trades}),
-        "given": {
-            name: value for name, value in given.items() if value and name not in ("tab", "page")
-        },
+        "asked": asked,
+        "left_out": series.left_out(),
+        "reasons": REASONS,
     }
+
+
+_OF_TAB = {"legs": _legs, "stats": _stats, "trades": _trades}
 
 
 @blueprint.get("/portfolios/<uuid:portfolio_id>/trades.csv")
@@ -164,6 +140,6 @@ def report(portfolio_id: str) -> Response:
     series = shown.completed()
     pictures = [
         ("Equity", equity_picture(series.account.dates, series.account.equity)),
-        ("How it was spread", _legs(series)["spread"]),
+        ("How it was spread", weights_picture(series)[0]),
     ]
     return report_page("portfolios/report.html", pictures=pictures, **_told(shown, "stats"))

@@ -1,12 +1,11 @@
 """Pictures of a portfolio that need no script: how its money was spread over time."""
 
-from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
 from markupsafe import Markup, escape
 
-from adapters.metrics.measured import Array
+from adapters.portfolios.series import PortfolioSeries
 from web.studies.pictures import HEIGHT, WIDTH, ends, framed
 from web.svg import polygon, scale, text
 
@@ -14,16 +13,14 @@ EDGE = 26  # room above, and below for words
 MOST_AREAS = 7  # each with a colour of its own; the others share one, and cash has the ground
 
 
-def weights_picture(
-    dates: Sequence[str],
-    money: Sequence[Sequence[float]],
-    worth: Array,
-    names: Sequence[str],
-) -> tuple[Markup, list[str]]:
+def weights_picture(series: PortfolioSeries) -> tuple[Markup, list[str]]:
     """Each leg's part of equity over time, the largest ones by themselves; and what the areas are, from below.
 
-    money: by leg, its value at each date; shorts count by their size. worth: equity at each date.
+    Shorts count by their size.
     """
+    weights, names = series.found["weights"], series.names
+    bars, money = weights["bars"], weights["money"]
+    worth, dates = series.account.equity[bars], series.dates_of(bars)
     parts = np.where(worth > 0, np.abs(money), 0.0) / np.where(worth > 0, worth, 1.0)
     largest = np.argsort(-parts.sum(axis=1), kind="stable").tolist()
     areas = {names[leg]: parts[leg] for leg in largest[:MOST_AREAS]}

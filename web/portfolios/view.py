@@ -56,16 +56,18 @@ class Shown:
         return PortfolioSeries(job, found, tickers)
 
     @property
-    def is_pruned(self) -> bool:
-        """Whether it has completed, and its series were deleted since."""
-        return self.series is None and self.status == RunStatus.SUCCEEDED.public
+    def notes(self) -> list[str]:
+        """Sentences on its prices; that they were deleted, of one that has completed and whose series were."""
+        if self.series:
+            return [*self.series.account.notes]
+        return [PRUNED] if self.status == RunStatus.SUCCEEDED.public else []
 
     def completed(self) -> PortfolioSeries:
         """What came of it; Conflict until it has completed."""
         if self.series:
             return self.series
         known = f"portfolio {self.row['run_id']} is {self.status}"
-        raise Conflict(PRUNED if self.is_pruned else f"{known}; only a completed one has results")
+        raise Conflict(*self.notes or [f"{known}; only a completed one has results"])
 
     @property
     def measured(self) -> Json:
@@ -137,7 +139,7 @@ def described(shown: Shown) -> Json:
         **{name: job.get(name) for name in RECEIPT},
         "metrics": measured["values"],
         "metrics_notes": measured["notes"],
-        "notes": [PRUNED] if shown.is_pruned else [],
+        "notes": shown.notes,
         **(_of_series(shown.series) if shown.series else {}),
     }
 
@@ -154,7 +156,6 @@ def _of_series(series: PortfolioSeries) -> Json:
         "borrow_fees": found["borrow_fees"],
         "weights": {"dates": series.dates_of(weights["bars"]), "money": weights["money"]},
         "correlations": found["correlations"],
-        "notes": list(account.notes),
     }
 
 

@@ -118,6 +118,25 @@ def test_the_batch_of_a_study_is_its_submitters_before_it_has_runs(
     assert answer.status_code == 403
 
 
+def test_the_batch_of_a_portfolio_whose_legs_were_all_linked_is_its_submitters(
+    anybody: FlaskClient, made: TokenMaker
+) -> None:
+    anybody.post("/api/portfolios", json=ASKED, headers=made("submit", "first"))
+    theirs = made("submit", "them")
+    portfolio_id = anybody.post("/api/portfolios", json=ASKED, headers=theirs).json[
+        "portfolio_id"
+    ]
+    own = anybody.get(f"/api/batches/portfolio-{portfolio_id}", headers=theirs)
+
+    answer = anybody.post(
+        f"/api/runs/bulk?batch_id=portfolio-{portfolio_id}",
+        json=sweep_values(1),
+        headers=made("submit", "mine"),
+    )
+
+    assert (own.status_code, answer.status_code) == (404, 403)
+
+
 def test_a_batch_whose_submitter_nobody_knows_is_open(app: Flask, made: TokenMaker) -> None:
     client = app.test_client()
     client.post("/api/runs/bulk?batch_id=old", json=sweep_values(1))

@@ -516,3 +516,20 @@ def test_its_legs_keep_what_their_rule_saw(finish: Finish, client: FlaskClient) 
     lines = client.get(f"/api/runs/{found['legs'][0]['run_id']}/lines").json
 
     assert lines["lines"]
+
+
+def test_pages_of_trades_lead_to_each_other_whatever_else_the_address_has(
+    finish: Finish, client: FlaskClient
+) -> None:
+    often = {"rule_type": "MA_CROSS", "params": {"fast": 2, "slow": 3}}
+    found = finish(legs=[{"ticker": "AAPL", **often}], position_size=100)
+    trades = f"/portfolios/{found['portfolio_id']}?tab=trades"
+
+    page = client.get(f"{trades}&side=BUY&sort=pnl_abs&ticker=&portfolio_id=x&_scheme=ftp")
+
+    assert len(found["trades"]) > 50
+    assert page.status_code == 200, page.text
+    following = (
+        f"/portfolios/{found['portfolio_id']}?side=BUY&amp;sort=pnl_abs&amp;tab=trades&amp;page=2"
+    )
+    assert f'rel="next" href="{following}"' in page.text

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.engine import Engine
 
 from adapters.plan_tables import studies
@@ -400,3 +400,22 @@ def test_a_study_whose_runs_were_deleted_is_not_judged_again(
     assert refused.status_code == 409
     assert "deleted" in refused.text
     assert client.get(f"/api/studies/{study['study_id']}").json["status"] == "completed"
+
+
+def test_a_study_whose_every_job_was_deleted_is_not_judged_again(
+    app: Flask, client: FlaskClient
+) -> None:
+    engine = app.extensions["platform"].engine
+    unfinished = client.post(f"/api/studies/{submit_study(client)}/judge")
+    # tried by screens and not tested, so that no run of it is named in its choices
+    study = complete(client, engine, kind="selection", train_by="screens")
+    with engine.begin() as connection:
+        connection.execute(delete(runs).where(runs.c.batch_id == study["batch_id"]))
+
+    refused = client.post(f"/api/studies/{study['study_id']}/judge")
+
+    assert refused.status_code == 409
+    assert "deleted" in refused.text
+    assert client.get(f"/api/studies/{study['study_id']}").json["status"] == "completed"
+    assert unfinished.status_code == 409
+    assert "is not completed" in unfinished.text
