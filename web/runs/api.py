@@ -20,7 +20,7 @@ from contracts.run_request import ChosenRuns, TagChange, Titled
 from contracts.run_result import CHART_NAMES
 from contracts.status import RunStatus
 from web.answers import conditional
-from web.arguments import KEY, idempotency_key, json_body
+from web.arguments import KEY, json_body
 from web.charts.bars import lasting
 from web.charts.drawing import pictures
 from web.formats import run_word
@@ -47,7 +47,7 @@ blueprint = Blueprint("run_api", __name__)
 def run_backtest() -> ResponseReturnValue:
     """Record and enqueue one run; answer 202 with where to watch it."""
     valid = validate_request(json_body(), platform().prices)
-    return accepted_answer(operations.submit_run(valid, idempotency_key()))
+    return accepted_answer(operations.submit_run(valid))
 
 
 def accepted_answer(accepted: Accepted) -> ResponseReturnValue:
@@ -215,4 +215,4 @@ def tag() -> ResponseReturnValue:
 )
 def reproduce(run_id: str) -> ResponseReturnValue:
     """Run the same request again as a new run, to compare the results bit for bit."""
-    return accepted_answer(operations.reproduce_run(run_id, idempotency_key()))
+    return accepted_answer(operations.reproduce_run(run_id))
