@@ -83,7 +83,6 @@ def batch_summary(connection: Connection, batch: ListedBatch) -> Json:
     ended = [row for row in times if row["completed_at"]]
     return {
         "batch_id": batch.batch_id,
-        "title": batch.title,
         "runs": batch.runs,
         "counts": batch.counts,
         "failures": _failures(connection, batch.batch_id) if batch.counts["failed"] else {},

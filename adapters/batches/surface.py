@@ -12,16 +12,6 @@ Cell = tuple[Any, Any]  # the values of two parameters
 
 
 @frozen
-class Slice:
-    """The lowest, median and highest metric of the runs with one value of a parameter."""
-
-    value: Any
-    low: float
-    middle: float
-    high: float
-
-
-@frozen
 class Surface:
     """Runs side by side: the metric of each, None where it has none, its run_id, and its parameters by name."""
 
@@ -39,28 +29,20 @@ class Surface:
         several = (name for name in counts if counts[name] > 1)
         return sorted(several, key=counts.__getitem__, reverse=True)
 
-    def slices(self, name: str) -> list[Slice]:
-        """The metric against one parameter, by its values in order; values without a measured run are left out."""
-        groups = self._groups(name)
-        return [
-            Slice(value, min(groups[value]), median(groups[value]), max(groups[value]))
-            for value in _ordered(groups)
-        ]
-
     def importance(self, name: str) -> float | None:
         """The share of the metric's variance that lies between a parameter's values, from 0 to 1 (eta squared).
 
         Each parameter by itself: of two that only matter together neither has a large share. None where the metric is
         the same everywhere.
         """
-        groups = self._groups(name).values()
+        groups = self.groups(name).values()
         metrics = list(chain.from_iterable(groups))
         if len(metrics) < 2 or not (total := pvariance(metrics) * len(metrics)):
             return None
         middle = fmean(metrics)
         return min(sum(len(each) * (fmean(each) - middle) ** 2 for each in groups) / total, 1.0)
 
-    def _groups(self, name: str) -> dict[Any, list[float]]:
+    def groups(self, name: str) -> dict[Any, list[float]]:
         """The metrics that there are by a parameter's values; None for runs without the parameter."""
         found = defaultdict[Any, list[float]](list)
         for value, metric in zip(self.params[name], self.metrics, strict=True):
@@ -77,7 +59,7 @@ class Surface:
         ):
             if metric is not None and None not in cell:
                 cells[cell].append((metric, run_id))
-        return Grid(x, y, _ordered(across), _ordered(down), cells)
+        return Grid(x, y, ordered(across), ordered(down), cells)
 
 
 @frozen
@@ -103,6 +85,6 @@ class Grid:
         }
 
 
-def _ordered(values: Iterable[Any]) -> list[Any]:
+def ordered(values: Iterable[Any]) -> list[Any]:
     """Each value once, without None, numbers before words."""
     return sorted({*values} - {None}, key=lambda value: (isinstance(value, str), value))

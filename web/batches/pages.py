@@ -1,7 +1,9 @@
 """Batches as pages: all of them with their progress; one with its times, its best runs and a map of parameters."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from math import ceil
+from statistics import median
 from typing import Any
 
 from flask import Blueprint, Response, render_template, request
@@ -17,12 +19,11 @@ from adapters.batches.queries import (
     measured_runs,
     surface_of,
 )
-from adapters.batches.surface import Grid, Slice, Surface
-from adapters.metrics.table import HEADLINES, METRICS, METRICS_BY_NAME
+from adapters.batches.surface import Grid, Surface, ordered
+from adapters.metrics.table import METRICS, METRICS_BY_NAME
 from adapters.runs.times import utc_text
 from contracts.portfolio_request import MAX_LEGS
-from contracts.status import ErrorType
-from contracts.values import Json, picked, without
+from contracts.values import Json, picked
 from web.answers import conditional
 from web.arguments import arguments, read_argument
 from web.batches.api import note_of, titled_summary
@@ -70,7 +71,6 @@ def listed() -> str:
         batches=batches,
         next_after=next_after,
         asked=picked(request.args, ("after", "limit")),
-        is_live=any(batch.living for batch in batches),
     )
 
 
@@ -129,10 +129,8 @@ def page(batch_id: str) -> str:
         origin=origin,
         leaders=best,
         evidence=evidence,
-        headline=[each for each in HEADLINES.values() if each.name != ranking.metric],
         tickers={name: row.runs for name, row in tickers.items()},
         ticker=ticker,
-        failures=without(summary["failures"], (ErrorType.CANCELLED,)),
         where=where,
         given=given_ranking("ticker"),
         chosen=len(chosen),
@@ -157,7 +155,7 @@ def shown_parameters(surface: Surface, ranking: Ranking) -> Json:
         "constraints": [each.text for each in ranking.constraints],
         "varying": varying,
         "slices": [
-            (name, surface.importance(name), slices_svg(surface.slices(name)))
+            (name, surface.importance(name), slices_svg(surface.groups(name)))
             for name in varying[:MAX_SLICED]
         ],
         "grid": grid,
@@ -204,20 +202,22 @@ def _level(share: float) -> int:
     return 1 + min(int(share * SHADES), SHADES - 1)
 
 
-def slices_svg(slices: Sequence[Slice]) -> Markup:
-    """One column per value: a line from the lowest to the highest run, and a dot at the median."""
-    if not slices:
+def slices_svg(groups: Mapping[Any, Sequence[float]]) -> Markup:
+    """One column per value of a parameter: a line from the lowest to the highest metric, and a dot at the median."""
+    if not (values := ordered(groups)):
         return Markup("")
-    low, high = min(each.low for each in slices), max(each.high for each in slices)
+    metrics = [*chain.from_iterable(map(groups.__getitem__, values))]
+    low, high = min(metrics), max(metrics)
     y = scale(low, high, HEIGHT - BOTTOM, EDGE)
-    x = scale(0, len(slices), LEFT, WIDTH - RIGHT)
+    x = scale(0, len(values), LEFT, WIDTH - RIGHT)
     parts = [_axis(y(value), value) for value in dict.fromkeys((high, (low + high) / 2, low))]
-    labels = [short(each.value) for each in slices]
-    every = ceil(len(slices) * (max(map(len, labels)) + 1) * LETTER / (WIDTH - RIGHT - LEFT))
-    for place, each in enumerate(slices):
-        middle = x(place + 0.5)
-        parts.append(line("base", middle, y(each.high), middle, y(each.low)))
-        parts.append(f'<circle class="f-accent" cx="{middle}" cy="{y(each.middle)}" r="3.5"/>')
+    labels = list(map(short, values))
+    every = ceil(len(values) * (max(map(len, labels)) + 1) * LETTER / (WIDTH - RIGHT - LEFT))
+    for place, value in enumerate(values):
+        middle, found = x(place + 0.5), groups[value]
+        parts.append(line("base", middle, y(max(found)), middle, y(min(found))))
+        height = y(median(found))
+        parts.append(f'<circle class="f-accent" cx="{middle}" cy="{height}" r="3.5"/>')
         if place % every == 0:
             parts.append(text(middle, HEIGHT - 6, labels[place]))
     return picture(parts, f'viewBox="0 0 {WIDTH} {HEIGHT}"')
