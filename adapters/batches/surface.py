@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
-from statistics import fmean, median, pvariance
+from statistics import fmean, pvariance
 from typing import Any
 
 from contracts.values import frozen
@@ -50,39 +50,14 @@ class Surface:
                 found[value].append(metric)
         return found
 
-    def grid(self, x: str, y: str) -> "Grid":
-        """The runs over two parameters."""
-        across, down = self.params[x], self.params[y]
-        cells = defaultdict[Cell, list[tuple[float, str]]](list)
-        for cell, metric, run_id in zip(
-            zip(across, down, strict=True), self.metrics, self.run_ids, strict=True
-        ):
+    def cells(self, x: str, y: str) -> dict[Cell, list[tuple[float, str]]]:
+        """Metric and run_id of each run that has the metric, by its values of two parameters."""
+        found = defaultdict[Cell, list[tuple[float, str]]](list)
+        cells = zip(self.params[x], self.params[y], strict=True)
+        for cell, metric, run_id in zip(cells, self.metrics, self.run_ids, strict=True):
             if metric is not None and None not in cell:
-                cells[cell].append((metric, run_id))
-        return Grid(x, y, ordered(across), ordered(down), cells)
-
-
-@frozen
-class Grid:
-    """Completed runs of a batch by the values of two parameters: metric and run_id of each that has the metric."""
-
-    x: str
-    y: str
-    x_values: list[Any]
-    y_values: list[Any]
-    cells: Mapping[Cell, Sequence[tuple[float, str]]]
-
-    @property
-    def runs_per_cell(self) -> int:
-        """The most runs that one cell stands for: 1 for a plain two-parameter grid of one ticker."""
-        return max(map(len, self.cells.values()), default=0)
-
-    def medians(self) -> dict[Cell, float]:
-        """The median metric of each cell that has a run."""
-        return {
-            cell: median([metric for metric, _ in measured])
-            for cell, measured in self.cells.items()
-        }
+                found[cell].append((metric, run_id))
+        return found
 
 
 def ordered(values: Iterable[Any]) -> list[Any]:

@@ -19,7 +19,7 @@ from adapters.batches.queries import (
     measured_runs,
     surface_of,
 )
-from adapters.batches.surface import Grid, Surface, ordered
+from adapters.batches.surface import Surface, ordered
 from adapters.metrics.table import METRICS, METRICS_BY_NAME
 from adapters.runs.times import utc_text
 from contracts.portfolio_request import MAX_LEGS
@@ -141,15 +141,8 @@ def page(batch_id: str) -> str:
 
 
 def shown_parameters(surface: Surface, ranking: Ranking) -> Json:
-    """The metric, what it is bounded by, and the metric against each parameter that varies and over two of them.
-
-    No map that has too many cells.
-    """
+    """The metric, what it is bounded by, and the metric against each parameter that varies and over two of them."""
     varying = surface.varying()
-    grid = surface.grid(*_axes(varying)) if len(varying) > 1 else None
-    if grid and len(grid.x_values) * len(grid.y_values) > MOST_CELLS:
-        grid = None
-    rows, legend = heat_rows(grid, ranking.goal) if grid else ([], [])
     return {
         "metric": METRICS_BY_NAME[ranking.metric],
         "constraints": [each.text for each in ranking.constraints],
@@ -158,9 +151,7 @@ def shown_parameters(surface: Surface, ranking: Ranking) -> Json:
             (name, surface.importance(name), slices_svg(surface.groups(name)))
             for name in varying[:MAX_SLICED]
         ],
-        "grid": grid,
-        "rows": rows,
-        "scale": legend,
+        "grid": (heat_map(surface, *_axes(varying), ranking.goal) if len(varying) > 1 else None),
     }
 
 
@@ -172,22 +163,32 @@ def _axes(varying: Sequence[str]) -> tuple[str, str]:
     return x, others[0] if y == x else y
 
 
-def heat_rows(grid: Grid, goal: Goal) -> tuple[list[Json], list[tuple[str, float]]]:
-    """Rows of the map, and its legend: values from the lowest to the highest, each with its shade.
+def heat_map(surface: Surface, x: str, y: str, goal: Goal) -> Json | None:
+    """The map over two parameters: its rows, and as legend values from the lowest to the highest, each with its shade.
 
-    A cell is (median, shade, run_id of the best run): tuples, since a map has thousands of them.
+    A cell is (median, shade, run_id of the best run): tuples, since a map has thousands of them. None of too many.
     """
-    medians, choose = grid.medians(), max if goal == "max" else min
+    across, down = ordered(surface.params[x]), ordered(surface.params[y])
+    if len(across) * len(down) > MOST_CELLS:
+        return None
+    cells, choose = surface.cells(x, y), max if goal == "max" else min
+    medians = {cell: median([metric for metric, _ in found]) for cell, found in cells.items()}
     low, high = min(medians.values(), default=0.0), max(medians.values(), default=0.0)
-    values = (low + (high - low) * step / SCALE_STEPS for step in range(SCALE_STEPS + 1))
+    steps = (low + (high - low) * step / SCALE_STEPS for step in range(SCALE_STEPS + 1))
 
     def shown(*cell: Any) -> tuple[float | None, str, str | None]:
         if (value := medians.get(cell)) is None:
             return None, "none", None
-        return value, shade(value, low, high), choose(grid.cells[cell])[1]
+        return value, shade(value, low, high), choose(cells[cell])[1]
 
-    rows = [{"y": y, "cells": [shown(x, y) for x in grid.x_values]} for y in grid.y_values]
-    return rows, [(shade(value, low, high), value) for value in values]
+    return {
+        "x": x,
+        "y": y,
+        "across": across,
+        "rows": [(value, [shown(each, value) for each in across]) for value in down],
+        "runs_per_cell": max(map(len, cells.values()), default=0),
+        "scale": [(shade(value, low, high), value) for value in steps],
+    }
 
 
 def shade(value: float, low: float, high: float) -> str:
