@@ -22,13 +22,13 @@ from adapters.queue.liveness import counted
 from adapters.queue.messages import RunMessage, job_id_of
 from adapters.runs.changes import cancel, cancel_some, retry, retry_some
 from adapters.runs.new_runs import NewRun, insert_runs, mark_enqueued, now_waiting
-from adapters.runs.queries import run_row, run_status
+from adapters.runs.queries import run_row
 from adapters.runs.turns import most_before
 from adapters.tables import RUN
 from contracts.errors import Conflict, QueueFull, QueueUnavailable
 from contracts.run_request import RunRequest
 from contracts.status import Kind, RunStatus
-from contracts.values import Json, frozen
+from contracts.values import Json
 from web.ownership import join_batch
 from web.platform import ask_database, ask_queue, change_database, platform
 from web.recorded import recorded_once
@@ -41,17 +41,8 @@ RETRY_AFTER_S = 30  # what a client is told to wait when the queue is full
 SLOW_S = 1.0
 
 
-@frozen
-class Accepted:
-    """The run of a request, and whether it existed before."""
-
-    run_id: str
-    status: RunStatus
-    existed: bool
-
-
-def submit_run(valid: ValidRequest, reproduces: str | None = None) -> Accepted:
-    """Record and enqueue one run; the existing one when the key, or the batch, has this request already.
+def submit_run(valid: ValidRequest, reproduces: str | None = None) -> tuple[str, bool]:
+    """Record and enqueue one run, unless the key, or the batch, has this request already; its id, whether it is new.
 
     Conflict when the key was used for another request; QueueFull above the configured depth.
     """
@@ -66,14 +57,12 @@ def submit_run(valid: ValidRequest, reproduces: str | None = None) -> Accepted:
             log.info("run_accepted rule=%s ticker=%s", request.rule_id, request.ticker)
 
     try:
-        run_id, is_new = recorded_once(
+        return recorded_once(
             "request", RUN.run_id, lambda row: bool(row["request_hash"] == own_hash), record
         )
     except DuplicateKey:  # the batch has it already
         known = ask_database(runs_by_hash, str(batch_id), [own_hash])
-        run_id, is_new = known[own_hash]["run_id"], False
-    status = RunStatus.PENDING if is_new else ask_database(run_status, run_id)["status"]
-    return Accepted(run_id, RunStatus(status), not is_new)
+        return known[own_hash]["run_id"], False
 
 
 def new_run(valid: ValidRequest, **own: Any) -> NewRun:
@@ -214,7 +203,7 @@ def _in_portions(
     return changed
 
 
-def reproduce_run(run_id: str) -> Accepted:
+def reproduce_run(run_id: str) -> tuple[str, bool]:
     """The same request as a new run that knows which one it repeats; once per Idempotency-Key."""
     row = ask_database(run_row, run_id)
     if row["kind"] != Kind.RUN:

@@ -125,7 +125,7 @@ def run(screen_id: str) -> ResponseReturnValue:
     if number > most:
         raise InvalidRequest({"number": f"{number} is not accepted; accepted: 0 to {most}"})
     valid = Row(found, number).run(charts=True)
-    return accepted_answer(operations.submit_run(valid))
+    return accepted_answer(*operations.submit_run(valid))
 
 
 @blueprint.post("/api/screens/<uuid:screen_id>/batch")
