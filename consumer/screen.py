@@ -5,12 +5,13 @@ import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 
 import numpy as np
 from rq.timeouts import JobTimeoutException
 
 from adapters.batches.leaderboard import Ranking
-from adapters.metrics.measured import Array, NoValue, average
+from adapters.metrics.measured import STEADY, Array, NoValue, average
 from adapters.metrics.risk import measured_sharpe, spread
 from adapters.metrics.sharpe_evidence import evidence, sharpe_variance
 from adapters.metrics.timing import measured_timing, timing_over
@@ -54,7 +55,8 @@ def screen(setup: Setup, tried: Combinations, tell: Tell) -> tuple[bytes, Json |
     measured = np.empty((len(tried), len(MEASURED)))
     for number in range(len(tried)):
         result = setup.result_of(setup.rule(tried.member(number)))
-        measured[number] = (*core_metrics(setup, result), _timing_ratio(setup, result))
+        timing = _value(partial(_timing_ratio, setup, result))
+        measured[number] = (*core_metrics(setup, result), timing)
         tell(number + 1)
     return packed_metrics(measured), _best(setup, tried, measured)
 
@@ -67,39 +69,30 @@ def core_of(setup: Setup, rules: Sequence[BaseRule]) -> dict[str, Array]:
 
 def core_metrics(setup: Setup, result: BacktestResult) -> tuple[float | None, ...]:
     """The values of CORE, equal to those of a run with this result; None becomes NaN in an array of floats."""
-    core = result.metrics
-    return (
-        core.total_return_pct,
-        _sharpe_ratio(setup, result),
-        core.max_drawdown_pct,
-        core.num_trades,
-    )
+    core, ratio = result.metrics, result.metrics.sharpe_ratio
+    if ratio is not None and setup.request.risk_free_rate:
+        ratio = _value(lambda: measured_sharpe(setup.measured(result)))
+    return core.total_return_pct, ratio, core.max_drawdown_pct, core.num_trades
 
 
-def _sharpe_ratio(setup: Setup, result: BacktestResult) -> float | None:
-    """The engine's own, or above a risk-free rate."""
-    if result.metrics.sharpe_ratio is None or not setup.request.risk_free_rate:
-        return result.metrics.sharpe_ratio
+def _value(metric: Callable[[], float]) -> float:
+    """NaN where a metric has no value."""
     try:
-        return measured_sharpe(setup.measured(result))
+        return metric()
     except NoValue:
-        return None
+        return math.nan
 
 
 def _timing_ratio(setup: Setup, result: BacktestResult) -> float:
-    """The Sharpe ratio of choosing the times; NaN where the exposure never changed, and for an emptied account."""
+    """The Sharpe ratio of choosing the times; NoValue where the exposure never changed, and for an emptied account."""
     if result.metrics.sharpe_ratio is None:
-        return math.nan
+        raise NoValue(STEADY)
     traded = setup.prices.traded
     path = np.concatenate(([setup.request.initial_capital], result.equity_curve))
-    found = timing_over(
+    excess = timing_over(
         path, result.shares_curve, traded.columns["Close"], traded.timestamps, setup.engine.rates
-    )
-    try:
-        excess = found.excess()
-    except NoValue:
-        return math.nan
-    return float(average(excess) / spread(excess) * math.sqrt(setup.prices.bars_per_year))
+    ).excess()
+    return average(excess) / spread(excess) * math.sqrt(setup.prices.bars_per_year)
 
 
 def _best(setup: Setup, tried: Combinations, measured: Array) -> Json | None:

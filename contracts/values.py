@@ -1,6 +1,6 @@
 """How small objects that never change are declared; what values by name are called, and some of them taken."""
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, dataclass_transform
 
@@ -31,3 +31,9 @@ def picked(values: Mapping[K, V], names: Iterable[K]) -> dict[K, V]:
 def without(values: Mapping[K, V], names: Container[K]) -> dict[K, V]:
     """The values of all other names."""
     return {name: value for name, value in values.items() if name not in names}
+
+
+def side_by_side(rows: Sequence[Values]) -> dict[str, list[Any]]:
+    """By name the value that each of these has, None where it has none; names as they appear first."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: [row.get(name) for row in rows] for name in names}

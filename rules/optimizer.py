@@ -3,7 +3,7 @@
 The best combination of many is partly luck. It says what worked on these prices, not what will.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ import numpy as np
 from engine.engine import BacktestEngine, PerformanceMetrics, check_bars
 from rules.arrays import Array, Column
 from rules.base import BaseRule
-from rules.parameters import Json, Params, ParamSpec, RuleSpec, shown
+from rules.parameters import Json, Params, RuleSpec, shown
 from rules.prices import Prices
 from rules.registry import rule_class
 
@@ -159,41 +159,32 @@ class ParameterOptimizer:
 
 def _axes(spec: RuleSpec, grid: Grid) -> Grid:
     """The axes with plain numbers (np.arange gives others), each value once; ValueError as for `search`."""
-    axes = {name: _plain(values) for name, values in grid.items()}
     params = {param.name: param for param in spec.params}
-    if faults := [
-        fault
-        for name, values in axes.items()
-        for fault in _axis_faults(spec, params.get(name), name, values)
-    ]:
-        raise ValueError("; ".join(faults))
-    return {
-        name: _distinct([params[name].complete(value) for value in values])
-        for name, values in axes.items()
-    }
-
-
-def _plain(values: Any) -> Any:
-    """The values as a list of Python's own; what is no list as it is."""
-    if isinstance(values, (str, Mapping)) or not isinstance(values, Iterable):
-        return values
-    return [value.item() if isinstance(value, np.generic) else value for value in values]
-
-
-def _distinct(values: list[Any]) -> list[Any]:
-    """Each value once, the first ones; the members of a COMPOSITE have no hash."""
-    return [value for place, value in enumerate(values) if values.index(value) == place]
-
-
-def _axis_faults(
-    spec: RuleSpec, param: ParamSpec | None, name: str, values: object
-) -> Iterator[str]:
-    """That there is no list or nothing in it, an unknown parameter, and every value out of bounds."""
-    if not isinstance(values, list):
-        yield f"{name}: {shown(values)} is not a list of values to try"
-    elif not values:
-        yield f"{name}: no values to try"
-    else:
+    axes, faults = dict[str, list[Any]](), list[str]()
+    for name, given in grid.items():
+        is_list = isinstance(given, Iterable) and not isinstance(given, str | Mapping)
+        values = list(map(_plain, given)) if is_list else []
+        if not values:
+            fault = (
+                "no values to try"
+                if is_list
+                else f"{shown(given)} is not a list of values to try"
+            )
+            faults.append(f"{name}: {fault}")
         for value in values:
+            param = params.get(name)
             found = param.faults(value, name) if param else spec.faults({name: value})
-            yield from (f"{field}: {message}" for field, message in found.items())
+            faults += [f"{field}: {message}" for field, message in found.items()]
+        axes[name] = values
+    if faults:
+        raise ValueError("; ".join(faults))
+    return {name: _distinct(map(params[name].complete, axes[name])) for name in axes}
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _distinct(values: Iterable[Any]) -> list[Any]:
+    """Each value once; the members of a COMPOSITE have no hash."""
+    return list({repr(value): value for value in values}.values())

@@ -1,4 +1,4 @@
-"""What studies and portfolios share: each is recorded once by its key, and they are listed a page at a time."""
+"""How runs, screens, studies and portfolios are recorded once by their key; how plans are listed a page at a time."""
 
 from collections.abc import Callable, Sequence
 from uuid import uuid4

@@ -107,10 +107,7 @@ def study_title(title: str | None, study: Row) -> str:
 
 def portfolio_title(title: str | None, asked: Row) -> str:
     """What a portfolio is called: its title, its label, or RSI on AAPL … MSFT."""
-    first, last = asked["legs"][0], asked["legs"][-1]
-    if title or asked.get("label"):
-        return str(title or asked["label"])
-    return _of_both(first, last)
+    return title or asked.get("label") or _of_both(asked["legs"][0], asked["legs"][-1])
 
 
 def screen_title(job: Row, tickers: Iterable[str], swept: Iterable[str]) -> str:

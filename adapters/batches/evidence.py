@@ -21,17 +21,22 @@ def batch_evidence(
     run: the one with the highest Sharpe ratio, with its metrics; found: what its timing proves after all that was tried
     on its ticker, an Evidence.
     """
-    best = _best(connection, batch_id, ticker)
+    # a ruined one has none
+    measured = (RUN.sharpe_ratio.is_not(None), RUN.ticker == ticker if ticker else true())
+    mine = select(RUN.run_id).filter_by(batch_id=batch_id).where(*measured)
+    first = mine.order_by(RUN.sharpe_ratio.desc(), RUN.id).limit(1)
+    whole = select(runs).filter_by(run_id=first.scalar_subquery())
+    best = connection.execute(whole).mappings().one_or_none()
     if best is None:
         return None
     metrics = json.loads(best["metrics_json"])["values"]
     try:
-        measured = measured_timing(metrics, len(decode_equity(best["equity_curve_json"])[1]))
+        timing = measured_timing(metrics, len(decode_equity(best["equity_curve_json"])[1]))
     except (NoValue, Conflict):  # its series was deleted after the time that it is kept
         return None
     per_year: float = metrics["bars_per_year"]
     trials, variance = _trials(connection, batch_id, best)
-    found = evidence(measured, variance and variance / per_year, trials, per_year)
+    found = evidence(timing, variance and variance / per_year, trials, per_year)
     return {"run": best, "found": found, "metrics": metrics}
 
 
@@ -49,12 +54,3 @@ def _trials(connection: Connection, batch_id: str, best: RowMapping) -> tuple[in
     own = (RUN.batch_id == batch_id, RUN.ticker == best["ticker"], IS_SUCCEEDED)
     trials, ratios, total, squares = connection.execute(sums.where(*own)).one()
     return trials, (squares - total**2 / ratios) / (ratios - 1) if ratios > 1 else None
-
-
-def _best(connection: Connection, batch_id: str, ticker: str | None) -> RowMapping | None:
-    """The row of the run with the highest Sharpe ratio; a ruined one has none."""
-    measured = (RUN.sharpe_ratio.is_not(None), RUN.ticker == ticker if ticker else true())
-    mine = select(RUN.run_id).filter_by(batch_id=batch_id).where(*measured)
-    first = mine.order_by(RUN.sharpe_ratio.desc(), RUN.id).limit(1)
-    query = select(runs).filter_by(run_id=first.scalar_subquery())
-    return connection.execute(query).mappings().one_or_none()

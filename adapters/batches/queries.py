@@ -27,7 +27,7 @@ from adapters.tables import HEADLINE_COLUMNS, IS_SUCCEEDED, RUN, runs
 from contracts.errors import UnknownBatch
 from contracts.run_request import RunRequest
 from contracts.status import Kind, RunStatus
-from contracts.values import Json, Values, without
+from contracts.values import Json, Values, side_by_side, without
 
 # the metric of a run, its run_id, its parameters as they are stored
 Measurement = tuple[float | None, str, str]
@@ -83,7 +83,6 @@ def batch_summary(connection: Connection, batch: ListedBatch) -> Json:
     ended = [row for row in times if row["completed_at"]]
     return {
         "batch_id": batch.batch_id,
-        "title": batch.title,
         "runs": batch.runs,
         "counts": batch.counts,
         "failures": _failures(connection, batch.batch_id) if batch.counts["failed"] else {},
@@ -204,9 +203,7 @@ def columns_of(
 def surface_of(measured: Sequence[Measurement]) -> Surface:
     """The measured runs over their parameters."""
     metrics, run_ids, texts = zip(*measured, strict=True) if measured else ((), (), ())
-    flat = list(map(_flat, texts))
-    names = dict.fromkeys(chain.from_iterable(flat))
-    return Surface(metrics, run_ids, {name: [each.get(name) for each in flat] for name in names})
+    return Surface(metrics, run_ids, side_by_side(list(map(_flat, texts))))
 
 
 @lru_cache(maxsize=MAX_PARSED)

@@ -3,22 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
-from statistics import fmean, median, pvariance
+from statistics import fmean, pvariance
 from typing import Any
 
 from contracts.values import frozen
 
 Cell = tuple[Any, Any]  # the values of two parameters
-
-
-@frozen
-class Slice:
-    """The lowest, median and highest metric of the runs with one value of a parameter."""
-
-    value: Any
-    low: float
-    middle: float
-    high: float
 
 
 @frozen
@@ -39,28 +29,20 @@ class Surface:
         several = (name for name in counts if counts[name] > 1)
         return sorted(several, key=counts.__getitem__, reverse=True)
 
-    def slices(self, name: str) -> list[Slice]:
-        """The metric against one parameter, by its values in order; values without a measured run are left out."""
-        groups = self._groups(name)
-        return [
-            Slice(value, min(groups[value]), median(groups[value]), max(groups[value]))
-            for value in _ordered(groups)
-        ]
-
     def importance(self, name: str) -> float | None:
         """The share of the metric's variance that lies between a parameter's values, from 0 to 1 (eta squared).
 
         Each parameter by itself: of two that only matter together neither has a large share. None where the metric is
         the same everywhere.
         """
-        groups = self._groups(name).values()
+        groups = self.groups(name).values()
         metrics = list(chain.from_iterable(groups))
         if len(metrics) < 2 or not (total := pvariance(metrics) * len(metrics)):
             return None
         middle = fmean(metrics)
         return min(sum(len(each) * (fmean(each) - middle) ** 2 for each in groups) / total, 1.0)
 
-    def _groups(self, name: str) -> dict[Any, list[float]]:
+    def groups(self, name: str) -> dict[Any, list[float]]:
         """The metrics that there are by a parameter's values; None for runs without the parameter."""
         found = defaultdict[Any, list[float]](list)
         for value, metric in zip(self.params[name], self.metrics, strict=True):
@@ -68,41 +50,16 @@ class Surface:
                 found[value].append(metric)
         return found
 
-    def grid(self, x: str, y: str) -> "Grid":
-        """The runs over two parameters."""
-        across, down = self.params[x], self.params[y]
-        cells = defaultdict[Cell, list[tuple[float, str]]](list)
-        for cell, metric, run_id in zip(
-            zip(across, down, strict=True), self.metrics, self.run_ids, strict=True
-        ):
+    def cells(self, x: str, y: str) -> dict[Cell, list[tuple[float, str]]]:
+        """Metric and run_id of each run that has the metric, by its values of two parameters."""
+        found = defaultdict[Cell, list[tuple[float, str]]](list)
+        cells = zip(self.params[x], self.params[y], strict=True)
+        for cell, metric, run_id in zip(cells, self.metrics, self.run_ids, strict=True):
             if metric is not None and None not in cell:
-                cells[cell].append((metric, run_id))
-        return Grid(x, y, _ordered(across), _ordered(down), cells)
+                found[cell].append((metric, run_id))
+        return found
 
 
-@frozen
-class Grid:
-    """Completed runs of a batch by the values of two parameters: metric and run_id of each that has the metric."""
-
-    x: str
-    y: str
-    x_values: list[Any]
-    y_values: list[Any]
-    cells: Mapping[Cell, Sequence[tuple[float, str]]]
-
-    @property
-    def runs_per_cell(self) -> int:
-        """The most runs that one cell stands for: 1 for a plain two-parameter grid of one ticker."""
-        return max(map(len, self.cells.values()), default=0)
-
-    def medians(self) -> dict[Cell, float]:
-        """The median metric of each cell that has a run."""
-        return {
-            cell: median([metric for metric, _ in measured])
-            for cell, measured in self.cells.items()
-        }
-
-
-def _ordered(values: Iterable[Any]) -> list[Any]:
+def ordered(values: Iterable[Any]) -> list[Any]:
     """Each value once, without None, numbers before words."""
     return sorted({*values} - {None}, key=lambda value: (isinstance(value, str), value))

@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import chain, count, product
+from itertools import count, product
 from statistics import fmean
 from typing import Any
 
@@ -16,7 +16,7 @@ from adapters.batches.flat_params import flat_params
 from adapters.batches.leaderboard import RUIN_PCT, Ranking
 from adapters.metrics.measured import Array
 from adapters.prices.packing import packed_columns, unpacked_columns
-from contracts.values import Json, Values
+from contracts.values import Json, Values, side_by_side
 
 # equal to those of a run
 CORE = ("total_return_pct", "sharpe_ratio", "max_drawdown_pct", "num_trades")
@@ -37,8 +37,7 @@ class Combinations:
     def of(cls, members: Sequence[Json]) -> "Combinations":
         """Those of a sweep, by dotted names where params lie in others; None for a parameter that one does not have."""
         values, places = dict[str, list[Any]](), list[list[int]]()
-        for name in dict.fromkeys(chain.from_iterable(members)):
-            column = [member.get(name) for member in members]
+        for name, column in side_by_side(members).items():
             distinct = {repr(value): value for value in column}
             ranks = dict(zip(distinct, count()))
             values[name] = list(distinct.values())
@@ -138,9 +137,8 @@ def _cells(params: Sequence[Values]) -> list[tuple[Any, ...]]:
 
     A parameter that never changes is no axis, so that the neighbourhood has as few members as it can.
     """
-    tried, everyone = Combinations.of(list(map(flat_params, params))), np.arange(len(params))
-    varying = [name for name, values in tried.values.items() if len(values) > 1]
-    axes = [_places(tried.column(name, everyone)) for name in varying]
+    columns = side_by_side(list(map(flat_params, params))).values()
+    axes = [_places(column) for column in columns if len({*map(repr, column)}) > 1]
     return list(zip(*axes, strict=True)) if axes else [()] * len(params)
 
 

@@ -28,7 +28,7 @@ from adapters.studies.resampling import Permuted, bootstrap, shuffled_trades
 from adapters.studies.sentence import Judged, beside, of_permutations, of_selection, of_test_parts
 from adapters.studies.trials import BLOCKS, Tried, overfitting
 from contracts.study import VERDICT_METHOD, StudyPlan
-from contracts.values import Json
+from contracts.values import Json, side_by_side
 
 SAMPLES = 2000  # of the bootstrap and of the orders of trades
 SHOWN = (
@@ -250,8 +250,7 @@ def _overfitting(tried: Tried) -> Json:
 def _parameters(folds: Sequence[Json]) -> Iterator[Json]:
     """Each parameter with its values by fold (the first choices), how many differ, and how often it changed."""
     chosen = [flat_params(fold["chosen"][0]["params"]) for fold in folds if fold["chosen"]]
-    for name in dict.fromkeys(name for params in chosen for name in params):
-        values = [params.get(name) for params in chosen]
+    for name, values in side_by_side(chosen).items():
         changes = sum(before != after for before, after in pairwise(values))
         yield {
             "name": name,

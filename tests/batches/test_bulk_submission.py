@@ -16,7 +16,7 @@ from adapters.runs.new_runs import NewRun, insert_runs
 from adapters.tables import run_events, runs
 from tests.services.redis_server import RedisServer
 from tests.services.web_app import run_values, sweep_values
-from web.batches import bulk_submission
+from web.runs import operations
 
 QUEUE = "rq:queue:backtests-bulk"
 
@@ -214,14 +214,14 @@ def test_runs_wait_since_the_end_of_a_slow_insert(
 ) -> None:
     def insert_slowly(connection: Connection, new: Sequence[NewRun]) -> None:
         insert_runs(connection, new)
-        time.sleep(1.5 * bulk_submission.SLOW_S)
+        time.sleep(1.5 * operations.SLOW_S)
 
-    monkeypatch.setattr(bulk_submission, "insert_runs", insert_slowly)
+    monkeypatch.setattr(operations, "insert_runs", insert_slowly)
     client.post("/api/runs/bulk", json=sweep_values(3))
 
     inserts_s = [(row.waiting_since - row.created_at).total_seconds() for row in rows_of(app)]
     assert len(inserts_s) == 3
-    assert min(inserts_s) > bulk_submission.SLOW_S
+    assert min(inserts_s) > operations.SLOW_S
 
 
 def test_an_absent_redis_costs_one_line_of_the_log_per_call(

@@ -206,3 +206,13 @@ def test_ranks_leave_out_what_has_no_place() -> None:
         ).tolist()
         == []
     )
+
+
+def test_equity_that_varies_and_hardly_by_its_times_has_no_ratio_of_timing() -> None:
+    shares = {"size_type": "value", "fractional_shares": True}
+    asked = replace(ASKED, initial_capital=1e12, position_size=0.05, **shares, params={})
+
+    metrics, _ = screened(asked, [{"fast": 2, "slow": 30}])
+
+    assert np.isfinite(metrics["sharpe_ratio"]).all()
+    assert np.isnan(metrics["timing_sharpe_ratio"]).all()

@@ -16,6 +16,7 @@ from backtests.table_files import Table, read_sweep
 from contracts.errors import InvalidRequest
 from rules.catalog import check_params
 from tests.sweep.test_expansion import expansion_of
+from web.batches.pages import heat_map
 
 SPEC = """base:
   ticker: AAPL
@@ -109,15 +110,11 @@ def test_a_map_has_inputs_for_axes() -> None:
     )
     x, y = surface.varying()
 
-    found = surface.grid(x, y)
-    assert (x, found.x_values, y, found.y_values) == (
-        "inputs.slow",
-        [3, 4, 5],
-        "inputs.fast",
-        [1, 2],
-    )
-    cells = ((3, 1), (4, 1), (5, 1), (3, 2), (4, 2), (5, 2))
-    assert found.medians() == {cell: place for place, cell in enumerate(cells)}
+    found = heat_map(surface, x, y, "max")
+    assert found is not None
+    assert (x, found["across"], y) == ("inputs.slow", [3, 4, 5], "inputs.fast")
+    medians = [(value, [median for median, _, _ in cells]) for value, cells in found["rows"]]
+    assert medians == [(1, [0.0, 1.0, 2.0]), (2, [3.0, 4.0, 5.0])]
 
 
 def test_a_leaderboard_as_csv_has_a_column_for_each_input() -> None:

@@ -76,9 +76,9 @@ def require_batch() -> None:
 )
 def bulk() -> ResponseReturnValue:
     """Record and enqueue many runs, all or none; with ?dry_run=true only say what would happen."""
-    arguments()  # whose faults are told before those of the body
+    asked = arguments()["batch_id"]  # the query's faults are told before those of the body
     lines = read_lines()
-    g.batch_id = batch_id = batch_id_of(lines, request.args.get("batch_id"), _issued_batch_id())
+    g.batch_id = batch_id = batch_id_of(lines, asked) or _issued_batch_id()
     ask_database(refuse_others, "batch_id", batch_id)
     valid = validate_lines(lines, batch_id)
     return _submitted(batch_id, valid, asked_ranking(DEFAULT) if given_ranking() else None)
@@ -105,7 +105,7 @@ def sweep() -> ResponseReturnValue:
     body, code = _submitted(batch_id, valid, found.ranking)
     if (name := found.spec.name) and not asked["dry_run"]:
         change_database(suggest_batch_title, batch_id, name[:TITLE_LENGTH])
-    ranking = found.ranking.to_json() if found.ranking else None
+    ranking = found.ranking and found.ranking.to_json()
     return body | {"first_requests": found.requests[:FIRST_SHOWN], "ranking": ranking}, code
 
 

@@ -81,11 +81,11 @@ def _read_each(lines: Sequence[Line], read: Callable[[Any], Any]) -> list[Line]:
     raise InvalidRequest(faults, told + (more if len(faults) >= MAX_FAULTS else ""))
 
 
-def batch_id_of(lines: Sequence[Line], asked: str | None, issued: str) -> str:
-    """The one batch of a call: the query's, else that of its first run, else `issued`."""
+def batch_id_of(lines: Sequence[Line], asked: str | None) -> str | None:
+    """The one batch of a call: the query's, else that of its first run; None where neither names one."""
     first = lines[0][1]
     named = asked or (first.get("batch_id") if isinstance(first, dict) else None)
-    return named if isinstance(named, str) and named else issued
+    return named if isinstance(named, str) else None
 
 
 def validate_lines(lines: Sequence[Line], batch_id: str) -> list[ValidRequest]:

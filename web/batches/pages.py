@@ -1,7 +1,9 @@
 """Batches as pages: all of them with their progress; one with its times, its best runs and a map of parameters."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from math import ceil
+from statistics import median
 from typing import Any
 
 from flask import Blueprint, Response, render_template, request
@@ -17,12 +19,11 @@ from adapters.batches.queries import (
     measured_runs,
     surface_of,
 )
-from adapters.batches.surface import Grid, Slice, Surface
-from adapters.metrics.table import HEADLINES, METRICS, METRICS_BY_NAME
+from adapters.batches.surface import Surface, ordered
+from adapters.metrics.table import METRICS, METRICS_BY_NAME
 from adapters.runs.times import utc_text
 from contracts.portfolio_request import MAX_LEGS
-from contracts.status import ErrorType
-from contracts.values import Json, picked, without
+from contracts.values import Json, picked
 from web.answers import conditional
 from web.arguments import arguments, read_argument
 from web.batches.api import note_of, titled_summary
@@ -70,7 +71,6 @@ def listed() -> str:
         batches=batches,
         next_after=next_after,
         asked=picked(request.args, ("after", "limit")),
-        is_live=any(batch.living for batch in batches),
     )
 
 
@@ -129,10 +129,8 @@ def page(batch_id: str) -> str:
         origin=origin,
         leaders=best,
         evidence=evidence,
-        headline=[each for each in HEADLINES.values() if each.name != ranking.metric],
         tickers={name: row.runs for name, row in tickers.items()},
         ticker=ticker,
-        failures=without(summary["failures"], (ErrorType.CANCELLED,)),
         where=where,
         given=given_ranking("ticker"),
         chosen=len(chosen),
@@ -143,26 +141,17 @@ def page(batch_id: str) -> str:
 
 
 def shown_parameters(surface: Surface, ranking: Ranking) -> Json:
-    """The metric, what it is bounded by, and the metric against each parameter that varies and over two of them.
-
-    No map that has too many cells.
-    """
+    """The metric, what it is bounded by, and the metric against each parameter that varies and over two of them."""
     varying = surface.varying()
-    grid = surface.grid(*_axes(varying)) if len(varying) > 1 else None
-    if grid and len(grid.x_values) * len(grid.y_values) > MOST_CELLS:
-        grid = None
-    rows, legend = heat_rows(grid, ranking.goal) if grid else ([], [])
     return {
         "metric": METRICS_BY_NAME[ranking.metric],
         "constraints": [each.text for each in ranking.constraints],
         "varying": varying,
         "slices": [
-            (name, surface.importance(name), slices_svg(surface.slices(name)))
+            (name, surface.importance(name), slices_svg(surface.groups(name)))
             for name in varying[:MAX_SLICED]
         ],
-        "grid": grid,
-        "rows": rows,
-        "scale": legend,
+        "grid": (heat_map(surface, *_axes(varying), ranking.goal) if len(varying) > 1 else None),
     }
 
 
@@ -174,22 +163,32 @@ def _axes(varying: Sequence[str]) -> tuple[str, str]:
     return x, others[0] if y == x else y
 
 
-def heat_rows(grid: Grid, goal: Goal) -> tuple[list[Json], list[tuple[str, float]]]:
-    """Rows of the map, and its legend: values from the lowest to the highest, each with its shade.
+def heat_map(surface: Surface, x: str, y: str, goal: Goal) -> Json | None:
+    """The map over two parameters: its rows, and as legend values from the lowest to the highest, each with its shade.
 
-    A cell is (median, shade, run_id of the best run): tuples, since a map has thousands of them.
+    A cell is (median, shade, run_id of the best run): tuples, since a map has thousands of them. None of too many.
     """
-    medians, choose = grid.medians(), max if goal == "max" else min
+    across, down = ordered(surface.params[x]), ordered(surface.params[y])
+    if len(across) * len(down) > MOST_CELLS:
+        return None
+    cells, choose = surface.cells(x, y), max if goal == "max" else min
+    medians = {cell: median([metric for metric, _ in found]) for cell, found in cells.items()}
     low, high = min(medians.values(), default=0.0), max(medians.values(), default=0.0)
-    values = (low + (high - low) * step / SCALE_STEPS for step in range(SCALE_STEPS + 1))
+    steps = (low + (high - low) * step / SCALE_STEPS for step in range(SCALE_STEPS + 1))
 
     def shown(*cell: Any) -> tuple[float | None, str, str | None]:
         if (value := medians.get(cell)) is None:
             return None, "none", None
-        return value, shade(value, low, high), choose(grid.cells[cell])[1]
+        return value, shade(value, low, high), choose(cells[cell])[1]
 
-    rows = [{"y": y, "cells": [shown(x, y) for x in grid.x_values]} for y in grid.y_values]
-    return rows, [(shade(value, low, high), value) for value in values]
+    return {
+        "x": x,
+        "y": y,
+        "across": across,
+        "rows": [(value, [shown(each, value) for each in across]) for value in down],
+        "runs_per_cell": max(map(len, cells.values()), default=0),
+        "scale": [(shade(value, low, high), value) for value in steps],
+    }
 
 
 def shade(value: float, low: float, high: float) -> str:
@@ -204,20 +203,22 @@ def _level(share: float) -> int:
     return 1 + min(int(share * SHADES), SHADES - 1)
 
 
-def slices_svg(slices: Sequence[Slice]) -> Markup:
-    """One column per value: a line from the lowest to the highest run, and a dot at the median."""
-    if not slices:
+def slices_svg(groups: Mapping[Any, Sequence[float]]) -> Markup:
+    """One column per value of a parameter: a line from the lowest to the highest metric, and a dot at the median."""
+    if not (values := ordered(groups)):
         return Markup("")
-    low, high = min(each.low for each in slices), max(each.high for each in slices)
+    metrics = [*chain.from_iterable(map(groups.__getitem__, values))]
+    low, high = min(metrics), max(metrics)
     y = scale(low, high, HEIGHT - BOTTOM, EDGE)
-    x = scale(0, len(slices), LEFT, WIDTH - RIGHT)
+    x = scale(0, len(values), LEFT, WIDTH - RIGHT)
     parts = [_axis(y(value), value) for value in dict.fromkeys((high, (low + high) / 2, low))]
-    labels = [short(each.value) for each in slices]
-    every = ceil(len(slices) * (max(map(len, labels)) + 1) * LETTER / (WIDTH - RIGHT - LEFT))
-    for place, each in enumerate(slices):
-        middle = x(place + 0.5)
-        parts.append(line("base", middle, y(each.high), middle, y(each.low)))
-        parts.append(f'<circle class="f-accent" cx="{middle}" cy="{y(each.middle)}" r="3.5"/>')
+    labels = list(map(short, values))
+    every = ceil(len(values) * (max(map(len, labels)) + 1) * LETTER / (WIDTH - RIGHT - LEFT))
+    for place, value in enumerate(values):
+        middle, found = x(place + 0.5), groups[value]
+        parts.append(line("base", middle, y(max(found)), middle, y(min(found))))
+        height = y(median(found))
+        parts.append(f'<circle class="f-accent" cx="{middle}" cy="{height}" r="3.5"/>')
         if place % every == 0:
             parts.append(text(middle, HEIGHT - 6, labels[place]))
     return picture(parts, f'viewBox="0 0 {WIDTH} {HEIGHT}"')

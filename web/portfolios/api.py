@@ -1,16 +1,13 @@
 """The HTTP API of portfolios: submission, how far one is, what came of it, and the curves of its chart."""
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from uuid import uuid4
+from collections.abc import Sequence
 
 import numpy as np
 from flask import Blueprint, Response, jsonify, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection, RowMapping
 
-from adapters.logs import current_actor
 from adapters.plan_tables import PORTFOLIO
 from adapters.portfolios.store import (
     MAY_SERVE,
@@ -21,7 +18,7 @@ from adapters.portfolios.store import (
     move,
     set_title,
 )
-from adapters.runs.new_runs import NewRun, insert_runs
+from adapters.runs.new_runs import NewRun
 from adapters.runs.queries import runs_alike
 from adapters.runs.run_bars import benchmark_equity
 from adapters.tables import RUN
@@ -34,7 +31,6 @@ from web.answers import conditional
 from web.arguments import KEY, arguments, typed_body
 from web.charts.bars import POINTS, Window, known, lasting
 from web.operation import ENDED, FAULTS, REFUSED, TITLED, UNFINISHED, operation
-from web.ownership import join_batch
 from web.platform import ask_database, change_database, platform
 from web.portfolios.validation import checked_portfolio
 from web.portfolios.view import Shown, described, row_shown
@@ -42,10 +38,11 @@ from web.recorded import LISTED, asked_page, recorded_once
 from web.runs.operations import (
     cancel_among,
     cancel_run,
-    enqueue,
+    new_run,
     refuse_when_full,
     retry_among,
     retry_run,
+    start_runs,
 )
 from web.runs.validation import ValidRequest, validate_request
 from web.titles import asked_title, titled
@@ -89,11 +86,11 @@ def _recorded(asked: PortfolioRequest, runs: Sequence[ValidRequest]) -> tuple[st
     def record(own: Json) -> None:
         portfolio_id, served = own["run_id"], ask_database(runs_alike, hashes, MAY_SERVE)
         missing = (valid for valid in runs if valid.request_hash not in served)
-        new = {valid.request_hash: _run(valid, portfolio_id) for valid in missing}
+        batch_id = batch_of(portfolio_id)
+        new = {valid.request_hash: new_run(valid, batch_id=batch_id) for valid in missing}
         refuse_when_full(len(new) + 1)
         legs = [new[each].run_id if each in new else served[each]["run_id"] for each in hashes]
-        _start(
-            portfolio_id,
+        start_runs(
             list(new.values()),
             lambda connection: insert_portfolio(connection, asked, whole, legs, own),
         )
@@ -101,26 +98,6 @@ def _recorded(asked: PortfolioRequest, runs: Sequence[ValidRequest]) -> tuple[st
     return recorded_once(
         "portfolio", PORTFOLIO.run_id, lambda row: bool(row["request_hash"] == whole), record
     )
-
-
-def _start(
-    portfolio_id: str, new: Sequence[NewRun], change: Callable[[Connection], None]
-) -> None:
-    """Record a change of a portfolio with new runs of its legs, and send their messages."""
-
-    def record(connection: Connection) -> None:
-        change(connection)
-        if new:
-            join_batch(connection, batch_of(portfolio_id))
-            insert_runs(connection, new)
-
-    change_database(record)
-    enqueue([run.message for run in new])
-
-
-def _run(valid: ValidRequest, portfolio_id: str) -> NewRun:
-    request = replace(valid.request, run_id=str(uuid4()), batch_id=batch_of(portfolio_id))
-    return NewRun(request, valid.request_hash, submitted_by=current_actor())
 
 
 @blueprint.get("/api/portfolios")
@@ -229,7 +206,7 @@ def renew_legs(plan: Portfolio, numbers: Sequence[int]) -> None:
     legs, new = list(plan.legs), list[NewRun]()
     for number in numbers:
         valid = validate_request(plan.request.run_of(number), platform().prices)
-        new.append(_run(valid, plan.portfolio_id))
+        new.append(new_run(valid, batch_id=batch_of(plan.portfolio_id)))
         legs[number] = new[-1].run_id
 
     def change(connection: Connection) -> None:
@@ -237,7 +214,7 @@ def renew_legs(plan: Portfolio, numbers: Sequence[int]) -> None:
         if not move(connection, plan.portfolio_id, *states, legs_json=json.dumps(legs)):
             raise Conflict(f"portfolio {plan.portfolio_id} was retried a moment ago")
 
-    _start(plan.portfolio_id, new, change)
+    start_runs(new, change)
 
 
 def _after(portfolio_id: str) -> Json:

@@ -20,7 +20,7 @@ from contracts.run_request import ChosenRuns, TagChange, Titled
 from contracts.run_result import CHART_NAMES
 from contracts.status import RunStatus
 from web.answers import conditional
-from web.arguments import KEY, idempotency_key, json_body
+from web.arguments import KEY, json_body
 from web.charts.bars import lasting
 from web.charts.drawing import pictures
 from web.formats import run_word
@@ -28,7 +28,6 @@ from web.operation import ENDED, FAULTS, NO_RUN, REFUSED, TITLED, operation
 from web.ownership import refuse_runs_of_others
 from web.platform import ask_database, change_database, platform
 from web.runs import operations
-from web.runs.operations import Accepted
 from web.runs.validation import checked, validate_request
 from web.titles import asked_title, run_title, titled
 
@@ -47,19 +46,22 @@ blueprint = Blueprint("run_api", __name__)
 def run_backtest() -> ResponseReturnValue:
     """Record and enqueue one run; answer 202 with where to watch it."""
     valid = validate_request(json_body(), platform().prices)
-    return accepted_answer(operations.submit_run(valid, idempotency_key()))
+    return accepted_answer(*operations.submit_run(valid))
 
 
-def accepted_answer(accepted: Accepted) -> ResponseReturnValue:
+def accepted_answer(run_id: str, is_new: bool = True) -> ResponseReturnValue:
     """202, or 200 for a run that existed already, with where to watch it."""
-    g.run_id = accepted.run_id
+    g.run_id = run_id
+    status = (
+        RunStatus.PENDING if is_new else RunStatus(ask_database(run_status, run_id)["status"])
+    )
     body = {
-        "run_id": accepted.run_id,
-        "status": accepted.status.public,
-        "status_url": url_for("run_api.status", run_id=accepted.run_id),
-        "result_url": url_for("run.page", run_id=accepted.run_id),
+        "run_id": run_id,
+        "status": status.public,
+        "status_url": url_for("run_api.status", run_id=run_id),
+        "result_url": url_for("run.page", run_id=run_id),
     }
-    return body, 200 if accepted.existed else 202
+    return body, 202 if is_new else 200
 
 
 @blueprint.get("/status/<uuid:run_id>")
@@ -130,7 +132,7 @@ def cancel(run_id: str) -> ResponseReturnValue:
 def retry(run_id: str) -> ResponseReturnValue:
     """Retry a failed run as its next attempt; 409 when it has not failed."""
     operations.retry_run(run_id)
-    return accepted_answer(Accepted(run_id, RunStatus.PENDING, existed=False))
+    return accepted_answer(run_id)
 
 
 @blueprint.post("/api/runs/cancel")
@@ -215,4 +217,4 @@ def tag() -> ResponseReturnValue:
 )
 def reproduce(run_id: str) -> ResponseReturnValue:
     """Run the same request again as a new run, to compare the results bit for bit."""
-    return accepted_answer(operations.reproduce_run(run_id, idempotency_key()))
+    return accepted_answer(*operations.reproduce_run(run_id))

@@ -18,7 +18,7 @@ from adapters.runs.stored_series import decode_signals, short
 from adapters.tables import RUN, runs
 from contracts.run_request import LABEL_FIELDS
 from contracts.status import RunStatus
-from contracts.values import Json, frozen, without
+from contracts.values import Json, frozen, side_by_side, without
 from web.charts.curves import asked_rows
 from web.titles import full_params
 
@@ -97,10 +97,10 @@ def _flat(asked: Json) -> Json:
 
 def _unequal(runs: Sequence[Json]) -> list[tuple[str, list[Any]]]:
     """The names whose values are not the same in all runs, with those values."""
-    names = dict.fromkeys(name for each in runs for name in each)
-    rows = [(name, [each.get(name) for each in runs]) for name in names]
     return [
-        (name, values) for name, values in rows if any(value != values[0] for value in values)
+        (name, values)
+        for name, values in side_by_side(runs).items()
+        if any(value != values[0] for value in values)
     ]
 
 

@@ -6,97 +6,91 @@ later.
 
 import json
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, false, select
+from sqlalchemy import ColumnElement, Connection, RowMapping
 from sqlalchemy.exc import DBAPIError
 
+from adapters.batches.queries import runs_by_hash
 from adapters.database_errors import DuplicateKey
 from adapters.logs import current_actor, log_context
 from adapters.queue.liveness import counted
 from adapters.queue.messages import RunMessage, job_id_of
 from adapters.runs.changes import cancel, cancel_some, retry, retry_some
-from adapters.runs.idempotency import has_key, own_key
-from adapters.runs.new_runs import NewRun, insert_runs, mark_enqueued
+from adapters.runs.new_runs import NewRun, insert_runs, mark_enqueued, now_waiting
 from adapters.runs.queries import run_row
 from adapters.runs.turns import most_before
-from adapters.tables import RUN, runs
+from adapters.tables import RUN
 from contracts.errors import Conflict, QueueFull, QueueUnavailable
 from contracts.run_request import RunRequest
 from contracts.status import Kind, RunStatus
-from contracts.values import frozen
+from contracts.values import Json
 from web.ownership import join_batch
 from web.platform import ask_database, ask_queue, change_database, platform
+from web.recorded import recorded_once
 from web.runs.validation import ValidRequest
 
 log = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 30  # what a client is told to wait when the queue is full
+# inserts that took longer are stamped anew; it costs a tenth of them, and the reconciler waits for 5 s
+SLOW_S = 1.0
 
 
-@frozen
-class Accepted:
-    """The run of a request, and whether it existed before."""
+def submit_run(valid: ValidRequest, reproduces: str | None = None) -> tuple[str, bool]:
+    """Record and enqueue one run, unless the key, or the batch, has this request already; its id, whether it is new.
 
-    run_id: str
-    status: RunStatus
-    existed: bool
-
-
-def submit_run(
-    valid: ValidRequest,
-    key: str | None,
-    reproduces: str | None = None,
-    kind: Kind = Kind.RUN,
-    beside: Callable[[Connection, str], None] = lambda connection, run_id: None,
-) -> Accepted:
-    """Record and enqueue one run; the existing one when the key, or the batch, has this request already.
-
-    beside: what is recorded in the same transaction of a Job of another kind, by its run_id.
     Conflict when the key was used for another request; QueueFull above the configured depth.
     """
-    actor = current_actor()
-    with_key = has_key(runs, key, actor) if key else false()
-    if key and (known := ask_database(_known, valid, with_key)):
-        return known
-    refuse_when_full(1)
-    request = replace(valid.request, run_id=str(uuid4()))
-    own = key and own_key(key, actor)
-    new = NewRun(request, valid.request_hash, own, reproduces, actor, kind)
+    batch_id, own_hash = valid.request.batch_id, valid.request_hash
 
-    def record(connection: Connection) -> None:
-        if request.batch_id:
-            join_batch(connection, request.batch_id)
-        insert_runs(connection, [new])
-        beside(connection, new.run_id)
+    def record(own: Json) -> None:
+        refuse_when_full(1)
+        key, actor = own["idempotency_key"], own["submitted_by"]
+        request = replace(valid.request, run_id=own["run_id"])
+        with log_context(run_id=request.run_id, batch_id=batch_id, attempt=1):
+            start_runs([NewRun(request, own_hash, key, reproduces, actor)])
+            log.info("run_accepted rule=%s ticker=%s", request.rule_id, request.ticker)
 
     try:
-        change_database(record)
-    except DuplicateKey:  # somebody sent the same key, or the same request in the batch
-        in_batch = and_(RUN.batch_id == request.batch_id, RUN.request_hash == valid.request_hash)
-        for made_by in (with_key, in_batch):
-            if known := ask_database(_known, valid, made_by):
-                return known
-        raise
-    with log_context(run_id=new.run_id, batch_id=request.batch_id, attempt=1):
-        log.info("run_accepted rule=%s ticker=%s", request.rule_id, request.ticker)
-        enqueue([new.message])
-    return Accepted(new.run_id, RunStatus.PENDING, existed=False)
+        return recorded_once(
+            "request", RUN.run_id, lambda row: bool(row["request_hash"] == own_hash), record
+        )
+    except DuplicateKey:  # the batch has it already
+        known = ask_database(runs_by_hash, str(batch_id), [own_hash])
+        return known[own_hash]["run_id"], False
 
 
-def _known(
-    connection: Connection, valid: ValidRequest, made_by: ColumnElement[bool]
-) -> Accepted | None:
-    """The run of this request that was recorded before; Conflict where it is of another request."""
-    query = select(*RUN["run_id", "status", "request_hash"]).where(made_by)
-    row = connection.execute(query).one_or_none()
-    if row is None:
-        return None
-    if row.request_hash != valid.request_hash:
-        raise Conflict("this Idempotency-Key was used for a different request")
-    return Accepted(row.run_id, RunStatus(row.status), existed=True)
+def new_run(valid: ValidRequest, **own: Any) -> NewRun:
+    """A run of whoever asks now, with an id of its own; own: in what its request differs."""
+    request = replace(valid.request, run_id=str(uuid4()), **own)
+    return NewRun(request, valid.request_hash, submitted_by=current_actor())
+
+
+def start_runs(
+    new: Sequence[NewRun], beside: Callable[[Connection], object] = lambda connection: None
+) -> None:
+    """Record runs, of one batch or of none, with what is recorded `beside` them, and send their messages.
+
+    DuplicateKey when a batch, or a key, has one of them already.
+    """
+
+    def record(connection: Connection) -> None:
+        beside(connection)
+        for batch_id in {run.request.batch_id for run in new} - {None}:
+            join_batch(connection, str(batch_id))
+        began = time.monotonic()
+        insert_runs(connection, new)
+        # nobody sees the rows before the commit, when the reconciler would take them for forgotten
+        if time.monotonic() - began > SLOW_S:
+            now_waiting(connection, [run.run_id for run in new])
+
+    change_database(record)
+    enqueue([run.message for run in new])
 
 
 def refuse_when_full(new_runs: int) -> None:
@@ -209,7 +203,7 @@ def _in_portions(
     return changed
 
 
-def reproduce_run(run_id: str, key: str | None) -> Accepted:
+def reproduce_run(run_id: str) -> tuple[str, bool]:
     """The same request as a new run that knows which one it repeats; once per Idempotency-Key."""
     row = ask_database(run_row, run_id)
     if row["kind"] != Kind.RUN:
@@ -219,4 +213,4 @@ def reproduce_run(run_id: str, key: str | None) -> Accepted:
     asked = RunRequest.from_json(json.loads(row["request_json"]))
     # its own prices, whatever has been loaded since, and outside of any batch
     request = replace(asked, data_hash=row["data_hash"], run_id=None, batch_id=None)
-    return submit_run(ValidRequest(request, row["request_hash"]), key, reproduces=run_id)
+    return submit_run(ValidRequest(request, row["request_hash"]), reproduces=run_id)

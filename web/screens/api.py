@@ -15,7 +15,7 @@ from contracts.errors import Conflict, InvalidRequest
 from contracts.status import RunStatus
 from contracts.values import Json, picked
 from web.answers import conditional
-from web.arguments import KEY, arguments, idempotency_key, json_body
+from web.arguments import KEY, arguments, json_body
 from web.batches.bodies import read_sweep
 from web.batches.bulk_submission import submit_bulk
 from web.batches.choice import asked_ranking, ranking_arguments
@@ -62,15 +62,15 @@ TICKER = Argument("ticker", ticker_symbol, "of this ticker; by default the first
 def submit() -> ResponseReturnValue:
     """Record and enqueue a screen: one Job for each ticker, in which every combination of the sweep is tried."""
     sweep = read_sweep(json_body(), MAX_COMBINATIONS)
-    accepted = submit_screen(sweep, idempotency_key())
+    screen_id, is_new = submit_screen(sweep)
     body = {
-        "screen_id": accepted.run_id,
+        "screen_id": screen_id,
         "combinations": len(sweep.members),
         "jobs": len(sweep.tickers),
-        "status_url": url_for("screen_api.screen", screen_id=accepted.run_id),
-        "result_url": url_for("screens.page", screen_id=accepted.run_id),
+        "status_url": url_for("screen_api.screen", screen_id=screen_id),
+        "result_url": url_for("screens.page", screen_id=screen_id),
     }
-    return body, 200 if accepted.existed else 202
+    return body, 202 if is_new else 200
 
 
 @blueprint.get("/api/screens/<uuid:screen_id>")
@@ -125,7 +125,7 @@ def run(screen_id: str) -> ResponseReturnValue:
     if number > most:
         raise InvalidRequest({"number": f"{number} is not accepted; accepted: 0 to {most}"})
     valid = Row(found, number).run(charts=True)
-    return accepted_answer(operations.submit_run(valid, idempotency_key()))
+    return accepted_answer(*operations.submit_run(valid))
 
 
 @blueprint.post("/api/screens/<uuid:screen_id>/batch")

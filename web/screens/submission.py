@@ -1,36 +1,52 @@
 """A screen on its way in: a sweep, of which each ticker is one Job; checked as its runs would be."""
 
 from dataclasses import replace
-from functools import partial
+
+from sqlalchemy import Connection, RowMapping
 
 from adapters.batches.expansion import Expansion
 from adapters.batches.leaderboard import DEFAULT
 from adapters.screens.columns import CORE, Combinations
-from adapters.screens.store import insert_screen
+from adapters.screens.store import insert_screen, screen_jobs
+from adapters.tables import RUN
 from contracts.errors import InvalidRequest
 from contracts.status import Kind
+from contracts.values import Json
 from rules.catalog import check_params
 from web.batches.bodies import MAX_FAULTS
-from web.platform import platform
-from web.runs.operations import Accepted, refuse_when_full, submit_run
+from web.platform import ask_database, platform
+from web.recorded import recorded_once
+from web.runs.operations import new_run, refuse_when_full, start_runs
 from web.runs.validation import ValidRequest, validate_request
 
 
-def submit_screen(sweep: Expansion, key: str | None) -> Accepted:
-    """Record and enqueue a Job for each ticker; what became of the first one, whose run_id is the screen's id.
+def submit_screen(sweep: Expansion) -> tuple[str, bool]:
+    """Record and enqueue a Job for each ticker, all or none; the id of the first one, and whether the screen is new.
 
     InvalidRequest with the faults of every combination at their places in the sweep; Conflict, QueueFull.
     """
-    tried = Combinations.of(sweep.members)
-    first, *others = _checked_jobs(sweep, tried)
-    refuse_when_full(len(sweep.tickers))
-    beside = partial(insert_screen, tried=tried, ranking=sweep.ranking or DEFAULT)
-    accepted = submit_run(first, key, kind=Kind.SCREEN, beside=beside)
-    beside = partial(beside, screen_id=accepted.run_id)
-    for number, job in enumerate(others, start=1):
-        own_key = key and f"{number} {key}"[:128]
-        submit_run(job, own_key, kind=Kind.SCREEN, beside=beside)
-    return accepted
+    tried, ranking = Combinations.of(sweep.members), sweep.ranking or DEFAULT
+    jobs = _checked_jobs(sweep, tried)
+    hashes = [job.request_hash for job in jobs]
+
+    def is_same(row: RowMapping) -> bool:
+        known = ask_database(screen_jobs, row["run_id"]) if row["kind"] == Kind.SCREEN else ()
+        return [job["request_hash"] for job in known] == hashes
+
+    def record(own: Json) -> None:
+        refuse_when_full(len(jobs))
+        new = [replace(new_run(job), kind=Kind.SCREEN) for job in jobs]
+        screen_id, key = own["run_id"], own["idempotency_key"]
+        named = replace(new[0].request, run_id=screen_id)
+        new[0] = replace(new[0], request=named, idempotency_key=key)
+
+        def beside(connection: Connection) -> None:
+            for job in new:
+                insert_screen(connection, job.run_id, tried, ranking, screen_id=screen_id)
+
+        start_runs(new, beside)
+
+    return recorded_once("request", RUN.run_id, is_same, record)
 
 
 def _checked_jobs(sweep: Expansion, tried: Combinations) -> list[ValidRequest]:

@@ -9,12 +9,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from adapters.batches.evidence import batch_evidence
-from adapters.batches.surface import Grid
+from adapters.batches.surface import Surface
 from adapters.database import reading
 from adapters.metrics.sharpe_evidence import MeasuredSharpe, luck_sharpe, probabilistic_sharpe
 from tests.services.finished_runs import succeed
 from tests.web.conftest import ON_BOTH_DATABASES, RunMaker
-from web.batches.pages import heat_rows, shade
+from web.batches.pages import heat_map, shade
 from web.formats import number
 from web.titles import run_title
 
@@ -243,12 +243,13 @@ def test_shades_go_from_the_lowest_to_the_highest_value(
 
 
 def test_a_cell_without_run_leads_nowhere() -> None:
-    grid = Grid("fast", "slow", [5, 10], [50], {(5, 50): [(1.0, "the run")]})
+    params = {"fast": [5, 10], "slow": [50, 50]}
 
-    [row], legend = heat_rows(grid, "max")
+    shown = heat_map(Surface([1.0, None], ["the run", "another"], params), "fast", "slow", "max")
 
-    assert row["cells"] == [(1.0, "up-5", "the run"), (None, "none", None)]
-    assert {*legend} == {("up-5", 1.0)}
+    assert shown is not None
+    assert shown["rows"] == [(50, [(1.0, "up-5", "the run"), (None, "none", None)])]
+    assert {*shown["scale"]} == {("up-5", 1.0)}
 
 
 @ON_BOTH_DATABASES

@@ -7,12 +7,15 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 
 from adapters.screens.columns import CORE
+from adapters.screens.store import insert_screen
 from adapters.tables import runs, screens
+from contracts.errors import QueueFull
 from tests.services.jobs import run_all
 from tests.services.web_app import web_app
+from web.screens import submission
 
 BASE = {
     "ticker": "AAPL",
@@ -213,6 +216,35 @@ def test_the_same_key_is_the_same_screen(client: FlaskClient) -> None:
     assert (first.status_code, again.status_code, other.status_code) == (202, 200, 409)
     assert again.json == first.json
     assert shown(client, first.json["screen_id"])["combinations"] == 18
+
+
+def test_a_key_is_refused_for_other_tickers_and_for_what_was_a_run(client: FlaskClient) -> None:
+    keys = [{"Idempotency-Key": key} for key in ("screen", "run")]
+    both = {"base": {**BASE, "ticker": None, "tickers": ["AAPL", "IBM"]}}
+    first = client.post("/api/screens", json=SPEC, headers=keys[0])
+    client.post("/run_backtest", json=BASE, headers=keys[1])
+
+    refused = [client.post("/api/screens", json=SPEC | both, headers=key) for key in keys]
+
+    assert [answer.status_code for answer in refused] == [409, 409]
+    assert shown(client, first.json["screen_id"])["combinations"] == 9
+
+
+def test_a_screen_is_recorded_on_all_of_its_tickers_or_on_none(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = {"base": {**BASE, "ticker": None, "tickers": ["AAPL", "IBM"]}}
+
+    def insert_first(connection: Connection, run_id: str, *given: Any, **more: Any) -> None:
+        if more.get("screen_id") not in (None, run_id):
+            raise QueueFull("others have filled the queue", 30)
+        insert_screen(connection, run_id, *given, **more)
+
+    monkeypatch.setattr(submission, "insert_screen", insert_first)
+    answer = client.post("/api/screens", json=SPEC | both)
+
+    assert answer.status_code == 429
+    assert client.get("/api/runs").json["runs"] == []
 
 
 def test_it_is_cancelled_and_retried_like_a_run(client: FlaskClient, work: Work) -> None:
