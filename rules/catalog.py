@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from rules import papers, technical, trend
-from rules.base import BaseRule
+from rules.base import BaseRule as BaseRule
 from rules.formula.rule import FormulaRule
 from rules.parameters import FIELD_CHARACTERS, Faults, Json, Params, RuleSpec, shown
 from rules.parameters import ParamSpec as ParamSpec
@@ -107,8 +107,8 @@ class CompositeRule(BaseRule):
         "composite",
         (
             ParamSpec(
-                "mode",
                 "choice",
+                "mode",
                 "majority",
                 help="all: every member agrees; majority: more than half do; any: the latest change of stance decides",
                 choices=("all", "any", "majority"),
@@ -119,9 +119,9 @@ class CompositeRule(BaseRule):
                 [{"rule_type": "RSI"}, {"rule_type": "MACD"}],
                 2,
                 5,
-                1,
                 "The members, each with a rule_type and its params; no COMPOSITE among them",
                 "rules",
+                1,
             ),
         ),
         "the vote is buy",

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from contracts.run_result import Candle
 from contracts.timeframes import BY_DAY, Timeframe
@@ -36,9 +37,9 @@ GAPS, GAP_DAYS = 0.1, 8
 # of the days of a shorter series; 2 of 7 where trading never closes, at most 1 of 6 elsewhere
 WEEKEND_SHARE = 0.2
 
-Whole = np.ndarray[tuple[int], np.dtype[np.int64]]
-Column = np.ndarray[tuple[int], np.dtype[np.float64]]
-Timestamps = np.ndarray[tuple[int], np.dtype[np.datetime64]]
+Whole = NDArray[np.int64]
+Column = NDArray[np.float64]
+Timestamps = NDArray[np.datetime64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,10 +81,11 @@ class Bars:
             zip(COLUMNS[1:], [*prices, self.volume / 10.0**self.volume_decimals], strict=True)
         )
 
-    def between(self, start_date: date, end_date: date) -> range:
-        """The numbers of the bars from `start_date` to `end_date`, both inclusive."""
-        days = [np.datetime64(start_date), np.datetime64(end_date) + np.timedelta64(1, "D")]
-        return range(*np.searchsorted(self.timestamps, np.array(days, "M8[s]")).tolist())
+    def between(self, start_date: date, end_date: date) -> "Bars":
+        """The bars from `start_date` to `end_date`, both inclusive."""
+        days = np.array([start_date, end_date], "M8[D]") + np.arange(2)
+        first, stop = np.searchsorted(self.timestamps, days)
+        return self[first:stop]
 
     def dates(self) -> list[str]:
         """Date of each bar as the canonical CSV writes it."""

@@ -5,12 +5,12 @@ And deleting versions that nothing refers to.
 
 import hashlib
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, delete, exists, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, update
 
-from adapters.database import committed, database_now, has_rows, inserted, reading
+from adapters.database import committed, database_now, inserted, reading
+from adapters.logs import current_actor
 from adapters.price_tables import VERSION, price_parts, price_series, price_versions
 from adapters.prices.bars import Bars, bars_per_year
 from adapters.prices.checks import changes, oddities
@@ -24,15 +24,13 @@ from adapters.prices.store import (
     of_series,
     version,
 )
-from adapters.prices.table import Refused, unpacked
+from adapters.prices.table import SHOWN, Refused, unpacked
 from adapters.prices.tickers import FILE_NAMES, price_files, series_of_file
 from adapters.sparkline import encode_sparkline
 from adapters.tables import RUN
 from contracts.errors import Conflict, UnknownTicker
 from contracts.timeframes import Timeframe
 from contracts.values import Json, picked
-
-READ_BY_RUNS = RUN["data_hash", "benchmark_hash"]
 
 
 def examine(
@@ -97,6 +95,7 @@ def save_version(
         "note": note,
         "report_json": json.dumps(report, ensure_ascii=False),
         "sparkline": encode_sparkline(bars.prices[3].tolist()),
+        "loaded_by": current_actor(),
     }
     committed(engine, lambda connection: _save(connection, row, bars))
 
@@ -142,7 +141,7 @@ def _take_in(engine: Engine, path: Path) -> str:
         meaning = Meaning(timeframe=named[1])
         bars, report = examine(PriceStore(engine), named[0], content, meaning)
     except Refused as fault:
-        return f"left out: {fault}"
+        return f"left out: {'; '.join(fault.findings[:SHOWN])}"
     if bars.data_hash in sources:
         return "known"
     if sources and path.name not in sources.values():
@@ -160,35 +159,29 @@ def delete_version(
         raise Conflict(
             f"{ticker} {timeframe} {data_hash[:12]} is the current version; load another one first"
         )
-    if any(
-        has_rows(connection, select(RUN.id).where(each == data_hash)) for each in READ_BY_RUNS
-    ):
+    if not unused_versions(connection, VERSION.id == found.id):
         raise Conflict(
             f"runs refer to {ticker} {timeframe} {data_hash[:12]}, so it is kept for them"
         )
     _delete(connection, [found])
 
 
-def _delete(connection: Connection, versions: Sequence[Version]) -> None:
+def _delete(connection: Connection, versions: list[Version]) -> list[Version]:
     for each in versions:
         connection.execute(delete(price_versions).filter_by(id=each.id))
         others = exists().where(VERSION.data_hash == price_parts.c.data_hash)
         mine = delete(price_parts).filter_by(data_hash=each.data_hash)
         connection.execute(mine.where(~others))
+    return versions
 
 
 def delete_unused(engine: Engine) -> list[Version]:
     """Delete all unused versions; returns them."""
-
-    def delete_all(connection: Connection) -> list[Version]:
-        found = unused_versions(connection)
-        _delete(connection, found)
-        return found
-
-    return committed(engine, delete_all)
+    return committed(engine, lambda connection: _delete(connection, unused_versions(connection)))
 
 
-def unused_versions(connection: Connection) -> list[Version]:
+def unused_versions(connection: Connection, *which: ColumnElement[bool]) -> list[Version]:
     """Versions that are not current and that no run refers to, oldest first."""
-    unused = [~exists().where(each == VERSION.data_hash) for each in READ_BY_RUNS]
-    return found_versions(connection, ~IS_CURRENT, *unused)
+    read = RUN["data_hash", "benchmark_hash"]
+    unused = [~exists().where(each == VERSION.data_hash) for each in read]
+    return found_versions(connection, ~IS_CURRENT, *unused, *which)
