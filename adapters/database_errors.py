@@ -31,15 +31,12 @@ class DuplicateKey(IntegrityError):
 def duplicate_key(context: ExceptionContext) -> DuplicateKey | None:
     """What the error of a statement is raised as instead, if a unique index has refused the row."""
     error = context.sqlalchemy_exception
-    if not isinstance(error, IntegrityError) or not _is_duplicate(error):
-        return None
-    return DuplicateKey(error.statement, error.params, error.orig)  # type: ignore[arg-type]
-
-
-def _is_duplicate(error: IntegrityError) -> bool:
-    if isinstance(error.orig, sqlite3.IntegrityError):
-        return "UNIQUE constraint failed" in str(error.orig)
-    return _error_number(error) == _MYSQL_DUPLICATE_KEY
+    if isinstance(error, IntegrityError) and (
+        _error_number(error) == _MYSQL_DUPLICATE_KEY
+        or "UNIQUE constraint failed" in str(error.orig)  # of SQLite
+    ):
+        return DuplicateKey(error.statement, error.params, error.orig)  # type: ignore[arg-type]
+    return None
 
 
 def is_transient(error: OperationalError) -> bool:

@@ -7,8 +7,9 @@ from flask import Flask
 
 from adapters.logs import configure_logging
 from adapters.settings import Settings, load_settings
-from web import assets, errors, formats, guard, navigation, titles
+from web import assets, errors, formats, guard, titles
 from web.access import recording
+from web.frame import frame
 from web.parsers import IdConverter
 from web.platform import Platform
 from web.upkeep import health
@@ -39,7 +40,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     guard.protect(app)
     recording.follow(app)
     errors.register(app)
-    app.context_processor(navigation.frame)
+    app.context_processor(frame)
     filters = (*formats.FILTERS, *titles.FILTERS)
     app.jinja_env.filters |= {each.__name__: each for each in filters}
     assets.register(app)

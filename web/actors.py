@@ -47,9 +47,7 @@ def _by_token() -> Actor | None:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return holder_of(token.strip())
-    known = (
-        platform().tokens.holder_in(session["id"], session["token"]) if "id" in session else None
-    )
+    known = platform().tokens.holder(session["token"], session["id"]) if "id" in session else None
     if known is None:
         session.clear()
     elif current_app.config["SECRET_KEY_FALLBACKS"]:

@@ -81,20 +81,16 @@ class TokenStore:
         self._are_asked_for = bool(self._configured)
         self._looked_at = float("-inf")
 
-    def holder(self, digest: str) -> Actor | None:
-        """Whose token has this digest; None of an unknown, expired or revoked one."""
-        if digest in self._configured:
-            return self._configured[digest]
-        with reading(self._engine) as connection:
-            return _holder(connection, digest)
-
-    def holder_in(self, session_id: str, digest: str) -> Actor | None:
-        """The same in a session that was begun with the token; None once the session has ended."""
+    def holder(self, digest: str, session_id: str | None = None) -> Actor | None:
+        """Whose token has this digest; None of an unknown, expired or revoked one, and in a session that has ended."""
+        known = self._configured.get(digest)
+        if known and not session_id:
+            return known
         ended = select(ended_sessions.c.at).filter_by(session_id=session_id)
         with reading(self._engine) as connection:
-            if has_rows(connection, ended):
+            if session_id and has_rows(connection, ended):
                 return None
-            return self._configured.get(digest) or _holder(connection, digest)
+            return known or _holder(connection, digest)
 
     def end_session(self, session_id: str) -> None:
         """Let nobody be known by this session's cookie any more, and forget sessions whose cookies are too old."""

@@ -4,7 +4,7 @@ The numbers of now are counted, and the events say how they came about. So nothi
 to run to record it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import (
@@ -42,7 +42,6 @@ class QueueState:
     """The queue now, and how it came to this; times in seconds, oldest first, None where nothing is known."""
 
     seen: Upkeep
-    oldest_waiting: RowMapping | None
     waits_s: list[float]
     durations_s: list[float]
     points: list[QueuePoint]
@@ -58,9 +57,7 @@ def queue_state(connection: Connection, window_s: int, step_s: int) -> QueueStat
     start = datetime.min + (ended + 1) * step - timedelta(seconds=window_s)
     moments = [start + number * step for number in range(window_s // step_s)]
     points = _points(_changes(connection, start, step_s), seen, moments)
-    return QueueState(
-        seen, _oldest_waiting(connection), *_times(connection, start), points, step_s
-    )
+    return QueueState(seen, *_times(connection, start), points, step_s)
 
 
 def _step(connection: Connection, start: datetime, step_s: int) -> ColumnElement[int]:
@@ -103,23 +100,22 @@ def _changes(connection: Connection, start: datetime, step_s: int) -> dict[int, 
 def _points(
     changes: dict[int, RowMapping], seen: Upkeep, moments: Sequence[datetime]
 ) -> list[QueuePoint]:
-    """The most in each state at a time in each step: what it begins with, or a peak inside it.
+    steps = [changes.get(step) for step in range(len(moments))]
+    waiting = _most("waiting", seen.waiting, steps)
+    running = _most("running", seen.running, steps)
+    ended = (int(change["ended"]) if change else 0 for change in steps)
+    return list(map(QueuePoint, moments, waiting, running, ended))
 
-    Those at the start are the present ones less everything that has changed since.
+
+def _most(state: str, now: int, steps: Sequence[RowMapping | None]) -> Iterator[int]:
+    """The most in a state at a time in each step: what it begins with, or a peak inside it.
+
+    At the start there were as many as there are `now`, less everything that has changed since.
     """
-    first = {"waiting": seen.waiting, "running": seen.running}
-    for past in changes.values():
-        first = {state: count - int(past[state]) for state, count in first.items()}
-    level, points = first, []
-    for step, at in enumerate(moments):
-        most, ended = level, 0
-        if change := changes.get(step):
-            peaks = {state: first[state] + int(change[f"{state}_peak"]) for state in first}
-            most = {state: max(level[state], peak) for state, peak in peaks.items()}
-            level = {state: count + int(change[state]) for state, count in level.items()}
-            ended = int(change["ended"])
-        points.append(QueuePoint(at, **most, ended=ended))
-    return points
+    first = level = now - sum(int(change[state]) for change in steps if change)
+    for change in steps:
+        yield max(level, first + int(change[f"{state}_peak"])) if change else level
+        level += int(change[state]) if change else 0
 
 
 def _times(connection: Connection, start: datetime) -> tuple[list[float], list[float]]:
@@ -135,11 +131,3 @@ def _times(connection: Connection, start: datetime) -> tuple[list[float], list[f
     return waits, [
         (row.completed_at - row.started_at).total_seconds() for row in rows if row.completed_at
     ]
-
-
-def _oldest_waiting(connection: Connection) -> RowMapping | None:
-    columns = RUN[
-        "run_id", "title", "ticker", "rule_id", "rule_type", "params_json", "waiting_since"
-    ]
-    pending = select(*columns).where(RUN.status == RunStatus.PENDING)
-    return connection.execute(pending.order_by(RUN.id).limit(1)).mappings().one_or_none()

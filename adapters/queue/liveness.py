@@ -5,11 +5,11 @@ Of several equal processes that is the one that holds a named row, for as long a
 
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, case, func, or_, select, update
+from sqlalchemy import Connection, Engine, RowMapping, case, func, or_, select, update
 
 from adapters.database import database_now, inserted, time_of
 from adapters.plan_tables import LEASE, leases
-from adapters.tables import RUN, runs
+from adapters.tables import RUN
 from contracts.status import RunStatus
 from contracts.values import frozen
 
@@ -25,17 +25,16 @@ class Upkeep:
     waiting: int
     running: int
     last_start: datetime | None
-    waiting_since: datetime | None
+    oldest_waiting: RowMapping | None  # of the runs, with what names it
     reconciler_until: datetime | None
 
     @property
     def starved_s(self) -> float:
         """Seconds for which something waits and no Job has started; 0 while nothing waits."""
-        if self.waiting_since is None:
+        if self.oldest_waiting is None:
             return 0.0
-        return (
-            self.now - max(self.waiting_since, self.last_start or self.waiting_since)
-        ).total_seconds()
+        since = self.oldest_waiting["waiting_since"]
+        return float((self.now - max(since, self.last_start or since)).total_seconds())
 
     @property
     def reconciler_gone_s(self) -> float | None:
@@ -50,24 +49,22 @@ def upkeep(connection: Connection) -> Upkeep:
     waiting, running = (
         counted(connection, status) for status in (RunStatus.PENDING, RunStatus.RUNNING)
     )
-    oldest = (
-        select(RUN.waiting_since).filter_by(status=RunStatus.PENDING).order_by(RUN.id).limit(1)
-    )
+    named = RUN["run_id", "title", "ticker", "rule_id", "rule_type", "params_json"]
+    pending = select(RUN.waiting_since, *named).where(RUN.status == RunStatus.PENDING)
+    oldest = connection.execute(pending.order_by(RUN.id).limit(1)).mappings()
     return Upkeep(
         now=time_of(connection),
         waiting=waiting,
         running=running,
         last_start=connection.scalar(select(func.max(RUN.started_at))),
-        waiting_since=connection.scalar(oldest),
+        oldest_waiting=oldest.one_or_none(),
         reconciler_until=connection.scalar(select(LEASE.until).where(_RECONCILING)),
     )
 
 
 def counted(connection: Connection, status: RunStatus) -> int:
     """How many runs are in a state."""
-    return connection.execute(
-        select(func.count()).select_from(runs).where(RUN.status == status)
-    ).scalar_one()
+    return connection.execute(select(func.count()).where(RUN.status == status)).scalar_one()
 
 
 def take_lead(

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -44,14 +45,13 @@ from contracts.values import frozen
 LOOKED_AT = 10_000  # runs per transaction
 DELETED = 500  # of them at most, so that nobody waits long for the locks
 DAY_S = 86_400
-_WHOLE = {"charts", "series", "events", "runs"}
-# What goes by which setting: KEEP_CHARTS_DAYS, KEEP_SERIES_DAYS and so on.
-GOES = {
-    "charts": {"charts"},
-    "series": {"charts", "series"},
-    "events": {"events"},
+_WHOLE = ("runs", "batches")
+# By which settings, KEEP_CHARTS_DAYS, KEEP_SERIES_DAYS and so on, it goes.
+GOES_BY = {
+    "charts": ("charts", "series", *_WHOLE),
+    "series": ("series", *_WHOLE),
+    "events": ("events", *_WHOLE),
     "runs": _WHOLE,
-    "batches": _WHOLE,
 }
 Removed = Counter[str]  # rows by part
 
@@ -61,7 +61,7 @@ class Part:
     """What is deleted together of a run: its rows in a table, or columns of its own row there, which are cleared."""
 
     name: str
-    kept: str | None
+    kept: str
     table: Table
     cleared: Sequence[Column[Any]] = ()
 
@@ -75,18 +75,15 @@ class Part:
 def parts() -> list[Part]:
     """What there is of a run: its own row, what of it is cleared earlier, and its rows in other tables."""
     tables = [runs, *(each for each in tables_of("run") if each is not runs)]
-    own, *others = (Part(rows_of(each).kind, rows_of(each).kept, each) for each in tables)
-    return [own, *chain.from_iterable(map(_cleared, tables)), *others]
+    own, *others = (Part(rows_of(each).kind, str(rows_of(each).kept), each) for each in tables)
+    return [own, *chain.from_iterable(map(_series, tables)), *others]
 
 
-def _cleared(declared: Table) -> Iterator[Part]:
+def _series(declared: Table) -> Iterator[Part]:
     """What of a table's rows is cleared before they are deleted."""
-    columns: dict[str, list[Column[Any]]] = {}
-    for column in declared.c:
-        if kept := column.info.get("kept"):
-            columns.setdefault(kept, []).append(column)
-    of = "" if declared is runs else f" of {rows_of(declared).kind}"
-    return (Part(f"{kept}{of}", kept, declared, mine) for kept, mine in columns.items())
+    if cleared := [each for each in declared.c if each.info.get("kept") == "series"]:
+        of = "" if declared is runs else f" of {rows_of(declared).kind}"
+        yield Part(f"series{of}", "series", declared, cleared)
 
 
 def is_configured(settings: Settings) -> bool:
@@ -170,7 +167,8 @@ class _Walk:
     def _remove(self, connection: Connection, rows: Sequence[Row[Any]]) -> Removed:
         removed: Removed = Counter()
         for part in reversed(parts()):
-            run_ids = [row.run_id for row in rows if part.kept in _going(row)]
+            settings = itemgetter(*GOES_BY[part.kept])
+            run_ids = [row.run_id for row in rows if any(settings(row._mapping))]
             if not run_ids:
                 continue
             mine = part.table.c.run_id.in_(run_ids)
@@ -181,14 +179,9 @@ class _Walk:
         return removed
 
 
-def _going(row: Row[Any]) -> set[str]:
-    """What is due of a run."""
-    return set().union(*(goes for setting, goes in GOES.items() if row._mapping[setting]))
-
-
 def _due(connection: Connection, settings: Settings) -> dict[str, Criterion]:
     """Which runs are due by each setting but that of batches; none by one that is not set."""
-    unkept = _ended(settings.keep_runs_days) if settings.keep_runs_days else false()
+    unkept = _ended(settings.keep_runs_days)
     if settings.keep_runs_count:
         unkept = or_(unkept, RUN.id <= _last_too_many(connection, settings.keep_runs_count))
     return {

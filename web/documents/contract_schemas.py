@@ -1,10 +1,9 @@
 """The contract's dataclasses as JSON Schemas, made by pydantic."""
 
-import types
 from dataclasses import MISSING, fields
-from functools import cache, reduce
-from operator import or_
-from typing import Any, get_args, get_origin, get_type_hints, is_typeddict
+from functools import cache
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from pydantic import BaseModel, create_model
 from typing_extensions import TypedDict
@@ -89,11 +88,9 @@ def _described(kind: Any) -> Any:
     """The same type as pydantic can describe it: before Python 3.12 it takes typing_extensions' TypedDict only."""
     if is_typeddict(kind):
         return _typed_dict(kind)
-    if isinstance(kind, types.UnionType):
-        return reduce(or_, map(_described, get_args(kind)))
-    if get_origin(kind) in (list, dict):
-        return types.GenericAlias(get_origin(kind), tuple(map(_described, get_args(kind))))
-    return kind
+    parts = tuple(map(_described, get_args(kind)))
+    origin = Union if isinstance(kind, UnionType) else get_origin(kind)
+    return origin[parts] if parts else kind
 
 
 @cache

@@ -147,15 +147,15 @@ def _content(kind: str) -> Json:
 def _schemas() -> Json:
     """Every named schema, also those that a contract is made of."""
     found: Json = {}
-    for contract in (
+    contracts = (
         request_schema(),
         result_schema(_REFERENCE),
         sweep_schema(),
         adapter_of(StudyRequest).json_schema(),
         portfolio_schema(_REFERENCE),
-    ):
-        own = {contract["title"]: without(contract, ("$defs",))}
-        found |= copy.deepcopy(contract.get("$defs", {}) | own)
+    )
+    for contract in copy.deepcopy(contracts):
+        found |= contract.pop("$defs", {}) | {contract["title"]: contract}
     run, leg, portfolio = (
         found[name] for name in ("RunRequest", "LegRequest", "PortfolioRequest")
     )

@@ -57,7 +57,8 @@ def page() -> str:
 def numbers() -> ResponseReturnValue:
     """What waits and runs, now and over time: ?window=15m, 1h, 6h or 24h."""
     window, state, told = _asked()
-    seen, oldest, depths = state.seen, state.oldest_waiting, told.pop("depths")
+    seen, depths = state.seen, told.pop("depths")
+    oldest = seen.oldest_waiting
     body = {
         "at": utc_text(seen.now),
         "waiting": seen.waiting,

@@ -109,8 +109,9 @@ class _RunNumbers:
 
 def _ages_s(seen: Upkeep) -> dict[str, float]:
     """Of the oldest waiting run, 0 where none waits; of the last start; of the reconciler's word, 0 while one leads."""
+    oldest = seen.oldest_waiting
     ages_s = {
-        "oldest_waiting": seconds_between(seen.waiting_since, seen.now) or 0.0,
+        "oldest_waiting": seconds_between(oldest["waiting_since"], seen.now) if oldest else 0.0,
         "last_claim": seconds_between(seen.last_start, seen.now),
         "reconciler": seen.reconciler_gone_s,
     }

@@ -241,7 +241,7 @@ def seen(**changes: object) -> Upkeep:
     now = datetime(2026, 11, 21, 12, 0, 0)
     usual = {
         "last_start": now - timedelta(seconds=60),
-        "waiting_since": now - timedelta(seconds=45),
+        "oldest_waiting": {"waiting_since": now - timedelta(seconds=45)},
         "waiting": 2,
     }
     return Upkeep(**({"now": now, "running": 0, "reconciler_until": now} | usual | changes))  # type: ignore[arg-type]
@@ -254,7 +254,7 @@ def seen(**changes: object) -> Upkeep:
         (seen(running=1), None, None),  # KEDA's limit is not known
         (seen(running=1), ScalerState(2, False), "No Job has started"),
         (seen(running=2), ScalerState(2, False), None),
-        (seen(waiting=0, waiting_since=None), None, None),
+        (seen(waiting=0, oldest_waiting=None), None, None),
         (seen(), ScalerState(2, True), "paused"),
         (seen(waiting=1), None, "No Job has started for 45.0 s; 1 run waits."),
         (seen(running=1, reconciler_until=None), None, "The reconciler has never run"),
