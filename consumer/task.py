@@ -167,9 +167,8 @@ def _record_failure(held: Claim, engine: Engine, error: Exception) -> HorseExit:
 
 def explain(error: Exception) -> tuple[ErrorType, str]:
     """The error type of a run's fault, and one sentence for people."""
-    for fault, error_type in ERROR_TYPES.items():
-        if isinstance(error, fault):
-            return error_type, str(error)
+    if error_type := ERROR_TYPES.get(type(error)):
+        return error_type, str(error)
     if isinstance(error, MemoryError):
         return ErrorType.MEMORY, "the run needed more memory than one run may use"
     if isinstance(error, DBAPIError) and not isinstance(error, ProgrammingError | InterfaceError):

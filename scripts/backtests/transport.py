@@ -115,7 +115,11 @@ class Transport:
 
     def _once(self, request: Request, timeout_s: float) -> bytes:
         """The same of one answer; an OSError or HTTPException when the platform gives none this time."""
-        with self._answer(request, timeout_s) as answer:
+        try:
+            answer = self._opener.open(request, timeout=timeout_s)
+        except HTTPError as error:
+            answer = error  # an answer like any other
+        with answer:
             code, headers, body = answer.status, answer.headers, bytes(answer.read())
         self._first_patience_s = self._patience_s
         if code < 400:
@@ -128,12 +132,6 @@ class Transport:
         if code >= 500:
             raise Unreachable(f"{request.full_url} answers {said}")
         raise _refused(code, body, said)
-
-    def _answer(self, request: Request, timeout_s: float) -> Any:
-        try:
-            return self._opener.open(request, timeout=timeout_s)
-        except HTTPError as error:  # an answer like any other
-            return error
 
 
 class _Full(Exception):
