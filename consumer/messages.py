@@ -80,7 +80,7 @@ class MessageWorker:
 
         What is not ours is thrown away on the way to it, so that a flood of it costs no process each.
         """
-        termination.begin_work()
+        termination.may_own_message(True)
         for refused in range(MOST_REFUSED):
             raw = self._take()
             if raw is None:
@@ -92,7 +92,7 @@ class MessageWorker:
                 return job
             if termination.requested:
                 break
-        termination.rest()
+        termination.may_own_message(False)
         return None
 
     def _take(self) -> bytes | str | None:
