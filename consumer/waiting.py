@@ -39,10 +39,12 @@ def wait_and_pop(
         if not is_current():
             log.info("image_replaced")
             return None
-        if waits and (job := messages.pop()):
-            with redis_may_fail("wait"):
-                tell_idle(redis, messages.name, False)
-            return job
+        if waits:
+            if job := messages.pop():
+                with redis_may_fail("wait"):
+                    tell_idle(redis, messages.name, False)
+                return job
+            continue
         with redis_may_fail("wait"):
             tell_idle(redis, messages.name, True)
         if not is_loaded:
