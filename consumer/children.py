@@ -50,9 +50,8 @@ class Template:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket.settimeout(ANSWER_S)
         with theirs:
-            self.pid = _spawn(
-                [sys.executable, "-m", "consumer.template"], environment, theirs.fileno()
-            )
+            command = [sys.executable, "-m", "consumer.template"]
+            self.pid = _spawn(command, environment, theirs.fileno())
         self.is_ready = False
         self.forks = 0
         self._codes = codes  # by the pid of each Job that has ended
@@ -123,8 +122,6 @@ class Children:
 
     def warm_up(self, scaled_job: ScaledJob) -> None:
         """See that there is a template that gets ready in time, where there can be one; that takes it a second."""
-        if self._template and self._template.forks >= MAX_FORKS:
-            self.drop_template()
         is_wanted = self._wants_template and scaled_job.command == FORKED_COMMAND
         is_there = self._template is not None and self._template.is_ready
         if is_there or not is_wanted or time.monotonic() < self._next_template_at:
@@ -136,7 +133,7 @@ class Children:
             self.drop_template()
         self._next_template_at = time.monotonic() + TEMPLATE_REST_S
         try:
-            self._template = Template(environment_with(scaled_job.environment), self._codes)
+            self._template = Template(scaled_job.environment, self._codes)
         except OSError as error:
             log.warning("template_not_started next_in_s=%.0f reason=%s", TEMPLATE_REST_S, error)
 
@@ -156,15 +153,19 @@ class Children:
         """Start one Job; OSError when the machine has no room for it."""
         way, pid = "warm", self._fork(ready_file)
         if pid is None:
-            way, pid = "plain", _spawn_job(scaled_job, ready_file)
+            program, *arguments = scaled_job.command
+            program = sys.executable if program == "python" else program
+            environment = {**scaled_job.environment, "READY_FILE": str(ready_file)}
+            way, pid = "plain", _spawn([program, *arguments], environment, subprocess.DEVNULL)
         self._children[pid] = Child(pid, ready_file, time.monotonic())
         log.info("job_started pid=%d way=%s running=%d", pid, way, len(self))
 
     def _fork(self, ready_file: Path) -> int | None:
-        if not self._template or not self._template.is_ready:
+        template = self._template
+        if not template or not template.is_ready:
             return None
-        pid = self._template.fork(ready_file)
-        if pid is None:
+        pid = template.fork(ready_file)
+        if pid is None or template.forks >= MAX_FORKS:
             self.drop_template()
         return pid
 
@@ -198,18 +199,9 @@ class Children:
             _send(pid, signum)
 
 
-def _spawn_job(scaled_job: ScaledJob, ready_file: Path) -> int:
-    environment = environment_with({**scaled_job.environment, "READY_FILE": str(ready_file)})
-    program, *arguments = scaled_job.command
-    return _spawn(
-        [sys.executable if program == "python" else program, *arguments],
-        environment,
-        subprocess.DEVNULL,
-    )
-
-
 def _spawn(command: list[str], environment: dict[str, str], stdin: int) -> int:
-    """The pid of a new process in a session of its own."""
+    """The pid of a new process in a session of its own, with this on top of our environment."""
+    environment = environment_with(environment)
     process = subprocess.Popen(
         command, cwd=PROJECT_ROOT, env=environment, stdin=stdin, start_new_session=True
     )

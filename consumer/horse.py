@@ -1,12 +1,17 @@
 """The work horse, seen from its parent: how its outcome gets across, and how its death is noticed."""
 
+import logging
 import mmap
 import os
 import select
 import signal
 import sys
 import time
+from collections.abc import Callable
 from enum import IntEnum
+from typing import NoReturn
+
+log = logging.getLogger(__name__)
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -20,25 +25,38 @@ class HorseExit(IntEnum):
     NOT_PERSISTED = 12  # the database was away for too long
 
 
-class Lifeline:
-    """A pipe whose end of file tells the parent that the work horse is gone, and two numbers that both of them see."""
+class Horse:
+    """The forked process that does the work, and two numbers that it shows its parent.
 
-    def __init__(self) -> None:
-        self._parent_end, self._horse_end = os.pipe()
+    There is a pipe between them, whose other end only its death can close.
+    """
+
+    def __init__(self, work: Callable[["Horse"], int]) -> None:
+        """Fork; in the new process `work` gives the exit code."""
         # how much is done, and when all of it was
         self._seen = memoryview(mmap.mmap(-1, 16)).cast("d")
+        parent_pid, (self._parent_end, horse_end) = os.getpid(), os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            self._live(work, parent_pid)
+        os.close(horse_end)
 
-    def keep_horse_end(self) -> None:
-        """To be called in the work horse after the fork."""
-        os.close(self._parent_end)
-
-    def keep_parent_end(self) -> None:
-        """To be called in the parent after the fork: now only the horse's death can close the other end."""
-        os.close(self._horse_end)
+    def _live(self, work: Callable[["Horse"], int], parent_pid: int) -> NoReturn:
+        status: int = HorseExit.NOT_PERSISTED
+        try:
+            os.setpgrp()  # Ctrl-C in a terminal is for the parent, which hands the run back
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            _die_with(parent_pid)
+            status = work(self)
+        except BaseException:
+            log.exception("work_horse_died")
+        finally:
+            os._exit(status)
 
     @property
     def done(self) -> int:
-        """How much of its work the horse has done."""
+        """How much of its work it has done."""
         return int(self._seen[0])
 
     def say_done(self, done: int) -> None:
@@ -54,15 +72,14 @@ class Lifeline:
         """Tell the parent that the time limit has been kept."""
         self._seen[1] = time.monotonic()
 
-    def is_cut(self, wait_s: float) -> bool:
-        """True as soon as the horse is gone, False when it still lives after `wait_s`."""
-        is_gone = bool(select.select([self._parent_end], [], [], wait_s)[0])
-        if is_gone:
-            os.close(self._parent_end)
-        return is_gone
+    def exit_code(self, wait_s: float) -> int | None:
+        """Its exit code, as soon as it has one, negative when a signal killed it; None when it lives after `wait_s`."""
+        if not select.select([self._parent_end], [], [], wait_s)[0]:
+            return None
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
-def die_with(parent_pid: int) -> None:
+def _die_with(parent_pid: int) -> None:
     """Let the kernel kill this process when its parent dies, since nobody would keep its lease; on Linux only."""
     if sys.platform == "linux":
         import ctypes  # numpy loads it anyway, but only here

@@ -12,7 +12,6 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 
 from adapters.queue.run_queue import TOLD_S, RunQueue, ScalerState
 from adapters.settings import Settings
@@ -43,7 +42,6 @@ class LocalScaler:
         self._children = Children(settings.scaler_start)
         self._started = 0
         self._rest_until = 0.0
-        self._stopping = False
         self._told: ScalerState | None = None
         self._tell_at = 0.0
         self._redis_is_away = self._was_paused = False
@@ -77,9 +75,16 @@ class LocalScaler:
 
     def run(self) -> int:
         """Scale until SIGTERM or SIGINT, then pass it on and wait for the children; the exit code."""
-        self._install_signals()
+        self._wakeup, written = os.pipe()
+        os.set_blocking(written, False)
+        signal.set_wakeup_fd(written, warn_on_full_buffer=False)
+        # a Job has ended: the signal itself wakes the loop
+        signal.signal(signal.SIGCHLD, lambda signum, frame: None)
+        asked: list[int] = []
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(signum, lambda signum, frame: asked.append(signum))
         log.info("scaler_started lists=%s capacity=%d", ",".join(self._lists), self.capacity)
-        while not self._stopping:
+        while not asked:
             self._reap()
             self._children.end_overdue(self.scaled_job)
             self._scale()
@@ -95,17 +100,6 @@ class LocalScaler:
         )
         if self._wakeup in spoken:
             os.read(self._wakeup, 4096)
-
-    def _install_signals(self) -> None:
-        self._wakeup, written = os.pipe()
-        os.set_blocking(written, False)
-        signal.set_wakeup_fd(written, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, _wake)
-        signal.signal(signal.SIGTERM, self._request_stop)
-        signal.signal(signal.SIGINT, self._request_stop)
-
-    def _request_stop(self, signum: int, frame: FrameType | None) -> None:
-        self._stopping = True
 
     def _reap(self) -> None:
         for child, exit_code in self._children.reap():
@@ -190,14 +184,12 @@ class LocalScaler:
         log.info("scaler_stopping running=%d", len(self._children))
         self._children.drop_template()
         self._children.signal(signal.SIGTERM)
-        self._wait_for_children(time.monotonic() + GRACE_S)
-        if len(self._children):
-            log.warning("jobs_killed running=%d after_s=%.0f", len(self._children), GRACE_S)
-            self._children.signal(signal.SIGKILL)
-            self._wait_for_children(math.inf)
-
-    def _wait_for_children(self, deadline: float) -> None:
-        while len(self._children) and time.monotonic() < deadline:
+        deadline = time.monotonic() + GRACE_S
+        while running := len(self._children):
+            if time.monotonic() > deadline:
+                log.warning("jobs_killed running=%d after_s=%.0f", running, GRACE_S)
+                self._children.signal(signal.SIGKILL)
+                deadline = math.inf
             self._pause()
             self._reap()
 
@@ -218,10 +210,6 @@ def _locked(folder: str | Path) -> int:
     descriptor = os.open(folder, os.O_RDONLY)
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     return descriptor
-
-
-def _wake(signum: int, frame: FrameType | None) -> None:
-    """A Job has ended: the signal itself wakes the loop."""
 
 
 def main() -> int:

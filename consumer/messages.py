@@ -40,6 +40,7 @@ from consumer.termination import termination
 log = logging.getLogger(__name__)
 
 MOST_REFUSED = 1_000  # messages that are not ours, which one process throws away
+FAILED_WHY = "failed; the database has the reason"
 SILENCE_S = 60  # beyond a heartbeat, until RQ's tools take a silent worker or execution for dead
 
 
@@ -67,7 +68,6 @@ class MessageWorker:
         self._redis = self._queue.connection
         self._ready = ReadyFile(settings.ready_file)
         termination.before_exit = self._ready.take_leave
-        self._idle_s = settings.idle_s
         self._ttl_s = round(settings.heartbeat_s) + SILENCE_S
         self._born = utcformat(now())
         self._names = ",".join(queue.name for queue in queues)
@@ -80,16 +80,19 @@ class MessageWorker:
 
         What is not ours is thrown away on the way to it, so that a flood of it costs no process each.
         """
-        termination.begin_work()
+        termination.may_own_message(True)
         for refused in range(MOST_REFUSED):
             raw = self._take()
-            if not refused and (raw is not None or not self._idle_s):
-                self._ready.say_popped()
             if raw is None:
                 log.info("queue_empty queues=%s", self._names)
-                return None
-            if (job := self._accepted(raw)) or termination.requested:
+                break
+            if not refused:
+                self._ready.say_popped()
+            if job := self._accepted(raw):
                 return job
+            if termination.requested:
+                break
+        termination.may_own_message(False)
         return None
 
     def _take(self) -> bytes | str | None:
@@ -223,13 +226,13 @@ class MessageWorker:
         for workers in self._lists:
             pipeline.sadd(workers, self._key)
 
-    def tidy(self, job: Job, status: int, reason: str) -> None:
+    def tidy(self, job: Job, status: int) -> None:
         """Move the message to the finished or failed ones, or away when another attempt has replaced it."""
         with redis_may_fail("tidy"):
             if status not in (HorseExit.SUCCEEDED, HorseExit.FAILED):
                 return self._forget(job)
             try:
-                self._keep(job, None if status == HorseExit.SUCCEEDED else reason)
+                self._keep(job, FAILED_WHY if status == HorseExit.FAILED else None)
             except OutOfMemoryError:
                 self._forget(job)  # that needs no room, and makes some
 

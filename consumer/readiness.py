@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -20,11 +21,11 @@ class ReadyFile:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._silence: int | None = None
+        self._silence: FileIO | None = None
         try:
             if path:
                 os.mkfifo(path)
-                self._silence = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+                self._silence = FileIO(path, "r+")
         except OSError as error:
             log.warning("ready_file_not_made reason=%s", error)
 
@@ -37,19 +38,13 @@ class ReadyFile:
                 written.replace(self._path)
         except OSError as error:
             log.warning("ready_file_not_written reason=%s", error)
-        self._end_silence()
+        if self._silence:
+            self._silence.close()
 
     def take_leave(self) -> None:
         """Let a probe end that still waits for a pop; one that comes later finds no pipe, which nobody would end."""
-        with suppress(OSError):
-            if self._path and self._silence is not None:
+        if self._path and self._silence and not self._silence.closed:
+            with suppress(OSError):
                 self._path.unlink()
-        if self._end_silence():
+            self._silence.close()
             time.sleep(FAREWELL_S)
-
-    def _end_silence(self) -> bool:
-        silence, self._silence = self._silence, None
-        with suppress(OSError):
-            if silence is not None:
-                os.close(silence)
-        return silence is not None

@@ -55,10 +55,8 @@ class Reconciler:
         self._settings = settings
         self._repairs = Repairs(engine, settings, self._take_lead)
         self._pruning: Iterator[Removed] = iter(())
-        self._plans = (
-            Studies(engine, self._repairs.enqueue),
-            Portfolios(engine, self._repairs.enqueue),
-        )
+        self._studies = Studies(engine, self._repairs.enqueue)
+        self._portfolios = Portfolios(engine, self._repairs.enqueue)
         self._holder = f"{socket.gethostname()[:40]}.{os.getpid()}.{uuid4().hex[:8]}"
         self._lead_s = settings.lease_s / LEADS_PER_LEASE
         self._leads = False
@@ -79,18 +77,14 @@ class Reconciler:
                     committed(self._engine, fold)
                     committed(self._engine, forget_turns)
                     self._prune()
-                is_advancing = led_s is not None and self._advance_plans()
+                if led_s is not None:  # one step of each kind of plan
+                    is_advancing = self._studies.advance() | self._portfolios.advance()
             except DBAPIError as error:
                 self._leads = False
                 self._say_failed(error)
             self._rests = True
             time.sleep(min(pause_s, ADVANCING_S) if is_advancing else pause_s)
             self._rests = False
-
-    def _advance_plans(self) -> bool:
-        """Take each kind of plan one step further; whether any plan is under way."""
-        under_way = [each.advance() for each in self._plans]
-        return any(under_way)
 
     def _say_failed(self, error: DBAPIError) -> None:
         """A warning; but of a schema that is still to be made, as at a first installation, one quiet line."""

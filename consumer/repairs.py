@@ -66,21 +66,21 @@ class Repairs:
 
     def _expire_leases(self) -> list[str]:
         """Give runs whose process went silent their next attempt; returns those run_ids."""
-        again: list[str] = []
+        again = list[str]()
         while True:
             with self._engine.begin() as connection:
                 expired = expired_leases(connection, _WRITES)
-                after = [(each.run_id, self._lose(connection, each)) for each in expired]
-            again += [run_id for run_id, status in after if status is RunStatus.PENDING]
+                again += [each.run_id for each in expired if self._lose(connection, each)]
             if len(expired) < _WRITES:
                 return again
 
-    def _lose(self, connection: Connection, expired: Lease) -> RunStatus:
+    def _lose(self, connection: Connection, expired: Lease) -> bool:
+        """Whether there is a next attempt."""
         reason = "its process was not heard of in time"
         with log_context(run_id=expired.run_id, attempt=expired.attempt):
             status = lose(connection, expired, self._settings.max_losses, reason)
             log.warning("lease_expired status=%s", status)
-            return status
+            return status is RunStatus.PENDING
 
     # Messages
 
@@ -145,15 +145,15 @@ class Repairs:
         self._queue.expire()
 
     def _over_ids(self) -> set[str]:
-        over = set[str]()
-        for chunk in portions(sorted(self._queue.popped_ids()), _BATCH):
+        over = self._queue.popped_ids()
+        for chunk in portions(sorted(over), _BATCH):
             run_ids = list[str]()
             for job_id in chunk:
                 with suppress(ValueError):  # a stranger's
                     run_ids.append(attempt_of(job_id)[0])
             with reading(self._engine) as connection:
                 live = live_attempts(connection, run_ids)
-            over |= {*chunk} - {job_id_of(*each) for each in live}
+            over -= {job_id_of(*each) for each in live}
         return over
 
     # Without Redis

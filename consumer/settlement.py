@@ -18,7 +18,6 @@ from consumer.persistence import persist
 from consumer.termination import termination
 from contracts.errors import LeaseLost, QueueUnavailable
 from contracts.status import ErrorType, RunStatus
-from contracts.values import frozen
 
 log = logging.getLogger(__name__)
 
@@ -26,62 +25,45 @@ log = logging.getLogger(__name__)
 PATIENCE_S = 20.0
 
 
-@frozen
-class Verdict:
-    """How a Job's process ended, and why."""
+def settle(engine: Engine, settings: Settings, held: Claim, status: int, timed_out: bool) -> bool:
+    """Record what the work horse could not: a stop, a time limit, a death; whether that is a good end of its Job.
 
-    is_good: bool
-    reason: str
-
-
-SETTLED: dict[int, Verdict] = {  # by the work horse itself
-    HorseExit.SUCCEEDED: Verdict(True, "succeeded"),
-    HorseExit.FAILED: Verdict(False, "failed; the database has the reason"),
-    HorseExit.OVERTAKEN: Verdict(True, "overtaken"),
-}
-
-
-def settle(
-    engine: Engine, settings: Settings, held: Claim, status: int, timed_out: bool
-) -> Verdict:
-    """Record what the work horse could not: a stop, a time limit, a death; a next attempt is enqueued at once."""
-    if verdict := SETTLED.get(status):
-        return verdict
+    A next attempt is enqueued at once.
+    """
+    if status in (HorseExit.SUCCEEDED, HorseExit.FAILED, HorseExit.OVERTAKEN):
+        return status != HorseExit.FAILED
     stopped = termination.requested
-    reason, write = _outcome(settings, held, status, stopped, timed_out)
+    event, write = _outcome(settings, held, status, stopped, timed_out)
     try:
-        after = persist(engine, write, PATIENCE_S)
+        after = persist(engine, write, PATIENCE_S) or RunStatus.FAILED
     except LeaseLost as error:
         log.info("run_overtaken reason=%s", error)
-        return Verdict(True, str(error))
+        return True
     except OperationalError as error:
         log.error("outcome_not_persisted reason=%s", error.orig)
-        return Verdict(False, "the database does not answer")
-    if stopped:
-        log.info("run_handed_back status=%s", after)
-    elif timed_out:
-        log.warning("run_timed_out")
-    else:
-        log.warning("run_lost reason=%s status=%s", reason, after)
-    waits = after is RunStatus.PENDING
-    if waits:
-        _enqueue_next(engine, settings, held)
-    return Verdict(stopped and waits, reason)
+        return False
+    log.log(logging.INFO if stopped else logging.WARNING, "%s status=%s", event, after)
+    if after is not RunStatus.PENDING:
+        return False
+    _enqueue_next(engine, settings, held)
+    return stopped
 
 
 def _outcome(
     settings: Settings, held: Claim, status: int, stopped: bool, timed_out: bool
 ) -> tuple[str, Callable[[Connection], RunStatus | None]]:
-    """What has happened, and the write that records it."""
+    """What has happened, for the log, and the write that records it."""
     if stopped:
         give_back = partial(hand_back, held=held, max_handbacks=settings.max_handbacks)
-        return "handed back", give_back
+        return "run_handed_back", give_back
     if timed_out:
         reason = f"the run took longer than its time limit of {settings.run_timeout_s} s and was killed"
-        return reason, partial(fail, held=held, error_type=ErrorType.TIMEOUT, message=reason)
+        failed = partial(fail, held=held, error_type=ErrorType.TIMEOUT, message=reason)
+        return "run_timed_out", failed
     cause = f"signal {-status}" if status < 0 else f"exit code {status}"
     reason = f"its process died ({cause})"
-    return reason, partial(lose, lost=held, max_losses=settings.max_losses, reason=reason)
+    lost = partial(lose, lost=held, max_losses=settings.max_losses, reason=reason)
+    return f"run_lost reason={reason}", lost
 
 
 def _enqueue_next(engine: Engine, settings: Settings, held: Claim) -> None:

@@ -3,7 +3,6 @@
 import logging
 import resource
 import sys
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -20,7 +19,7 @@ from adapters.runs.states import Claim, fail, finish
 from adapters.screens.progress import keep_found
 from adapters.settings import Settings
 from consumer.backtest import Outcome, backtest
-from consumer.horse import HorseExit, Lifeline
+from consumer.horse import Horse, HorseExit
 from consumer.persistence import persist
 from consumer.setup import Setup
 from contracts.errors import (
@@ -53,22 +52,22 @@ def run_backtest(
     prices: PackedPrices | UnknownTicker,
     engine: Engine,
     settings: Settings,
-    lifeline: Lifeline,
+    horse: Horse,
 ) -> HorseExit:
-    """Run the claimed request and persist what came of it; the lifeline is told what is done of it."""
+    """Run the claimed request and persist what came of it; the work horse says what is done of it."""
     limit_s = settings.run_timeout_s
     try:
         with (
             memory_limit(settings.run_memory_mb),
             UnixSignalDeathPenalty(limit_s, JobTimeoutException),
         ):
-            outcome = compute(held, prices, engine, lifeline.say_done)
+            outcome = compute(held, prices, engine, horse.say_done)
     except Exception as error:  # every fault of a run ends as its recorded reason
-        lifeline.say_computed()
+        horse.say_computed()
         too_long = RunTimeout(f"the run took longer than its time limit of {limit_s} s")
         fault = too_long if isinstance(error, JobTimeoutException) else error
         return _record_failure(held, engine, fault)
-    lifeline.say_computed()
+    horse.say_computed()
     outcome.columns["image_tag"] = settings.image_tag
     ended = _record_success(held, engine, outcome)
     if ended is HorseExit.SUCCEEDED and held.request.charts:
@@ -153,7 +152,7 @@ def _record_success(held: Claim, engine: Engine, outcome: Outcome) -> HorseExit:
 def _record_failure(held: Claim, engine: Engine, error: Exception) -> HorseExit:
     error_type, message = explain(error)
     if not isinstance(error, PlatformError):
-        log.error("run_trace\n%s", "".join(traceback.format_exception(error)).rstrip())
+        log.error("run_trace", exc_info=error)
     failed = partial(fail, held=held, error_type=error_type, message=message)
     try:
         persist(engine, failed, RESULT_PATIENCE_S)
@@ -168,9 +167,8 @@ def _record_failure(held: Claim, engine: Engine, error: Exception) -> HorseExit:
 
 def explain(error: Exception) -> tuple[ErrorType, str]:
     """The error type of a run's fault, and one sentence for people."""
-    for fault, error_type in ERROR_TYPES.items():
-        if isinstance(error, fault):
-            return error_type, str(error)
+    if error_type := ERROR_TYPES.get(type(error)):
+        return error_type, str(error)
     if isinstance(error, MemoryError):
         return ErrorType.MEMORY, "the run needed more memory than one run may use"
     if isinstance(error, DBAPIError) and not isinstance(error, ProgrammingError | InterfaceError):

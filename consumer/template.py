@@ -37,37 +37,22 @@ def main() -> None:
     warm.rehearse()
     versions = source_versions()
     requests.send(b"ready")
-    while ready_file := requests.recv(4096).decode():
-        if source_versions() != versions:
-            return
-        fork_job(requests, ready_file)
+    with suppress(FileNotFoundError):  # a module is gone
+        while (ready_file := requests.recv(4096).decode()) and source_versions() == versions:
+            pid = os.fork()
+            if pid == 0:
+                be_job(requests, ready_file)
+            requests.send(b"started %d" % pid)
 
 
-def source_versions() -> dict[Path, int]:
+def source_versions() -> dict[str, int]:
     """Time of the last change of each of our loaded modules' files, in nanoseconds."""
     files = {getattr(module, "__file__", None) or "" for module in sys.modules.values()}
-    ours = (
-        Path(file)
+    return {
+        file: Path(file).stat().st_mtime_ns
         for file in files
         if file.startswith(f"{PROJECT_ROOT}/") and "site-packages" not in file
-    )
-    return {path: changed_at(path) for path in ours}
-
-
-def changed_at(path: Path) -> int:
-    """0 for a file that is gone."""
-    try:
-        return path.stat().st_mtime_ns
-    except FileNotFoundError:
-        return 0
-
-
-def fork_job(requests: socket.socket, ready_file: str) -> None:
-    """Fork one Job and say its pid."""
-    pid = os.fork()
-    if pid == 0:
-        be_job(requests, ready_file)
-    requests.send(b"started %d" % pid)
+    }
 
 
 def be_job(requests: socket.socket, ready_file: str) -> NoReturn:

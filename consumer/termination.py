@@ -28,15 +28,9 @@ class Termination:
         signal.signal(signal.SIGTERM, self._handle)
         signal.signal(signal.SIGINT, self._handle)
 
-    def begin_work(self) -> None:
-        """From here on the process may own a message, so a signal only leaves a note and stops the work horse."""
-        self._idle = False
-        if self.requested:
-            self._exit(0)
-
-    def rest(self) -> None:
-        """The process owns no message again: a signal ends it."""
-        self._idle = True
+    def may_own_message(self, may: bool) -> None:
+        """While the process may own one, a signal only leaves a note and stops the work horse; else it ends it."""
+        self._idle = not may
         if self.requested:
             self._exit(0)
 

@@ -7,15 +7,15 @@ import logging
 import select
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
-from redis.exceptions import ResponseError
+from redis.exceptions import RedisError, ResponseError
 from rq import Queue
 from rq.job import Job
 
 from adapters.queue.run_queue import IDLE_TOLD_S, tell_idle
 from consumer.messages import MessageWorker, redis_may_fail
-from consumer.termination import termination
 
 log = logging.getLogger(__name__)
 
@@ -40,12 +40,10 @@ def wait_and_pop(
             log.info("image_replaced")
             return None
         if waits:
-            job = messages.pop()
-            if job or termination.requested:
+            if job := messages.pop():
                 with redis_may_fail("wait"):
                     tell_idle(redis, messages.name, False)
                 return job
-            termination.rest()
             continue
         with redis_may_fail("wait"):
             tell_idle(redis, messages.name, True)
@@ -66,48 +64,35 @@ class Lists:
     """
 
     def __init__(self, queues: Sequence[Queue]) -> None:
-        self._keys = [queue.key for queue in queues]
         self._redis = queues[0].connection
-        # connections on which an answer is awaited, by the key of the list
-        self._asked: dict[str, Any] = {}
+        pool = self._redis.connection_pool
+        # by the key of each list the connection on which its answer comes
+        self._lines: dict[str, Any] = {queue.key: pool.make_connection() for queue in queues}
+        self._asked = set[str]()  # whose answer is awaited
 
     def wait(self, seconds: float) -> bool:
         """Whether a message waits, known within `seconds`, of 0 at once; False while Redis is away."""
-        with redis_may_fail("wait"):
-            try:
-                return self._hear(seconds) if seconds else self._is_any()
-            except ResponseError:  # it is full, or this user may not
-                time.sleep(RETRY_S)
-                return self._is_any()
-        self._hang_up()
+        with redis_may_fail("wait"), suppress(ResponseError):  # it is full, or this user may not
+            return self._hear(seconds) if seconds else self._is_any()
+        for line in self._lines.values():
+            line.disconnect()
+        self._asked.clear()
         time.sleep(RETRY_S)
+        with suppress(RedisError):
+            return self._is_any()
         return False
 
     def _is_any(self) -> bool:
-        return bool(self._redis.exists(*self._keys))
+        return bool(self._redis.exists(*self._lines))
 
     def _hear(self, seconds: float) -> bool:
-        sockets = {self._ask(key, seconds): key for key in self._keys}
+        for key in self._lines.keys() - self._asked:
+            wait_s = max(seconds, 0.01)  # 0 would be for ever
+            self._lines[key].send_command("BLMOVE", key, key, "LEFT", "LEFT", wait_s)
+            self._asked.add(key)
+        sockets = {line._sock: key for key, line in self._lines.items()}
         heard, _, _ = select.select(sockets, [], [], seconds + RETRY_S)
-        answers = [self._answer(sockets[each]) for each in heard]
+        keys = {sockets[each] for each in heard}
+        self._asked -= keys
+        answers = [self._lines[key].read_response() for key in keys]
         return any(answers)
-
-    def _ask(self, key: str, seconds: float) -> Any:
-        """The socket on which the answer about a list will come."""
-        if key not in self._asked:
-            line: Any = self._redis.connection_pool.get_connection()
-            self._asked[key] = line
-            # 0 would be for ever
-            line.send_command("BLMOVE", key, key, "LEFT", "LEFT", max(seconds, 0.01))
-        return self._asked[key]._sock
-
-    def _answer(self, key: str) -> object:
-        line = self._asked.pop(key)
-        self._redis.connection_pool.release(line)
-        return line.read_response()
-
-    def _hang_up(self) -> None:
-        for line in self._asked.values():
-            line.disconnect()
-            self._redis.connection_pool.release(line)
-        self._asked = {}

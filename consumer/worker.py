@@ -6,11 +6,9 @@ parent's business and may fail at any point without hurting the run.
 
 import logging
 import os
-import signal
 import socket
 import time
 from collections.abc import Callable
-from typing import NoReturn
 from uuid import uuid4
 
 from redis.exceptions import RedisError
@@ -29,7 +27,7 @@ from adapters.runs.states import Attempt, Claim, extend_lease
 from adapters.runs.turns import Turn, claim_turn, mark_served
 from adapters.screens.progress import tell_done
 from adapters.settings import Settings
-from consumer.horse import HorseExit, Lifeline, die_with
+from consumer.horse import Horse, HorseExit
 from consumer.messages import MessageWorker
 from consumer.persistence import persist
 from consumer.program import run_program
@@ -107,7 +105,13 @@ class RunWorker:
             return termination.requested and self._messages.put_back(job)
         if turn.attempt != ticket:
             job = self._messages.exchange(job, held, turn.ticket_waits)
-        return self._run(job, held, prices)
+        # a signal that came between pop and claim finds no work horse to kill
+        status = (
+            HorseExit.NOT_PERSISTED if termination.requested else self._work(job, held, prices)
+        )
+        is_good = settle(self._engine, self._settings, held, status, self._timed_out)
+        self._messages.tidy(job, status)
+        return is_good
 
     def _claim(self, ticket: Attempt) -> tuple[Turn, Claim, Packed]:
         """The claimed run; its prices are read with the same connection, so that the work horse needs none for them."""
@@ -127,73 +131,46 @@ class RunWorker:
         log.info("run_claimed worker=%s", name)
         return claimed
 
-    def _run(self, job: Job, held: Claim, prices: Packed) -> bool:
-        # a signal that came between pop and claim finds no work horse to kill
-        status = (
-            HorseExit.NOT_PERSISTED if termination.requested else self._work(job, held, prices)
-        )
-        verdict = settle(self._engine, self._settings, held, status, self._timed_out)
-        self._messages.tidy(job, status, verdict.reason)
-        return verdict.is_good
-
     def _work(self, job: Job, held: Claim, prices: Packed) -> int:
         """Exit code of the work horse; negative when a signal killed it."""
+
+        def run(horse: Horse) -> int:
+            # numpy and the engine are loaded by the work horse only
+            from consumer.task import run_backtest
+
+            return run_backtest(held, prices, self._engine, self._settings, horse)
+
         self._deadline = time.monotonic() + self._settings.run_timeout_s + OVERTIME_S
         self._engine.dispose()  # a connection must not live in two processes
-        lifeline, parent_pid = Lifeline(), os.getpid()
-        horse_pid = os.fork()
-        if horse_pid == 0:
-            self._be_horse(held, prices, lifeline, parent_pid)
-        lifeline.keep_parent_end()
-        termination.watch(horse_pid)
+        horse = Horse(run)
+        termination.watch(horse.pid)
         self._messages.show_start(job)
-        while not lifeline.is_cut(self._pause_s()):
-            self._beat(held, lifeline)
+        while (status := horse.exit_code(self._pause_s())) is None:
+            self._beat(held, horse)
             self._messages.show_life(job)
-        _, status = os.waitpid(horse_pid, 0)
         termination.watch(0)
-        return os.waitstatus_to_exitcode(status)
+        return status
 
     def _pause_s(self) -> float:
         return max(0.1, min(self._settings.heartbeat_s, self._deadline - time.monotonic()))
 
-    def _beat(self, held: Claim, lifeline: Lifeline) -> None:
+    def _beat(self, held: Claim, horse: Horse) -> None:
         """Extend the lease, and stop the work horse when the run is not ours any more or takes too long."""
-        if lifeline.computed_at:
-            self._deadline = lifeline.computed_at + WRITING_S
+        if horse.computed_at:
+            self._deadline = horse.computed_at + WRITING_S
         if time.monotonic() > self._deadline:
-            self._timed_out = not lifeline.computed_at
+            self._timed_out = not horse.computed_at
             termination.stop_horse()
         try:
             with self._engine.begin() as connection:
                 extend_lease(connection, held, self._settings.lease_s)
                 if held.kind is not Kind.RUN:
-                    tell_done(connection, held.run_id, lifeline.done)
+                    tell_done(connection, held.run_id, horse.done)
         except LeaseLost as error:
             log.warning("lease_lost reason=%s", error)
             termination.stop_horse()
         except OperationalError as error:
             log.warning("heartbeat_missed reason=%s", error.orig)
-
-    def _be_horse(
-        self, held: Claim, prices: Packed, lifeline: Lifeline, parent_pid: int
-    ) -> NoReturn:
-        """The forked process: run the claimed backtest; it needs no Redis."""
-        status = HorseExit.NOT_PERSISTED
-        try:
-            os.setpgrp()  # Ctrl-C in a terminal is for the parent, which hands the run back
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            lifeline.keep_horse_end()
-            die_with(parent_pid)
-            # numpy and the engine are loaded by the work horse only
-            from consumer.task import run_backtest
-
-            status = run_backtest(held, prices, self._engine, self._settings, lifeline)
-        except BaseException:
-            log.exception("work_horse_died")
-        finally:
-            os._exit(status)
 
 
 def main() -> int:

@@ -34,12 +34,12 @@ class Progress:
         text = describe(counts, self._rate(counts))
         if self._on_terminal:
             columns = shutil.get_terminal_size().columns - 1
-            self._stream.write("\r" + text[:columns].ljust(columns))
+            bar = text[:columns].ljust(columns)
+            print(f"\r{bar}", end="", file=self._stream, flush=True)
             self._is_on_bar = True
         elif self._now() - self._last_line >= LINE_EVERY_S or not living(counts):
             self._last_line = self._now()
-            self._stream.write(text + "\n")
-        self._stream.flush()
+            self.say(text)
 
     def show_batch(self, batch: Json) -> None:
         """Show the counts of a batch or a study, which has none before its first runs."""
@@ -48,8 +48,7 @@ class Progress:
     def say(self, text: str) -> None:
         """A line of its own."""
         self.end()
-        self._stream.write(text + "\n")
-        self._stream.flush()
+        print(text, file=self._stream, flush=True)
 
     def end(self) -> None:
         """Leave the bar as it is and go on below it."""

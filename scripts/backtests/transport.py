@@ -9,8 +9,8 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse
 from socket import gaierror
 from typing import Any
 from urllib.error import HTTPError
-from urllib.parse import quote, urlencode
-from urllib.request import HTTPHandler, Request, build_opener
+from urllib.parse import quote, urlencode, urlsplit
+from urllib.request import HTTPHandler, HTTPRedirectHandler, Request, build_opener
 from uuid import uuid4
 
 from backtests.errors import BadInput, Refused, Unreachable
@@ -49,7 +49,7 @@ class Transport:
         self._patience_s = PATIENCE_S if patience_s is None else patience_s
         self._first_patience_s = FIRST_PATIENCE_S if patience_s is None else patience_s
         self._say, self._sleep, self._jitter = say, sleep, jitter
-        self._opener = build_opener(_Handler)
+        self._opener = build_opener(_Handler, _Redirects)
 
     def get(self, path: str, **query: object) -> Json:
         """The JSON object of any address of the API; None is left out of the query."""
@@ -115,25 +115,23 @@ class Transport:
 
     def _once(self, request: Request, timeout_s: float) -> bytes:
         """The same of one answer; an OSError or HTTPException when the platform gives none this time."""
-        with self._answer(request, timeout_s) as answer:
+        try:
+            answer = self._opener.open(request, timeout=timeout_s)
+        except HTTPError as error:
+            answer = error  # an answer like any other
+        with answer:
             code, headers, body = answer.status, answer.headers, bytes(answer.read())
         self._first_patience_s = self._patience_s
-        if code < 400:
+        if code < 300:
             return body
         if code == 429:
             raise _Full(headers.get("Retry-After", ""))
-        said = f"HTTP {code}: {body[:200].decode(errors='replace')}"
+        said = f"HTTP {code}: {headers.get('Location', body[:200].decode(errors='replace'))}"
         if code in AWAY:
             raise ConnectionError(said)
-        if code >= 500:
+        if code < 400 or code >= 500:
             raise Unreachable(f"{request.full_url} answers {said}")
         raise _refused(code, body, said)
-
-    def _answer(self, request: Request, timeout_s: float) -> Any:
-        try:
-            return self._opener.open(request, timeout=timeout_s)
-        except HTTPError as error:  # an answer like any other
-            return error
 
 
 class _Full(Exception):
@@ -155,6 +153,14 @@ class _Connection(HTTPConnection):
 class _Handler(HTTPHandler):
     def http_open(self, req: Request) -> HTTPResponse:
         return self.do_open(_Connection, req)
+
+
+class _Redirects(HTTPRedirectHandler):
+    """Followed by a GET on the same host only: urllib makes a GET of a POST, and tells the token to any host."""
+
+    def redirect_request(self, req: Request, *answer: Any) -> Request | None:
+        is_safe = req.get_method() == "GET" and urlsplit(answer[-1]).netloc == req.host
+        return super().redirect_request(req, *answer) if is_safe else None
 
 
 def as_json(value: Any) -> str:

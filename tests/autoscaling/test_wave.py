@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from autoscaling import draw, in_words, summary, wave_of
+from autoscale_demo import draw, in_words, summary, wave_of
 
 
 def run(

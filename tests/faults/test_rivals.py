@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from adapters.database import committed
 from adapters.runs.changes import cancel
 from contracts.errors import Conflict
 from tests.faults.injection_point import INJECTION, Fault
@@ -116,8 +117,8 @@ def test_of_cancel_and_finish_exactly_one_wins(
 
 def _try_to_cancel(submitter: Submitter, run_id: str) -> bool:
     try:
-        with submitter.engine.begin() as connection:
-            cancel(connection, run_id)
+        # as the web tier does: a deadlock with the finish is tried again
+        committed(submitter.engine, lambda connection: cancel(connection, run_id))
     except Conflict:
         return False
     return True

@@ -137,6 +137,7 @@ def test_an_engine_that_raises_fails_the_run_and_shows_the_trace_in_the_log_only
     assert "injected fault" not in row["error_message"]
     trace = [line for line in consumer.log.splitlines() if "injected fault" in line]
     assert trace and all(f"run_id={run_id}" in line for line in trace)
+    assert "\\x0a" not in consumer.log  # each line of the trace is a line
     check_tables(submitter.engine)
 
 

@@ -101,7 +101,7 @@ def test_a_worker_takes_shows_and_tidies_a_message_of_each_list(
         assert job
         worker.show_start(job)
         worker.show_life(job)
-        worker.tidy(job, status, "because")
+        worker.tidy(job, status)
         taken.append(job.id)
 
     assert taken == [waiting.job_id, bulk.job_id]

@@ -8,18 +8,16 @@ import select
 import sys
 from pathlib import Path
 
-from adapters.settings import environment_with
 from consumer.children import Template
 
 
 def main(pid_file: Path) -> int:
     """The Job's exit code; a signal that killed it kills this process, too."""
-    environment = environment_with({})
     codes: dict[int, int] = {}
-    template = Template(environment, codes)
+    template = Template({}, codes)
     while not template.is_ready:
         hear(template)
-    pid = template.fork(Path(environment.get("READY_FILE", pid_file.with_suffix(".ready"))))
+    pid = template.fork(Path(os.environ.get("READY_FILE", pid_file.with_suffix(".ready"))))
     pid_file.with_suffix(".new").write_text(str(pid))
     pid_file.with_suffix(".new").rename(pid_file)
     while pid not in codes:

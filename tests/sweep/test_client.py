@@ -251,6 +251,33 @@ def test_a_page_that_refuses_is_quoted() -> None:
         assert str(raised.value) == f"HTTP 403: {page}"
 
 
+def test_an_answer_that_names_another_address_is_followed_by_a_get_on_the_same_host_only() -> (
+    None
+):
+    app, asked = Flask(__name__), list[str]()
+
+    @app.route("/<path:path>", methods=["GET", "POST", "DELETE"])
+    def moved(path: str) -> Response:
+        asked.append(f"{request.method} {request.host.partition(':')[0]}/{path}")
+        if path == "api/metrics/":
+            return Response('{"metrics": ["m"]}')
+        host = "other.invalid" if path == "api/tickers" else request.host
+        return Response("moved", 301, {"Location": f"http://{host}/{path}/"})
+
+    with served(app) as url:
+        client, is_moved = Client(url, token="secret"), "answers HTTP 301: http://{}/{}/"
+        followed = client.metrics()
+        with pytest.raises(Unreachable, match=is_moved.format("other.invalid", "api/tickers")):
+            client.tickers()
+        with pytest.raises(Unreachable, match=is_moved.format(".*", "run_backtest")):
+            client.submit(RUNS[0])
+        with pytest.raises(Unreachable, match=is_moved.format(".*", "api/prices/A/1d/abc")):
+            client.delete_prices("A", "1d", "abc")
+
+    assert followed == ["m"]
+    assert [each.split()[0] for each in asked] == ["GET", "GET", "GET", "POST", "DELETE"]
+
+
 def test_dates_and_numbers_of_numpy_may_be_in_a_request() -> None:
     sent: list[Any] = []
 
