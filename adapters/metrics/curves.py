@@ -92,11 +92,12 @@ def cash_curve(
 
 
 def shares_held(trades: Sequence[Values], bars: int) -> Column:
-    """(bars,) shares after each bar's fills, below 0 when short."""
-    changes = np.zeros(bars)
-    for fill in fills(trades):
-        changes[fill.bar] += fill.shares
-    return changes.cumsum()
+    """(bars,) shares after each bar's fills, below 0 when short, to the last bit; of trades that do not overlap."""
+    held = np.zeros(bars)
+    for trade in trades:
+        until = bars if trade["is_open"] else trade["exit_bar"]
+        held[trade["entry_bar"] : until] = trade["size"] * (1 if trade["side"] == "BUY" else -1)
+    return held
 
 
 def excursions(trade: Values, high: Column, low: Column) -> dict[str, float]:

@@ -10,6 +10,7 @@ import numpy as np
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
+from adapters.metrics.curves import shares_held
 from adapters.prices.bars import MOST_DIGITS, bar_date
 from adapters.runs.condition_summary import OPENING, condition_summaries, held_back
 from adapters.runs.lines import RunLines, counted
@@ -146,15 +147,7 @@ def stretch_account(run: RunSeries, bars: range, signals: Sequence[int]) -> tupl
     signals: of the rule on these bars, 1 or -1 each.
     """
     opened = sum(trade["entry_bar"] in bars for trade in run.trades)
-    held = sum(
-        len(
-            range(
-                max(trade["entry_bar"], bars.start),
-                min(trade["exit_bar"] + trade["is_open"], bars.stop),
-            )
-        )
-        for trade in run.trades
-    )
+    held = np.count_nonzero(shares_held(run.trades, len(run.times))[bars.start : bars.stop])
     closes = "none" if not held else "all" if held == len(bars) else f"{held:,}"
     words = [
         f"{opened or 'No'} {'trade was' if opened == 1 else 'trades were'} opened on these {len(bars):,} bars",
