@@ -45,6 +45,15 @@ def drawdowns(path: Column) -> Column:
     return (peaks - path) / peaks
 
 
+def falls(path: Column) -> list[list[int]]:
+    """Places in a path: of each peak that a fall follows, and of the first point that is back at it, or the last."""
+    peaks = np.flatnonzero(path == np.maximum.accumulate(path))
+    ends = np.append(peaks[1:], len(path))
+    spans = np.column_stack((peaks, np.minimum(ends, len(path) - 1)))
+    found: list[list[int]] = spans[ends - peaks > 1].tolist()
+    return found
+
+
 class Fill(NamedTuple):
     """Shares bought, or below 0 sold, on a bar; reason: of an exit."""
 

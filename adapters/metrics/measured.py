@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from adapters.metrics.curves import drawdowns, shares_held
+from adapters.metrics.curves import drawdowns, falls, shares_held
 from adapters.metrics.rates import Rates
 from contracts.values import Values
 
@@ -163,6 +163,11 @@ class Measured:
     def drawdowns(self) -> Array:
         """Fall of each point of the path from its running peak, as a fraction of the peak."""
         return drawdowns(self.path)
+
+    @cached_property
+    def falls(self) -> list[list[int]]:
+        """Positions in the path of the peak before each drawdown and of its recovery, or the last."""
+        return falls(self.path)
 
     @property
     def bars_held(self) -> int:
