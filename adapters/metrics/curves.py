@@ -19,6 +19,7 @@ from contracts.timeframes import BY_DAY, Timeframe
 from contracts.values import Json, Values, picked
 
 DAY = timedelta(days=1)
+FILLED_BARS = ("entry_bar", "exit_bar")  # of a trade
 # of a trade's numbers, where they are rounded
 DECIMALS = {"entry_fees": 4, "exit_fees": 4, "pnl_abs": 2, "pnl_pct": 4, "holding_period": 4}
 
@@ -139,24 +140,18 @@ def portfolio_points(dates: Sequence[str], equity: Column, cash: Column) -> list
 
 
 def trade_rows(trades: Sequence[Values], times: Whole, timeframe: Timeframe) -> list[TradeRow]:
-    """Trades as the contract shows them: numbered and dated."""
-    dates = bar_dates(times, timeframe)
-    return [trade_row(number, trade, dates, timeframe) for number, trade in enumerate(trades)]
+    """Some of a run's trades as the contract shows them; times: of all bars, of which those with fills are dated."""
+    bars = sorted({trade[end] for trade in trades for end in FILLED_BARS})
+    dates = dict(zip(bars, bar_dates(times[bars], timeframe), strict=True))
+    return [_trade_row(trade, dates, timeframe) for trade in trades]
 
 
-def trade_row(
-    number: int,
-    trade: Values,
-    dates: Sequence[str] | Mapping[int, str],
-    timeframe: Timeframe,
-) -> TradeRow:
-    """One trade as the contract shows it; dates: of all bars, or by the numbers of those on which it filled."""
+def _trade_row(trade: Values, dates: Mapping[int, str], timeframe: Timeframe) -> TradeRow:
     entry = fill_time(dates[trade["entry_bar"]], trade["entry_at"], timeframe)
     left = fill_time(dates[trade["exit_bar"]], trade["exit_at"], timeframe)
     held = datetime.fromisoformat(left) - datetime.fromisoformat(entry)
     known = {
         **trade,
-        "trade_no": number,
         "entry_timestamp": entry,
         "exit_timestamp": left,
         "holding_period": held / DAY,

@@ -111,11 +111,6 @@ def has_tag(connection: Connection, tag: str) -> bool:
     return has_rows(connection, select(run_tags.c.run_id).filter_by(tag=tag))
 
 
-def chart_names(connection: Connection, run_id: str) -> frozenset[str]:
-    """Which charts of a run were rendered."""
-    return frozenset(connection.scalars(select(run_charts.c.name).filter_by(run_id=run_id)))
-
-
 def lines_of(
     connection: Connection, row: RowMapping, traded: Bars, bars: Whole
 ) -> RunLines | None:
