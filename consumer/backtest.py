@@ -11,7 +11,7 @@ from adapters.metrics.table import HEADLINE_NAMES, Performance
 from adapters.portfolios.store import is_of_portfolio
 from adapters.prices.bars import Bars
 from adapters.prices.packing import PackedPrices, RunPrices
-from adapters.runs.lines import packed_lines
+from adapters.runs.lines import RunLines, packed_lines
 from adapters.runs.stored_series import encode_equity, encode_signals, encode_trades, significant
 from adapters.sparkline import encode_sparkline
 from consumer.setup import Setup
@@ -98,7 +98,7 @@ def lines_of(rule: BaseRule, prices: RunPrices, read: Prices) -> list[bytes]:
     from rules.explanation import Explanation  # bulk runs do without it
 
     found = Explanation(rule, read, prices.first_bar)
-    return packed_lines(found.head, found.values, found.truths)
+    return packed_lines(RunLines(found.head, found.values, found.truths))
 
 
 def notes_on(

@@ -13,7 +13,7 @@ from adapters.charts.render import render_charts
 from adapters.database import committed, connect_database, reading
 from adapters.database_errors import DuplicateKey
 from adapters.prices.store import PriceStore
-from adapters.runs.queries import chart_names, run_row
+from adapters.runs.queries import chart_pngs, run_row
 from adapters.runs.run_bars import run_bars
 from adapters.runs.states import save_charts
 from adapters.settings import Settings
@@ -31,8 +31,8 @@ def draw_charts(engine: Engine, run_id: str) -> None:
         row = run_row(connection, run_id)
         if row["status"] != RunStatus.SUCCEEDED:
             raise Conflict(f"run {run_id} has not completed, so there is nothing to draw")
-        stored = chart_names(connection, run_id)
-    if stored.issuperset(CHART_NAMES):
+        stored = chart_pngs(connection, run_id)
+    if stored.keys() >= {*CHART_NAMES}:
         return
     drawn = render_charts(run_bars(row, PriceStore(engine).bars))
     charts = {name: png for name, png in drawn.items() if name not in stored}

@@ -61,14 +61,13 @@ _DIFFERENCES = {"change", "stdev", "atr"}
 class Explanation:
     """A rule's lines and the truth of its conditions from `first_bar` on; ValueError as for BaseRule.generate_signals.
 
-    values: of each line that is no column, (bars,) float64, NaN where it has none. truths: (bars,) int8 of 1 (true), -1
-    (false) and 0 (unknown). head: JSON values.
+    values: of each line, (bars,) float64, NaN where it has none. truths: (bars,) int8 of 1 (true), -1 (false) and 0
+    (unknown). head: JSON values.
     "lines": name, pane ("price" or "below"), group (lines that share a pane), levels, and the column if it is a price.
     "buy", "sell": a condition. It has
     op: a comparison, crosses_above, crosses_below, and, or, not, becomes, latest, above_for, constant, vote or stance;
     of: its conditions, or the two sides of a comparison, each {"line": n}, {"number": x} or {"text": name};
-    truth: its place in `truths`; true, unknown: on how many bars it was so;
-    nearest: of a comparison that was false somewhere, the bar on which it came closest, and both sides there.
+    truth: its place in `truths`.
     """
 
     def __init__(self, rule: BaseRule, prices: Prices, first_bar: int = 0) -> None:
@@ -117,19 +116,15 @@ class Explanation:
     def _read(self, node: Node) -> Json:
         """A condition with all that it is made of."""
         if _compares(node):
-            return self._condition(
-                node.op, self._held[node], self._compared(node)
-            ) | self._nearest(node)
+            return self._condition(node.op, self._held[node], self._compared(node))
         inner = [self._read(each) for each in node.arrays if each.kind == "condition"]
         bars = {"bars": node.operands[1]} if node.op == "above_for" else {}
         return self._condition(node.op, self._held[node], inner) | bars
 
     def _condition(self, op: str, truth: Signals, of: list[Json]) -> Json:
         """A condition in the form of Explanation.head; its truth is kept."""
-        traded = truth[self._traded]
-        self.truths.append(traded)
-        counts = {"true": int((traded > 0).sum()), "unknown": int((traded == 0).sum())}
-        return {"op": op, "truth": len(self.truths) - 1, "of": of, **counts}
+        self.truths.append(truth[self._traded])
+        return {"op": op, "truth": len(self.truths) - 1, "of": of}
 
     def _compared(self, node: Node) -> list[Json]:
         """Both sides of a comparison, of which lines share a pane, and a number is a line's level."""
@@ -159,19 +154,8 @@ class Explanation:
         if len(known) == MAX_LINES:
             return {"text": name}
         self._lines.append(_line(value, name))
-        if value.operands:
-            self.values.append(self._held[value][self._traded])
+        self.values.append(self._held[value][self._traded])
         return {"line": len(known)}
-
-    def _nearest(self, node: Node) -> Json:
-        """Where a comparison was false by the least; nothing where it never was."""
-        [false] = np.nonzero(self._held[node][self._traded] < 0)
-        if not false.size:
-            return {}
-        sides = np.broadcast_arrays(*(self._held.get(each, each) for each in node.operands))
-        left, right = (side[self._traded][false] for side in sides)
-        at = int(np.abs(left - right).argmin())
-        return {"nearest": [int(false[at]), float(left[at]), float(right[at])]}
 
     def _name(self, value: Value) -> str:
         """What a part of a formula is called: a sum by the name that its text gives it, a call by its function."""

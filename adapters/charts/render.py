@@ -26,6 +26,7 @@ from adapters.charts.frame import (
     time_axis,
     value_axis,
 )
+from adapters.metrics.curves import fills
 from adapters.metrics.measured import Array
 from adapters.prices.bars import Bars
 from adapters.runs.run_bars import RunBars
@@ -217,14 +218,10 @@ def _price_axis(axes: Axes, found: RunBars) -> None:
 
 def _orders(found: RunBars) -> tuple[Array, Array, str]:
     """Buys and sells, each (2, fills), bars and prices: each trade's entry, and its exit if it ended; how many."""
-    fills = [
-        (trade[f"{end}_bar"], trade[f"{end}_price"], trade["side"] == buying)
-        for end, buying in (("entry", "BUY"), ("exit", "SELL"))
-        for trade in found.run.trades
-        if end == "entry" or not trade["is_open"]
-    ]
-    points = np.array(fills, dtype=float).reshape(-1, 3).T
-    buys, sells = (points[:2, points[2] == bought] for bought in (1, 0))
+    entries_first = sorted(fills(found.run.trades), key=lambda fill: fill.reason is not None)
+    filled = [(fill.bar, fill.price, fill.shares) for fill in entries_first]
+    points = np.array(filled, dtype=float).reshape(-1, 3).T
+    buys, sells = points[:2, points[2] > 0], points[:2, points[2] < 0]
     return buys, sells, f"{buys.shape[1]:,} bought, {sells.shape[1]:,} sold"
 
 

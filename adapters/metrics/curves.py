@@ -19,6 +19,7 @@ from contracts.timeframes import BY_DAY, Timeframe
 from contracts.values import Json, Values, picked
 
 DAY = timedelta(days=1)
+FILLED_BARS = ("entry_bar", "exit_bar")  # of a trade
 # of a trade's numbers, where they are rounded
 DECIMALS = {"entry_fees": 4, "exit_fees": 4, "pnl_abs": 2, "pnl_pct": 4, "holding_period": 4}
 
@@ -43,6 +44,15 @@ def drawdowns(path: Column) -> Column:
     """Fall of each point of a path from its running peak, as a fraction of the peak."""
     peaks = np.maximum.accumulate(path)
     return (peaks - path) / peaks
+
+
+def falls(path: Column) -> list[list[int]]:
+    """Places in a path: of each peak that a fall follows, and of the first point that is back at it, or the last."""
+    peaks = np.flatnonzero(path == np.maximum.accumulate(path))
+    ends = np.append(peaks[1:], len(path))
+    spans = np.column_stack((peaks, np.minimum(ends, len(path) - 1)))
+    found: list[list[int]] = spans[ends - peaks > 1].tolist()
+    return found
 
 
 class Fill(NamedTuple):
@@ -92,11 +102,12 @@ def cash_curve(
 
 
 def shares_held(trades: Sequence[Values], bars: int) -> Column:
-    """(bars,) shares after each bar's fills, below 0 when short."""
-    changes = np.zeros(bars)
-    for fill in fills(trades):
-        changes[fill.bar] += fill.shares
-    return changes.cumsum()
+    """(bars,) shares after each bar's fills, below 0 when short, to the last bit; of trades that do not overlap."""
+    held = np.zeros(bars)
+    for trade in trades:
+        until = bars if trade["is_open"] else trade["exit_bar"]
+        held[trade["entry_bar"] : until] = trade["size"] * (1 if trade["side"] == "BUY" else -1)
+    return held
 
 
 def excursions(trade: Values, high: Column, low: Column) -> dict[str, float]:
@@ -129,24 +140,18 @@ def portfolio_points(dates: Sequence[str], equity: Column, cash: Column) -> list
 
 
 def trade_rows(trades: Sequence[Values], times: Whole, timeframe: Timeframe) -> list[TradeRow]:
-    """Trades as the contract shows them: numbered and dated."""
-    dates = bar_dates(times, timeframe)
-    return [trade_row(number, trade, dates, timeframe) for number, trade in enumerate(trades)]
+    """Some of a run's trades as the contract shows them; times: of all bars, of which those with fills are dated."""
+    bars = sorted({trade[end] for trade in trades for end in FILLED_BARS})
+    dates = dict(zip(bars, bar_dates(times[bars], timeframe), strict=True))
+    return [_trade_row(trade, dates, timeframe) for trade in trades]
 
 
-def trade_row(
-    number: int,
-    trade: Values,
-    dates: Sequence[str] | Mapping[int, str],
-    timeframe: Timeframe,
-) -> TradeRow:
-    """One trade as the contract shows it; dates: of all bars, or by the numbers of those on which it filled."""
+def _trade_row(trade: Values, dates: Mapping[int, str], timeframe: Timeframe) -> TradeRow:
     entry = fill_time(dates[trade["entry_bar"]], trade["entry_at"], timeframe)
     left = fill_time(dates[trade["exit_bar"]], trade["exit_at"], timeframe)
     held = datetime.fromisoformat(left) - datetime.fromisoformat(entry)
     known = {
         **trade,
-        "trade_no": number,
         "entry_timestamp": entry,
         "exit_timestamp": left,
         "holding_period": held / DAY,

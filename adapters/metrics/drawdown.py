@@ -40,18 +40,10 @@ def max_drawdown_bars(run: Measured) -> float:
     return recovery - peak
 
 
-def deepest_span(run: Measured) -> tuple[int, int]:
-    """Positions in the path of the peak before the maximum drawdown and of its recovery (or the last); equal if none.
-
-    The peak is the last one before the fall; the recovery the first equity at or above it.
-    """
-    bottom = int(run.drawdowns.argmax())
-    if run.drawdowns[bottom] == 0.0:
-        return 0, 0
-    height = run.path[: bottom + 1].max()
-    peak = int((run.path[: bottom + 1] == height).nonzero()[0][-1])
-    recovered = (run.path[bottom:] >= height).nonzero()[0]
-    return peak, bottom + int(recovered[0]) if len(recovered) else run.bars
+def deepest_span(run: Measured) -> list[int]:
+    """Positions in the path of the peak before the maximum drawdown and of its recovery, or the last; equal if none."""
+    bottom = run.drawdowns.argmax()
+    return next((fall for fall in run.falls if fall[0] < bottom <= fall[1]), [0, 0])
 
 
 @DRAWDOWN("Longest drawdown", "days", "low")
@@ -59,11 +51,7 @@ def longest_drawdown_days(run: Measured) -> float:
     """Calendar days of the longest stretch from a peak until equity is back at it, or to the last bar; it need not be
     the deepest.
     """
-    peaks = (run.drawdowns == 0.0).nonzero()[0]
-    recovered = np.diff(run.seconds[peaks])[np.diff(peaks) > 1]
-    return (
-        max(int(recovered.max(initial=0)), int(run.seconds[-1] - run.seconds[peaks[-1]])) / DAY_S
-    )
+    return int(np.diff(run.seconds[run.falls]).max(initial=0)) / DAY_S
 
 
 @DRAWDOWN("Time under water", "percent", "low")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from adapters.metrics.curves import drawdowns, shares_held
+from adapters.metrics.curves import drawdowns, falls, shares_held
 from adapters.metrics.rates import Rates
 from contracts.values import Values
 
@@ -73,14 +73,18 @@ class Measured:
         return float(self.close[0]) * (1.0 + self.slippage_bps / 10_000.0) * (1.0 + self.fee_rate)
 
     @cached_property
+    def held(self) -> Array:
+        """(bars,) shares after each bar's fills."""
+        return shares_held(self.trades, self.bars) if self.shares is None else self.shares
+
+    @cached_property
     def timing(self) -> "Timing":
         """What it did by choosing its times; NoValue for a ruined run, and for a single bar."""
         from adapters.metrics.timing import timing_over  # which needs what is here
 
         if self.is_ruined or self.bars < 2:
             raise NoValue(RUINED if self.is_ruined else TOO_FEW_BARS)
-        shares = shares_held(self.trades, self.bars) if self.shares is None else self.shares
-        return timing_over(self.path, shares, self.close, self.timestamps[1:], self.rates)
+        return timing_over(self.path, self.held, self.close, self.timestamps[1:], self.rates)
 
     @cached_property
     def timed(self) -> Array:
@@ -160,15 +164,15 @@ class Measured:
         """Fall of each point of the path from its running peak, as a fraction of the peak."""
         return drawdowns(self.path)
 
+    @cached_property
+    def falls(self) -> list[list[int]]:
+        """Positions in the path of the peak before each drawdown and of its recovery, or the last."""
+        return falls(self.path)
+
     @property
     def bars_held(self) -> int:
         """Bars at whose close a position is held."""
-        if self.shares is not None:
-            return int(np.count_nonzero(self.shares))
-        return sum(
-            (self.bars if trade["is_open"] else trade["exit_bar"]) - trade["entry_bar"]
-            for trade in self.trades
-        )
+        return int(np.count_nonzero(self.held))
 
     @cached_property
     def closed(self) -> list[Values]:

@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from adapters.metrics import benchmark, drawdown, returns, risk, timing, trades  # noqa: F401
-from adapters.metrics.entry import DECLARED, SECTIONS, Metric
+from adapters.metrics.entry import DECLARED, SECTIONS
 from adapters.metrics.measured import Measured, NoValue
 from contracts.values import frozen
 
@@ -39,17 +39,12 @@ def performance(run: Measured) -> Performance:
     with np.errstate(over="ignore", invalid="ignore"):
         for metric in METRICS:
             try:
-                metrics[metric.name] = _finite(metric, run)
+                value = metric.compute(run)
+                if not math.isfinite(value):
+                    raise OverflowError
+                metrics[metric.name] = value
             except NoValue as reason:
                 metrics[metric.name], notes[metric.name] = None, str(reason)
+            except OverflowError:
+                metrics[metric.name], notes[metric.name] = None, "too large for a number"
     return Performance(metrics, notes)
-
-
-def _finite(metric: Metric, run: Measured) -> float:
-    try:
-        value = metric.compute(run)
-    except OverflowError:
-        value = math.inf
-    if not math.isfinite(value):
-        raise NoValue("too large for a number")
-    return value

@@ -8,7 +8,7 @@ of Business 66(1): 0 without skill, however the market drifts.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,7 +17,6 @@ from adapters.metrics.measured import SAME_SHARE, Array, Measured, NoValue, aver
 from adapters.metrics.rates import Rates
 from adapters.metrics.risk import kurtosis_of, skewness_of, spread
 from adapters.metrics.sharpe_evidence import MeasuredSharpe, probabilistic_sharpe
-from contracts.values import frozen
 
 # one in so many bars, those after a bar, are left out of the exposure that it is compared with
 SHADOW = 10
@@ -27,8 +26,7 @@ LEAST_CHANGE = 1e-3
 OF_TIMING = ("timing_sharpe_ratio", "timing_skewness", "timing_kurtosis")
 
 
-@frozen
-class Timing:
+class Timing(NamedTuple):
     """A run from its first close on; each array has one value for each later bar.
 
     returns: simple, of equity; costs of the first bar are part of the first one. exposures: signed value of the
@@ -95,9 +93,7 @@ def _carry(exposures: Array, times: Array, rates: Rates) -> Array:
 
 def joined(parts: Sequence[Timing]) -> Timing:
     """Runs one after the other as one."""
-    return Timing(
-        *(np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(Timing))
-    )
+    return Timing(*map(np.concatenate, zip(*parts, strict=True)))
 
 
 def usual_exposures(exposures: Array) -> Array:

@@ -2,17 +2,13 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from adapters.prices.bars import Column, Whole
-from adapters.runs.lines import RunLines
-from adapters.runs.reasons import SIGNS, BarState, Condition, comparisons, wanted
+from adapters.runs.reasons import BarState, Condition, comparisons, wanted
 from contracts.run_result import ConditionSummary
 from contracts.values import Values
 
 # the side that opens positions; otherwise both do
 OPENING = {"longonly": ("buy",), "shortonly": ("sell",)}
-Head = Values  # the lines, and the conditions of both sides: rules.explanation.Explanation.head
+Head = Values  # the lines, and the conditions of both sides: adapters.runs.lines.counted
 
 
 def condition_summaries(head: Head, dates: Sequence[str]) -> list[ConditionSummary]:
@@ -32,42 +28,13 @@ def condition_summaries(head: Head, dates: Sequence[str]) -> list[ConditionSumma
     ]
 
 
-def on_stretch(kept: RunLines, bars: range) -> Head:
-    """The head of a run's lines with the counts and the nearest bars of a stretch alone, whose first bar is 0."""
-    numbers = np.arange(bars.start, bars.stop)
-
-    def values(side: Values) -> Column:
-        if "line" in side:
-            return kept.values(side["line"], numbers)
-        return np.full(len(bars), side.get("number", np.nan))
-
-    def counted(condition: Condition) -> Condition:
-        truth = kept.truths(condition["truth"], numbers)
-        counts = {"true": int((truth > 0).sum()), "unknown": int((truth == 0).sum())}
-        if condition["op"] not in SIGNS:
-            return {**condition, "of": [counted(each) for each in condition["of"]], **counts}
-        left, right = map(values, condition["of"])
-        return {**condition, **counts, "nearest": _nearest_bar(truth, left, right)}
-
-    return {**kept.head, **{side: counted(kept.head[side]) for side in ("buy", "sell")}}
-
-
-def _nearest_bar(truth: Whole, left: Column, right: Column) -> list[float] | None:
-    """The bar on which a comparison came closest, and both sides there; None where it was never false."""
-    gaps = np.where(truth < 0, np.abs(left - right), np.nan)
-    if np.isnan(gaps).all():
-        return None
-    nearest = int(np.nanargmin(gaps))
-    return [nearest, float(left[nearest]), float(right[nearest])]
-
-
 def _nearest(condition: Condition, head: Head, dates: Sequence[str]) -> dict[str, str | None]:
     if not condition.get("nearest"):
         return {"nearest_date": None, "nearest": None}
     bar, *numbers = condition["nearest"]
     sides = (side.get("line") for side in condition["of"])
     values = dict(zip(sides, numbers, strict=True))
-    state = BarState(head["lines"], values.__getitem__, lambda _: False)
+    state = BarState(head["lines"], values.__getitem__, lambda _: -1)
     return {"nearest_date": dates[bar], "nearest": state.said(condition)}
 
 

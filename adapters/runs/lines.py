@@ -4,34 +4,45 @@ The columns of a part are those of adapters.prices.packing: of each line its val
 whether it has one, then the truth of each condition. 3,270 bars take 5 to 10 KB per line.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from adapters.prices.bars import Bars, Column, Whole
 from adapters.prices.packing import packed_columns
+from adapters.runs.reasons import SIGNS
 from adapters.runs.stored_series import decimals_for, packed_json
-from contracts.values import Json, frozen
+from contracts.values import Json, Values, frozen
 
 BARS_PER_PART = 16_384  # a point of a million bars is then found by reading a sixtieth of them
 DIGITS = 6  # of the largest value of a line: a pixel of a chart is a thousandth of it
 
 
-def packed_lines(head: Json, values: Sequence[Any], truths: Sequence[Any]) -> list[bytes]:
-    """Head and parts of an explanation (see rules.explanation); the lines of `head` get their decimals."""
+@frozen
+class RunLines:
+    """What a rule looked at on some of a run's bars; rules.explanation.Explanation says what each of them is."""
+
+    head: Json
+    values: Sequence[Column]
+    truths: Sequence[Any]
+
+
+def packed_lines(lines: RunLines) -> list[bytes]:
+    """Head and parts of all lines of a run; the stored ones get their decimals, the conditions their counts."""
     columns: list[Any] = []
-    for line, each in zip(stored_lines(head["lines"]), values, strict=True):
-        known = ~np.isnan(each)
-        largest = float(np.abs(each[known]).max(initial=0.0))
-        line["decimals"] = decimals_for(largest, DIGITS)
-        columns += [_without_gaps(each, known, line["decimals"]), known.view(np.int8)]
-    columns += truths
+    for line, each in zip(lines.head["lines"], lines.values, strict=True):
+        if "column" not in line:
+            known = ~np.isnan(each)
+            largest = float(np.abs(each[known]).max(initial=0.0))
+            line["decimals"] = decimals_for(largest, DIGITS)
+            columns += [_without_gaps(each, known, line["decimals"]), known.view(np.int8)]
+    columns += lines.truths
     parts = [
         packed_columns([column[start : start + BARS_PER_PART] for column in columns])
         for start in range(0, len(columns[0]), BARS_PER_PART)
     ]
-    return [packed_json(head), *parts]
+    return [packed_json(counted(lines)), *parts]
 
 
 def _without_gaps(values: Any, known: Any, decimals: int) -> Whole:
@@ -41,37 +52,43 @@ def _without_gaps(values: Any, known: Any, decimals: int) -> Whole:
     return whole
 
 
-def stored_lines(lines: Sequence[Json]) -> list[Json]:
-    """Those of the lines that are stored; the others are columns of the prices."""
-    return [line for line in lines if "column" not in line]
+def lines_on(bars: Whole, head: Json, columns: Iterator[Whole], traded: Bars) -> RunLines:
+    """The lines on these bars, from what is stored of each and the prices of all; NaN where a line has no value."""
+    values = []
+    for line in head["lines"]:
+        if "column" in line:  # it is not stored, since the prices are
+            values.append(traded.columns[line["column"].capitalize()][bars])
+        else:
+            numbers, known = next(columns), next(columns)
+            values.append(np.where(known, numbers / 10.0 ** line["decimals"], np.nan))
+    return RunLines(head, values, [*columns])
 
 
-@frozen
-class RunLines:
-    """What is stored of a run's lines from the bar `first` on; head: as rules.explanation.Explanation says.
+def counted(lines: RunLines) -> Json:
+    """Their head, which says of each condition true and unknown: on how many bars it was so.
 
-    traded: all bars of the run.
+    And nearest of a comparison: the bar on which it came closest, from 0, and both sides there; None where it was never
+    false, and for a side that is no line.
     """
 
-    head: Json
-    first: int
-    columns: Sequence[Whole]
-    traded: Bars
+    def values(side: Values) -> Column | float:
+        number: float = side.get("number", np.nan)
+        return lines.values[side["line"]] if "line" in side else number
 
-    def values(self, number: int, bars: Whole) -> Column:
-        """A line of the head on these bars, NaN where it has no value."""
-        lines = self.head["lines"]
-        if "column" in lines[number]:
-            return self.traded.columns[lines[number]["column"].capitalize()][bars]
-        place = 2 * len(stored_lines(lines[:number]))
-        numbers, known = (self.columns[each][bars - self.first] for each in (place, place + 1))
-        return np.where(known, numbers / 10.0 ** lines[number]["decimals"], np.nan)
+    def with_counts(condition: Values) -> Json:
+        truth = lines.truths[condition["truth"]]
+        counts = {"true": int((truth > 0).sum()), "unknown": int((truth == 0).sum())}
+        if condition["op"] not in SIGNS:
+            return {**condition, "of": [*map(with_counts, condition["of"])], **counts}
+        sides = np.broadcast_arrays(truth, *map(values, condition["of"]))
+        return {**condition, **counts, "nearest": _nearest_bar(*sides)}
 
-    def truths(self, place: int, bars: Whole) -> Whole:
-        """Of a condition on these bars: above 0 where it held, below where not, 0 where that is unknown."""
-        return self.columns[2 * len(stored_lines(self.head["lines"])) + place][bars - self.first]
+    return {**lines.head, **{side: with_counts(lines.head[side]) for side in ("buy", "sell")}}
 
-    def truth(self, place: int, bar: int) -> bool | None:
-        """Whether a condition held on a bar; None where that is unknown."""
-        truth = self.truths(place, np.array([bar]))[0]
-        return None if truth == 0 else bool(truth > 0)
+
+def _nearest_bar(truth: Whole, left: Column, right: Column) -> list[float] | None:
+    gaps = np.where(truth < 0, np.abs(left - right), np.nan)
+    if np.isnan(gaps).all():
+        return None
+    nearest = int(np.nanargmin(gaps))
+    return [nearest, float(left[nearest]), float(right[nearest])]

@@ -7,10 +7,10 @@ import numpy as np
 from sqlalchemy import Connection, RowMapping, Select, and_, select
 
 from adapters.database import has_rows
-from adapters.prices.bars import Bars
+from adapters.prices.bars import Bars, Whole
 from adapters.prices.packing import unpacked_columns
 from adapters.rows import found_row, rows_by
-from adapters.runs.lines import BARS_PER_PART, RunLines
+from adapters.runs.lines import BARS_PER_PART, RunLines, lines_on
 from adapters.runs.stored_series import unpacked_json
 from adapters.runs.times import utc_text
 from adapters.tables import (
@@ -111,23 +111,20 @@ def has_tag(connection: Connection, tag: str) -> bool:
     return has_rows(connection, select(run_tags.c.run_id).filter_by(tag=tag))
 
 
-def chart_names(connection: Connection, run_id: str) -> frozenset[str]:
-    """Which charts of a run were rendered."""
-    return frozenset(connection.scalars(select(run_charts.c.name).filter_by(run_id=run_id)))
-
-
 def lines_of(
-    connection: Connection, row: RowMapping, traded: Bars, bars: range
+    connection: Connection, row: RowMapping, traded: Bars, bars: Whole
 ) -> RunLines | None:
-    """The lines of a run, whose row is `run_row`'s, around these bars; None of a bulk run, or one of before lines."""
+    """The lines of a run, whose row is `run_row`'s, on these bars; None of a bulk run, or one of before lines."""
     if row["lines_head"] is None:
         return None
-    first, last = (bar // BARS_PER_PART for bar in (bars.start, max(bars.stop - 1, bars.start)))
+    first, last = (bars[[0, -1]] // BARS_PER_PART).tolist()
     between = run_lines.c.part.between(first + 1, last + 1)
     mine = select(run_lines.c.packed).filter_by(run_id=row["run_id"])
     parts = connection.scalars(mine.where(between).order_by(run_lines.c.part))
-    columns = [*map(np.concatenate, zip(*map(unpacked_columns, parts), strict=True))]
-    return RunLines(unpacked_json(row["lines_head"]), first * BARS_PER_PART, columns, traded)
+    columns = zip(*map(unpacked_columns, parts), strict=True)
+    places = bars - first * BARS_PER_PART
+    chosen = (np.concatenate(each)[places] for each in columns)
+    return lines_on(bars, unpacked_json(row["lines_head"]), chosen, traded)
 
 
 def chart_pngs(connection: Connection, run_id: str) -> dict[str, bytes]:

@@ -24,11 +24,11 @@ class BarState:
 
     lines: Sequence[Values]
     value: Callable[[int], float | None]
-    truth: Callable[[int], bool | None]
+    truth: Callable[[int], int]
 
     def met(self, condition: Condition) -> bool | None:
         """Whether a condition held; None where a number in it had no value."""
-        return self.truth(condition["truth"])
+        return {1: True, -1: False}.get(self.truth(condition["truth"]))
 
     def said(self, condition: Condition) -> str:
         """Why a condition held or did not: its decisive parts as they were."""

@@ -110,7 +110,10 @@ def decode_trades(
 ) -> tuple[list[Json], list[Json], list[str]]:
     """The trades, rejected orders and notes that `encode_trades` wrote."""
     stored = _stored(text)
-    trades = [dict(zip(stored["columns"], row, strict=True)) for row in stored["rows"]]
+    trades = [
+        dict(zip(stored["columns"], row, strict=True), trade_no=number)
+        for number, row in enumerate(stored["rows"])
+    ]
     clipped = stored.get("clipped")  # the only note of older runs
     return trades, stored["rejected"], stored.get("notes", [clipped] if clipped else [])
 

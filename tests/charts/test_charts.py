@@ -33,6 +33,10 @@ def trade(bars: Bars, side: str, entry: int, exit_: int, is_open: bool = False) 
     gain = (close[exit_] / close[entry] - 1) * (100 if side == "BUY" else -100)
     return {
         "side": side,
+        "size": 100.0,
+        "entry_fees": 0.0,
+        "exit_fees": 0.0,
+        "exit_reason": "signal",
         "entry_bar": entry,
         "entry_price": float(close[entry]),
         "exit_bar": exit_,

@@ -95,7 +95,7 @@ def test_every_row_is_equal_to_its_run_to_the_last_digit(terms: dict[str, Any]) 
         math.nan if row["timing_sharpe_ratio"] is None else row["timing_sharpe_ratio"]
         for row in ran(request, PAIRS)
     ]
-    assert told == pytest.approx(wanted, rel=1e-9, nan_ok=True)
+    np.testing.assert_array_equal(told, wanted)
 
 
 def test_inputs_of_a_rule_of_ones_own_are_axes() -> None:

@@ -3,11 +3,13 @@
 import json
 import math
 import random
+from dataclasses import asdict
 
 import numpy as np
 import pytest
+from hypothesis import given
 
-from adapters.metrics.curves import cash_curve, drawdowns, portfolio_points
+from adapters.metrics.curves import cash_curve, drawdowns, portfolio_points, shares_held
 from adapters.metrics.rates import Rates
 from adapters.runs.stored_series import (
     TRADE_COLUMNS,
@@ -18,6 +20,8 @@ from adapters.runs.stored_series import (
     encode_signals,
     encode_trades,
 )
+from engine.engine import BacktestEngine
+from tests.engine.markets import cases, follow
 
 RANDOM = random.Random(7)
 
@@ -174,3 +178,13 @@ def test_a_position_of_nothing_has_no_sign() -> None:
     [point] = portfolio_points(["a"], np.array([100.0 - 1e-9]), np.array([100.0]))
 
     assert str(point["position"]) == "0.0"
+
+
+@given(cases())
+def test_shares_held_follow_from_the_trades_to_the_last_bit(case) -> None:
+    prices, signals, settings = case
+    result = BacktestEngine(**settings).run(prices, follow(signals))
+
+    held = shares_held([asdict(trade) for trade in result.trades], len(signals))
+
+    assert held.tolist() == result.shares_curve.tolist()

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from adapters.runs.lines import RunLines, counted
 from rules.arrays import levels
 from rules.catalog import RULES, complete_params
 from rules.explanation import MAX_LINES, Explanation
@@ -110,7 +111,7 @@ def test_a_rule_names_its_lines_their_panes_and_levels(rule_type, real_ohlcv):
     assert [
         (line["name"], line["pane"], line["group"], line["levels"]) for line in stored
     ] == LINES[rule_type]
-    assert len(found.values) == len(stored)
+    assert len(found.values) == len(found.head["lines"])
 
 
 FORMULAS = {
@@ -142,7 +143,8 @@ def test_a_condition_says_how_often_it_held_and_how_close_it_came(real_ohlcv):
     prices = real_ohlcv("AAPL")
     found = explained("RSI", {"oversold": 5.0}, prices)
 
-    buy, strength = found.head["buy"], found.values[0]
+    buy = counted(RunLines(found.head, found.values, found.truths))["buy"]
+    strength = found.values[0]
     known = ~np.isnan(strength)
     closest = int(np.nanargmin(strength))
     assert (buy["true"], buy["unknown"]) == (0, 14)

@@ -5,8 +5,10 @@ from datetime import date
 import numpy as np
 import pytest
 
+from adapters.prices.bars import Bars
 from adapters.prices.packing import unpacked_columns
-from adapters.runs.lines import BARS_PER_PART, RunLines, packed_lines, stored_lines
+from adapters.runs.condition_summary import condition_summaries
+from adapters.runs.lines import BARS_PER_PART, RunLines, lines_on, packed_lines
 from adapters.runs.stored_series import unpacked_json
 from adapters.settings import PROJECT_ROOT
 from consumer.backtest import backtest
@@ -18,10 +20,14 @@ LARGEST_LINE = 9 * 1024  # bytes, of 3,270 bars
 WHOLE = {"ticker": "AAPL", "start_date": date(2000, 3, 1), "end_date": date(2013, 3, 1)}
 
 
-def read_back(head, values, truths):
-    first, *parts = packed_lines(head, values, truths)
+def read_back(line, values, truth):
+    always = {"op": "constant", "truth": 0, "of": []}
+    head = {"lines": [line], "buy": always, "sell": always}
+    first, *parts = packed_lines(RunLines(head, [values], [truth]))
     columns = zip(*map(unpacked_columns, parts), strict=True)
-    return RunLines(unpacked_json(first), 0, [np.concatenate(each) for each in columns], None)
+    bars = np.arange(len(truth))
+    traded = Bars("1d", bars, (bars,) * 4, bars, 0, 0)
+    return lines_on(bars, unpacked_json(first), map(np.concatenate, columns), traded)
 
 
 @pytest.mark.parametrize("largest", [1e-9, 0.02, 1.0, 70.0, 5e3, 4e9, 1e40])
@@ -34,9 +40,7 @@ def test_values_come_back_with_six_digits_of_the_largest_and_none_where_there_ar
     values[: bars // 3] = np.nan
     values[bars // 2 : bars // 2 + bars // 50] = np.nan
 
-    found = read_back(
-        {"lines": [{"name": "x"}]}, [values], [np.ones(bars, dtype=np.int8)]
-    ).values(0, np.arange(bars))
+    (found,) = read_back({"name": "x"}, values, np.ones(bars, dtype=np.int8)).values
 
     assert (np.isnan(found) == np.isnan(values)).all()
     np.testing.assert_allclose(found, values, atol=largest * 1e-5)
@@ -44,11 +48,10 @@ def test_values_come_back_with_six_digits_of_the_largest_and_none_where_there_ar
 
 def test_truths_come_back_with_what_is_unknown():
     truth = np.resize(np.array([1, 0, -1, -1], dtype=np.int8), BARS_PER_PART + 9)
-    kept = read_back({"lines": [{"name": "close", "column": "close"}]}, [], [truth])
+    kept = read_back({"name": "close", "column": "close"}, np.zeros(len(truth)), truth)
 
-    words = {1: True, 0: None, -1: False}
-    bars = (0, 1, 2, BARS_PER_PART - 1, BARS_PER_PART, BARS_PER_PART + 8)
-    assert [kept.truth(0, bar) for bar in bars] == [words[int(truth[bar])] for bar in bars]
+    np.testing.assert_array_equal(kept.truths, [truth])
+    np.testing.assert_array_equal(kept.values, [np.arange(len(truth))])  # of the prices
 
 
 @pytest.mark.parametrize("rule_type", RULES)
@@ -58,7 +61,8 @@ def test_a_line_of_a_run_of_thirteen_years_takes_at_most_9_kb(rule_type):
         packed_file(PROJECT_ROOT / "data", "AAPL"),
     )
 
-    count = len(stored_lines(unpacked_json(outcome.lines[0])["lines"]))
+    lines = unpacked_json(outcome.lines[0])["lines"]
+    count = sum("column" not in line for line in lines)
     assert 500 < sum(map(len, outcome.lines)) <= count * LARGEST_LINE
 
 
@@ -66,3 +70,18 @@ def test_a_run_of_a_batch_keeps_no_lines():
     bulk = RunRequest(rule_type="RSI", batch_id="sweep", **WHOLE)
 
     assert backtest(bulk, packed_file(PROJECT_ROOT / "data", "AAPL")).lines == []
+
+
+def test_of_a_part_without_a_line_nothing_is_said_of_how_close_it_came():
+    pairs = " and ".join(f"sma(close, {bars}) > sma(open, {bars})" for bars in range(2, 16))
+    params = {"buy": pairs, "sell": "close > 1", "inputs": {}}
+
+    head, *_ = backtest(
+        RunRequest(rule_type="FORMULA", params=params, **WHOLE),
+        packed_file(PROJECT_ROOT / "data", "AAPL"),
+    ).lines
+
+    found = condition_summaries(unpacked_json(head), ["a bar"] * 3270)
+    nearest = [part["nearest"] for part in found]
+    assert nearest[11].startswith("SMA(13) ") and nearest[12:] == [None, None, None]
+    assert "(no value)" not in " ".join(nearest[:12])

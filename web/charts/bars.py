@@ -1,6 +1,6 @@
 """A run's bars with what its account did on them, a window at a time: what the chart of a run is drawn from."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -8,8 +8,8 @@ import numpy as np
 from flask import Blueprint, Response, jsonify
 from sqlalchemy import RowMapping
 
-from adapters.metrics.curves import trade_row
-from adapters.prices.bars import Column, Whole, bar_dates, candle_columns, joined
+from adapters.metrics.curves import FILLED_BARS, trade_rows
+from adapters.prices.bars import Column, Whole, candle_columns, joined
 from adapters.runs.queries import run_row
 from adapters.runs.run_bars import RunBars, run_bars
 from adapters.runs.series import RunSeries
@@ -142,21 +142,18 @@ def known(values: Column, decimals: int | None = None) -> list[float | None]:
     return [value if value == value else None for value in rounded.tolist()]
 
 
-def _trade_rows(run: RunSeries, trades: Mapping[int, Values]) -> list[Json]:
-    """These trades, by their numbers, with the numbers of the bars that they filled on."""
-    ends = ("entry_bar", "exit_bar")
-    bars = sorted({trade[end] for trade in trades.values() for end in ends})
-    dates = dict(zip(bars, bar_dates(run.times[bars], run.timeframe), strict=True))
+def _open_on(run: RunSeries, shown: Window) -> list[Values]:
+    """The trades that were open on one of the shown bars."""
     return [
-        {**trade_row(number, trade, dates, run.timeframe), **picked(trade, ends)}
-        for number, trade in trades.items()
+        trade
+        for trade in run.trades
+        if trade["entry_bar"] < shown.stop and trade["exit_bar"] >= shown.first
     ]
 
 
-def _open_on(run: RunSeries, shown: Window) -> dict[int, Values]:
-    """The trades that were open on one of the shown bars, by their numbers."""
-    return {
-        number: trade
-        for number, trade in enumerate(run.trades)
-        if trade["entry_bar"] < shown.stop and trade["exit_bar"] >= shown.first
-    }
+def _trade_rows(run: RunSeries, trades: Sequence[Values]) -> list[Json]:
+    """These trades with the numbers of the bars that they filled on."""
+    rows = trade_rows(trades, run.times, run.timeframe)
+    return [
+        {**row, **picked(trade, FILLED_BARS)} for row, trade in zip(rows, trades, strict=True)
+    ]

@@ -1,51 +1,117 @@
 """A result taken apart, the last part of its stats: drawdowns, returns by size, trades by side and by their end."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import date
+from math import floor
 from operator import itemgetter
-from typing import Any
 
+import numpy as np
 from markupsafe import Markup
 
-from adapters.runs.breakdown import (
-    Bin,
-    ending_of,
-    returns_histogram,
-    trades_by,
-    worst_drawdowns,
-)
+from adapters.metrics.curves import falls
+from adapters.prices.bars import Column
 from adapters.runs.series import RunSeries
 from contracts.run_result import TradeRow
+from contracts.values import Json
 from web.formats import number
 from web.svg import bar, picture, scale, text
 
+WORST = 5  # drawdowns that are listed
+LEAST_PCT = 0.005  # a shallower one would be shown as 0.00
+BINS = 20  # of the histogram, between the lowest and the highest return that are not extreme
+EXTREME_SHARE = 0.005  # of the returns on either side go into the outermost bins
 # no wider than a phone, so that letters are never drawn smaller
 WIDTH, HEIGHT, TOP, BOTTOM = 320, 150, 8, 26
 LABEL_EVERY = 5  # bins
 
 
-def breakdown(run: RunSeries, trades: Sequence[TradeRow]) -> dict[str, Any]:
-    """What runs/_breakdown.html shows of a completed run."""
+def breakdown(run: RunSeries, trades: Sequence[TradeRow]) -> Json:
+    """What charts/_breakdown.html shows of a completed run."""
+    closed = [each for each in trades if not each["is_open"]]
     return {
         "drawdowns": worst_drawdowns(run),
         "histogram": histogram_svg(returns_histogram(run.path)),
-        "groups": [
-            *trades_by([each for each in trades if not each["is_open"]], itemgetter("side")),
-            *trades_by(trades, ending_of),
-        ],
+        "groups": [*trades_by(closed, itemgetter("side")), *trades_by(trades, ending_of)],
     }
 
 
-def histogram_svg(bins: Sequence[Bin]) -> Markup | None:
+def worst_drawdowns(run: RunSeries) -> list[Json]:
+    """The deepest drawdowns, deepest first; the initial capital is the first peak, on the first day."""
+    found = (_drawdown(run, *fall) for fall in falls(run.path))
+    deep = (each for each in found if each["depth_pct"] >= LEAST_PCT)
+    return sorted(deep, key=lambda each: -each["depth_pct"])[:WORST]
+
+
+def _drawdown(run: RunSeries, start: int, end: int) -> Json:
+    """From a peak to the day on which it was reached again, or the last one, in days; `end` is None while it is not."""
+    path = run.path
+    lowest = start + int(path[start : end + 1].argmin())
+    peak, bottom, last = (run.dates[max(point - 1, 0)] for point in (start, lowest, end))
+    return {
+        "depth_pct": float((path[start] - path[lowest]) / path[start]) * 100,
+        "start": peak,
+        "bottom": bottom,
+        "end": last if path[end] >= path[start] else None,
+        "days": (date.fromisoformat(last[:10]) - date.fromisoformat(peak[:10])).days,
+    }
+
+
+def returns_histogram(path: Column) -> list[tuple[float, int]]:
+    """How many bars returned from so many percent to below those of the next bin; [] where nothing was ever held.
+
+    The outermost bins hold all that lies beyond them, none those bars without a return. Zero is a bin's edge.
+    """
+    before, after = path[:-1], path[1:]
+    moved = after != before
+    returns = np.sort(after[moved] / before[moved] - 1) * 100
+    if not len(returns):
+        return []
+    cut = floor(len(returns) * EXTREME_SHARE)
+    low, high = min(float(returns[cut]), 0.0), max(float(returns[-1 - cut]), 0.0)
+    width = (high - low) / BINS
+    edges = np.arange(floor(low / width), floor(high / width) + 2) * width
+    counts, _ = np.histogram(returns.clip(edges[0], edges[-1]), edges)
+    return [*zip(edges.tolist(), counts.tolist(), strict=False)]
+
+
+def histogram_svg(bins: Sequence[tuple[float, int]]) -> Markup | None:
     """One bar per bin, falls and rises in their colours; None without bins."""
     if not bins:
         return None
-    step, floor = WIDTH / len(bins), HEIGHT - BOTTOM
-    y = scale(0, max(each.bars for each in bins), floor, TOP)
+    step, floor_y = WIDTH / len(bins), HEIGHT - BOTTOM
+    y = scale(0, max(bars for _, bars in bins), floor_y, TOP)
     parts = [
-        bar("f-down" if each.low < 0 else "f-up", place * step + 1, step - 2, y(each.bars), floor)
-        for place, each in enumerate(bins)
+        bar("f-down" if low < 0 else "f-up", place * step + 1, step - 2, y(bars), floor_y)
+        for place, (low, bars) in enumerate(bins)
     ]
-    zero = next(place for place, each in enumerate(bins) if each.low >= 0)
+    zero = next(place for place, (low, _) in enumerate(bins) if low >= 0)
     for place in range(zero % LABEL_EVERY, len(bins), LABEL_EVERY):
-        parts.append(text(place * step, HEIGHT - 6, f"{number(bins[place].low, 1)}%"))
+        parts.append(text(place * step, HEIGHT - 6, f"{number(bins[place][0], 1)}%"))
     return picture(parts, f'viewBox="-30 0 {WIDTH + 60} {HEIGHT}"')
+
+
+def ending_of(trade: TradeRow) -> str:
+    """Why it ended, or open."""
+    return "open" if trade["is_open"] else trade["exit_reason"]
+
+
+def trades_by(trades: Sequence[TradeRow], kind: Callable[[TradeRow], str]) -> list[Json]:
+    """Trades by kind, the largest group first; an open one counts as what it is worth now."""
+    groups: dict[str, list[TradeRow]] = {}
+    for trade in trades:
+        groups.setdefault(kind(trade), []).append(trade)
+    found = [_group(name, members) for name, members in groups.items()]
+    return sorted(found, key=lambda group: -group["trades"])
+
+
+def _group(name: str, trades: Sequence[TradeRow]) -> Json:
+    returns = [trade["pnl_pct"] for trade in trades]
+    earned = [trade["pnl_abs"] for trade in trades]
+    return {
+        "name": name,
+        "trades": len(trades),
+        "won": sum(each > 0 for each in earned),
+        "pnl_abs": sum(earned),
+        "best_pct": max(returns),
+        "worst_pct": min(returns),
+    }

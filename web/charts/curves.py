@@ -1,7 +1,5 @@
 """How several runs grew, side by side: what the charts of a comparison and of a batch are drawn from."""
 
-from uuid import UUID
-
 import numpy as np
 from flask import Blueprint, Response, jsonify, request
 from sqlalchemy import RowMapping
@@ -74,7 +72,7 @@ def asked_rows(least: int, most: int) -> list[RowMapping]:
         )
     for each in run_ids:
         try:
-            UUID(each)
+            run_id(each)
         except ValueError:
             raise InvalidRequest({"run": f"{each[:60]!r} is not the id of a run"}) from None
     rows = ask_database(runs_by_id, run_ids)

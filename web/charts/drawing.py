@@ -33,17 +33,13 @@ def pictures(row: RowMapping) -> dict[str, bytes]:
     if row["equity_curve_json"] is None:
         return {}
     patience = time.monotonic() + _wait_s(row)
-    while _lacks(stored := ask_database(chart_pngs, row["run_id"])):
+    # a run that was drawn before there was a chart lacks that one
+    while {*CHART_NAMES} - (stored := ask_database(chart_pngs, row["run_id"])).keys():
         if time.monotonic() >= patience:
             _draw(row["run_id"])
             return ask_database(chart_pngs, row["run_id"])
         time.sleep(LOOK_EVERY_S)
     return stored
-
-
-def _lacks(stored: dict[str, bytes]) -> bool:
-    """Whether a chart is missing: all of them as a rule, or one that there was not yet when the others were drawn."""
-    return not stored.keys() >= {*CHART_NAMES}
 
 
 def _wait_s(row: RowMapping) -> float:

@@ -10,9 +10,10 @@ import numpy as np
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
-from adapters.prices.bars import MOST_DIGITS, Whole, bar_date
-from adapters.runs.condition_summary import OPENING, condition_summaries, held_back, on_stretch
-from adapters.runs.lines import RunLines
+from adapters.metrics.curves import shares_held
+from adapters.prices.bars import MOST_DIGITS, bar_date
+from adapters.runs.condition_summary import OPENING, condition_summaries, held_back
+from adapters.runs.lines import RunLines, counted
 from adapters.runs.queries import lines_of
 from adapters.runs.reasons import BarState, comparisons, number_text
 from adapters.runs.run_bars import traded_bars
@@ -40,17 +41,16 @@ def lines(run_id: str) -> ResponseReturnValue:
     row = completed_row(run_id)
     traded = traded_bars(row, platform().prices.bars)
     shown = asked_window(len(traded))
-    kept = ask_database(lines_of, row, traded, range(shown.first, shown.stop))
+    kept = ask_database(lines_of, row, traded, shown.lasts)
     body = {"total": len(traded), "first": shown.first, "bars_per_point": shown.group}
-    said = {"lines": _drawn(kept, shown.lasts)} if kept else {"lines": None, "note": NO_LINES}
+    said = {"lines": _drawn(kept)} if kept else {"lines": None, "note": NO_LINES}
     return body | said
 
 
-def _drawn(kept: RunLines, points: Whole) -> list[Json]:
+def _drawn(kept: RunLines) -> list[Json]:
     return [
-        picked(line, ("name", "pane", "group", "levels"))
-        | {"values": known(kept.values(number, points))}
-        for number, line in enumerate(kept.head["lines"])
+        picked(line, ("name", "pane", "group", "levels")) | {"values": known(values)}
+        for line, values in zip(kept.head["lines"], kept.values, strict=True)
         if "column" not in line
     ]
 
@@ -62,12 +62,12 @@ def explanation(run_id: str) -> ResponseReturnValue:
     row, found = completed_row(run_id), bars_of(run_id)
     last = len(found.bars) - 1
     bar = arguments(replace(BAR, parse=whole_number(0, last), default=last))["bar"]
-    kept = ask_database(lines_of, row, found.bars, range(bar, bar + 1))
+    kept = ask_database(lines_of, row, found.bars, np.array([bar]))
     signal = next((each for at, each, _ in decode_signals(row["signals_json"]) if at == bar), 0)
     account = account_words(found.run, bar, signal)
     when = bar_date(int(found.bars.times[bar]), found.bars.timeframe)
     body = {"bar": bar, "date": when, "signal": SIGNALS[signal]}
-    rule = _rule(kept, bar) if kept else {"sides": None, "conditions": [], "note": NO_LINES}
+    rule = _rule(kept) if kept else {"sides": None, "conditions": [], "note": NO_LINES}
     sentence = "; ".join([*_outcome(SIGNALS[signal], rule["sides"]), *account])
     return body | rule | {"account": account, "sentence": sentence}
 
@@ -89,20 +89,20 @@ def stretch(run_id: str) -> ResponseReturnValue:
         "last": dates[-1],
         "sentence": words,
     }
-    kept = ask_database(lines_of, row, found.bars, bars)
+    kept = ask_database(lines_of, row, found.bars, np.arange(bars.start, bars.stop))
     if kept is None:
         return body | {"held_back": [], "note": NO_LINES}
-    head = kept.head if len(bars) == len(found.bars) else on_stretch(kept, bars)
+    head = kept.head if len(bars) == len(found.bars) else counted(kept)
     summaries = condition_summaries(head, dates)
     return body | {"held_back": [held_back(summaries, side) for side in awaited]}
 
 
-def _rule(kept: RunLines, bar: int) -> Json:
-    """Both sides of the rule on a bar, and the comparisons that they are made of."""
+def _rule(kept: RunLines) -> Json:
+    """Both sides of the rule on the one bar of its lines, and the comparisons that they are made of."""
     state = BarState(
         kept.head["lines"],
-        lambda line: known(kept.values(line, np.array([bar])))[0],
-        lambda truth: kept.truth(truth, bar),
+        lambda line: known(kept.values[line])[0],
+        lambda truth: kept.truths[truth].item(),
     )
     sides = picked(kept.head, ("buy", "sell"))
     return {
@@ -147,15 +147,7 @@ def stretch_account(run: RunSeries, bars: range, signals: Sequence[int]) -> tupl
     signals: of the rule on these bars, 1 or -1 each.
     """
     opened = sum(trade["entry_bar"] in bars for trade in run.trades)
-    held = sum(
-        len(
-            range(
-                max(trade["entry_bar"], bars.start),
-                min(trade["exit_bar"] + trade["is_open"], bars.stop),
-            )
-        )
-        for trade in run.trades
-    )
+    held = np.count_nonzero(shares_held(run.trades, len(run.times))[bars.start : bars.stop])
     closes = "none" if not held else "all" if held == len(bars) else f"{held:,}"
     words = [
         f"{opened or 'No'} {'trade was' if opened == 1 else 'trades were'} opened on these {len(bars):,} bars",

@@ -98,8 +98,9 @@ def test_the_answer_is_as_the_description_says(
 
 
 def test_held_closes_are_counted_until_the_exit_and_through_the_end_of_an_open_trade() -> None:
-    closed = {"entry_bar": 2, "exit_bar": 5, "is_open": False}
-    still = {"entry_bar": 7, "exit_bar": 9, "is_open": True}
+    bought = {"side": "BUY", "size": 1.0}
+    closed = bought | {"entry_bar": 2, "exit_bar": 5, "is_open": False}
+    still = bought | {"entry_bar": 7, "exit_bar": 9, "is_open": True}
     none = np.zeros(10)
     run = RunSeries({"direction": "longonly"}, none, none, [closed, still], [], [])
 

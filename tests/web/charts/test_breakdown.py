@@ -4,14 +4,9 @@ from operator import itemgetter
 
 import numpy as np
 
-from adapters.runs.breakdown import (
-    ending_of,
-    returns_histogram,
-    trades_by,
-    worst_drawdowns,
-)
 from adapters.runs.series import RunSeries
 from contracts.run_result import TradeRow
+from web.charts.breakdown import ending_of, returns_histogram, trades_by, worst_drawdowns
 
 
 def run_of(dates: list[str], equity: list[float]) -> RunSeries:
@@ -27,21 +22,26 @@ def test_drawdowns_are_found_with_their_peak_bottom_and_end() -> None:
 
     deep, first, last = worst_drawdowns(run_of(dates, equity))
 
-    assert (deep.depth_pct, deep.start, deep.bottom, deep.end, deep.days) == (
+    assert (deep["depth_pct"], deep["start"], deep["bottom"], deep["end"], deep["days"]) == (
         50,
         dates[2],
         dates[3],
         dates[5],
         3,
     )
-    assert (first.depth_pct, first.start, first.bottom, first.end, first.days) == (
+    assert (first["depth_pct"], first["start"], first["bottom"], first["end"], first["days"]) == (
         10,
         dates[0],
         dates[0],
         dates[1],
         1,
     )
-    assert (last.depth_pct, last.start, last.end, last.days) == (10, dates[6], None, 1)
+    assert (last["depth_pct"], last["start"], last["end"], last["days"]) == (
+        10,
+        dates[6],
+        None,
+        1,
+    )
 
 
 def test_equity_that_only_rises_has_no_drawdown() -> None:
@@ -55,10 +55,10 @@ def test_every_bar_that_moved_is_in_the_histogram_and_zero_divides_falls_from_ri
 
     bins = returns_histogram(np.array(path))
 
-    assert sum(each.bars for each in bins) == sum(number % 41 != 15 for number in range(400))
-    assert any(each.low == 0 for each in bins)
+    assert sum(bars for _, bars in bins) == sum(number % 41 != 15 for number in range(400))
+    assert any(low == 0 for low, _ in bins)
     falls = sum(number % 41 < 15 for number in range(400))
-    assert sum(each.bars for each in bins if each.low < 0) == falls
+    assert sum(bars for low, bars in bins if low < 0) == falls
     assert returns_histogram(np.full(3, 100.0)) == []
 
 
@@ -83,12 +83,12 @@ def test_trades_are_grouped_by_side_and_by_how_they_ended() -> None:
 
     sides, reasons = trades_by(trades, itemgetter("side")), trades_by(trades, ending_of)
 
-    assert [(each.name, each.trades, each.won, each.pnl_abs) for each in sides] == [
+    assert [(each["name"], each["trades"], each["won"], each["pnl_abs"]) for each in sides] == [
         ("BUY", 3, 2, -1.0),
         ("SELL", 1, 1, 1.0),
     ]
-    assert (sides[0].best_pct, sides[0].worst_pct) == (1.0, -2.0)
-    assert [(each.name, each.trades) for each in reasons] == [
+    assert (sides[0]["best_pct"], sides[0]["worst_pct"]) == (1.0, -2.0)
+    assert [(each["name"], each["trades"]) for each in reasons] == [
         ("signal", 2),
         ("stop_loss", 1),
         ("open", 1),
