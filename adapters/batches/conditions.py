@@ -13,6 +13,7 @@ from adapters.metrics.table import METRIC_NAMES
 from contracts.values import Values, frozen
 
 MAX_CHARACTERS = 1000
+LARGEST = 1e50  # number, beyond any metric: databases refuse a product of more than 1.8e308
 MAX_NODES = 200  # of one comparison, whose tree is walked by recursion
 FORM = "comparisons (< <= > >= == !=) of {} and numbers with + - * / and parentheses, joined by 'and'"
 _OPERATORS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
@@ -42,7 +43,7 @@ class Condition:
         """Whether it is true of these values; False where one is missing, null, or of another kind."""
         try:
             return all(self.over(values))
-        except (TypeError, KeyError, ZeroDivisionError):
+        except (TypeError, KeyError, ArithmeticError):
             return False
 
     @property
@@ -73,7 +74,7 @@ class Reader:
         """The condition that `text` says; ValueError says what is accepted."""
         fault = ValueError(FORM.format(self.subject))
         try:
-            body = _Dotted().visit(
+            body = _Plain().visit(
                 ast.parse(text.strip() if len(text) <= MAX_CHARACTERS else "", mode="eval").body
             )
         except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -116,8 +117,13 @@ class Reader:
         return isinstance(node, _ARITHMETIC) or type(node) in _OPERATORS
 
 
-class _Dotted(ast.NodeTransformer):
-    """Makes one name of inputs.fast."""
+class _Plain(ast.NodeTransformer):
+    """Makes one name of inputs.fast, and of each number one that databases take."""
+
+    def visit_Constant(self, node: ast.Constant) -> ast.Constant:
+        if type(node.value) not in (int, float):
+            return node
+        return ast.Constant(min(float(str(node.value)), LARGEST))
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         return (

@@ -68,5 +68,16 @@ def test_arithmetic_with_words_does_not_hold() -> None:
     assert not WHERE.parse("kind * 1000000000 == 'x'").holds({"kind": "x"})
 
 
+@pytest.mark.parametrize("number", ["9" * 400, "1e400", "9" * 20])
+def test_a_number_that_no_database_takes_is_beyond_all_others(number: str) -> None:
+    assert WHERE.parse(f"fast < {number}").holds({"fast": 1})
+    assert WHERE.parse(f"fast * {number} > 1.5").holds({"fast": 1.5})
+    assert not WHERE.parse(f"fast > {number}").holds({"fast": 1e19})
+
+
+def test_arithmetic_with_a_number_too_large_for_it_does_not_hold() -> None:
+    assert not WHERE.parse("fast * 1.5 > 1").holds({"fast": 10**400})
+
+
 def test_a_division_by_zero_does_not_hold() -> None:
     assert not WHERE.parse("fast / slow < 1").holds({"fast": 1, "slow": 0})

@@ -253,6 +253,20 @@ def test_a_cell_without_run_leads_nowhere() -> None:
 
 
 @ON_BOTH_DATABASES
+@pytest.mark.parametrize("most", ["9" * 20, "9" * 400, "1e400"])
+@pytest.mark.parametrize("metric", ["num_trades", "calmar_ratio"])
+def test_a_constraint_may_have_any_number(
+    browser_client: FlaskClient, make_run: RunMaker, metric: str, most: str
+) -> None:
+    make_run("completed", batch_id="ours")
+
+    for text in (f"{metric} < {most}", f"{metric} * {most} > 1"):
+        answer = browser_client.get("/api/batches/ours", query_string={"constraint": text})
+
+        assert answer.status_code == 200
+
+
+@ON_BOTH_DATABASES
 def test_the_best_run_is_held_against_luck_without_being_asked(
     page_app: Flask, browser_client: FlaskClient, make_run: RunMaker
 ) -> None:
