@@ -8,7 +8,6 @@ from sqlalchemy import Connection
 from werkzeug.exceptions import Forbidden
 
 from adapters.access.owners import submitter, submitters
-from adapters.batches.leaderboard import hold_batch
 
 
 def refuse_others(connection: Connection, kind: str, name: str) -> None:
@@ -28,9 +27,3 @@ def _refuse(submitted_by: AbstractSet[str | None]) -> None:
         raise Forbidden(
             f"this was submitted by somebody else; {g.actor.name} would need the scope admin"
         )
-
-
-def join_batch(connection: Connection, batch_id: str) -> None:
-    """Let this transaction add runs to a batch, and no other one meanwhile; Forbidden when it is somebody else's."""
-    hold_batch(connection, batch_id)
-    refuse_others(connection, "batch_id", batch_id)

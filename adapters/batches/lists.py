@@ -15,6 +15,19 @@ from adapters.tables import IS_CANCELLED, RUN, batch_titles
 from contracts.status import RunStatus
 from contracts.values import frozen
 
+# of the runs that were submitted first and last
+END_COLUMNS = RUN[
+    "id",
+    "run_id",
+    "kind",
+    "label",
+    "ticker",
+    "rule_type",
+    "rule_id",
+    "params_json",
+    "created_at",
+]
+
 
 @frozen
 class ListedBatch:
@@ -71,7 +84,9 @@ def batches_of(connection: Connection, batch_ids: Sequence[str]) -> list[ListedB
     """Those of these batches that there are, in this order."""
     counted = _counted(connection, batch_ids)
     started = _last_starts(connection, [name for name, row in counted.items() if row["running"]])
-    ends, titles = _ends(connection, counted), titles_of(connection, batch_ids)
+    ids = [row[end] for row in counted.values() for end in ("first_id", "last_id")]
+    ends = rows_by(connection, select(*END_COLUMNS), RUN.id, ids)
+    titles = titles_of(connection, batch_ids)
     found = []
     for row in (counted[name] for name in batch_ids if name in counted):
         name, first, last = row["batch_id"], ends[row["first_id"]], ends[row["last_id"]]
@@ -108,23 +123,6 @@ def _last_starts(connection: Connection, batch_ids: Sequence[str]) -> dict[str, 
     query = select(RUN.batch_id, func.max(RUN.started_at)).where(*running).group_by(RUN.batch_id)
     starts: dict[str, datetime] = dict(connection.execute(query).all())
     return starts
-
-
-def _ends(connection: Connection, counted: Mapping[str, RowMapping]) -> dict[int, RowMapping]:
-    """The runs of these batches that were submitted first and last, by id."""
-    ids = [row[end] for row in counted.values() for end in ("first_id", "last_id")]
-    columns = RUN[
-        "id",
-        "run_id",
-        "kind",
-        "label",
-        "ticker",
-        "rule_type",
-        "rule_id",
-        "params_json",
-        "created_at",
-    ]
-    return rows_by(connection, select(*columns), RUN.id, ids)
 
 
 def titles_of(connection: Connection, batch_ids: Sequence[str]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Table, and_, or_, select
+from sqlalchemy import Connection, RowMapping, Table, and_, or_, select
 
 
 def own_key(key: str, actor: str | None) -> str:
@@ -10,15 +10,10 @@ def own_key(key: str, actor: str | None) -> str:
     return hashlib.sha256(f"{actor}\0{key}".encode()).hexdigest() if actor else key
 
 
-def has_key(table: Table, key: str, actor: str | None) -> ColumnElement[bool]:
-    """Whether a row was made by this actor with this key; in older rows it is stored as it was sent."""
-    as_sent = and_(table.c.idempotency_key == key, table.c.submitted_by == actor)
-    return or_(table.c.idempotency_key == own_key(key, actor), as_sent)
-
-
 def row_with_key(
     connection: Connection, table: Table, key: str, actor: str | None
 ) -> RowMapping | None:
-    """The row that this actor made with this key."""
-    mine = select(table).where(has_key(table, key, actor))
-    return connection.execute(mine).mappings().one_or_none()
+    """The row that this actor made with this key; in older rows it is stored as it was sent."""
+    as_sent = and_(table.c.idempotency_key == key, table.c.submitted_by == actor)
+    mine = or_(table.c.idempotency_key == own_key(key, actor), as_sent)
+    return connection.execute(select(table).where(mine)).mappings().one_or_none()

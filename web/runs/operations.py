@@ -15,6 +15,7 @@ from uuid import uuid4
 from sqlalchemy import ColumnElement, Connection, RowMapping
 from sqlalchemy.exc import DBAPIError
 
+from adapters.batches.leaderboard import hold_batch
 from adapters.batches.queries import runs_by_hash
 from adapters.database_errors import DuplicateKey
 from adapters.logs import current_actor, log_context
@@ -29,7 +30,7 @@ from contracts.errors import Conflict, QueueFull, QueueUnavailable
 from contracts.run_request import RunRequest
 from contracts.status import Kind, RunStatus
 from contracts.values import Json
-from web.ownership import join_batch
+from web.ownership import refuse_others
 from web.platform import ask_database, ask_queue, change_database, platform
 from web.recorded import recorded_once
 from web.runs.validation import ValidRequest
@@ -76,13 +77,14 @@ def start_runs(
 ) -> None:
     """Record runs, of one batch or of none, with what is recorded `beside` them, and send their messages.
 
-    DuplicateKey when a batch, or a key, has one of them already.
+    DuplicateKey when a batch, or a key, has one of them already; Forbidden when the batch is somebody else's.
     """
 
     def record(connection: Connection) -> None:
         beside(connection)
-        for batch_id in {run.request.batch_id for run in new} - {None}:
-            join_batch(connection, str(batch_id))
+        for batch_id in {run.request.batch_id or "" for run in new} - {""}:
+            hold_batch(connection, batch_id)  # no other transaction adds runs to it meanwhile
+            refuse_others(connection, "batch_id", batch_id)
         began = time.monotonic()
         insert_runs(connection, new)
         # nobody sees the rows before the commit, when the reconciler would take them for forgotten
