@@ -19,37 +19,22 @@ from adapters.screens.columns import CORE, Combinations, ranked_places, unpacked
 from adapters.screens.store import count_differing
 from contracts.run_request import RunRequest, request_hash
 from contracts.status import RunStatus
-from contracts.values import Json, picked
+from contracts.values import Json, frozen, picked
 from rules.catalog import checked_rule
 from web.platform import ask_database, change_database
 from web.runs.validation import ValidRequest
 
 
-@dataclass(frozen=True)
+@frozen
 class Screened:
     """A Job that has ended well: what it tried on its ticker, and what each combination came to."""
 
     job: RowMapping
-
-    @cached_property
-    def tried(self) -> Combinations:
-        """What it tried."""
-        return Combinations.unpacked(self.job)
-
-    @cached_property
-    def metrics(self) -> dict[str, Array]:
-        """By name, a value for each combination."""
-        return unpacked_metrics(self.job["metrics"])
-
-    @cached_property
-    def request(self) -> RunRequest:
-        """What all of its combinations share."""
-        return RunRequest.from_json(json.loads(self.job["request_json"]))
-
-    @cached_property
-    def best(self) -> Json:
-        """The combination with the highest Sharpe ratio, as its Job has written it; nothing where none has one."""
-        return json.loads(self.job["best_json"]) or {}
+    tried: Combinations
+    metrics: dict[str, Array]  # by name, a value for each combination
+    request: RunRequest  # what all of its combinations share
+    # the combination with the highest Sharpe ratio, as its Job has written it; nothing where none has one
+    best: Json
 
 
 @dataclass(frozen=True)
@@ -94,8 +79,17 @@ class Row:
 
 def screened_jobs(jobs: Sequence[RowMapping], ticker: str | None = None) -> list[Screened]:
     """Those that have ended well, or that of one ticker."""
-    ended = (job for job in jobs if job["metrics"] is not None)
-    return [Screened(job) for job in ended if ticker in (None, job["ticker"])]
+    return [
+        Screened(
+            job,
+            Combinations.unpacked(job),
+            unpacked_metrics(job["metrics"]),
+            RunRequest.from_json(json.loads(job["request_json"])),
+            json.loads(job["best_json"]) or {},
+        )
+        for job in jobs
+        if job["metrics"] is not None and ticker in (None, job["ticker"])
+    ]
 
 
 def ranked_rows(found: Sequence[Screened], ranking: Ranking, top: int | None = None) -> list[Row]:
