@@ -57,13 +57,23 @@ def submit_run(valid: ValidRequest, reproduces: str | None = None) -> tuple[str,
             start_runs([NewRun(request, own_hash, key, reproduces, actor)])
             log.info("run_accepted rule=%s ticker=%s", request.rule_id, request.ticker)
 
+    return recorded_or_known([valid], lambda row: bool(row["request_hash"] == own_hash), record)
+
+
+def recorded_or_known(
+    asked: Sequence[ValidRequest],
+    is_same: Callable[[RowMapping], bool],
+    record: Callable[[Json], None],
+) -> tuple[str, bool]:
+    """As `recorded_once`; where their batch has these requests already, the run of the first one."""
     try:
-        return recorded_once(
-            "request", RUN.run_id, lambda row: bool(row["request_hash"] == own_hash), record
-        )
-    except DuplicateKey:  # the batch has it already
-        known = ask_database(runs_by_hash, str(batch_id), [own_hash])
-        return known[own_hash]["run_id"], False
+        return recorded_once("request", RUN.run_id, is_same, record)
+    except DuplicateKey:
+        batch_id, hashes = asked[0].request.batch_id, [each.request_hash for each in asked]
+        known = ask_database(runs_by_hash, str(batch_id), hashes)
+        if len(known) < len(hashes):
+            raise Conflict(f"batch {batch_id} has a part of this already") from None
+        return known[hashes[0]]["run_id"], False
 
 
 def new_run(valid: ValidRequest, **own: Any) -> NewRun:

@@ -1,23 +1,26 @@
 """A screen on its way in: a sweep, of which each ticker is one Job; checked as its runs would be."""
 
+import logging
 from dataclasses import replace
+from functools import partial
 
 from sqlalchemy import Connection, RowMapping
 
 from adapters.batches.expansion import Expansion
-from adapters.batches.leaderboard import DEFAULT
+from adapters.batches.leaderboard import DEFAULT, Ranking
+from adapters.logs import log_context
 from adapters.screens.columns import CORE, Combinations
 from adapters.screens.store import insert_screen, screen_jobs
-from adapters.tables import RUN
 from contracts.errors import InvalidRequest
 from contracts.status import Kind
 from contracts.values import Json
 from rules.catalog import check_params
 from web.batches.bodies import MAX_FAULTS
 from web.platform import ask_database, platform
-from web.recorded import recorded_once
-from web.runs.operations import new_run, refuse_when_full, start_runs
+from web.runs.operations import new_run, recorded_or_known, refuse_when_full, start_runs
 from web.runs.validation import ValidRequest, validate_request
+
+log = logging.getLogger(__name__)
 
 
 def submit_screen(sweep: Expansion) -> tuple[str, bool]:
@@ -25,28 +28,33 @@ def submit_screen(sweep: Expansion) -> tuple[str, bool]:
 
     InvalidRequest with the faults of every combination at their places in the sweep; Conflict, QueueFull.
     """
-    tried, ranking = Combinations.of(sweep.members), sweep.ranking or DEFAULT
+    tried = Combinations.of(sweep.members)
     jobs = _checked_jobs(sweep, tried)
-    hashes = [job.request_hash for job in jobs]
 
     def is_same(row: RowMapping) -> bool:
         known = ask_database(screen_jobs, row["run_id"]) if row["kind"] == Kind.SCREEN else ()
-        return [job["request_hash"] for job in known] == hashes
+        return [job["request_hash"] for job in known] == [job.request_hash for job in jobs]
 
-    def record(own: Json) -> None:
-        refuse_when_full(len(jobs))
-        new = [replace(new_run(job), kind=Kind.SCREEN) for job in jobs]
-        screen_id, key = own["run_id"], own["idempotency_key"]
-        named = replace(new[0].request, run_id=screen_id)
-        new[0] = replace(new[0], request=named, idempotency_key=key)
+    start = partial(_start, jobs, tried, sweep.ranking or DEFAULT)
+    return recorded_or_known(jobs, is_same, start)
 
-        def beside(connection: Connection) -> None:
-            for job in new:
-                insert_screen(connection, job.run_id, tried, ranking, screen_id=screen_id)
 
-        start_runs(new, beside)
+def _start(jobs: list[ValidRequest], tried: Combinations, ranking: Ranking, own: Json) -> None:
+    """Record and enqueue the Jobs of a new screen, the first of which has the id and the key of `own`."""
+    refuse_when_full(len(jobs))
+    first, *others = (replace(new_run(job), kind=Kind.SCREEN) for job in jobs)
+    screen_id, key = own["run_id"], own["idempotency_key"]
+    named = replace(first.request, run_id=screen_id)
+    new = [replace(first, request=named, idempotency_key=key), *others]
 
-    return recorded_once("request", RUN.run_id, is_same, record)
+    def beside(connection: Connection) -> None:
+        for job in new:
+            insert_screen(connection, job.run_id, tried, ranking, screen_id=screen_id)
+
+    start_runs(new, beside)
+    for run_id, asked in ((job.run_id, job.request) for job in new):
+        with log_context(run_id=run_id, attempt=1):
+            log.info("run_accepted rule=%s ticker=%s", asked.rule_id, asked.ticker)
 
 
 def _checked_jobs(sweep: Expansion, tried: Combinations) -> list[ValidRequest]:

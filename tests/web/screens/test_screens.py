@@ -230,6 +230,16 @@ def test_a_key_is_refused_for_other_tickers_and_for_what_was_a_run(client: Flask
     assert shown(client, first.json["screen_id"])["combinations"] == 9
 
 
+def test_a_batch_has_a_screen_once(client: FlaskClient) -> None:
+    one = {"base": {**BASE, "batch_id": "ours"}}
+    both = {"base": {**BASE, "batch_id": "ours", "ticker": None, "tickers": ["AAPL", "IBM"]}}
+
+    answers = [client.post("/api/screens", json=SPEC | each) for each in (one, one, both)]
+
+    assert [answer.status_code for answer in answers] == [202, 200, 409]
+    assert answers[1].json["screen_id"] == answers[0].json["screen_id"]
+
+
 def test_a_screen_is_recorded_on_all_of_its_tickers_or_on_none(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
