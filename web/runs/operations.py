@@ -25,6 +25,7 @@ from adapters.runs.changes import cancel, cancel_some, retry, retry_some
 from adapters.runs.new_runs import NewRun, insert_runs, mark_enqueued, now_waiting
 from adapters.runs.queries import run_row
 from adapters.runs.turns import most_before
+from adapters.screens.store import screen_jobs
 from adapters.tables import RUN
 from contracts.errors import Conflict, QueueFull, QueueUnavailable
 from contracts.run_request import RunRequest
@@ -47,29 +48,32 @@ def submit_run(valid: ValidRequest, reproduces: str | None = None) -> tuple[str,
 
     Conflict when the key was used for another request; QueueFull above the configured depth.
     """
-    batch_id, own_hash = valid.request.batch_id, valid.request_hash
 
     def record(own: Json) -> None:
         refuse_when_full(1)
         key, actor = own["idempotency_key"], own["submitted_by"]
         request = replace(valid.request, run_id=own["run_id"])
-        with log_context(run_id=request.run_id, batch_id=batch_id, attempt=1):
-            start_runs([NewRun(request, own_hash, key, reproduces, actor)])
+        with log_context(run_id=request.run_id, batch_id=request.batch_id, attempt=1):
+            start_runs([NewRun(request, valid.request_hash, key, reproduces, actor)])
             log.info("run_accepted rule=%s ticker=%s", request.rule_id, request.ticker)
 
-    return recorded_or_known([valid], lambda row: bool(row["request_hash"] == own_hash), record)
+    return recorded_or_known([valid], record)
 
 
 def recorded_or_known(
-    asked: Sequence[ValidRequest],
-    is_same: Callable[[RowMapping], bool],
-    record: Callable[[Json], None],
+    asked: Sequence[ValidRequest], record: Callable[[Json], None]
 ) -> tuple[str, bool]:
-    """As `recorded_once`; where their batch has these requests already, the run of the first one."""
+    """As `recorded_once`, of a run or the Jobs of a screen; those that their batch has already are known, too."""
+    batch_id, hashes = asked[0].request.batch_id, [each.request_hash for each in asked]
+
+    def is_same(row: RowMapping) -> bool:
+        is_screen = row["kind"] == Kind.SCREEN
+        known = ask_database(screen_jobs, row["run_id"]) if is_screen else [row]
+        return [each["request_hash"] for each in known] == hashes
+
     try:
         return recorded_once("request", RUN.run_id, is_same, record)
     except DuplicateKey:
-        batch_id, hashes = asked[0].request.batch_id, [each.request_hash for each in asked]
         known = ask_database(runs_by_hash, str(batch_id), hashes)
         if len(known) < len(hashes):
             raise Conflict(f"batch {batch_id} has a part of this already") from None

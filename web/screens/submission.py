@@ -4,19 +4,19 @@ import logging
 from dataclasses import replace
 from functools import partial
 
-from sqlalchemy import Connection, RowMapping
+from sqlalchemy import Connection
 
 from adapters.batches.expansion import Expansion
 from adapters.batches.leaderboard import DEFAULT, Ranking
 from adapters.logs import log_context
 from adapters.screens.columns import CORE, Combinations
-from adapters.screens.store import insert_screen, screen_jobs
+from adapters.screens.store import insert_screen
 from contracts.errors import InvalidRequest
 from contracts.status import Kind
 from contracts.values import Json
 from rules.catalog import check_params
 from web.batches.bodies import MAX_FAULTS
-from web.platform import ask_database, platform
+from web.platform import platform
 from web.runs.operations import new_run, recorded_or_known, refuse_when_full, start_runs
 from web.runs.validation import ValidRequest, validate_request
 
@@ -30,13 +30,8 @@ def submit_screen(sweep: Expansion) -> tuple[str, bool]:
     """
     tried = Combinations.of(sweep.members)
     jobs = _checked_jobs(sweep, tried)
-
-    def is_same(row: RowMapping) -> bool:
-        known = ask_database(screen_jobs, row["run_id"]) if row["kind"] == Kind.SCREEN else ()
-        return [job["request_hash"] for job in known] == [job.request_hash for job in jobs]
-
     start = partial(_start, jobs, tried, sweep.ranking or DEFAULT)
-    return recorded_or_known(jobs, is_same, start)
+    return recorded_or_known(jobs, start)
 
 
 def _start(jobs: list[ValidRequest], tried: Combinations, ranking: Ranking, own: Json) -> None:
