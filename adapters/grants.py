@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, Table
 
 from adapters.declarations import rows_of
-from adapters.tables import metadata, runs
+from adapters.tables import metadata
 
 
 def grant(connection: Connection) -> None:
@@ -35,6 +35,3 @@ def rights_on(table: Table) -> dict[str, list[str]]:
         "reconciler": ["SELECT", *rows.reconciler.split(), *deleting],
         "inspect": [] if rows.is_secret else ["SELECT"],  # people who look
     }
-
-
-ROLES = frozenset(rights_on(runs))

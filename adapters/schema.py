@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.schema import CreateColumn
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
-from adapters.database import connect_database, make_file, reading
+from adapters.database import connect_database, reading
 from adapters.grants import grant
 from adapters.logs import configure_logging
 from adapters.prices.loading import load_folder
@@ -34,7 +34,8 @@ def create_schema(engine: Engine) -> list[str]:
 
     Existing data is never touched.
     """
-    make_file(engine)
+    if engine.dialect.name == "sqlite":
+        Path(str(engine.url.database)).touch(mode=0o600)
     present = set(inspect(engine).get_table_names())
     created = [name for name in metadata.tables if name not in present]
     metadata.create_all(engine)

@@ -69,7 +69,6 @@ class _Sessions(SecureCookieSessionInterface):
 def protect(app: Flask) -> None:
     """Check each request before its view, and send the security headers with each answer."""
     app.config.update(
-        SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Strict",
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
     )

@@ -2,7 +2,7 @@
 
 import logging
 
-from flask import Flask, Response, g, request
+from flask import Response, g, request
 from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.access.audit import record_entry
@@ -16,12 +16,8 @@ REFUSED = frozenset({401, 403, 429})
 _AWAY = 503  # the database, so that nothing was changed, and nothing can be written
 
 
-def follow(app: Flask) -> None:
-    """Write down what this application is asked to do."""
-    app.after_request(_note)
-
-
-def _note(response: Response) -> Response:
+def note(response: Response) -> Response:
+    """Write down what was asked for with this answer."""
     status = response.status_code
     if current_operation().unguarded or status == _AWAY:
         return response
