@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from adapters.access.audit import record_entry
 from web.guard import changes_something, kind_of_request
 from web.operation import current_operation
-from web.platform import platform
+from web.platform import change_database, platform
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def _count(status: int) -> None:
     if not changes_something() and (status < 400 or g.get("actor")):
         return
     platform().strangers.count(kind_of_request(), status)
-    if g.get("actor") is None and _is_told(request.remote_addr):
+    if g.get("actor") is None and platform().rates.is_refusal_told(request.remote_addr):
         log.info(
             "stranger_refused status=%d address=%s path=%s",
             status,
@@ -52,12 +52,8 @@ def _count(status: int) -> None:
 
 def _is_entered(status: int) -> bool:
     if status in REFUSED:
-        return _is_told(g.actor.name)
+        return platform().rates.is_refusal_told(g.actor.name)
     return request.endpoint is not None and changes_something()
-
-
-def _is_told(who: str | None) -> bool:
-    return platform().rates.is_refusal_told(who or "")
 
 
 def _record(status: int) -> None:
@@ -73,8 +69,7 @@ def _record(status: int) -> None:
         "batch_id": batch_id and batch_id[:64],
     }
     try:
-        with platform().engine.begin() as connection:
-            record_entry(connection, **entry)
+        change_database(record_entry, **entry)
     except SQLAlchemyError as error:
         # what was done is done, and its answer must not say otherwise
         told = " ".join(f"{name}={value}" for name, value in entry.items())
