@@ -16,7 +16,7 @@ from sqlalchemy.schema import CreateColumn
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
 from adapters.database import connect_database, reading
-from adapters.grants import grant
+from adapters.grants import statements
 from adapters.logs import configure_logging
 from adapters.prices.loading import load_folder
 from adapters.prices.store import current_versions
@@ -101,7 +101,8 @@ def main() -> int:
         created = wait_for_schema(engine)
         if "--grant" in sys.argv[1:]:
             with engine.begin() as connection:
-                grant(connection)
+                for statement in statements():
+                    connection.exec_driver_sql(statement)
     except (OperationalError, ProgrammingError) as error:
         log.error("schema_failed reason=%s", str(error.orig))
         return 1

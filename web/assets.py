@@ -12,7 +12,6 @@ from flask import Flask, Response, abort, request, url_for
 
 from web.operation import operation
 
-HERE = Path(__file__).parent
 # files of packages whose Python is never imported: Bootstrap's sheet, and TradingView Lightweight Charts
 _PACKAGED = {
     "css/bootstrap.css": (
@@ -57,7 +56,7 @@ def register(app: Flask) -> None:
 
 
 def _files() -> dict[str, bytes]:
-    folder = HERE / "static"
+    folder = Path(__file__).parent / "static"
     own = {
         str(path.relative_to(folder)): path.read_bytes()
         for path in folder.rglob("*")
