@@ -188,12 +188,6 @@ def _require_file(_dialect: Any, _record: Any, arguments: Sequence[str], _named:
         raise error
 
 
-def make_file(engine: Engine) -> None:
-    """Let SQLite have a file to make the schema in; nothing where there is one, or a server."""
-    if engine.dialect.name == "sqlite":
-        Path(str(engine.url.database)).touch(mode=0o600)
-
-
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     # transactions begin where `_begin_sqlite` says so, not where sqlite3 guesses
     connection.isolation_level = None

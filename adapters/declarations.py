@@ -27,9 +27,11 @@ from contracts.values import Json, frozen
 MYSQL = ("mysql", "mariadb")
 
 metadata = MetaData()
-_ENGINE = {"engine": "InnoDB", "charset": "utf8mb4"}
 _OPTIONS: Json = {
-    f"{dialect}_{name}": value for dialect in MYSQL for name, value in _ENGINE.items()
+    "mysql_engine": "InnoDB",
+    "mysql_charset": "utf8mb4",
+    "mariadb_engine": "InnoDB",
+    "mariadb_charset": "utf8mb4",
 }
 
 Subject = Literal["run", "batch", "study", "prices", "access", "platform"]

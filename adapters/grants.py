@@ -5,20 +5,14 @@ The users are made, without any rights, by an administrator of the server: k8s/m
 
 from collections.abc import Iterator
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Table
 
 from adapters.declarations import rows_of
-from adapters.tables import metadata, runs
-
-
-def grant(connection: Connection) -> None:
-    """Give every role its rights; asks for the right to grant, and for users and tables that exist."""
-    for statement in statements():
-        connection.exec_driver_sql(statement)
+from adapters.tables import metadata
 
 
 def statements() -> Iterator[str]:
-    """One for each right of each role on each table."""
+    """SQL for each right of each role on each table; needs the right to grant, and users and tables that exist."""
     for table in metadata.sorted_tables:
         for role, rights in rights_on(table).items():
             yield from (f"GRANT {right} ON {table.name} TO '{role}'" for right in rights)
@@ -35,6 +29,3 @@ def rights_on(table: Table) -> dict[str, list[str]]:
         "reconciler": ["SELECT", *rows.reconciler.split(), *deleting],
         "inspect": [] if rows.is_secret else ["SELECT"],  # people who look
     }
-
-
-ROLES = frozenset(rights_on(runs))

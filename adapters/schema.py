@@ -15,8 +15,8 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.schema import CreateColumn
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
-from adapters.database import connect_database, make_file, reading
-from adapters.grants import grant
+from adapters.database import connect_database, reading
+from adapters.grants import statements
 from adapters.logs import configure_logging
 from adapters.prices.loading import load_folder
 from adapters.prices.store import current_versions
@@ -34,7 +34,8 @@ def create_schema(engine: Engine) -> list[str]:
 
     Existing data is never touched.
     """
-    make_file(engine)
+    if engine.dialect.name == "sqlite":
+        Path(str(engine.url.database)).touch(mode=0o600)
     present = set(inspect(engine).get_table_names())
     created = [name for name in metadata.tables if name not in present]
     metadata.create_all(engine)
@@ -100,7 +101,8 @@ def main() -> int:
         created = wait_for_schema(engine)
         if "--grant" in sys.argv[1:]:
             with engine.begin() as connection:
-                grant(connection)
+                for statement in statements():
+                    connection.exec_driver_sql(statement)
     except (OperationalError, ProgrammingError) as error:
         log.error("schema_failed reason=%s", str(error.orig))
         return 1

@@ -18,7 +18,7 @@ from adapters.setting_parsers import (
     word_list,
 )
 from contracts.errors import InvalidSettings
-from contracts.values import Json, Values
+from contracts.values import Json
 
 Source = Mapping[str, str]  # by name, as the environment is
 Faults = list[str]  # of all settings, as they are found
@@ -118,12 +118,13 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     _read_secret_files(source, faults)
     values = _parse(source, faults)
     _complete(values, source, faults)
-    _check(values, faults)
+    settings = Settings(**values)
+    _check(settings, faults)
     if faults:
         raise InvalidSettings(
             "settings are not valid:\n" + "\n".join(f"  {fault}" for fault in faults)
         )
-    return Settings(**values)
+    return settings
 
 
 def environment_with(changes: Mapping[str, str]) -> dict[str, str]:
@@ -199,14 +200,13 @@ def _tls(source: Source, faults: Faults) -> str:
     return f"&ssl_ca={quote(path, safe='')}"
 
 
-def _check(values: Values, faults: Faults) -> None:
-    lease_s = values.get("lease_s", Settings.lease_s)
-    heartbeat_s = values.get("heartbeat_s", Settings.heartbeat_s)
+def _check(given: Settings, faults: Faults) -> None:
+    lease_s, heartbeat_s = given.lease_s, given.heartbeat_s
     if heartbeat_s * 2 > lease_s:
         faults.append(
             f"HEARTBEAT_S={heartbeat_s:g}: at most half of LEASE_S={lease_s:g}, or a slow beat loses the run"
         )
-    if values.get("auth_proxy_header") and values.get("trusted_proxy", "") in ("", "*"):
+    if given.auth_proxy_header and given.trusted_proxy in ("", "*"):
         faults.append(
             "AUTH_PROXY_HEADER: TRUSTED_PROXY must be the address of that one proxy, or anybody could be anybody"
         )

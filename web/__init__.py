@@ -38,7 +38,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.url_map.converters["uuid"] = IdConverter
     health.measure(app)
     guard.protect(app)
-    recording.follow(app)
+    app.after_request(recording.note)
     errors.register(app)
     app.context_processor(frame)
     filters = (*formats.FILTERS, *titles.FILTERS)

@@ -12,13 +12,17 @@ from flask import Flask, Response, abort, request, url_for
 
 from web.operation import operation
 
-HERE = Path(__file__).parent
-# of the package Bootstrap-Flask, which is not imported: nothing but this file is used
-_SHEET = "flask_bootstrap/static/bootstrap5/css/bootstrap.min.css"
-BOOTSTRAP = Path(str(distribution("bootstrap-flask").locate_file(_SHEET)))
-# TradingView Lightweight Charts, in a package whose Python is never imported
-_LIBRARY = "lightweight_charts_esistjosh/js/lightweight-charts.js"
-CHARTS = Path(str(distribution("lightweight-charts-esistjosh").locate_file(_LIBRARY)))
+# files of packages whose Python is never imported: Bootstrap's sheet, and TradingView Lightweight Charts
+_PACKAGED = {
+    "css/bootstrap.css": (
+        "bootstrap-flask",
+        "flask_bootstrap/static/bootstrap5/css/bootstrap.min.css",
+    ),
+    "js/lightweight-charts.js": (
+        "lightweight-charts-esistjosh",
+        "lightweight_charts_esistjosh/js/lightweight-charts.js",
+    ),
+}
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 FOREVER = "public, max-age=31536000, immutable"
 COMPRESSED = frozenset({"text/html", "text/csv", "application/json"})
@@ -52,15 +56,15 @@ def register(app: Flask) -> None:
 
 
 def _files() -> dict[str, bytes]:
-    folder = HERE / "static"
+    folder = Path(__file__).parent / "static"
     own = {
         str(path.relative_to(folder)): path.read_bytes()
         for path in folder.rglob("*")
         if path.suffix in TYPES
     }
     return own | {
-        "css/bootstrap.css": BOOTSTRAP.read_bytes(),
-        "js/lightweight-charts.js": CHARTS.read_bytes(),
+        name: Path(str(distribution(package).locate_file(path))).read_bytes()
+        for name, (package, path) in _PACKAGED.items()
     }
 
 

@@ -91,13 +91,12 @@ def _is_away(error: Exception) -> bool:
 
 
 def _answer(code: int, body: dict[str, object], headers: dict[str, str]) -> ResponseReturnValue:
-    if wants_json():
+    # a program: an API path, a JSON body, or no wish for HTML
+    if (
+        request.path.startswith(API_PATHS)
+        or request.path.endswith(_API_FILES)
+        or request.is_json
+        or not request.accept_mimetypes.accept_html
+    ):
         return jsonify(body), code, headers
     return render_template("error.html", code=code, **body), code, headers
-
-
-def wants_json() -> bool:
-    """Whether the client is a program: an API path, a JSON body, or no wish for HTML."""
-    if request.path.startswith(API_PATHS) or request.path.endswith(_API_FILES) or request.is_json:
-        return True
-    return not request.accept_mimetypes.accept_html

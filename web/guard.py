@@ -38,7 +38,6 @@ blueprint = Blueprint("access", __name__)
 
 MAX_LOGIN_BYTES = 4096  # of a form with one field, the token
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-_LOGIN = "access.login"
 _LOGGED = frozenset(
     {"run_id", "batch_id", "study_id", "portfolio_id"}
 )  # of a request's address, on each line that it causes
@@ -69,7 +68,6 @@ class _Sessions(SecureCookieSessionInterface):
 def protect(app: Flask) -> None:
     """Check each request before its view, and send the security headers with each answer."""
     app.config.update(
-        SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Strict",
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
     )
@@ -184,7 +182,7 @@ def kind_of_request() -> str:
     """What requests are limited and counted by: logins, changes, reads."""
     if not changes_something():
         return "reads"
-    return "logins" if request.endpoint == _LOGIN else "changes"
+    return "logins" if request.endpoint == "access.login" else "changes"
 
 
 def changes_something() -> bool:

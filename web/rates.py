@@ -36,9 +36,9 @@ class Rates:
         self._refusals = FixedWindowRateLimiter(MemoryStorage())
         self._paused_until = float("-inf")
 
-    def is_refusal_told(self, who: str) -> bool:
+    def is_refusal_told(self, who: str | None) -> bool:
         """Count a refusal; whether it is one of the few of this name or address that are told in a minute."""
-        return self._refusals.hit(REFUSALS, who)
+        return self._refusals.hit(REFUSALS, who or "")
 
     def wait_s(self, kind: str, who: str) -> int:
         """Count a request; the seconds until one of this kind is answered again, 0 when it may be now."""

@@ -13,7 +13,7 @@ ADDRESS_LENGTH, SUBJECT_LENGTH = 45, 255  # characters, the widths of the column
 PORTION = 1000  # rows per query of an export, and per transaction that deletes
 
 
-def record_entry(connection: Connection, address: str, subject: str, **others: Any) -> None:
+def record_entry(connection: Connection, /, address: str, subject: str, **others: Any) -> None:
     """Append one row at the database's time; `others`: its other columns."""
     cut = {"address": address[:ADDRESS_LENGTH], "subject": subject[:SUBJECT_LENGTH]}
     connection.execute(insert(audit).values(at=database_now(), **cut, **others))

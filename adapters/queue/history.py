@@ -74,10 +74,10 @@ def _changes(connection: Connection, start: datetime, step_s: int) -> dict[int, 
     """Per step: by how much waiting and running changed, their peaks since `start`, and how many runs ended."""
     arrived, left = EVENT.to_status, EVENT.from_status
 
-    def change(status: RunStatus) -> ColumnElement[int]:
-        return case((arrived == status, 1), else_=0) - case((left == status, 1), else_=0)
-
-    changes = {"waiting": change(RunStatus.PENDING), "running": change(RunStatus.RUNNING)}
+    changes = {
+        name: case((arrived == status, 1), (left == status, -1), else_=0)
+        for name, status in (("waiting", RunStatus.PENDING), ("running", RunStatus.RUNNING))
+    }
     in_order = (EVENT.at, EVENT.id)
     events = select(
         _step(connection, start, step_s).label("step"),

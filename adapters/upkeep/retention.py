@@ -103,14 +103,10 @@ def prune_runs(engine: Engine, settings: Settings, *, dry_run: bool = False) -> 
         yield removed
     if (days := settings.keep_batches_days) and not dry_run:
         committed(engine, lambda connection: _delete_empty(connection, days))
-    if settings.keep_audit_days:
-        yield from _prune_audit(engine, settings.keep_audit_days, dry_run)
-
-
-def _prune_audit(engine: Engine, days: int, dry_run: bool) -> Iterator[Removed]:
-    while deleted := committed(
-        engine, lambda connection: delete_old_entries(connection, days, dry_run=dry_run)
-    ):
+    if not settings.keep_audit_days:
+        return
+    prune_audit = partial(delete_old_entries, days=settings.keep_audit_days, dry_run=dry_run)
+    while deleted := committed(engine, prune_audit):
         yield Counter({"audit": deleted})
         if dry_run:
             return

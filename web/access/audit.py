@@ -43,7 +43,6 @@ def page() -> str:
     """Changes, logins and refusals, latest first: ?actor=&action=&run_id=&status=&after=<next_after>."""
     entries, next_after = _listed()
     asked = {each.name: request.args.get(each.name, "") for each in FILTERS}
-    counts = ask_database(list_strangers, COUNTS)
     actions = {each["action"] for each in entries}
     return render_template(
         "access/audit.html",
@@ -51,7 +50,7 @@ def page() -> str:
         deeds={action: _deed(action) for action in sorted(actions)},
         next_after=next_after,
         asked=asked,
-        strangers=counts,
+        strangers=ask_database(list_strangers, COUNTS),
     )
 
 

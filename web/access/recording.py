@@ -2,13 +2,13 @@
 
 import logging
 
-from flask import Flask, Response, g, request
+from flask import Response, g, request
 from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.access.audit import record_entry
 from web.guard import changes_something, kind_of_request
 from web.operation import current_operation
-from web.platform import platform
+from web.platform import change_database, platform
 
 log = logging.getLogger(__name__)
 
@@ -16,12 +16,8 @@ REFUSED = frozenset({401, 403, 429})
 _AWAY = 503  # the database, so that nothing was changed, and nothing can be written
 
 
-def follow(app: Flask) -> None:
-    """Write down what this application is asked to do."""
-    app.after_request(_note)
-
-
-def _note(response: Response) -> Response:
+def note(response: Response) -> Response:
+    """Write down what was asked for with this answer."""
     status = response.status_code
     if current_operation().unguarded or status == _AWAY:
         return response
@@ -45,7 +41,7 @@ def _count(status: int) -> None:
     if not changes_something() and (status < 400 or g.get("actor")):
         return
     platform().strangers.count(kind_of_request(), status)
-    if g.get("actor") is None and _is_told(request.remote_addr):
+    if g.get("actor") is None and platform().rates.is_refusal_told(request.remote_addr):
         log.info(
             "stranger_refused status=%d address=%s path=%s",
             status,
@@ -56,12 +52,8 @@ def _count(status: int) -> None:
 
 def _is_entered(status: int) -> bool:
     if status in REFUSED:
-        return _is_told(g.actor.name)
+        return platform().rates.is_refusal_told(g.actor.name)
     return request.endpoint is not None and changes_something()
-
-
-def _is_told(who: str | None) -> bool:
-    return platform().rates.is_refusal_told(who or "")
 
 
 def _record(status: int) -> None:
@@ -77,8 +69,7 @@ def _record(status: int) -> None:
         "batch_id": batch_id and batch_id[:64],
     }
     try:
-        with platform().engine.begin() as connection:
-            record_entry(connection, **entry)
+        change_database(record_entry, **entry)
     except SQLAlchemyError as error:
         # what was done is done, and its answer must not say otherwise
         told = " ".join(f"{name}={value}" for name, value in entry.items())

@@ -90,7 +90,10 @@ def _operation(app: Flask, rule: Rule, method: str) -> Json:
         "operationId": f"{rule.endpoint.replace('.', '_')}_{method.lower()}",
         "summary": str(view.__doc__).partition("\n")[0],
         "parameters": [
-            *map(_path_parameter, sorted(rule.arguments)),
+            *(
+                {"name": name, "in": "path", "required": True, "schema": _IN_PATHS[name]}
+                for name in sorted(rule.arguments)
+            ),
             *map(_parameter, declared.asks),
         ],
         "responses": _answers(*declared.answers),
@@ -110,10 +113,6 @@ def _schema(body: Any) -> Any:
         first, *others = map(ref, body.split("|"))
         return {"anyOf": [first, *others]} if others else first
     return request_schema(body) if isinstance(body, type) else body
-
-
-def _path_parameter(name: str) -> Json:
-    return {"name": name, "in": "path", "required": True, "schema": _IN_PATHS[name]}
 
 
 def _parameter(argument: Argument) -> Json:

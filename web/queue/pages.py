@@ -9,7 +9,8 @@ from flask.typing import ResponseReturnValue
 from adapters.queue.history import QueuePoint, QueueState, queue_state
 from adapters.runs.times import spread, utc_text
 from contracts.values import Json
-from web.arguments import read_argument
+from web.arguments import arguments
+from web.operation import Argument, operation
 from web.parsers import one_of
 from web.platform import ask_queue, platform, reading_database
 from web.queue.picture import history_svg
@@ -26,9 +27,11 @@ WINDOWS = {
     "6h": (21_600, 120, 30),
     "24h": (86_400, 480, 60),
 }
+WINDOW = Argument("window", one_of(*WINDOWS), "how far back; 15m by default", "15m")
 
 
 @blueprint.get("/queue")
+@operation(asks=(WINDOW,))
 def page() -> str:
     """Depth, running Jobs and waits, now and over time; below, how much room the data takes."""
     window, state, told = _asked()
@@ -54,8 +57,9 @@ def page() -> str:
 
 
 @blueprint.get("/api/queue")
+@operation(asks=(WINDOW,))
 def numbers() -> ResponseReturnValue:
-    """What waits and runs, now and over time: ?window=15m, 1h, 6h or 24h."""
+    """What waits and runs, now and over time: ?window=1h."""
     window, state, told = _asked()
     seen, depths = state.seen, told.pop("depths")
     oldest = seen.oldest_waiting
@@ -78,7 +82,7 @@ def numbers() -> ResponseReturnValue:
 
 def _asked() -> tuple[str, QueueState, Json]:
     """The window that is asked for, the queue in it, and what is said of Redis and the scaler."""
-    window = read_argument("window", one_of(*WINDOWS), "15m")
+    window = arguments()["window"]
     with reading_database() as connection:
         state = queue_state(connection, *WINDOWS[window][:2])
     scaler = scaler_state()

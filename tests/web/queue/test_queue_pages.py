@@ -203,6 +203,15 @@ def test_an_unknown_window_is_refused(browser_client: FlaskClient) -> None:
     assert "window" in browser_client.get("/api/queue?window=1y").get_json()["errors"]
 
 
+def test_every_window_is_described_for_programs(browser_client: FlaskClient) -> None:
+    paths = browser_client.get("/api/openapi.json").get_json()["paths"]
+
+    [described] = paths["/api/queue"]["get"]["parameters"]
+
+    assert described["name"] == "window"
+    assert described["schema"]["enum"] == ["5m", "15m", "1h", "6h", "24h"]
+
+
 @pytest.mark.parametrize(
     ("values", "percent", "expected"),
     [([], 95, None), ([3.0], 50, 3.0), ([1.0, 2.0, 3.0, 4.0], 50, 2.0)],
