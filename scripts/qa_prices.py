@@ -40,9 +40,9 @@ def main() -> int:
         print(f"{folder}: no *.csv or *.csv.gz files")
         return 1
     found = [(path.name, said) for path in paths for said in findings(path)]
-    print(*map(": ".join, found), sep="\n")
     faults = sum(said.startswith("error") for _, said in found)
-    print(f"{faults} faults and {len(found) - faults} warnings in {len(paths)} files")
+    summary = f"{faults} faults and {len(found) - faults} warnings in {len(paths)} files"
+    print(*map(": ".join, found), summary, sep="\n")
     return 1 if faults else 0
 
 

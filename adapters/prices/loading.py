@@ -24,7 +24,7 @@ from adapters.prices.store import (
     of_series,
     version,
 )
-from adapters.prices.table import Refused, unpacked
+from adapters.prices.table import SHOWN, Refused, unpacked
 from adapters.prices.tickers import FILE_NAMES, price_files, series_of_file
 from adapters.sparkline import encode_sparkline
 from adapters.tables import RUN
@@ -142,7 +142,7 @@ def _take_in(engine: Engine, path: Path) -> str:
         meaning = Meaning(timeframe=named[1])
         bars, report = examine(PriceStore(engine), named[0], content, meaning)
     except Refused as fault:
-        return f"left out: {fault}"
+        return f"left out: {'; '.join(fault.findings[:SHOWN])}"
     if bars.data_hash in sources:
         return "known"
     if sources and path.name not in sources.values():

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from adapters.prices.bars import Whole
+from contracts.errors import InvalidRequest
 from contracts.values import frozen
 
 Objects = np.ndarray[tuple[int], np.dtype[np.object_]]
@@ -41,29 +42,24 @@ _MAGIC = (
 )
 
 
-@frozen
-class Finding:
-    """One sentence about a file; place: a line of it, counted from 1, the file, or the name of what was asked for."""
+class Refused(InvalidRequest):
+    """The file cannot be loaded; `findings` say why, one by one, `errors` by their places.
 
-    message: str
-    place: str = "file"  # or `line 12`
+    A place is a line of the file, counted from 1, the file, or the name of what was asked for.
+    """
 
-    def __str__(self) -> str:
-        """`line 12: High 10 is below …`; what is about the whole file says so itself."""
-        return self.message if self.place == "file" else f"{self.place}: {self.message}"
-
-
-class Refused(Exception):
-    """The file cannot be loaded; `findings` say why, by line."""
-
-    def __init__(self, findings: Sequence[Finding]) -> None:
-        super().__init__("; ".join(map(str, findings[:SHOWN])))
-        self.findings = findings
+    def __init__(self, *faults: tuple[str, str]) -> None:
+        """faults: each with its place: line 12: High 10 is below …; what is about the whole file says so itself."""
+        self.findings = [said if at == "file" else f"{at}: {said}" for at, said in faults]
+        errors: dict[str, str] = {}
+        for at, said in faults:
+            errors[at] = f"{errors[at]}; {said}" if at in errors else said
+        super().__init__(errors, f"the file cannot be loaded: {self.findings[0]}")
 
 
 def refuse(message: str, place: str = "file") -> Refused:
     """The error for a file with this one fault."""
-    return Refused([Finding(message, place)])
+    return Refused((place, message))
 
 
 class Faults(list[tuple[int, str]]):
@@ -86,7 +82,7 @@ class Faults(list[tuple[int, str]]):
         """Refused with the faults by their first lines, when there are any."""
         self.sort(key=lambda fault: fault[0])
         if self:
-            raise Refused([Finding(message, f"line {line}") for line, message in self])
+            raise Refused(*((f"line {line}", message) for line, message in self))
 
 
 def listed(every: Sequence[object], shown: int = SHOWN) -> str:
@@ -141,7 +137,7 @@ def read_table(content: bytes) -> Table:
     if re.match("Ticker.*\nDate", "\n".join(lines[start : start + 2])):
         # yfinance writes a line of names, one of tickers, and one for the index
         header[0], start = "Date", start + 2
-    places = _places(header)
+    places = _places(header, first + 1)
     ignored = [
         name for place, name in enumerate(header) if place not in places.values() and name.strip()
     ]
@@ -199,8 +195,8 @@ def _text(content: bytes) -> str:
     return text
 
 
-def _places(header: Sequence[str]) -> dict[str, int]:
-    """The place of each known column."""
+def _places(header: Sequence[str], line: int) -> dict[str, int]:
+    """The place of each known column; Refused where one is missing."""
     plain = [name.lower().translate(_LEFT_OUT) for name in header]
     free = {name: plain.index(name) for name in plain}
     places: dict[str, int] = {}
@@ -214,5 +210,7 @@ def _places(header: Sequence[str]) -> dict[str, int]:
     missing = [name.capitalize() for name in REQUIRED if name not in places]
     if missing:
         named = listed([repr(name[:NAME]) for name in header], 12)
-        raise refuse(f"no column for {', '.join(missing)}; the header has {named}", "line 1")
+        raise refuse(
+            f"no column for {', '.join(missing)}; the header has {named}", f"line {line}"
+        )
     return places

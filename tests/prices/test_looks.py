@@ -50,7 +50,7 @@ def refused(
 ) -> dict[str, str]:
     with pytest.raises(Refused) as fault:
         read(content, timeframe, zone, guesses=guesses)
-    return {finding.place: finding.message for finding in fault.value.findings}
+    return fault.value.errors
 
 
 @pytest.mark.parametrize("zone", HOURS)

@@ -39,7 +39,7 @@ def refused(text: str | bytes, timeframe: Timeframe = "1d") -> list[str]:
         read_prices(
             text.encode() if isinstance(text, str) else text, Meaning(timeframe=timeframe)
         )
-    return [*map(str, fault.value.findings)]
+    return fault.value.findings
 
 
 def test_the_shipped_files_are_canonical_so_their_hashes_stay() -> None:
@@ -196,7 +196,8 @@ def test_of_many_columns_that_are_left_out_twenty_are_named() -> None:
         (b"PK\x03\x04rest", "a zip archive"),
         (b"\x89PNG\r\n", "a PNG picture"),
         ("<!DOCTYPE html><html><title>Log in</title>", "an HTML page"),
-        ("Date\n2013-03-01\n", "no column for Close; the header has 'Date'"),
+        ("Date\n2013-03-01\n", "line 1: no column for Close; the header has 'Date'"),
+        ("\n\nDate\n2013-03-01\n", "line 3: no column for Close; the header has 'Date'"),
         ("Date,Volume\n2013-03-01,1\n", "no column for Close; the header has 'Date', 'Volume'"),
         (b"Date,Open\xff\n", "byte 0xff is not UTF-8"),
         (HEADER + "2013-02-28,63,64\n", "line 2: 3 columns, but the header has 6"),

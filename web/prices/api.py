@@ -6,13 +6,12 @@ from typing import cast
 from flask import Blueprint, Response, current_app, request
 from flask.typing import ResponseReturnValue
 
-from adapters.prices.bars import Bars, candle_columns, csv_chunks, joined
+from adapters.prices.bars import candle_columns, csv_chunks, joined
 from adapters.prices.loading import delete_version, examine, save_version
 from adapters.prices.reading import Meaning
 from adapters.prices.store import Version, current_versions, run_counts, versions_of
-from adapters.prices.table import Refused, unpacked
+from adapters.prices.table import unpacked
 from adapters.runs.times import utc_text
-from contracts.errors import InvalidRequest
 from contracts.timeframes import TIMEFRAMES, Timeframe
 from contracts.values import Json
 from web.answers import conditional
@@ -133,24 +132,12 @@ def put(ticker: str, timeframe: str) -> ResponseReturnValue:
     meaning = Meaning(
         timeframe=frame, adjust=asked["adjust"], zone=asked["timezone"], guesses=asked["guess"]
     )
-    bars, report = _examined(symbol, meaning)
+    content = unpacked(read_body(), most_bytes(current_app, request.endpoint))
+    bars, report = examine(platform().prices, symbol, content, meaning)
     stores = not asked["dry_run"] and report["outcome"] != "unchanged"
     if stores:
         save_version(platform().engine, symbol, bars, report, asked["source"], asked["note"])
     return report | {"stored": stores}, 201 if stores else 200
-
-
-def _examined(ticker: str, meaning: Meaning) -> tuple[Bars, Json]:
-    most = most_bytes(current_app, request.endpoint)
-    try:
-        return examine(platform().prices, ticker, unpacked(read_body(), most), meaning)
-    except Refused as refused:
-        errors: dict[str, str] = {}
-        for finding in refused.findings:
-            known = f"{errors[finding.place]}; " if finding.place in errors else ""
-            errors[finding.place] = known + finding.message
-        said = f"the file cannot be loaded: {refused.findings[0]}"
-        raise InvalidRequest(errors, said) from None
 
 
 @blueprint.get("/api/prices/<ticker>/<timeframe>/<data_hash>.csv")
