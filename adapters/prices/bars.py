@@ -80,10 +80,11 @@ class Bars:
             zip(COLUMNS[1:], [*prices, self.volume / 10.0**self.volume_decimals], strict=True)
         )
 
-    def between(self, start_date: date, end_date: date) -> range:
-        """The numbers of the bars from `start_date` to `end_date`, both inclusive."""
-        days = [np.datetime64(start_date), np.datetime64(end_date) + np.timedelta64(1, "D")]
-        return range(*np.searchsorted(self.timestamps, np.array(days, "M8[s]")).tolist())
+    def between(self, start_date: date, end_date: date) -> "Bars":
+        """The bars from `start_date` to `end_date`, both inclusive."""
+        days = np.array([start_date, end_date], "M8[D]") + np.arange(2)
+        first, stop = np.searchsorted(self.timestamps, days)
+        return self[first:stop]
 
     def dates(self) -> list[str]:
         """Date of each bar as the canonical CSV writes it."""

@@ -7,9 +7,7 @@ by significance: 3,270 daily bars take about 60 KB, a million intraday ones abou
 import struct
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -104,24 +102,24 @@ def unpacked_columns(part: bytes) -> list[Whole]:
     return columns
 
 
-@dataclass(frozen=True)
+@frozen
 class RunPrices:
-    """Bars up to the last one of a run, whose traded ones begin with the bar number `first_bar`.
+    """Bars up to the last one of a run, and the traded ones at their end, which are those of the requested range.
 
     bars_per_year: of the whole series, so that all its runs are annualised alike, unless the request says otherwise.
     clipped: a sentence when the request reached beyond the prices. packed: what they were unpacked from.
     """
 
     bars: Bars
-    first_bar: int
+    traded: Bars
     bars_per_year: int
     clipped: str | None
     packed: PackedPrices
 
-    @cached_property
-    def traded(self) -> Bars:
-        """The bars of the requested range alone."""
-        return self.bars[self.first_bar :]
+    @property
+    def first_bar(self) -> int:
+        """The number of the first traded bar."""
+        return len(self.bars) - len(self.traded)
 
     @property
     def notes(self) -> list[str]:
@@ -149,11 +147,11 @@ def run_prices(
     NoPricesInRange when fewer than two bars are between the dates: a backtest needs two.
     """
     bars = unpack(packed)
-    chosen = bars.between(start_date, end_date)
+    traded = bars.between(start_date, end_date)
     first, last, start, end = bars.first[:10], bars.last[:10], str(start_date), str(end_date)
     held = f"{packed.ticker} has {packed.timeframe} prices from {first} to {last}"
-    if len(chosen) < 2:
-        found = "only one bar, and a backtest needs two," if chosen else "no prices"
+    if len(traded) < 2:
+        found = "only one bar, and a backtest needs two," if traded else "no prices"
         raise NoPricesInRange(f"{found} between {start} and {end}: {held}")
     per_year = asked_per_year or packed.bars_per_year or bars_per_year(bars.times)
     clipped = None
@@ -161,4 +159,4 @@ def run_prices(
         clipped = (
             f"{held}: {start} to {end} was clipped to {max(first, start)} to {min(last, end)}"
         )
-    return RunPrices(bars[: chosen.stop], chosen.start, per_year, clipped, packed)
+    return RunPrices(bars.between(date.min, end_date), traded, per_year, clipped, packed)

@@ -215,9 +215,7 @@ class PriceStore:
     def _candles(self, data_hash: str, start_date: date, end_date: date) -> list[Candle] | None:
         """Candles of a version, both days included; None where it is not in the store. Shared: not to be changed."""
         try:
-            bars = self.bars(data_hash)
-            chosen = bars.between(start_date, end_date)
-            return candles(bars[chosen.start : chosen.stop])
+            return candles(self.bars(data_hash).between(start_date, end_date))
         except UnknownTicker:
             return None
 

@@ -63,9 +63,7 @@ def run_bars(row: RowMapping, prices: BarSource) -> RunBars:
 def traded_bars(row: RowMapping, prices: BarSource) -> Bars:
     """The bars that a run traded."""
     asked = RunRequest.from_json(json.loads(row["request_json"]))
-    series = prices(row["data_hash"])
-    chosen = series.between(asked.start_date, asked.end_date)
-    return series[chosen.start : chosen.stop]
+    return prices(row["data_hash"]).between(asked.start_date, asked.end_date)
 
 
 def rolling_bars(timeframe: Timeframe) -> int:

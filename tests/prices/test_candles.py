@@ -65,10 +65,9 @@ def test_candles_have_the_prices_as_they_are_stored():
     ],
 )
 def test_candles_are_cut_to_the_dates_both_inclusive(first, last, days):
-    held = bars((DATA / "AAPL.csv").read_text())
-    chosen = held.between(first, last)
+    chosen = bars((DATA / "AAPL.csv").read_text()).between(first, last)
 
-    assert held[chosen.start : chosen.stop].dates() == days
+    assert chosen.dates() == days
 
 
 def test_all_bars_within_the_last_day_are_included():
@@ -104,6 +103,12 @@ def test_the_price_checker_finds_no_fault_in_our_files():
         "closes only"
     ]
     assert summary == f"0 faults and {len(found)} warnings in 24 files"
+
+
+def test_the_price_checker_prints_one_line_where_there_is_nothing_to_say(tmp_path):
+    (tmp_path / "ABC.csv").write_text(BAR)
+
+    assert quality_report(tmp_path).stdout == "0 faults and 0 warnings in 1 files\n"
 
 
 def test_the_price_checker_prints_every_fault_with_file_and_line(tmp_path):
