@@ -5,12 +5,11 @@ And deleting versions that nothing refers to.
 
 import hashlib
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, delete, exists, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, update
 
-from adapters.database import committed, database_now, has_rows, inserted, reading
+from adapters.database import committed, database_now, inserted, reading
 from adapters.price_tables import VERSION, price_parts, price_series, price_versions
 from adapters.prices.bars import Bars, bars_per_year
 from adapters.prices.checks import changes, oddities
@@ -31,8 +30,6 @@ from adapters.tables import RUN
 from contracts.errors import Conflict, UnknownTicker
 from contracts.timeframes import Timeframe
 from contracts.values import Json, picked
-
-READ_BY_RUNS = RUN["data_hash", "benchmark_hash"]
 
 
 def examine(
@@ -160,35 +157,29 @@ def delete_version(
         raise Conflict(
             f"{ticker} {timeframe} {data_hash[:12]} is the current version; load another one first"
         )
-    if any(
-        has_rows(connection, select(RUN.id).where(each == data_hash)) for each in READ_BY_RUNS
-    ):
+    if not unused_versions(connection, VERSION.id == found.id):
         raise Conflict(
             f"runs refer to {ticker} {timeframe} {data_hash[:12]}, so it is kept for them"
         )
     _delete(connection, [found])
 
 
-def _delete(connection: Connection, versions: Sequence[Version]) -> None:
+def _delete(connection: Connection, versions: list[Version]) -> list[Version]:
     for each in versions:
         connection.execute(delete(price_versions).filter_by(id=each.id))
         others = exists().where(VERSION.data_hash == price_parts.c.data_hash)
         mine = delete(price_parts).filter_by(data_hash=each.data_hash)
         connection.execute(mine.where(~others))
+    return versions
 
 
 def delete_unused(engine: Engine) -> list[Version]:
     """Delete all unused versions; returns them."""
-
-    def delete_all(connection: Connection) -> list[Version]:
-        found = unused_versions(connection)
-        _delete(connection, found)
-        return found
-
-    return committed(engine, delete_all)
+    return committed(engine, lambda connection: _delete(connection, unused_versions(connection)))
 
 
-def unused_versions(connection: Connection) -> list[Version]:
+def unused_versions(connection: Connection, *which: ColumnElement[bool]) -> list[Version]:
     """Versions that are not current and that no run refers to, oldest first."""
-    unused = [~exists().where(each == VERSION.data_hash) for each in READ_BY_RUNS]
-    return found_versions(connection, ~IS_CURRENT, *unused)
+    read = RUN["data_hash", "benchmark_hash"]
+    unused = [~exists().where(each == VERSION.data_hash) for each in read]
+    return found_versions(connection, ~IS_CURRENT, *unused, *which)
