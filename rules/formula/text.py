@@ -10,12 +10,13 @@ from rules.formula.limits import MAX_CHARACTERS, MAX_DEPTH, MAX_NAME_CHARACTERS,
 from rules.parameters import Params
 
 SHOWN_CHARACTERS = 40  # of a part of the formula, in a message
-WORDS = frozenset({*SERIES, *FUNCTIONS, "and", "or", "not"})
+_NAMED = frozenset({*SERIES, *FUNCTIONS})
+WORDS = _NAMED | {"and", "or", "not"}
 
 _TOKEN = re.compile(
-    r"(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z_]\w*)|(?P<comment>\#[ -~]*)"
-    r"|(?P<operator><=|>=|==|!=|[-+*/<>=(),])|[ \t\n]",
-    re.ASCII,
+    r"(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?P<joined>[\w.])?|(?P<name>[A-Za-z_]\w*)"
+    r"|(?P<comment>\#[ -~]*)|(?P<operator><=|>=|==|!=|[-+*/<>=(),])|[ \t\n]|(?P<stranger>.)",
+    re.ASCII | re.DOTALL,
 )
 _CONNECTIVES = re.compile(r"\b(?:and|or|not)\b", re.IGNORECASE)
 # nothing else of that name can be called
@@ -83,20 +84,19 @@ def _body(text: str) -> list[ast.stmt]:
 
 def _check_tokens(text: str) -> None:
     """FormulaError at the first character that no formula has, and at parentheses that are too deep."""
-    place = depth = 0
-    while place < len(text):
-        token = _TOKEN.match(text, place)
-        if token is None:
-            raise _at(text, place, _stranger(text[place]))
-        place, kind = token.end(), token.lastgroup
-        if kind == "number" and re.match(r"[\w.]", text[place : place + 1], re.ASCII):
+    depth = 0
+    for token in _TOKEN.finditer(text):
+        kind, place, found = token.lastgroup, token.start(), token.group()
+        if kind == "stranger":
+            raise _at(text, place, _stranger(found))
+        if kind == "joined":
             wanted = "a number is written like 12, 0.5 or 1e6, and ends before a letter"
-            raise _at(text, token.start(), wanted)
-        if kind == "name" and len(token.group()) > MAX_NAME_CHARACTERS:
-            raise _at(text, token.start(), f"a name has at most {MAX_NAME_CHARACTERS} characters")
-        depth += {"(": 1, ")": -1}.get(token.group(), 0)
+            raise _at(text, place, wanted)
+        if kind == "name" and len(found) > MAX_NAME_CHARACTERS:
+            raise _at(text, place, f"a name has at most {MAX_NAME_CHARACTERS} characters")
+        depth += {"(": 1, ")": -1}.get(found, 0)
         if depth > MAX_DEPTH:
-            raise _at(text, token.start(), f"more than {MAX_DEPTH} parentheses inside each other")
+            raise _at(text, place, f"more than {MAX_DEPTH} parentheses inside each other")
 
 
 def _stranger(character: str) -> str:
@@ -147,7 +147,7 @@ def filled_texts(params: Params) -> dict[str, str]:
 
 def word(name: str) -> str:
     """The series or function that a name is in capitals, CLOSE or Sma; any other name as it is."""
-    return name.lower() if name.lower() in {*SERIES, *FUNCTIONS} else name
+    return name.lower() if name.lower() in _NAMED else name
 
 
 def free_names(*texts: str) -> list[str]:
