@@ -9,19 +9,21 @@ import gzip
 import hashlib
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 from zipfile import ZipFile
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from adapters.prices.bars import HEADER, csv_chunks
+from adapters.prices.reading import Meaning, read_prices
+
 TICKERS = ("AAPL", "FB", "GOOG", "IBM", "MSFT")
-HEADER = "Date,Open,High,Low,Close,Volume"
 # One raw cent of AAPL in 2000 is 0.0003 after adjustment: six decimals keep 1/300 of it, and the lowest price to 1e-6.
-# They are those of a canonical price file, too, so that its hash is the data_hash of its bars.
 PRICE_STEP = Decimal("0.000001")
 SHARE = Decimal(1)
 # of the wheel, wherever this runs: another one's has another hash
@@ -74,66 +76,51 @@ LEFT_OUT = ("AAPL", "MSFT", "RRC")  # data/README.md says why
 
 
 def adjusted_rows(raw: dict[str, list[Any]]) -> Iterator[str]:
-    """Lines of a price file with prices scaled by adjusted close / close and volume by its inverse.
+    """Lines of a price file, its header first, with prices scaled by adjusted close / close and volume by its inverse.
 
     Decimal, not float: High == Close before the adjustment is High == Close after it, and rounding, being monotonic,
     cannot push High below Open, Close or Low.
     """
+    yield HEADER
     fields = ("open", "high", "low", "close", "volume", "adj_close")
     for date, *numbers in zip(raw["date"], *(raw[field] for field in fields), strict=True):
         *prices, volume, adjusted = (Decimal(str(number)) for number in numbers)
         close = prices[-1]
-        columns = [_price(price * adjusted / close) for price in prices]
-        shares = (volume * close / adjusted).quantize(SHARE, ROUND_HALF_EVEN)
-        yield ",".join([date, *columns, str(shares)])
+        scaled = [price * adjusted / close for price in prices]
+        columns = [each.quantize(PRICE_STEP, ROUND_HALF_EVEN) for each in scaled]
+        columns.append((volume * close / adjusted).quantize(SHARE, ROUND_HALF_EVEN))
+        yield ",".join([date, *map(str, columns)])
 
 
-def index_rows(content: bytes) -> Iterator[str]:
-    """The same from a file with open, high, low, close and volume, dated 12/31/2018."""
-    for row in _rows(content):
-        day = datetime.strptime(row["Date"], "%m/%d/%Y").date()
-        prices = (_price(Decimal(row[name])) for name in ("Open", "High", "Low", "Close"))
-        yield ",".join([str(day), *prices, row["Volume"]])
-
-
-def close_rows(content: bytes, ticker: str) -> Iterator[str]:
-    """The same from one column of closes: each is the open, high and low of its bar, too; no volume."""
-    for row in _rows(content):
-        yield ",".join([row["Date"], *[_price(Decimal(row[ticker]))] * 4, "0"])
-
-
-def _rows(content: bytes) -> Iterator[dict[str, str]]:
-    return csv.DictReader(gzip.decompress(content).decode().splitlines())
-
-
-def _price(exact: Decimal) -> str:
-    return str(exact.quantize(PRICE_STEP, ROUND_HALF_EVEN))
-
-
-def long_prices(arch: ZipFile, skfolio: ZipFile) -> Iterator[tuple[str, Iterator[str]]]:
-    """Ticker and lines of each long series, in the order of data/README.md."""
+def long_prices(arch: ZipFile, skfolio: ZipFile) -> Iterator[tuple[str, bytes]]:
+    """Ticker and price file of each long series, in the order of data/README.md; of stocks dates and closes alone."""
     for ticker, member in INDEXES.items():
-        yield ticker, index_rows(arch.read(member))
-    stocks = skfolio.read(STOCKS)
-    for ticker in next(_rows(stocks)):
-        if ticker not in ("Date", *LEFT_OUT):
-            yield ticker, close_rows(stocks, ticker)
+        yield ticker, gzip.decompress(arch.read(member))
+    stocks = csv.reader(gzip.decompress(skfolio.read(STOCKS)).decode().splitlines())
+    dates, *columns = zip(*stocks, strict=True)
+    for ticker, *closes in columns:
+        if ticker not in LEFT_OUT:
+            rows = zip(dates, [ticker, *closes], strict=True)
+            yield ticker, "\n".join(map(",".join, rows)).encode()
 
 
-def write_prices(path: Path, rows: Iterable[str]) -> str:
-    """Write a price file, packed where it is named so; return its line for the table in data/README.md."""
-    lines = [*rows]
-    content = "\n".join([HEADER, *lines, ""]).encode()
-    path.write_bytes(gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
-    digest = hashlib.sha256(content).hexdigest()
-    return f"| {path.name} | {lines[0][:10]} | {lines[-1][:10]} | {len(lines)} | `{digest}` |"
+def write_prices(path: Path, content: bytes) -> str:
+    """Write a price file as the canonical one of its bars; return its line for the table in data/README.md.
+
+    It is packed where it is named so. Its hash is the data_hash of its bars.
+    """
+    bars = read_prices(content, Meaning(timeframe="1d", adjust=False)).bars
+    canonical = b"".join(csv_chunks(bars))
+    path.write_bytes(gzip.compress(canonical, mtime=0) if path.suffix == ".gz" else canonical)
+    return f"| {path.name} | {bars.first} | {bars.last} | {len(bars)} | `{bars.data_hash}` |"
 
 
 def _write_short(folder: Path) -> None:
     from bokeh_sampledata import stocks  # half a second, and only there for development
 
     for ticker in TICKERS:
-        print(write_prices(folder / f"{ticker}.csv", adjusted_rows(getattr(stocks, ticker))))
+        content = "\n".join(adjusted_rows(getattr(stocks, ticker))).encode()
+        print(write_prices(folder / f"{ticker}.csv", content))
 
 
 def _write_long(folder: Path) -> None:
@@ -142,8 +129,8 @@ def _write_long(folder: Path) -> None:
     licences.mkdir(exist_ok=True)
     with TemporaryDirectory() as downloads:
         wheels = {each: each.download(Path(downloads)) for each in (ARCH, SKFOLIO)}
-        for ticker, rows in long_prices(*wheels.values()):
-            print(write_prices(folder / f"{ticker}.csv.gz", rows))
+        for ticker, content in long_prices(*wheels.values()):
+            print(write_prices(folder / f"{ticker}.csv.gz", content))
         for wheel, archive in wheels.items():
             named = f"{wheel.package}-{wheel.version}.dist-info/licenses/{wheel.licence}"
             (licences / f"{wheel.package}.txt").write_bytes(archive.read(named))

@@ -72,18 +72,19 @@ def wheel(members: dict[str, str]) -> ZipFile:
 
 
 def test_the_long_prices_are_written_as_canonical_files_from_what_the_wheels_have(tmp_path):
-    quoted = "Date,Open,High,Low,Close,Adj Close,Volume\n1/4/1999,10.5,12,9.25,11,11,7000\n"
+    quoted = "Date,Open,High,Low,Close,Adj Close,Volume\n1/4/1999,10.5,12,9.25,11,11,7000\n1/15/1999,11,11,11,11,11,0\n"
     closes = "Date,AAPL,KO,MSFT,RRC\n1990-01-02,1,2.235,3,4\n1990-01-03,1,2.203,3,4\n"
 
     wheels = wheel(dict.fromkeys(INDEXES.values(), quoted)), wheel({STOCKS: closes})
-    for ticker, rows in long_prices(*wheels):
-        write_prices(tmp_path / f"{ticker}.csv.gz", rows)
+    for ticker, content in long_prices(*wheels):
+        write_prices(tmp_path / f"{ticker}.csv.gz", content)
     made = {
         path.name.removesuffix(".csv.gz"): gzip.decompress(path.read_bytes())
         for path in tmp_path.iterdir()
     }
 
     index = "Date,Open,High,Low,Close,Volume\n1999-01-04,10.500000,12.000000,9.250000,11.000000,7000\n"
+    index += f"1999-01-15,{','.join(['11.000000'] * 4)},0\n"
     lone = "".join(f"{day},{price},{price},{price},{price},0\n"
                    for day, price in (("1990-01-02", "2.235000"), ("1990-01-03", "2.203000")))  # fmt: skip
     assert made == {
