@@ -1,5 +1,6 @@
 """The dates of a price file: how they are written, what they look like, and when its bars are."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -108,7 +109,7 @@ def _settled(meaning: Meaning, looks: Looks) -> Meaning:
 
 def _reader(sample: Sequence[str]) -> DateReader:
     """How these dates are read; Refused when more than one way fits."""
-    if all(_is_count(cell) and 9 <= len(cell) <= 14 for cell in sample):
+    if all(re.fullmatch(r"\d{9,14}", cell, re.ASCII) for cell in sample):
         return _stamp if all(map(_stamp, sample)) else _epoch
     if all(map(_parsed, sample)):
         return _parsed
@@ -122,12 +123,8 @@ def _reader(sample: Sequence[str]) -> DateReader:
     return next(iter(fitting), _parsed)  # which names the first cell that is none, by its line
 
 
-def _is_count(cell: str) -> bool:
-    return cell.isascii() and cell.isdigit()
-
-
 def _epoch(cell: str) -> datetime | None:
-    if not _is_count(cell) or len(cell) > 13:
+    if not re.fullmatch(r"\d{1,13}", cell, re.ASCII):
         return None
     return datetime.fromtimestamp(int(cell) / (1000 if len(cell) > 11 else 1), UTC)
 
