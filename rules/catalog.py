@@ -107,8 +107,8 @@ class CompositeRule(BaseRule):
         "composite",
         (
             ParamSpec(
-                "mode",
                 "choice",
+                "mode",
                 "majority",
                 help="all: every member agrees; majority: more than half do; any: the latest change of stance decides",
                 choices=("all", "any", "majority"),
@@ -119,9 +119,9 @@ class CompositeRule(BaseRule):
                 [{"rule_type": "RSI"}, {"rule_type": "MACD"}],
                 2,
                 5,
-                1,
                 "The members, each with a rule_type and its params; no COMPOSITE among them",
                 "rules",
+                1,
             ),
         ),
         "the vote is buy",

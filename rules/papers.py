@@ -46,9 +46,9 @@ class MomentumRule(BaseRule):
                 0.0,
                 0.0,
                 100.0,
-                0.5,
                 "Past return that counts as a rise, or as a fall",
                 "%",
+                0.5,
             ),
         ),
         "return from `lookback` bars ago to `skip` bars ago > threshold",
@@ -104,9 +104,9 @@ class ValueRule(BaseRule):
                 20.0,
                 0.0,
                 90.0,
-                1.0,
                 "Gap to the old price that counts as cheap, or as dear",
                 "%",
+                1.0,
             ),
         ),
         "average close around `lookback` bars ago is over threshold % above today's close",
@@ -157,9 +157,9 @@ class MeanReversionRule(BaseRule):
                 1.5,
                 0.5,
                 4.0,
-                0.1,
                 "Distance from the usual return",
                 "standard deviations",
+                0.1,
             ),
         ),
         "z-score of the last return < -threshold",
@@ -199,7 +199,7 @@ class BreakoutRule(BaseRule):
         (
             bars("lookback", 50, 2, 400, "Bars before this one that make the range"),
             number(
-                "band", 0.0, 0.0, 10.0, 0.1, "How far beyond the range the close must be", "%"
+                "band", 0.0, 0.0, 10.0, "How far beyond the range the close must be", "%", 0.1
             ),
         ),
         "close > highest close of the bars before x (1 + band)",

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from math import nan
 from typing import Any, Literal
 
@@ -27,14 +28,14 @@ class ParamSpec:
     `step` is what a form's arrows add; values between the steps are accepted.
     """
 
-    name: str
     kind: ParamKind
+    name: str
     default: Any
     minimum: float | None = None
     maximum: float | None = None
-    step: float | None = None
     help: str = ""
     unit: str = ""
+    step: float | None = None
     choices: tuple[str, ...] = ()
 
     def faults(self, value: object, field: str) -> Faults:
@@ -84,22 +85,8 @@ class ParamSpec:
         return {"type": kind, "minimum": self.minimum, "maximum": self.maximum}
 
 
-def bars(name: str, default: int, minimum: int, maximum: int, text: str) -> ParamSpec:
-    """A parameter that counts bars."""
-    return ParamSpec(name, "int", default, minimum, maximum, 1, text, "bars")
-
-
-def number(
-    name: str,
-    default: float,
-    minimum: float,
-    maximum: float,
-    step: float,
-    text: str,
-    unit: str = "",
-) -> ParamSpec:
-    """A parameter that is a number in `unit`."""
-    return ParamSpec(name, "float", default, minimum, maximum, step, text, unit)
+bars = partial(ParamSpec, "int", unit="bars", step=1)  # how many of them
+number = partial(ParamSpec, "float")  # in a unit
 
 
 @dataclass(frozen=True)
@@ -107,7 +94,7 @@ class RuleSpec:
     """A rule in words, for forms, validation and docs. Each of the `constraints` reads "name < name".
 
     conditions: buy and sell as texts of FORMULA over the params, from which the rule's lines and explanations are
-    derived; {name} stands for a choice, which is no number. short: how lists call it where the title is long.
+    derived; {name} stands for a choice or a text, which is no number. short: how lists call it where the title is long.
     """
 
     name: str

@@ -16,8 +16,8 @@ CLOSE = ("Close",)
 
 RSI_PARAMS = (
     bars("period", 14, 2, 200, "Bars that the RSI is smoothed over"),
-    number("oversold", 30.0, 1.0, 50.0, 0.5, "Buy below this RSI", "RSI points"),
-    number("overbought", 70.0, 50.0, 99.0, 0.5, "Sell above this RSI", "RSI points"),
+    number("oversold", 30.0, 1.0, 50.0, "Buy below this RSI", "RSI points", 0.5),
+    number("overbought", 70.0, 50.0, 99.0, "Sell above this RSI", "RSI points", 0.5),
 )
 MACD_PARAMS = (
     bars("fast", 12, 2, 100, "Bars of the fast EMA"),
@@ -112,8 +112,8 @@ class MaCrossRule(BaseRule):
             bars("fast", 20, 2, 200, "Bars of the fast average"),
             bars("slow", 50, 3, 400, "Bars of the slow average; more than the fast ones"),
             ParamSpec(
-                "kind",
                 "choice",
+                "kind",
                 "sma",
                 help="Simple or exponential averages",
                 choices=("sma", "ema"),
@@ -145,7 +145,7 @@ class BollingerRule(BaseRule):
         "technical",
         (
             bars("period", 20, 2, 200, "Bars of the average and of the standard deviation"),
-            number("width", 2.0, 0.5, 5.0, 0.1, "Half the band's width", "standard deviations"),
+            number("width", 2.0, 0.5, 5.0, "Half the band's width", "standard deviations", 0.1),
         ),
         "close < lower band",
         "close > upper band",
@@ -175,9 +175,9 @@ class VolumeRule(BaseRule):
                 2.0,
                 1.0,
                 10.0,
-                0.1,
                 "How many times the usual volume counts as a spike",
                 "times",
+                0.1,
             ),
         ),
         "volume > multiple x its average over the bars before, and the close is up",

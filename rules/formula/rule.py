@@ -151,14 +151,14 @@ class FormulaRule(BaseRule):
         "formula",
         (
             TextParam(
-                "buy",
                 "text",
+                "buy",
                 "crosses_above(ema(close, fast), ema(close, slow)) and rsi(close, 14) < 70",
                 help="Lines of `name = expression`, then a condition; where it holds is the buy signal",
             ),
             TextParam(
-                "sell",
                 "text",
+                "sell",
                 "crosses_below(ema(close, fast), ema(close, slow)) or close < highest(high, 22) - 3 * atr(22)",
                 help="The same for the sell signal; names given in buy are known here",
             ),
@@ -177,11 +177,9 @@ class FormulaRule(BaseRule):
         "the buy text holds",
         "the sell text holds",
         "yours; the language is on the page about rules",
+        conditions=("{buy}", "{sell}"),
         short="Own rule",
     )
-
-    def conditions(self) -> tuple[str, str]:
-        return self.params["buy"], self.params["sell"]
 
     def inputs(self) -> dict[str, float]:
         return dict(self.params["inputs"])

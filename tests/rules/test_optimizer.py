@@ -258,7 +258,7 @@ def test_a_rule_of_ones_own_is_searched_like_one_of_the_catalog(prices):
             "Gap",
             "Buys gaps down.",
             "technical",
-            (number("gap", 1.0, 0.0, 9.0, 0.1, "Width", "%"),),
+            (number("gap", 1.0, 0.0, 9.0, "Width", "%", 0.1),),
             "",
             "",
             "",
