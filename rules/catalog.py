@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from rules import papers, technical, trend
-from rules.base import BaseRule
+from rules.base import BaseRule as BaseRule
 from rules.formula.rule import FormulaRule
 from rules.parameters import FIELD_CHARACTERS, Faults, Json, Params, RuleSpec, shown
 from rules.parameters import ParamSpec as ParamSpec

@@ -8,8 +8,8 @@ from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
 from contracts.errors import InvalidRequest, UnknownTicker
-from contracts.values import Json, Values
-from rules.catalog import check_params, checked_rule, complete_params
+from contracts.values import Values
+from rules.catalog import BaseRule, check_params, checked_rule, complete_params
 from rules.language import FormulaError, doubts, free_names, text_faults
 from web.arguments import json_body
 from web.operation import operation
@@ -25,12 +25,6 @@ ASKED = {
     "properties": dict.fromkeys(sorted(KNOWN), UNCHECKED),
     "required": ["rule_type"],
     "additionalProperties": False,
-}
-NOT_DESCRIBED: Json = {
-    "label": None,
-    "lookback_bars": None,
-    "warmup_bars": None,
-    "warnings": [],
 }
 TEXTS = ("buy", "sell")
 
@@ -54,29 +48,25 @@ def check() -> ResponseReturnValue:
         raise InvalidRequest({"body": wanted})
     rule_type, params = body["rule_type"], body.get("params", {})
     errors = check_params(rule_type, params)
+    rule = None if errors else checked_rule(rule_type, params)
     is_formula = rule_type == "FORMULA" and isinstance(params, dict)
     return {
         "valid": not errors,
         "errors": errors,
         "places": _places(params, errors) if is_formula and params else {},
         "inputs": _open_names(params) if is_formula else [],
-        **(NOT_DESCRIBED if errors else _described(rule_type, params, body)),
+        "label": rule and rule.label,
+        "lookback_bars": rule and rule.lookback(),
+        "warmup_bars": rule and rule.warmup_bars(),
+        "warnings": [*_warnings(rule, body)] if rule else [],
     }
 
 
-def _described(rule_type: str, params: Values, market: Values) -> Json:
-    rule = checked_rule(rule_type, params)
-    warnings = [*doubts(rule.formula)] if rule_type == "FORMULA" else []
-    return {
-        "label": rule.label,
-        "lookback_bars": rule.lookback(),
-        "warmup_bars": rule.warmup_bars(),
-        "warnings": warnings + [*_too_few_bars(*rule.longest_lookback(), market)],
-    }
-
-
-def _too_few_bars(name: str, needed: int, market: Values) -> Iterator[str]:
-    """That the prices end before all of the rule has values; `market` may be anything."""
+def _warnings(rule: BaseRule, market: Values) -> Iterator[str]:
+    """What of a rule can never happen, or not before the prices end; `market` may be anything."""
+    if rule.spec.name == "FORMULA":
+        yield from doubts(rule.formula)
+    name, needed = rule.longest_lookback()
     bars = _bars_until(*map(market.get, MARKET))
     if bars is not None and bars <= needed:
         yield (
