@@ -16,7 +16,7 @@ OHLC = ("Open", "High", "Low", "Close")
 
 
 def _bars(default: int | None = None, name: str = "n", least: int = 2) -> Argument:
-    return Argument(name, "bars", default, least)
+    return Argument(name, "bars", "20" if default is None else str(default), default, least)
 
 
 def _one(*_: float) -> int:
@@ -39,14 +39,14 @@ def _wilder_fade(n: int) -> int:
     return WILDER_MEMORY * n
 
 
-X = Argument("x", "series")
-A, B = Argument("a", "number"), Argument("b", "number")
-CONDITION = Argument("condition", "condition")
+X = Argument("x", "series", "close")
+A, B = Argument("a", "number", "close"), Argument("b", "number", "open")
+CONDITION = Argument("condition", "condition", "close > open")
 WINDOW = (X, _bars())
 SMOOTHED = (_bars(14),)
 COUNTED = (CONDITION, _bars(least=1))
 MACD = (X, _bars(12, "fast"), _bars(26, "slow", 3), _bars(9, "signal"))
-BANDS = (X, _bars(20), Argument("width", "value", 2.0))
+BANDS = (X, _bars(20), Argument("width", "value", "2", 2.0))
 PLACE = (*SMOOTHED, _bars(3, "smooth"), _bars(3, "signal"))
 
 
@@ -182,7 +182,7 @@ _TABLE: dict[str, tuple[Function, ...]] = {
             "becomes(rsi(close, 14) < 30)", _one, result="condition",
         ),
         Function(
-            "latest", (Argument("a", "condition"), Argument("b", "condition")),
+            "latest", (replace(CONDITION, name="a"), Argument("b", "condition", "close < open")),
             "true since a held last, false since b did; a bar with both turns it",
             "latest(close > prev(highest(close, 50)), close < prev(lowest(close, 50)))", result="condition",
         ),

@@ -21,11 +21,12 @@ class Series:
 class Argument:
     """One argument. A series changes from bar to bar, a number may; bars and value are the same on every bar.
 
-    bars: a whole number of at least `least`. default: None where the argument must be given.
+    bars: a whole number of at least `least`. example: what is given in a call; default: None where it must be given.
     """
 
     name: str
     kind: ArgumentKind
+    example: str
     default: float | None = None
     least: int = 2
 
@@ -75,15 +76,7 @@ class Function:
     @property
     def call(self) -> str:
         """A call that can be used as it is, such as rsi(close, 14)."""
-        return f"{self.name}({', '.join(map(_argument_for_example, self.arguments))})"
-
-
-def _argument_for_example(argument: Argument) -> str:
-    if argument.kind == "condition":
-        return "close < open" if argument.name == "b" else "close > open"
-    if argument.kind in ("bars", "value"):
-        return "20" if argument.default is None else f"{argument.default:g}"
-    return "open" if argument.name == "b" else "close"
+        return f"{self.name}({', '.join(each.example for each in self.arguments)})"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
