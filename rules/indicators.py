@@ -37,20 +37,19 @@ def _ending_in(values: Array, bars: int) -> Array:
     return line
 
 
-def _check(**periods: int) -> None:
+def _floats(*columns: Array, **periods: int) -> list[Array]:
+    """The columns as float64 arrays; ValueError for a period under 2.
+
+    A pandas Series would align shifted rows by label, and so undo the shift.
+    """
     for name, period in periods.items():
         if period < 2:
             raise ValueError(f"{name} is {period}; must be a whole number of at least 2")
-
-
-def _floats(*columns: Array) -> list[Array]:
-    """The columns as float64 arrays; a pandas Series would align shifted rows by label, and so undo the shift."""
     return [np.asarray(column, dtype=np.float64) for column in columns]
 
 
 def _over_windows(of_windows: Callable[[Array, int], Array], values: Array, period: int) -> Array:
-    (values,) = _floats(values)
-    _check(period=period)
+    (values,) = _floats(values, period=period)
     return _ending_in(of_windows(values, period), values.size)
 
 
@@ -84,8 +83,7 @@ def ema(close: Array, period: int) -> Array:
     close: (bars,) float64, oldest first, no NaN. The first value is the mean of the first `period` closes, as in
     TA-Lib's EMA (equal to 1e-9); pandas' ewm starts from the first close instead. ValueError if period < 2.
     """
-    (close,) = _floats(close)
-    _check(period=period)
+    (close,) = _floats(close, period=period)
     average = _blank(close.size)
     if close.size >= period:
         seed, decay = ordered_mean(close[:period]), 1.0 - 2.0 / (period + 1)
@@ -108,8 +106,7 @@ def rsi(close: Array, period: int = 14) -> Array:
     first `period` changes (Wilder 1978; equal to TA-Lib's RSI to 1e-9). A flat stretch with
     neither gain nor loss is NaN, not 0 or 100. ValueError if period < 2.
     """
-    (close,) = _floats(close)
-    _check(period=period)
+    (close,) = _floats(close, period=period)
     strength, change = _blank(close.size), close[1:] - close[:-1]
     gain = wilder_seeded(np.maximum(change, 0.0), period)
     move = wilder_seeded(np.abs(change, out=change), period)
@@ -125,8 +122,7 @@ def macd(close: Array, fast: int = 12, slow: int = 26, signal: int = 9) -> Lines
     one's, and the MACD is shown only where the signal line has a value, both as in TA-Lib's MACD (equal to 1e-9).
     ValueError if fast or signal is under 2, or fast >= slow (TA-Lib would swap them).
     """
-    (close,) = _floats(close)
-    _check(fast=fast, signal=signal)
+    (close,) = _floats(close, fast=fast, signal=signal)
     if fast >= slow:
         raise ValueError(f"fast is {fast}; must be less than slow, which is {slow}")
     gap = ema(close[slow - fast :], fast)[fast - 1 :] - ema(close, slow)[slow - 1 :]
@@ -160,8 +156,7 @@ def atr(high: Array, low: Array, close: Array, period: int = 14) -> Array:
     high, low, close: (bars,) float64, oldest first, no NaN. Wilder smoothing seeded with the mean of the first `period`
     true ranges, which start at the second bar (Wilder 1978; equal to TA-Lib's ATR to 1e-9). ValueError if period < 2.
     """
-    high, low, close = _floats(high, low, close)
-    _check(period=period)
+    high, low, close = _floats(high, low, close, period=period)
     return _ending_in(wilder_sums(true_range(high, low, close), period) / period, close.size)
 
 
@@ -175,8 +170,7 @@ def stochastic(
     the highest high there is no place between them: NaN, and NaN in the averages over it; TA-Lib says 0.
     high, low, close: (bars,) float64, oldest first, no NaN. ValueError if any of the three lengths is under 2.
     """
-    high, low, close = _floats(high, low, close)
-    _check(period=period, smooth=smooth, signal=signal)
+    high, low, close = _floats(high, low, close, period=period, smooth=smooth, signal=signal)
     lowest = window_min(low, period)
     with np.errstate(invalid="ignore"):
         place = 100.0 * ((close[period - 1 :] - lowest) / (window_max(high, period) - lowest))
@@ -193,8 +187,7 @@ def adx(high: Array, low: Array, close: Array, period: int = 14) -> Lines:
     PLUS_DI and MINUS_DI (equal to 1e-9): the first sums hold `period` - 1 bars. Without any range so far the DIs are 0,
     as there; with neither DI the directional index is 0. ValueError if period < 2.
     """
-    high, low, close = _floats(high, low, close)
-    _check(period=period)
+    high, low, close = _floats(high, low, close, period=period)
     up, down, ranges = high[1:] - high[:-1], low[:-1] - low[1:], true_range(high, low, close)
     plus = _directional_indicator(np.where((up > down) & (up > 0.0), up, 0.0), ranges, period)
     minus = _directional_indicator(
@@ -268,8 +261,7 @@ def return_moments(close: Array, lookback: int, window: int) -> Lines:
     close: (bars,) float64 above 0, oldest first, no NaN. Simple returns as fractions, which overlap; NaN for the first
     `lookback` bars, their moments for the first `lookback` + `window` - 1. ValueError if window < 2.
     """
-    (close,) = _floats(close)
-    _check(window=window)
+    (close,) = _floats(close, window=window)
     returns = close[lookback:] / close[:-lookback] - 1.0
     lines = returns, window_means(returns, window), window_deviations(returns, window)
     return tuple(_ending_in(line, close.size) for line in lines)
