@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, update
 
 from adapters.database import committed, database_now, inserted, reading
+from adapters.logs import current_actor
 from adapters.price_tables import VERSION, price_parts, price_series, price_versions
 from adapters.prices.bars import Bars, bars_per_year
 from adapters.prices.checks import changes, oddities
@@ -94,6 +95,7 @@ def save_version(
         "note": note,
         "report_json": json.dumps(report, ensure_ascii=False),
         "sparkline": encode_sparkline(bars.prices[3].tolist()),
+        "loaded_by": current_actor(),
     }
     committed(engine, lambda connection: _save(connection, row, bars))
 

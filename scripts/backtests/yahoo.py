@@ -1,6 +1,6 @@
 """Prices of Yahoo Finance, through the optional package yfinance (`pip install '.[yahoo]'`)."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from backtests.errors import BadInput
 
@@ -16,14 +16,16 @@ def require_yfinance() -> None:
 
 
 def yahoo_csv(ticker: str, timeframe: str, since: date) -> bytes:
-    """Prices as they were quoted, with Adj Close, up to yesterday; BadInput when there are none.
+    """Prices as they were quoted, with Adj Close, up to yesterday or Sunday; BadInput when there are none.
 
-    Today's bars are left out: they are not complete, and would differ at the next load.
+    Bars of today and of this week are left out: they are not complete, and would differ at the next load.
     """
     import yfinance
     from yfinance.exceptions import YFException
 
     until = datetime.now(UTC).date()
+    if timeframe == "1w":
+        until -= timedelta(days=until.weekday())
     try:
         frame = yfinance.Ticker(ticker).history(
             start=since,

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -72,6 +72,17 @@ def test_prices_are_asked_for_as_they_were_quoted_and_up_to_yesterday(
         {"ticker": "AAPL", "start": date(2010, 1, 1), "end": datetime.now(UTC).date(), "interval": "1d",
          "auto_adjust": False, "actions": False}
     ]  # fmt: skip
+
+
+def test_weeks_are_asked_for_up_to_the_last_whole_one(fetch: Callable[[str], bytes]) -> None:
+    import yfinance
+
+    yahoo_csv("AAPL", "1w", date(2010, 1, 1))
+
+    [asked] = yfinance.asked
+    today = datetime.now(UTC).date()
+    assert (asked["interval"], asked["end"].weekday()) == ("1wk", 0)
+    assert timedelta(0) <= today - asked["end"] < timedelta(days=7)
 
 
 def test_what_is_empty_is_told_in_words(fetch: Callable[[str], bytes]) -> None:

@@ -66,6 +66,16 @@ def test_who_changed_what_from_where_and_what_was_refused(client: FlaskClient) -
 
 
 @ON_BOTH_DATABASES
+def test_a_version_of_prices_says_who_loaded_it(client: FlaskClient) -> None:
+    bars = "Date,Close\n2013-02-28,63\n2013-03-01,64\n"
+
+    client.put("/api/prices/NEW/1d", data=bars, headers=SHOWN)
+
+    [held] = client.get("/api/prices/NEW/1d", headers=SHOWN).json["versions"]
+    assert held["loaded_by"] == "environment:1"
+
+
+@ON_BOTH_DATABASES
 def test_the_audit_is_found_by_filter_and_page_by_page(client: FlaskClient) -> None:
     for fee_rate in (0.001, 0.002, 0.5):
         client.post("/run_backtest", json=run_values(fee_rate=fee_rate), headers=SHOWN)
