@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from contracts.run_result import Candle
 from contracts.timeframes import BY_DAY, Timeframe
@@ -36,9 +37,9 @@ GAPS, GAP_DAYS = 0.1, 8
 # of the days of a shorter series; 2 of 7 where trading never closes, at most 1 of 6 elsewhere
 WEEKEND_SHARE = 0.2
 
-Whole = np.ndarray[tuple[int], np.dtype[np.int64]]
-Column = np.ndarray[tuple[int], np.dtype[np.float64]]
-Timestamps = np.ndarray[tuple[int], np.dtype[np.datetime64]]
+Whole = NDArray[np.int64]
+Column = NDArray[np.float64]
+Timestamps = NDArray[np.datetime64]
 
 
 @dataclass(frozen=True, eq=False)

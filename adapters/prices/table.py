@@ -11,12 +11,13 @@ from io import BytesIO
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from adapters.prices.bars import Whole
 from contracts.errors import InvalidRequest
 from contracts.values import frozen
 
-Objects = np.ndarray[tuple[int], np.dtype[np.object_]]
+Objects = NDArray[np.object_]
 
 SHOWN = 5  # of the lines, dates or names that a finding concerns, in its sentence
 DELIMITERS = ",;\t|"
