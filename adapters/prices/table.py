@@ -44,13 +44,13 @@ _MAGIC = (
 
 
 class Refused(InvalidRequest):
-    """The file cannot be loaded; `findings` say why, one by one, `errors` by their places.
+    """The file cannot be loaded: `errors` say why by place, `findings` one by one, such as line 12: High 10 is below ….
 
     A place is a line of the file, counted from 1, the file, or the name of what was asked for.
     """
 
     def __init__(self, *faults: tuple[str, str]) -> None:
-        """faults: each with its place: line 12: High 10 is below …; what is about the whole file says so itself."""
+        """faults: the place of each, and what is wrong there."""
         self.findings = [said if at == "file" else f"{at}: {said}" for at, said in faults]
         errors: dict[str, str] = {}
         for at, said in faults:

@@ -28,9 +28,4 @@ def listed() -> str:
 def page(ticker: str, timeframe: str) -> str:
     """One series: its latest bars, and its versions with what each changed and how many runs read it."""
     versions, counts = versions_with_runs(ticker, timeframe)
-    return render_template(
-        "prices/series.html",
-        current=next(each for each in versions if each.is_current),
-        versions=versions,
-        run_counts=counts,
-    )
+    return render_template("prices/series.html", versions=versions, run_counts=counts)
