@@ -18,7 +18,7 @@ from adapters.metrics.table import Performance, performance
 from adapters.portfolios.found import correlated, sampled
 from adapters.portfolios.store import Portfolio, legs_of, portfolio_of, portfolio_row
 from adapters.prices.bars import bar_dates
-from adapters.prices.packing import PackedPrices, benchmark_closes, unpack
+from adapters.prices.packing import PackedPrices, benchmark_closes
 from adapters.prices.store import packed_prices
 from adapters.runs.stored_series import decode_signals, encode_trades, packed_json
 from adapters.tables import RUN
@@ -73,7 +73,7 @@ class LegRun:
             else None,
             weight=weight or 1.0,
             before=bars.close[max(first_bar - window, 0) : first_bar],
-            ends=bool(unpack(prices.packed).timestamps[-1] < last_time),
+            ends=bool(prices.last_time < last_time),
         )
 
 

@@ -94,12 +94,12 @@ class Bars:
     @property
     def first(self) -> str:
         """Date of the first bar, as the canonical CSV writes it."""
-        return bar_date(self.times[0], self.timeframe)
+        return self[:1].dates()[0]
 
     @property
     def last(self) -> str:
         """Date of the last bar."""
-        return bar_date(self.times[-1], self.timeframe)
+        return self[-1:].dates()[0]
 
     @cached_property
     def decimals(self) -> int:
@@ -123,13 +123,8 @@ class Bars:
         return digest.hexdigest()
 
 
-def bar_date(seconds: int, timeframe: Timeframe) -> str:
-    """YYYY-MM-DD of a daily or weekly bar, YYYY-MM-DDTHH:MM:SSZ of an intraday one."""
-    return bar_dates(np.array([seconds]), timeframe)[0]
-
-
 def bar_dates(times: Whole, timeframe: Timeframe) -> list[str]:
-    """The same of many bars."""
+    """YYYY-MM-DD of each daily or weekly bar, YYYY-MM-DDTHH:MM:SSZ of each intraday one."""
     moments = times.view("M8[s]")
     if timeframe in BY_DAY:
         return list(map(str, moments.astype("M8[D]").tolist()))

@@ -107,7 +107,8 @@ class RunPrices:
     """Bars up to the last one of a run, and the traded ones at their end, which are those of the requested range.
 
     bars_per_year: of the whole series, so that all its runs are annualised alike, unless the request says otherwise.
-    clipped: a sentence when the request reached beyond the prices. packed: what they were unpacked from.
+    clipped: a sentence when the request reached beyond the prices. packed: what they were unpacked from, whose last bar
+    is at `last_time`.
     """
 
     bars: Bars
@@ -115,6 +116,7 @@ class RunPrices:
     bars_per_year: int
     clipped: str | None
     packed: PackedPrices
+    last_time: np.datetime64
 
     @property
     def first_bar(self) -> int:
@@ -159,4 +161,5 @@ def run_prices(
         clipped = (
             f"{held}: {start} to {end} was clipped to {max(first, start)} to {min(last, end)}"
         )
-    return RunPrices(bars.between(date.min, end_date), traded, per_year, clipped, packed)
+    read = bars.between(date.min, end_date)
+    return RunPrices(read, traded, per_year, clipped, packed, bars.timestamps[-1])

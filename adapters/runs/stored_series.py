@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from adapters.prices.bars import DAY_S, MOST_DIGITS, Column, Whole, bar_date
+from adapters.prices.bars import DAY_S, MOST_DIGITS, Column, Whole, bar_dates
 from contracts.errors import Conflict
 from contracts.run_request import Timeframe
 from contracts.values import Json, Values
@@ -54,7 +54,7 @@ def encode_equity(times: Whole, equity: Sequence[float] | Column, timeframe: Tim
     values = list(map(int, np.rint(np.multiply(equity, float(10**decimals))).tolist()))
     return _compact(
         {
-            "start": bar_date(int(times[0]), timeframe),
+            "start": bar_dates(times[:1], timeframe)[0],
             "unit_s": unit_s,
             "steps": _digits(steps // unit_s),
             "decimals": decimals,

@@ -70,6 +70,37 @@ def test_a_dropped_export_is_run_and_run_again_the_same_after_newer_prices(
     expect(page.locator("#newer-prices")).to_contain_text(f"The prices of {TICKER} are newer")
 
 
+def test_what_sources_call_their_files_says_the_ticker_and_without_one_nothing_is_loaded(
+    visit: Visit, tmp_path: Path
+) -> None:
+    names = {
+        "BATS_AAPL, 60.csv": "AAPL",
+        "NYSE_F, 1D_5c3f7.csv": "F",
+        "weekly_adjusted_KO.csv": "KO",
+        "intraday_5min_BRK-B.csv": "BRK-B",
+        "ibm.us.txt": "IBM",
+        "stq_us_w.csv": "STQ",
+        "^GSPC_1d.csv": "^GSPC",
+        "PG Historical Data (1).csv": "PG",
+        "mine from home.csv": "MINE",
+    }
+    for name in names:
+        (tmp_path / name).write_text("Date,Close\n2013-02-28,63\n2013-03-01,64\n")
+    visit.open("/prices")
+
+    visit.page.locator("#price-files").set_input_files([tmp_path / name for name in names])
+
+    tickers = visit.page.locator("#price-reports input[name=ticker]")
+    expect(tickers).to_have_count(len(names))
+    assert [field.input_value() for field in tickers.all()] == [*names.values()]
+    expect(visit.page.get_by_role("button", name="Load")).to_have_text("Load 9 files")
+    tickers.first.fill("")
+    tickers.first.blur()
+    expect(visit.page.locator("#price-reports")).to_contain_text("Ticker: '_' is not accepted")
+    expect(visit.page.get_by_role("button", name="Load")).to_have_text("Load 8 files")
+    visit.expect_fault("status of 400")
+
+
 def test_a_file_that_is_no_price_file_says_where_it_is_wrong(
     visit: Visit, tmp_path: Path
 ) -> None:

@@ -11,7 +11,7 @@ from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
 from adapters.metrics.curves import shares_held
-from adapters.prices.bars import MOST_DIGITS, bar_date
+from adapters.prices.bars import MOST_DIGITS
 from adapters.runs.condition_summary import OPENING, condition_summaries, held_back
 from adapters.runs.lines import RunLines, counted
 from adapters.runs.queries import lines_of
@@ -65,7 +65,7 @@ def explanation(run_id: str) -> ResponseReturnValue:
     kept = ask_database(lines_of, row, found.bars, np.array([bar]))
     signal = next((each for at, each, _ in decode_signals(row["signals_json"]) if at == bar), 0)
     account = account_words(found.run, bar, signal)
-    when = bar_date(int(found.bars.times[bar]), found.bars.timeframe)
+    when = found.bars[bar:].first
     body = {"bar": bar, "date": when, "signal": SIGNALS[signal]}
     rule = _rule(kept) if kept else {"sides": None, "conditions": [], "note": NO_LINES}
     sentence = "; ".join([*_outcome(SIGNALS[signal], rule["sides"]), *account])

@@ -4,20 +4,31 @@ import { make } from "../elements.js";
 import { sendJson } from "../requests.js";
 import { swap } from "../swap.js";
 
-const FIELDS = { timeframe: "Timeframe", timezone: "Time zone of the file" };
+const FIELDS = { ticker: "Ticker", timeframe: "Timeframe", timezone: "Time zone of the file" };
+const TICKER = "(?<ticker>[A-Z0-9.^=-]{1,15}?)";
+// How files are called by Stooq, by us, and by TradingView, Alpha Vantage and Investing.com; as scripts/backtests/loading.py reads them, too.
+const NAMES = [
+  `${TICKER}[._]us(_[dhwm5])?`,
+  `${TICKER}(_(?<frame>\\d+[dhmw]))?`,
+  `[A-Z0-9]+_${TICKER}, (?<frame>\\d*[A-Z]?)(_[0-9a-f]+)?`,
+  `(daily|weekly)(_adjusted)?_${TICKER}`,
+  `intraday_\\d+min_${TICKER}`,
+  `${TICKER} Historical Data`,
+].map((name) => new RegExp(`^${name}$`, "i"));
 
 // The ticker that a file's name says, or as much of it as can be one, and its timeframe if that is among `known`.
 function named(fileName, known) {
-  const stem = fileName.replace(/\.(gz|txt|csv)$/gi, "").replace(/\.(csv|txt)$/i, "");
-  const suffix = /[_ ](\d+[mhdw]|d)$/i;
-  const timeframe = known.find((each) => each === suffix.exec(stem)?.[1].toLowerCase()) ?? "1d";
-  const words = stem.replace(suffix, "").replace(/^(daily|nasdaq|nyse)[_ ]/i, "").split(/[ ,_(]/);
-  return { ticker: words[0].replace(/\.us$/i, "").toUpperCase().replace(/[^A-Z0-9.^=-]/g, "").slice(0, 15), timeframe };
+  const stem = fileName.replace(/( ?\(\d+\))?(\.(csv|txt)(\.gz)?)?$/i, "");
+  const found = NAMES.map((name) => name.exec(stem)).find(Boolean)?.groups;
+  const ticker = found?.ticker ?? stem.split(/[ ,_(]/)[0];
+  const timeframe = known.find((each) => each === found?.frame?.toLowerCase()) ?? "1d";
+  return { ticker: ticker.toUpperCase().replace(/[^A-Z0-9.^=-]/g, "").slice(0, 15), timeframe };
 }
 
 function put({ file, ticker, timeframe, timezone }, options) {
   const query = new URLSearchParams(Object.entries({ timezone: timezone.value.trim(), ...options }).filter(([, value]) => value !== ""));
-  const address = `/api/prices/${encodeURIComponent(ticker.value.trim() || "-")}/${timeframe.value}?${query}`;
+  const symbol = ticker.value.trim() || "_"; // which is none, and refused as such
+  const address = `/api/prices/${encodeURIComponent(symbol)}/${timeframe.value}?${query}`;
   return sendJson(address, file, { method: "PUT", headers: { "Content-Type": "text/csv" } });
 }
 
