@@ -4,7 +4,6 @@ import json
 import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from functools import partial
 
 import numpy as np
@@ -111,7 +110,7 @@ def _best(setup: Setup, tried: Combinations, measured: Array) -> Json | None:
         timing = measured_timing(found.metrics, len(result.equity_curve))
     except NoValue:
         return best
-    return best | {"evidence": asdict(evidence(timing, variance, len(tried), per_year))}
+    return best | {"evidence": evidence(timing, variance, len(tried), per_year)}
 
 
 def train(setup: Setup, tried: Combinations, ranking: Ranking, tell: Tell) -> bytes:

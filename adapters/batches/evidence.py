@@ -19,7 +19,7 @@ def batch_evidence(
     """Of a batch, or of its one `ticker`; None while no run has a Sharpe ratio, and for results without timing.
 
     run: the one with the highest Sharpe ratio, with its metrics; found: what its timing proves after all that was tried
-    on its ticker, an Evidence.
+    on its ticker.
     """
     # a ruined one has none
     measured = (RUN.sharpe_ratio.is_not(None), RUN.ticker == ticker if ticker else true())

@@ -1,6 +1,6 @@
 """The curves and tables of a run as the contract shows them, from its series."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple, cast
 
@@ -165,15 +165,14 @@ def _trade_row(trade: Values, dates: Mapping[int, str], timeframe: Timeframe) ->
 def signal_points(
     dates: Sequence[str],
     signals: Sequence[tuple[int, int, float | None]],
-    candles: Callable[[], Sequence[Candle] | None],
+    candles: Sequence[Candle],
 ) -> list[SignalPoint]:
-    """Signals with the date and close of their bars; candles: asked for where a signal has no price of its own."""
-    held = (any(price is None for _, _, price in signals) and candles()) or []
+    """Signals with the date and close of their bars, or their own price; candles: of all bars, if there are any."""
     return [
         {
             "date": dates[bar],
             "action": "BUY" if signal > 0 else "SELL",
-            "price": held[bar]["close"] if price is None else price,
+            "price": candles[bar]["close"] if price is None else price,
         }
         for bar, signal, price in signals
     ]

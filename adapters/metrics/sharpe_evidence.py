@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from statistics import NormalDist
 
 from adapters.metrics.measured import NoValue, variance
-from contracts.values import frozen
+from contracts.values import Json, frozen
 
 # with fewer, the estimate's distribution is not the one that the formulas assume
 LEAST_RETURNS = 30
@@ -81,31 +81,14 @@ def _spread(measured: MeasuredSharpe) -> float:
     return spread
 
 
-@frozen
-class Evidence:
-    """The best of many trials against luck, with all that goes into it; a number that does not exist has its reason.
-
-    deflated: the probabilistic ratio against luck's. sharpe_ratio, luck_sharpe_ratio: annualised. sharpe_variance: of
-    the trials' ratios per bar.
-    """
-
-    sharpe_ratio: float
-    returns: int
-    skewness: float
-    kurtosis: float
-    trials: int
-    sharpe_variance: float | None
-    luck_sharpe_ratio: float | None
-    probabilistic: float | None
-    deflated: float | None
-    least_returns: float | None
-    notes: dict[str, str]
-
-
 def evidence(
     best: MeasuredSharpe, variance: float | None, trials: int, bars_per_year: float
-) -> Evidence:
-    """The best run against luck. variance: of the trials' Sharpe ratios per bar, None for too few; trials: of all."""
+) -> Json:
+    """The best of many trials against luck, with all that goes into it; a number that does not exist has its reason.
+
+    variance: of the trials' Sharpe ratios per bar, None for too few; trials: of all. deflated: the probabilistic ratio
+    against luck's. sharpe_ratio, luck_sharpe_ratio: annualised.
+    """
     scale = math.sqrt(bars_per_year)
     spread = 0.0 if trials == 1 else variance
     luck = None if spread is None else luck_sharpe(spread, trials)
@@ -122,14 +105,14 @@ def evidence(
             known[name] = compute(best, benchmark)
         except NoValue as reason:
             known[name], notes[name] = None, str(reason)
-    return Evidence(
-        sharpe_ratio=best.sharpe * scale,
-        returns=best.returns,
-        skewness=best.skewness,
-        kurtosis=best.kurtosis,
-        trials=trials,
-        sharpe_variance=spread,
-        luck_sharpe_ratio=None if luck is None else luck * scale,
-        notes=notes,
+    return {
+        "sharpe_ratio": best.sharpe * scale,
+        "returns": best.returns,
+        "skewness": best.skewness,
+        "kurtosis": best.kurtosis,
+        "trials": trials,
+        "sharpe_variance": spread,
+        "luck_sharpe_ratio": None if luck is None else luck * scale,
         **known,
-    )
+        "notes": notes,
+    }

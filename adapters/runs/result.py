@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
-from functools import partial
 
 from sqlalchemy import RowMapping
 
@@ -67,12 +66,12 @@ def whole_result(row: RowMapping, charts: dict[str, str], prices: CandleSource) 
         return result
     asked, dates = RunRequest.from_json(series.request), series.dates
     # the bars that the run read; none of long ago, whose prices were never stored
-    candles = partial(prices, row["data_hash"], asked.start_date, asked.end_date)
+    candles = prices(row["data_hash"], asked.start_date, asked.end_date)
     curves: Json = {
         "equity_curve": points(dates, "equity", series.equity),
         "drawdown_curve": points(dates, "drawdown_pct", series.drawdown_pct),
         "portfolio_curve": portfolio_points(dates, series.equity, series.cash),
-        "signals": signal_points(dates, decode_signals(row["signals_json"]), candles),
-        "price_candles": candles(),
+        "signals": signal_points(dates, decode_signals(row["signals_json"]), candles or []),
+        "price_candles": candles,
     }
     return replace(result, **curves)

@@ -152,7 +152,7 @@ class Verdict:
 
     def _evidence(self, number: int) -> Json:
         best, variance = self._best(number), sharpe_variance(self.tried[number].sharpes)
-        return asdict(evidence(best.sharpe(), variance, self.plan.trials, best.bars_per_year))
+        return evidence(best.sharpe(), variance, self.plan.trials, best.bars_per_year)
 
     def _of_subject(self) -> Json:
         """What the verdict is about: the test parts of the first choices, or the choice itself where none is tested."""
@@ -186,7 +186,7 @@ class Verdict:
             "timing": self._known(
                 "out_of_sample.timing", _timed_ahead, subject.timing, bars_per_year
             ),
-            "evidence": asdict(evidence(ratio, None, 1, bars_per_year)) if ratio else None,
+            "evidence": evidence(ratio, None, 1, bars_per_year) if ratio else None,
             "efficiency": self._known("out_of_sample.efficiency", self._efficiency),
         }
 
@@ -226,7 +226,7 @@ def _timed(
 ) -> Json:
     """What choosing the times proves, as the best of so many trials; with its yearly return and usual exposure."""
     return {
-        **asdict(evidence(measured_sharpe(excess), variance, trials, bars_per_year)),
+        **evidence(measured_sharpe(excess), variance, trials, bars_per_year),
         "yearly_pct": average(excess) * bars_per_year * 100.0,
         "average_exposure_pct": average(timing.exposures) * 100.0,
     }

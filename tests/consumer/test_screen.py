@@ -120,7 +120,7 @@ def test_the_best_is_measured_as_a_run_and_held_against_as_many_tries() -> None:
     stored = json.loads(rows[best["number"]]["metrics_json"])["values"]
     assert best["metrics"] == stored
     found = evidence(measured_timing(stored, 755), sharpe_variance(timing), len(PAIRS), 252)
-    assert best["evidence"]["deflated"] == pytest.approx(found.deflated, rel=1e-9)
+    assert best["evidence"]["deflated"] == pytest.approx(found["deflated"], rel=1e-9)
     assert best["evidence"]["trials"] == len(PAIRS)
 
 

@@ -103,13 +103,13 @@ def test_a_track_record_of_a_loss_is_never_long_enough() -> None:
 def test_one_trial_is_not_deflated() -> None:
     found = evidence(MeasuredSharpe(0.05, 1000, 0, 3), None, 1, 252)
 
-    assert found.deflated == found.probabilistic
-    assert found.luck_sharpe_ratio == 0.0
+    assert found["deflated"] == found["probabilistic"]
+    assert found["luck_sharpe_ratio"] == 0.0
 
 
 def test_trials_without_ratios_leave_no_number_but_a_reason() -> None:
     found = evidence(MeasuredSharpe(0.05, 1000, 0, 3), sharpe_variance([0.05]), 20, 252)
 
-    assert found.deflated is None
-    assert found.notes["deflated"] == "fewer than two trials have a Sharpe ratio"
-    assert found.probabilistic is not None
+    assert found["deflated"] is None
+    assert found["notes"]["deflated"] == "fewer than two trials have a Sharpe ratio"
+    assert found["probabilistic"] is not None

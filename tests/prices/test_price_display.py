@@ -38,7 +38,7 @@ def test_trade_signal_and_candle_have_the_price_of_the_file(text: str) -> None:
     (row,) = trade_rows(
         decode_trades(encode_trades([trade], [], []))[0], bars_at(text, text).times, "1d"
     )
-    (point,) = signal_points(DAYS, decode_signals(encode_signals([1, 0])), lambda: held)
+    (point,) = signal_points(DAYS, decode_signals(encode_signals([1, 0])), held)
 
     assert row["entry_price"] == row["exit_price"] == point["price"] == held[0]["close"] == price
 

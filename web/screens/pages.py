@@ -7,7 +7,6 @@ from markupsafe import Markup
 
 from adapters.batches.leaderboard import Ranking, tried_note
 from adapters.batches.surface import Surface
-from adapters.metrics.sharpe_evidence import Evidence
 from adapters.metrics.table import METRICS_BY_NAME
 from adapters.screens.columns import CORE
 from adapters.screens.store import screen_jobs
@@ -92,5 +91,4 @@ def _evidence(found: list[Screened]) -> Json | None:
         return None
     of = max(proven, key=lambda each: float(each.best["metrics"]["sharpe_ratio"]))
     run = Row(of, of.best["number"]).run().request.to_json()
-    evidence = Evidence(**of.best["evidence"])
-    return {"run": run, "found": evidence, "metrics": of.best["metrics"]}
+    return {"run": run, "found": of.best["evidence"], "metrics": of.best["metrics"]}
