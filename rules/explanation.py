@@ -35,6 +35,8 @@ _TITLES = {
     "plus_di": "+DI",
     "minus_di": "-DI",
 }
+_PAIRS = (("<", ">="), (">", "<="), ("==", "!="), ("and", "or"))
+_OPPOSITES = dict(_PAIRS) | {second: first for first, second in _PAIRS}
 _TIERS = (("or",), ("and",), ("not",), COMPARISONS, ("+", "-"), ("*", "/"))
 _BINDING = {op: tier for tier, ops in enumerate(_TIERS) for op in ops}
 _CALL = len(_TIERS)  # how a call binds: stronger than all of them
@@ -113,13 +115,19 @@ class Explanation:
             both[side] = outcome | {"mode": rule.params["mode"], "side": side}
         return both
 
-    def _read(self, node: Node) -> Json:
-        """A condition with all that it is made of."""
+    def _read(self, node: Node, holds: bool = True) -> Json:
+        """A condition with all that it is made of; or that it does not hold, which is wanted of its parts then."""
+        if node.op == "not":
+            return self._read(node.arrays[0], not holds)
+        truth = self._held[node]
+        if not holds and node.op not in _OPPOSITES:
+            return self._condition("not", -truth, [self._read(node)])
+        op, truth = (node.op, truth) if holds else (_OPPOSITES[node.op], -truth)
         if _compares(node):
-            return self._condition(node.op, self._held[node], self._compared(node))
-        inner = [self._read(each) for each in node.arrays if each.kind == "condition"]
-        bars = {"bars": node.operands[1]} if node.op == "above_for" else {}
-        return self._condition(node.op, self._held[node], inner) | bars
+            return self._condition(op, truth, self._compared(node))
+        inner = [self._read(each, holds) for each in node.arrays if each.kind == "condition"]
+        bars = {"bars": node.operands[1]} if op == "above_for" else {}
+        return self._condition(op, truth, inner) | bars
 
     def _condition(self, op: str, truth: Signals, of: list[Json]) -> Json:
         """A condition in the form of Explanation.head; its truth is kept."""

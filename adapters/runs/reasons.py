@@ -83,13 +83,16 @@ def _said_or(state: BarState, condition: Condition) -> str:
 
 def _said_becomes(state: BarState, condition: Condition) -> str:
     (inner,) = condition["of"]
-    already = state.met(inner) and not state.met(condition)
-    return f"{state.said(inner)}{', as on the bar before' if already else ''}"
+    before = {False: ", as on the bar before", None: ", unknown on the bar before"}
+    return state.said(inner) + (before.get(state.met(condition), "") if state.met(inner) else "")
 
 
 def _said_latest(state: BarState, condition: Condition) -> str:
     """The condition that turned it last, as it is on this bar."""
     first, second = condition["of"]
+    if state.met(condition) is None:
+        either = " or ".join(wanted(each, state.lines) for each in (first, second))
+        return f"whether {either} held last is unknown"
     turned = first if state.met(condition) else second
     return state.said(turned) if state.met(turned) else f"{wanted(turned, state.lines)} held last"
 
@@ -145,9 +148,14 @@ def comparisons(
 
 def wanted(condition: Condition, lines: Sequence[Values]) -> str:
     """A comparison as the rule wants it, or all that a condition is made of, without the numbers of a bar."""
-    if condition["op"] not in SIGNS:
-        return f" {condition['op']} ".join(wanted(each, lines) for each in condition["of"])
-    return f" {SIGNS[condition['op']]} ".join(name_of(side, lines) for side in condition["of"])
+    if condition["op"] in SIGNS:
+        return f" {SIGNS[condition['op']]} ".join(
+            name_of(side, lines) for side in condition["of"]
+        )
+    parts = [wanted(each, lines) for each in condition["of"]]
+    if condition["op"] in ("and", "or"):
+        return f" {condition['op']} ".join(parts)
+    return f"{condition['op']}({', '.join(parts)})"
 
 
 def name_of(side: Values, lines: Sequence[Values]) -> str:

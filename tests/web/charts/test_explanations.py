@@ -190,7 +190,7 @@ WORDS = {
     "above_for(close > 1, 2) and 2 < 1": "close 4.067 > 1 for 2 bars, but this never holds",
     "above_for(close > 1, 5000)": "close 4.067 > 1, but not for 5000 bars",
     "latest(close > 1e6, close > 1)": "close 4.067 > 1",
-    "latest(close > 1e6, volume < 0)": "volume < 0 held last",
+    "latest(close > 1e6, volume < 0)": "whether close > 1,000,000 or volume < 0 held last is unknown",
     "close > 4.067": "close 4.0668 ≤ 4.067",
     "sma(close, 5000) > 1": "SMA(5000) (no value) > 1 (unknown)",
 }
