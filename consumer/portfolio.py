@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection
 
-from adapters.metrics.curves import excursions
+from adapters.metrics.curves import excursions, last_days
 from adapters.metrics.measured import Array, Measured
 from adapters.metrics.rates import Rates
 from adapters.metrics.table import Performance, performance
@@ -176,7 +176,7 @@ class Traded:
 
     def _performance(self) -> Performance:
         result = self.result
-        times = result.calendar.times
+        times = last_days(self._times, self._run.timeframe).view("M8[s]")
         return performance(
             Measured(
                 core=asdict(result.metrics),

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from adapters.batches.flat_params import with_params
+from adapters.metrics.curves import last_days
 from adapters.metrics.measured import Array, Measured
 from adapters.metrics.table import ANALYSIS_VERSION, Performance, performance
 from adapters.prices.packing import PackedPrices, RunPrices, run_prices
@@ -93,7 +94,7 @@ class Setup:
     def measured(self, result: BacktestResult, trades: Sequence[Values] = ()) -> Measured:
         """What metrics are computed from; without trades those of the equity alone."""
         interest, borrow_fees = carried(result.ledger)
-        times = self.prices.traded.timestamps
+        times = last_days(self.prices.traded.times, self.request.timeframe).view("M8[s]")
         return Measured(
             core=asdict(result.metrics),
             path=np.concatenate(([self.request.initial_capital], result.equity_curve)),

@@ -29,8 +29,14 @@ def close_times(times: Whole, timeframe: Timeframe) -> Whole:
 
     Candles, and everything of a day, keep the bar's own date; what is known at the end of a week has its last day's.
     """
-    offset_s = CLOSE_OFFSET_S[timeframe]
-    return times + (offset_s - offset_s % DAY_S if timeframe in BY_DAY else offset_s)
+    return (
+        last_days(times, timeframe) if timeframe in BY_DAY else times + CLOSE_OFFSET_S[timeframe]
+    )
+
+
+def last_days(times: Whole, timeframe: Timeframe) -> Whole:
+    """Times on the day, and so in the month, of which a bar's return is: a week's last; that in which others begin."""
+    return times + CLOSE_OFFSET_S[timeframe] // DAY_S * DAY_S
 
 
 def points(dates: Sequence[str], name: str, column: Column) -> list[Json]:

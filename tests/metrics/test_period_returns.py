@@ -1,13 +1,22 @@
 """Monthly returns and the rolling Sharpe ratio, against numbers worked out by hand and against a plain loop."""
 
+import json
 import math
 import random
 import statistics
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from adapters.metrics.returns import monthly_returns, rolling_sharpe
+from adapters.prices.bars import DAY_S, joined
+from adapters.prices.packing import PackedPrices, pack, unpack
+from adapters.runs.series import RunSeries, run_series
+from consumer.backtest import backtest
+from tests.consumer.test_backtest import DATA, WHOLE
+from tests.services.prices import packed_file
+from web.runs.view import months
 
 
 def seconds(*texts: str) -> np.ndarray:
@@ -41,6 +50,41 @@ def test_after_ruin_a_month_returns_nothing() -> None:
     [year] = monthly_returns(seconds("2012-01-03", "2012-02-01"), np.array([100.0, 0.0, 0.0]))
 
     assert (year.months[0], year.months[1]) == (-100.0, 0.0)
+
+
+def test_a_bar_that_ends_at_midnight_is_of_the_month_that_ends_then() -> None:
+    times = seconds("2012-01-31T22:00:00", "2012-01-31T23:00:00", "2012-02-01T00:00:00")
+    request = {"timeframe": "1h", "initial_capital": 100.0}
+
+    [year] = months(RunSeries(request, times, np.array([100.0, 110.0, 110.0]), [], [], []))[
+        "years"
+    ]
+
+    assert year.months[:2] == [pytest.approx(10), 0]
+
+
+def test_the_best_month_of_weeks_is_that_of_the_table() -> None:
+    columns = backtest(
+        replace(WHOLE, timeframe="1w", params={"oversold": 45.0}), weekly()
+    ).columns
+    metrics = json.loads(columns["metrics_json"])["values"]
+
+    request = json.dumps(WHOLE.to_json() | {"timeframe": "1w"})
+    years = months(run_series(columns | {"request_json": request}))["years"]
+
+    returns = [value for year in years for value in year.months if value is not None]
+    assert metrics["best_month_pct"] == pytest.approx(max(returns), abs=1e-3)
+    assert metrics["worst_month_pct"] == pytest.approx(min(returns), abs=1e-3)
+
+
+def weekly() -> PackedPrices:
+    """AAPL's days as weeks, each dated by its Monday."""
+    days = unpack(packed_file(DATA, "AAPL"))
+    mondays = (days.times // DAY_S + 3) // 7
+    starts = np.flatnonzero(np.diff(mondays, prepend=0))
+    weeks = replace(joined(days, starts), timeframe="1w", times=(mondays[starts] * 7 - 3) * DAY_S)
+    parts = [part for _, part in pack(weeks)]
+    return PackedPrices("AAPL", "1w", "weeks", days.price_decimals, days.volume_decimals, parts)
 
 
 @pytest.mark.parametrize("risk_free_rate", [0.0, 0.04])

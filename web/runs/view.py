@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
-from adapters.metrics.curves import close_times
+from adapters.metrics.curves import last_days
 from adapters.metrics.entry import Metric
 from adapters.metrics.returns import monthly_returns
 from adapters.metrics.table import METRICS, METRICS_BY_NAME
@@ -179,7 +179,7 @@ def earned(percent: float) -> str:
 
 def months(run: RunSeries) -> Json:
     """Returns of the months and years of a completed run, and the largest of a month without its sign."""
-    years = monthly_returns(close_times(run.times, run.timeframe), run.path)
+    years = monthly_returns(last_days(run.times, run.timeframe), run.path)
     returns = [abs(value) for year in years for value in year.months if value is not None]
     return {"years": years, "largest": max(returns, default=0.0)}
 
