@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from adapters.metrics.curves import excursions
 from adapters.metrics.measured import Array
-from adapters.metrics.table import HEADLINE_NAMES, Performance
+from adapters.metrics.table import HEADLINE_NAMES, Performance, performance
 from adapters.portfolios.store import is_of_portfolio
 from adapters.prices.bars import Bars
 from adapters.prices.packing import PackedPrices, RunPrices
@@ -52,7 +52,7 @@ def outcome_of(setup: Setup, rule: BaseRule) -> Outcome:
     request, prices, traded = setup.request, setup.prices, setup.prices.traded
     result = setup.result_of(rule)
     trades = trades_of(result, traded)
-    measured = setup.performance_of(result, trades)
+    measured = performance(setup.measured(result, trades))
     columns = {
         **columns_of(measured, result, trades, traded.times, request),
         "trades_json": encode_trades(

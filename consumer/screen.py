@@ -13,6 +13,7 @@ from adapters.batches.leaderboard import Ranking
 from adapters.metrics.measured import STEADY, Array, NoValue, average
 from adapters.metrics.risk import measured_sharpe, spread
 from adapters.metrics.sharpe_evidence import evidence, sharpe_variance
+from adapters.metrics.table import performance
 from adapters.metrics.timing import measured_timing, timing_over
 from adapters.screens.columns import CORE, MEASURED, Combinations, packed_metrics, ranked_places
 from adapters.studies.path import Market, run_data
@@ -102,7 +103,7 @@ def _best(setup: Setup, tried: Combinations, measured: Array) -> Json | None:
         return None
     number, per_year = int(places[0]), setup.prices.bars_per_year
     result = setup.result_of(setup.rule(tried.member(number)))
-    found = setup.performance_of(result, trades_of(result, setup.prices.traded))
+    found = performance(setup.measured(result, trades_of(result, setup.prices.traded)))
     ratios = metrics["timing_sharpe_ratio"]
     variance = sharpe_variance((ratios[np.isfinite(ratios)] / per_year**0.5).tolist())
     best = {"number": number, "metrics": found.metrics, "evidence": None}

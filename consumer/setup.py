@@ -9,7 +9,7 @@ import numpy as np
 from adapters.batches.flat_params import with_params
 from adapters.metrics.curves import last_days
 from adapters.metrics.measured import Array, Measured
-from adapters.metrics.table import ANALYSIS_VERSION, Performance, performance
+from adapters.metrics.table import ANALYSIS_VERSION
 from adapters.prices.packing import PackedPrices, RunPrices, run_prices
 from consumer.run_engine import RunEngine, carried
 from contracts.errors import BadParams
@@ -87,12 +87,8 @@ class Setup:
             terms |= {"direction": "longshort", "short_only": True}
         return RunEngine(**terms, periods_per_year=self.prices.bars_per_year)
 
-    def performance_of(self, result: BacktestResult, trades: Sequence[Values]) -> Performance:
-        """The engine's metrics and those derived from its equity and trades, which have their excursions."""
-        return performance(self.measured(result, trades))
-
     def measured(self, result: BacktestResult, trades: Sequence[Values] = ()) -> Measured:
-        """What metrics are computed from; without trades those of the equity alone."""
+        """What metrics are computed from: trades with their excursions; without any those of the equity alone."""
         interest, borrow_fees = carried(result.ledger)
         times = last_days(self.prices.traded.times, self.request.timeframe).view("M8[s]")
         return Measured(

@@ -38,8 +38,10 @@ def stale_pictures(docs: Path) -> list[str]:
 
 def _content() -> dict[str, str]:
     """A hash of what each picture shows."""
-    parts = {name: [LOOK.encode(), *map(np.ndarray.tobytes, _shown(name))] for name in RULES}
-    return {name: hashlib.sha256(b"".join(shown)).hexdigest() for name, shown in parts.items()}
+    shown = {name: b"".join(map(np.ndarray.tobytes, _shown(name))) for name in RULES}
+    return {
+        name: hashlib.sha256(LOOK.encode() + each).hexdigest() for name, each in shown.items()
+    }
 
 
 def _shown(rule_type: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
