@@ -33,7 +33,7 @@ def without(values: Mapping[K, V], names: Container[K]) -> dict[K, V]:
     return {name: value for name, value in values.items() if name not in names}
 
 
-def side_by_side(rows: Sequence[Values]) -> dict[str, list[Any]]:
+def side_by_side(rows: Sequence[Mapping[Any, Any]]) -> dict[str, list[Any]]:
     """By name the value that each of these has, None where it has none; names as they appear first."""
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: [row.get(name) for row in rows] for name in names}

@@ -5,7 +5,7 @@ The best combination of many is partly luck. It says what worked on these prices
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from itertools import product
+from itertools import product, starmap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -162,20 +162,16 @@ def _axes(spec: RuleSpec, grid: Grid) -> Grid:
     params = {param.name: param for param in spec.params}
     axes, faults = dict[str, list[Any]](), list[str]()
     for name, given in grid.items():
-        is_list = isinstance(given, Iterable) and not isinstance(given, str | Mapping)
-        values = list(map(_plain, given)) if is_list else []
-        if not values:
-            fault = (
-                "no values to try"
-                if is_list
-                else f"{shown(given)} is not a list of values to try"
-            )
-            faults.append(f"{name}: {fault}")
-        for value in values:
-            param = params.get(name)
-            found = param.faults(value, name) if param else spec.faults({name: value})
-            faults += [f"{field}: {message}" for field, message in found.items()]
-        axes[name] = values
+        if isinstance(given, str | Mapping) or not isinstance(given, Iterable):
+            faults.append(f"{name}: {shown(given)} is not a list of values to try")
+            continue
+        axes[name] = list(map(_plain, given))
+        if not axes[name]:
+            faults.append(f"{name}: no values to try")
+        for value in axes[name]:
+            known = params.get(name)
+            found = known.faults(value, name) if known else spec.faults({name: value})
+            faults += starmap("{}: {}".format, found.items())
     if faults:
         raise ValueError("; ".join(faults))
     return {name: _distinct(map(params[name].complete, axes[name])) for name in axes}

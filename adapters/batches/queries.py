@@ -1,7 +1,7 @@
 """What the web tier asks the database about batches; nothing here changes anything."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from itertools import chain
 from operator import itemgetter
@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, case, func, or_, select, true
 
+from adapters.batches.conditions import Condition
 from adapters.batches.flat_params import flat_params
 from adapters.batches.leaderboard import RUIN_PCT, Ranking
 from adapters.batches.lists import ListedBatch, batches_of
@@ -165,13 +166,16 @@ def measured_runs(
         .where(RUN.ticker == ticker if ticker else true(), *_MAY_RANK, *chain.from_iterable(kept))
     )
     rows: Sequence[Any] = connection.execute(query.order_by(RUN.id)).all()
-    if column is not None:
-        return rows
+    return _measured(rows, ranking.metric, others) if column is None else rows
+
+
+def _measured(rows: Iterable[Any], metric: str, kept: Sequence[Condition]) -> list[Measurement]:
+    """What is asked for of stored metrics, in their place, where they keep all conditions."""
     known = ((json.loads(stored)["values"], run_id, text) for stored, run_id, text in rows)
     return [
-        (metrics.get(ranking.metric), run_id, text)
+        (metrics.get(metric), run_id, text)
         for metrics, run_id, text in known
-        if all(each.holds(metrics) for each in others)
+        if all(each.holds(metrics) for each in kept)
     ]
 
 

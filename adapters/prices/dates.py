@@ -97,12 +97,17 @@ def _settled(meaning: Meaning, looks: Looks) -> Meaning:
         )
     if asked in BY_DAY or not looks.lacks_offset or meaning.zone:
         return meaning
+    return replace(meaning, zone=_zone_of(meaning, looks))
+
+
+def _zone_of(meaning: Meaning, looks: Looks) -> str:
+    """The zone that the times look like they are of, where that may be guessed; Refused elsewhere."""
     if meaning.guesses and looks.zone:
-        return replace(meaning, zone=looks.zone)
+        return looks.zone
     example = next(each for each in looks.moments if each.tzinfo is None)
     raise refuse(
-        f"not given, and the times, such as {example}, have no offset from UTC; {looks.in_words(asked)}: name the "
-        "zone of the file, such as America/New_York, or UTC",
+        f"not given, and the times, such as {example}, have no offset from UTC; {looks.in_words(meaning.timeframe)}: "
+        "name the zone of the file, such as America/New_York, or UTC",
         "timezone",
     )
 

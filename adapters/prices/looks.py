@@ -89,12 +89,10 @@ class Looks:
     @cached_property
     def zone(self) -> str | None:
         """Where these would be the hours of an exchange; None where they are those of none, or of several."""
-        if self.hours is None or self.apart_s is None:
-            return None
         fitting = [each for each in SESSIONS if self._fits(*map(time.fromisoformat, each[1:]))]
-        with_break = [each for each in fitting if each[3:]]
-        shown = self.apart_s <= LENGTH_S["1h"]  # longer bars would hide a break
-        zones = {each[0] for each in (with_break if with_break and shown else fitting)}
+        if (self.apart_s or 0) <= LENGTH_S["1h"]:  # longer bars would hide a break
+            fitting = [each for each in fitting if each[3:]] or fitting
+        zones = {each[0] for each in fitting}
         return zones.pop() if len(zones) == 1 else None
 
     def _fits(self, opens: time, closes: time, *pause: time) -> bool:

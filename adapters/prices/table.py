@@ -125,12 +125,13 @@ def unpacked(content: bytes, most_bytes: int | None = None) -> bytes:
 
 def read_table(content: bytes) -> Table:
     """The rows of a CSV; Refused when it is none, or lacks a column."""
-    lines = _text(content).splitlines()
-    first = next((number for number, line in enumerate(lines) if line.strip()), None)
-    if first is None:
+    text = _text(content)
+    if not text.strip():
         raise refuse(
             "the file is empty; a CSV with Date, Open, High, Low, Close and Volume, or Date and Close, is expected"
         )
+    lines = text.splitlines()
+    first = next(number for number, line in enumerate(lines) if line.strip())
     csv.field_size_limit(sys.maxsize)  # a long cell is a fault of its own line and column
     delimiter = max(DELIMITERS, key=lines[first].count)
     header = _cells(lines[first], first + 1, delimiter, ())
@@ -139,9 +140,7 @@ def read_table(content: bytes) -> Table:
         # yfinance writes a line of names, one of tickers, and one for the index
         header[0], start = "Date", start + 2
     places = _places(header, first + 1)
-    ignored = [
-        name for place, name in enumerate(header) if place not in places.values() and name.strip()
-    ]
+    ignored = [header[place] for place in sorted({*range(len(header))} - {*places.values()})]
     rows = _rows(lines, start, delimiter, header, max(places.values()))
     if not rows:
         raise refuse("no bars after the header", f"line {start + 1}")
@@ -151,7 +150,7 @@ def read_table(content: bytes) -> Table:
     }
     if "clock" in columns:
         columns["date"] = columns["date"] + "T" + columns.pop("clock")
-    return Table(np.array([*rows]), columns, ignored, delimiter)
+    return Table(np.array([*rows]), columns, [*filter(str.strip, ignored)], delimiter)
 
 
 def _rows(
@@ -198,13 +197,7 @@ def _text(content: bytes) -> str:
 
 def _places(header: Sequence[str], line: int) -> dict[str, int]:
     """The place of each known column; Refused where one is missing."""
-    plain = [name.lower().translate(_LEFT_OUT) for name in header]
-    free = {name: plain.index(name) for name in plain}
-    places: dict[str, int] = {}
-    for column, names in NAMES.items():
-        known = [name for name in names if name in free]
-        if known:
-            places[column] = free.pop(known[0])
+    places = _known_places([name.lower().translate(_LEFT_OUT) for name in header])
     if len(header) == 2 and "date" in places and not {*places} - {"date", "adjusted"}:
         # FRED and others call it by the ticker
         places = {"date": places["date"], "close": 1 - places["date"]}
@@ -214,4 +207,13 @@ def _places(header: Sequence[str], line: int) -> dict[str, int]:
         raise refuse(
             f"no column for {', '.join(missing)}; the header has {named}", f"line {line}"
         )
+    return places
+
+
+def _known_places(header: Sequence[str]) -> dict[str, int]:
+    """The place of each column that goes by one of its names, of which the first counts."""
+    free, places = {name: header.index(name) for name in header}, dict[str, int]()
+    for column, names in NAMES.items():
+        if known := [name for name in names if name in free]:
+            places[column] = free.pop(known[0])
     return places

@@ -82,8 +82,7 @@ def _input_fault(name: object, given: Any) -> str | None:
     if not {"value"} <= set(parts) <= {"value", "min", "max"}:
         return "an input is a number, or an object with value, min and max"
     for part in parts.values():
-        is_number = isinstance(part, int | float) and not isinstance(part, bool)
-        if not is_number or not -LARGEST < part < LARGEST:
+        if type(part) not in (int, float) or not -LARGEST < part < LARGEST:
             return f"{shown(part)} is not a number between -1e15 and 1e15"
     least, value, most = parts.get("min", -LARGEST), parts["value"], parts.get("max", LARGEST)
     if least <= value <= most:

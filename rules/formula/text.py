@@ -160,11 +160,16 @@ def free_names(*texts: str) -> list[str]:
 
 def open_names(*texts: str) -> list[str]:
     """The names that may be inputs: those of `free_names`, and words in capitals, for which a value may be given."""
-    nodes = [node for text in texts for line in parse(text) for node in ast.walk(line)]
+    names = [name for text in texts for line in parse(text) for name in _names(line)]
+    known = WORDS.union(name.id for name in names if isinstance(name.ctx, ast.Store))
+    return list(dict.fromkeys(name.id for name in names if name.id not in known))
+
+
+def _names(line: ast.AST) -> list[ast.Name]:
+    """The names in a line that are not called."""
+    nodes = [*ast.walk(line)]
     called = [node.func for node in nodes if isinstance(node, ast.Call)]
-    names = [node for node in nodes if isinstance(node, ast.Name) and node not in called]
-    given = {name.id for name in names if isinstance(name.ctx, ast.Store)}
-    return list(dict.fromkeys(name.id for name in names if name.id not in given | WORDS))
+    return [node for node in nodes if isinstance(node, ast.Name) and node not in called]
 
 
 def near(name: str, known: Iterable[str]) -> str:

@@ -87,8 +87,7 @@ class Bulk(Transport):
                     raise
                 refusals.append(refused)
         if refusals:
-            faults = {place: fault for each in refusals for place, fault in each.errors.items()}
-            raise Refused(refusals[0].code, "\n".join(each.message for each in refusals), faults)
+            raise _in_one(refusals)
         existing = sum((Counter(each["existing"]) for each in answers), Counter[str]())
         # of the whole batch, whichever runs a call has
         others = min((each["on_other_prices"] for each in answers), default=0)
@@ -175,3 +174,9 @@ class Bulk(Transport):
                 for place, fault in refused.errors.items()
             }
             raise Refused(refused.code, refused.message, errors) from None
+
+
+def _in_one(refusals: Sequence[Refused]) -> Refused:
+    """What calls were refused for, as one."""
+    faults = {place: fault for each in refusals for place, fault in each.errors.items()}
+    return Refused(refusals[0].code, "\n".join(each.message for each in refusals), faults)

@@ -74,23 +74,29 @@ def read_sweep(path: Path, client: Client, given: Cells | None = None) -> Spec |
 
     given: cells, by column as a CSV names them, in place of what the file says of every run.
     """
+    given = given or {}
     readers = field_readers(client) if given or path.suffix == ".csv" else {}
     try:
-        if path.suffix in (".yaml", ".yml", ".json"):
-            spec = read_spec(path)
-            if isinstance(spec.terms, dict):  # else the platform says what is wrong with them
-                _put_cells(spec.terms, given or {}, readers)
-            return spec
-        if path.suffix == ".csv":
-            return _listed(path, _csv_runs(path, readers), given or {}, readers)
-        if path.suffix in (".jsonl", ".ndjson"):
-            return _listed(path, _json_runs(path), given or {}, readers)
+        return _read(path, given, readers)
     except OSError as error:
         raise BadInput(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise BadInput(f"{path}: not UTF-8 text") from None
     except csv.Error as error:
         raise BadInput(f"{path}: not CSV: {error}") from None
+
+
+def _read(path: Path, given: Cells, readers: Readers) -> Spec | Table:
+    """The same by the file's ending."""
+    if path.suffix in (".yaml", ".yml", ".json"):
+        spec = read_spec(path)
+        if isinstance(spec.terms, dict):  # else the platform says what is wrong with them
+            _put_cells(spec.terms, given, readers)
+        return spec
+    if path.suffix == ".csv":
+        return _listed(path, _csv_runs(path, readers), given, readers)
+    if path.suffix in (".jsonl", ".ndjson"):
+        return _listed(path, _json_runs(path), given, readers)
     raise BadInput(f"{path}: .yaml, .yml, .json, .csv, .jsonl or .ndjson is expected")
 
 

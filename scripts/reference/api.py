@@ -116,9 +116,12 @@ def type_of(schema: Json) -> str:
     if "items" in schema:
         return f"list of {type_of(schema['items'])}"
     if choices := schema.get("enum"):
-        many = f"one of {len(choices)} names"
-        return many if len(choices) > 7 else ", ".join(f"`{each}`" for each in choices)
+        return _one_of(choices)
     if parts := schema.get("properties"):
         return ", ".join(f"`{name}`: {type_of(each)}" for name, each in parts.items())
     bounds = [f" {sign} {schema[key]}" for key, sign in BOUNDS.items() if key in schema]
     return "".join([schema.get("type", "anything"), *bounds])
+
+
+def _one_of(choices: list[str]) -> str:
+    return f"`{'`, `'.join(choices)}`" if len(choices) <= 7 else f"one of {len(choices)} names"

@@ -3,7 +3,7 @@
 The rule's part is told from its lines; the account's is what it did with the signal, and what else happened to it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -147,20 +147,22 @@ def stretch_account(run: RunSeries, bars: range, signals: Sequence[int]) -> tupl
     signals: of the rule on these bars, 1 or -1 each.
     """
     opened = sum(trade["entry_bar"] in bars for trade in run.trades)
-    held = np.count_nonzero(shares_held(run.trades, len(run.times))[bars.start : bars.stop])
+    held = int(np.count_nonzero(shares_held(run.trades, len(run.times))[bars.start : bars.stop]))
     closes = "none" if not held else "all" if held == len(bars) else f"{held:,}"
     words = [
         f"{opened or 'No'} {'trade was' if opened == 1 else 'trades were'} opened on these {len(bars):,} bars",
         f"a position was held at {closes} of their closes",
         f"the rule said buy on {signals.count(1) or 'none'} of them and sell on {signals.count(-1) or 'none'}",
     ]
-    opening = OPENING.get(run.request["direction"])
-    awaited = [
-        side
-        for side in ("buy", "sell")
-        if not opening or (held < len(bars) if side in opening else held)
-    ]
-    return "; ".join(words) + ".", awaited
+    return "; ".join(words) + ".", _awaited(run.request["direction"], held, len(bars))
+
+
+def _awaited(direction: str, held: int, bars: int) -> list[str]:
+    """The sides that could have changed something on so many bars, at so many of whose closes a position was held."""
+    opening = OPENING.get(direction)
+    if not opening:
+        return ["buy", "sell"]
+    return [side for side in ("buy", "sell") if (held < bars if side in opening else held)]
 
 
 def _ends_at(trade: Values, bar: int) -> bool:
@@ -184,23 +186,28 @@ def _of_signal(run: RunSeries, bar: int, signal: int) -> list[str]:
         for order in run.rejected
         if order["bar"] == filled
     ]
-    done = [*_fills(run.trades, SIGNALS[signal].upper(), filled, late), *refused]
-    return done or [_why_nothing(run, bar, signal)]
+    side, when = SIGNALS[signal].upper(), " at the next open" if late else ""
+    closed = [
+        _closed(trade, when) for trade in run.trades if _is_closed_by(trade, side, filled, late)
+    ]
+    opened = [
+        _opened(trade, when)
+        for trade in run.trades
+        if (trade["side"], trade["entry_bar"]) == (side, filled)
+    ]
+    return closed + opened + refused or [_why_nothing(run, bar, signal)]
 
 
-def _fills(trades: Sequence[Values], side: str, filled: int, late: bool) -> Iterator[str]:
-    """What an order of this side closed and opened on the bar that it filled on."""
-    when = " at the next open" if late else ""
-    for trade in trades:
-        # with next_open, an exit at the same open came before the order
-        met = trade["exit_reason"] == "signal" or (late and trade["exit_at"] == "open")
-        if trade["side"] != side and _ends_at(trade, filled) and met:
-            yield _closed(trade, when)
-    for trade in trades:
-        if trade["side"] == side and trade["entry_bar"] == filled:
-            position = f"{POSITION_WORDS[side]} position of {trade['size']:,.10g} shares"
-            price = number_text(trade["entry_price"], MOST_DIGITS)
-            yield f"a {position} was opened{when} at {price}"
+def _is_closed_by(trade: Values, side: str, filled: int, late: bool) -> bool:
+    """Whether an order of this side that filled on this bar ended a trade."""
+    # with next_open, an exit at the same open came before the order
+    met = trade["exit_reason"] == "signal" or (late and trade["exit_at"] == "open")
+    return trade["side"] != side and _ends_at(trade, filled) and met
+
+
+def _opened(trade: Values, when: str) -> str:
+    position = f"{POSITION_WORDS[trade['side']]} position of {trade['size']:,.10g} shares"
+    return f"a {position} was opened{when} at {number_text(trade['entry_price'], MOST_DIGITS)}"
 
 
 def _why_nothing(run: RunSeries, bar: int, signal: int) -> str:

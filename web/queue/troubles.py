@@ -33,11 +33,7 @@ def describe(seen: Upkeep, scaler: ScalerState | None, queue_answers: bool) -> l
     elif scaler and scaler.paused:
         found.append("The scaler is paused: running Jobs go on, no new one is started.")
     elif seen.starved_s >= STARVED_S and seen.running < (scaler.capacity if scaler else 1):
-        found.append(
-            f"No Job has started for {duration(seen.starved_s)}; "
-            f"{'1 run waits' if seen.waiting == 1 else f'{seen.waiting:,} runs wait'}. "
-            "Is a scaler, or KEDA, running?"
-        )
+        found.append(_starved(seen))
     gone_s = seen.reconciler_gone_s
     if gone_s is None or gone_s >= RECONCILER_GONE_S:
         since = "has never run" if gone_s is None else f"has been gone for {duration(gone_s)}"
@@ -45,3 +41,9 @@ def describe(seen: Upkeep, scaler: ScalerState | None, queue_answers: bool) -> l
             f"The reconciler {since}: what a crash or an outage leaves behind is not repaired."
         )
     return found
+
+
+def _starved(seen: Upkeep) -> str:
+    runs = "1 run waits" if seen.waiting == 1 else f"{seen.waiting:,} runs wait"
+    since = duration(seen.starved_s)
+    return f"No Job has started for {since}; {runs}. Is a scaler, or KEDA, running?"

@@ -48,17 +48,21 @@ def check() -> ResponseReturnValue:
         raise InvalidRequest({"body": wanted})
     rule_type, params = body["rule_type"], body.get("params", {})
     errors = check_params(rule_type, params)
-    rule = None if errors else checked_rule(rule_type, params)
     is_formula = rule_type == "FORMULA" and isinstance(params, dict)
-    return {
+    said = {
         "valid": not errors,
         "errors": errors,
         "places": _places(params, errors) if is_formula and params else {},
         "inputs": _open_names(params) if is_formula else [],
-        "label": rule and rule.label,
-        "lookback_bars": rule and rule.lookback(),
-        "warmup_bars": rule and rule.warmup_bars(),
-        "warnings": [*_warnings(rule, body)] if rule else [],
+    }
+    if errors:
+        return said | {"label": None, "lookback_bars": None, "warmup_bars": None, "warnings": []}
+    rule = checked_rule(rule_type, params)
+    return said | {
+        "label": rule.label,
+        "lookback_bars": rule.lookback(),
+        "warmup_bars": rule.warmup_bars(),
+        "warnings": [*_warnings(rule, body)],
     }
 
 

@@ -13,7 +13,7 @@ from adapters.screens.columns import CORE_CONDITIONS, MAX_COMBINATIONS
 from adapters.screens.store import screen_jobs, stored_ranking
 from contracts.errors import Conflict, InvalidRequest
 from contracts.status import RunStatus
-from contracts.values import Json, picked
+from contracts.values import Json, picked, side_by_side
 from web.answers import conditional
 from web.arguments import KEY, arguments, json_body
 from web.batches.bodies import read_sweep
@@ -90,9 +90,10 @@ def ranking_of(jobs: Sequence[RowMapping]) -> Ranking:
 
 def described(jobs: Sequence[RowMapping]) -> Json:
     """What a screen is, and how far; one of several tickers has completed when all of them have."""
-    first, states = jobs[0], [RunStatus(job["status"]) for job in jobs]
-    tickers, ends = [job["ticker"] for job in jobs], [job["completed_at"] for job in jobs]
-    failed = next((job for job in jobs if job["status"] == RunStatus.FAILED), None)
+    first, of_all = jobs[0], side_by_side(jobs)
+    tickers, ends = of_all["ticker"], of_all["completed_at"]
+    states = [RunStatus(status) for status in of_all["status"]]
+    failed = next((job for job in jobs if job["status"] == RunStatus.FAILED), Json())
     return {
         "screen_id": first["screen_id"],
         "title": screen_title(first, tickers, json.loads(first["values_json"])),
@@ -100,9 +101,9 @@ def described(jobs: Sequence[RowMapping]) -> Json:
         "status": min(states, key=WEIGHTS.index).public,
         "rule_type": first["rule_type"],
         "tickers": tickers,
-        "combinations": sum(job["combinations"] for job in jobs),
-        "done": sum(job["done"] for job in jobs),
-        **{name: failed and failed[name] for name in ("error_type", "error_message")},
+        "combinations": sum(of_all["combinations"]),
+        "done": sum(of_all["done"]),
+        **{name: failed.get(name) for name in ("error_type", "error_message")},
         "created_at": utc_text(first["created_at"]),
         "completed_at": utc_text(max(ends)) if all(ends) else None,
         "receipts": [picked(job, RECEIPT) for job in jobs],
