@@ -27,7 +27,6 @@ from contracts.status import ErrorType, RunStatus
 
 log = logging.getLogger(__name__)
 
-_PAGE = 5_000  # waiting runs per query
 _BATCH = 500  # runs per round trip to Redis
 _WRITES = 100  # runs per transaction; SQLite's other writers wait for it
 
@@ -90,19 +89,13 @@ class Repairs:
         on_queue = set(self._queue.waiting_ids()) | self._just_popped()
         try:
             self.enqueue(lost)
-            after_id: int | None = 0
-            while after_id is not None:
-                with reading(self._engine) as connection:
-                    page, after_id = overdue_attempts(
-                        connection, self._settings.enqueue_grace_s, after_id, _PAGE
-                    )
-                self.enqueue(
-                    [
-                        each.run_id
-                        for each in page
-                        if job_id_of(each.run_id, each.attempt) not in on_queue
-                    ]
-                )
+            with reading(self._engine) as connection:
+                missing = [
+                    each.run_id
+                    for each in overdue_attempts(connection, self._settings.enqueue_grace_s)
+                    if job_id_of(each.run_id, each.attempt) not in on_queue
+                ]
+            self.enqueue(missing)
         except QueueOutOfMemory as error:
             if not on_queue:
                 raise  # nothing that is popped will make room
@@ -165,9 +158,8 @@ class Repairs:
         log.warning("queue_unreachable for_s=%.0f reason=%s", now - since, error)
         patience_s = self._settings.pending_timeout_s
         while now - since >= patience_s:
-            with reading(self._engine) as connection:
-                waiting = unqueueable(connection, patience_s, _WRITES)
             with self._engine.begin() as connection:
+                waiting = unqueueable(connection, patience_s, _WRITES)
                 for each in waiting:
                     self._give_up(connection, each)
             if len(waiting) < _WRITES:
