@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from adapters.database import portions, reading
 from adapters.logs import log_context
-from adapters.queue.messages import attempt_of, job_id_of
+from adapters.queue.messages import Attempt, attempt_of
 from adapters.queue.run_queue import RunQueue
 from adapters.runs.lost_runs import (
     expired_leases,
@@ -20,7 +20,7 @@ from adapters.runs.lost_runs import (
     unqueueable,
 )
 from adapters.runs.new_runs import mark_enqueued
-from adapters.runs.states import Attempt, Lease, give_up, lose
+from adapters.runs.states import Lease, give_up, lose
 from adapters.settings import Settings
 from contracts.errors import QueueOutOfMemory, QueueUnavailable, StaleMessage
 from contracts.status import ErrorType, RunStatus
@@ -93,7 +93,7 @@ class Repairs:
                 missing = [
                     each.run_id
                     for each in overdue_attempts(connection, self._settings.enqueue_grace_s)
-                    if job_id_of(each.run_id, each.attempt) not in on_queue
+                    if each.job_id not in on_queue
                 ]
             self.enqueue(missing)
         except QueueOutOfMemory as error:
@@ -143,10 +143,10 @@ class Repairs:
             run_ids = list[str]()
             for job_id in chunk:
                 with suppress(ValueError):  # a stranger's
-                    run_ids.append(attempt_of(job_id)[0])
+                    run_ids.append(attempt_of(job_id).run_id)
             with reading(self._engine) as connection:
                 live = live_attempts(connection, run_ids)
-            over -= {job_id_of(*each) for each in live}
+            over -= {each.job_id for each in live}
         return over
 
     # Without Redis

@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from adapters.database import database_now
-from adapters.queue.messages import RunMessage
-from adapters.runs.states import Attempt, Lease
+from adapters.queue.messages import Attempt, RunMessage
+from adapters.runs.states import Lease
 from adapters.tables import IS_LIVING, IS_WAITING, RUN, Criterion
 from contracts.status import RunStatus
 
@@ -73,7 +73,7 @@ def unqueueable(connection: Connection, waited_s: float, limit: int) -> list[Att
     return [Attempt(*row) for row in connection.execute(query)]
 
 
-def live_attempts(connection: Connection, run_ids: Sequence[str]) -> set[tuple[str, int]]:
-    """Those (run_id, attempt) that still wait or run."""
+def live_attempts(connection: Connection, run_ids: Sequence[str]) -> list[Attempt]:
+    """The attempts of these runs that still wait or run."""
     query = select(*RUN["run_id", "attempt"]).where(RUN.run_id.in_(run_ids), IS_LIVING)
-    return {(row.run_id, row.attempt) for row in connection.execute(query)}
+    return [Attempt(*row) for row in connection.execute(query)]
