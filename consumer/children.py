@@ -79,11 +79,12 @@ class Template:
     def _read(self) -> list[str]:
         """The next thing that it says, once that is noted; empty when it is gone."""
         words = self._socket.recv(64).decode().split()
-        if words[:1] == ["ready"]:
-            self.is_ready = True
-            log.info("template_ready pid=%d", self.pid)
-        if words[:1] == ["ended"]:
-            self._codes[int(words[1])] = int(words[2])
+        match words:
+            case ["ready"]:
+                self.is_ready = True
+                log.info("template_ready pid=%d", self.pid)
+            case ["ended", pid, code]:
+                self._codes[int(pid)] = int(code)
         return words
 
     def kill(self) -> None:

@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable
 from enum import IntEnum
-from typing import NoReturn
 
 log = logging.getLogger(__name__)
 
@@ -37,11 +36,9 @@ class Horse:
         self._seen = memoryview(mmap.mmap(-1, 16)).cast("d")
         parent_pid, (self._parent_end, horse_end) = os.getpid(), os.pipe()
         self.pid = os.fork()
-        if self.pid == 0:
-            self._live(work, parent_pid)
-        os.close(horse_end)
-
-    def _live(self, work: Callable[["Horse"], int], parent_pid: int) -> NoReturn:
+        if self.pid:
+            os.close(horse_end)
+            return
         status: int = HorseExit.NOT_PERSISTED
         try:
             os.setpgrp()  # Ctrl-C in a terminal is for the parent, which hands the run back

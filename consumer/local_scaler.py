@@ -38,7 +38,6 @@ class LocalScaler:
         self._settings = settings
         self._queue = RunQueue(settings)
         self._lists = tuple(f"rq:queue:{name}" for name in settings.queue_names)
-        self._manifest_stamp = 0.0
         self._children = Children(settings.scaler_start)
         self._started = 0
         self._rest_until = 0.0
@@ -50,8 +49,8 @@ class LocalScaler:
 
     def _read_manifest(self) -> ScaledJob:
         path = self._settings.scaler_manifest
+        self._manifest_stamp = _changed_at(path)
         scaled_job = read_scaled_job(path)
-        self._manifest_stamp = path.stat().st_mtime
         log.info("manifest_read path=%s max_jobs=%d", path, scaled_job.max_jobs)
         if set(scaled_job.list_names) != set(self._lists):
             both = map(",".join, (scaled_job.list_names, self._lists))
@@ -145,7 +144,7 @@ class LocalScaler:
 
     def _reread_manifest(self) -> None:
         try:
-            if self._settings.scaler_manifest.stat().st_mtime != self._manifest_stamp:
+            if _changed_at(self._settings.scaler_manifest) != self._manifest_stamp:
                 self.scaled_job = self._read_manifest()
                 self._children.drop_template()
         except (OSError, InvalidSettings) as error:
@@ -192,6 +191,11 @@ class LocalScaler:
                 deadline = math.inf
             self._pause()
             self._reap()
+
+
+def _changed_at(path: Path) -> float:
+    """0 for a file that is gone."""
+    return path.stat().st_mtime if path.exists() else 0.0
 
 
 def _scratch_folder() -> tempfile.TemporaryDirectory[str]:

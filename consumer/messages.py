@@ -28,10 +28,9 @@ from adapters.queue.messages import (
     KEPT_S,
     REFUSED_KEY,
     RUN_FUNCTION,
+    Attempt,
     attempt_of,
-    job_id_of,
 )
-from adapters.runs.states import Attempt
 from adapters.settings import Settings
 from consumer.horse import HorseExit
 from consumer.readiness import ReadyFile
@@ -131,10 +130,10 @@ class MessageWorker:
         job_id = as_words(raw)
         set_log_context()  # without what the message before was about
         try:
-            run_id, attempt = attempt_of(job_id)
-            set_log_context(run_id=run_id, attempt=attempt)
+            named = attempt_of(job_id)
+            set_log_context(run_id=named.run_id, attempt=named.attempt)
             job = Job.fetch(job_id, connection=self._redis, serializer=self._queue.serializer)
-            if job.func_name != RUN_FUNCTION or list(job.args) != [run_id, attempt]:
+            if job.func_name != RUN_FUNCTION or Attempt(*job.args) != named:
                 raise ValueError(f"it asks for {job.get_call_string()!r:.100}")
         except RedisError:
             raise
@@ -151,7 +150,7 @@ class MessageWorker:
 
     def exchange(self, ticket: Job, worked_on: Attempt, ticket_waits: bool) -> Job:
         """The message of the run that is worked on; the ticket goes back to the front if its own run waits."""
-        job_id = job_id_of(worked_on.run_id, worked_on.attempt)
+        job_id = worked_on.job_id
         log.info("turn_taken ticket=%s", ticket.id)
         with redis_may_fail("exchange"), self._redis.pipeline() as pipeline:
             pipeline.lrem(self._queue.intermediate_queue_key, 1, ticket.id)
@@ -229,12 +228,11 @@ class MessageWorker:
     def tidy(self, job: Job, status: int) -> None:
         """Move the message to the finished or failed ones, or away when another attempt has replaced it."""
         with redis_may_fail("tidy"):
-            if status not in (HorseExit.SUCCEEDED, HorseExit.FAILED):
-                return self._forget(job)
-            try:
-                self._keep(job, FAILED_WHY if status == HorseExit.FAILED else None)
-            except OutOfMemoryError:
-                self._forget(job)  # that needs no room, and makes some
+            with suppress(OutOfMemoryError):  # to forget it needs no room, and makes some
+                if status in (HorseExit.SUCCEEDED, HorseExit.FAILED):
+                    self._keep(job, FAILED_WHY if status == HorseExit.FAILED else None)
+                    return
+            self._forget(job)
 
     def _keep(self, job: Job, failure: str | None) -> None:
         registry = job.failed_job_registry if failure else job.finished_job_registry

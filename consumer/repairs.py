@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from adapters.database import portions, reading
 from adapters.logs import log_context
-from adapters.queue.messages import attempt_of, job_id_of
+from adapters.queue.messages import Attempt, attempt_of
 from adapters.queue.run_queue import RunQueue
 from adapters.runs.lost_runs import (
     expired_leases,
@@ -20,14 +20,13 @@ from adapters.runs.lost_runs import (
     unqueueable,
 )
 from adapters.runs.new_runs import mark_enqueued
-from adapters.runs.states import Attempt, Lease, give_up, lose
+from adapters.runs.states import Lease, give_up, lose
 from adapters.settings import Settings
 from contracts.errors import QueueOutOfMemory, QueueUnavailable, StaleMessage
 from contracts.status import ErrorType, RunStatus
 
 log = logging.getLogger(__name__)
 
-_PAGE = 5_000  # waiting runs per query
 _BATCH = 500  # runs per round trip to Redis
 _WRITES = 100  # runs per transaction; SQLite's other writers wait for it
 
@@ -90,19 +89,13 @@ class Repairs:
         on_queue = set(self._queue.waiting_ids()) | self._just_popped()
         try:
             self.enqueue(lost)
-            after_id: int | None = 0
-            while after_id is not None:
-                with reading(self._engine) as connection:
-                    page, after_id = overdue_attempts(
-                        connection, self._settings.enqueue_grace_s, after_id, _PAGE
-                    )
-                self.enqueue(
-                    [
-                        each.run_id
-                        for each in page
-                        if job_id_of(each.run_id, each.attempt) not in on_queue
-                    ]
-                )
+            with reading(self._engine) as connection:
+                missing = [
+                    each.run_id
+                    for each in overdue_attempts(connection, self._settings.enqueue_grace_s)
+                    if each.job_id not in on_queue
+                ]
+            self.enqueue(missing)
         except QueueOutOfMemory as error:
             if not on_queue:
                 raise  # nothing that is popped will make room
@@ -150,10 +143,10 @@ class Repairs:
             run_ids = list[str]()
             for job_id in chunk:
                 with suppress(ValueError):  # a stranger's
-                    run_ids.append(attempt_of(job_id)[0])
+                    run_ids.append(attempt_of(job_id).run_id)
             with reading(self._engine) as connection:
                 live = live_attempts(connection, run_ids)
-            over -= {job_id_of(*each) for each in live}
+            over -= {each.job_id for each in live}
         return over
 
     # Without Redis
@@ -165,9 +158,8 @@ class Repairs:
         log.warning("queue_unreachable for_s=%.0f reason=%s", now - since, error)
         patience_s = self._settings.pending_timeout_s
         while now - since >= patience_s:
-            with reading(self._engine) as connection:
-                waiting = unqueueable(connection, patience_s, _WRITES)
             with self._engine.begin() as connection:
+                waiting = unqueueable(connection, patience_s, _WRITES)
                 for each in waiting:
                     self._give_up(connection, each)
             if len(waiting) < _WRITES:

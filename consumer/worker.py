@@ -22,8 +22,8 @@ from adapters.prices.packing import PackedPrices
 from adapters.prices.store import prices_of
 from adapters.queue.connection import queues_of
 from adapters.queue.liveness import leading_image
-from adapters.queue.messages import STALE, attempt_of
-from adapters.runs.states import Attempt, Claim, extend_lease
+from adapters.queue.messages import STALE, Attempt, attempt_of
+from adapters.runs.states import Claim, extend_lease
 from adapters.runs.turns import Turn, claim_turn, mark_served
 from adapters.screens.progress import tell_done
 from adapters.settings import Settings
@@ -93,7 +93,7 @@ class RunWorker:
 
     def execute_job(self, job: Job) -> bool:
         """Claim the run, let a work horse run it, settle the outcome; whether that is good."""
-        ticket = Attempt(*attempt_of(job.id))
+        ticket = attempt_of(job.id)
         try:
             turn, held, prices = self._claim(ticket)
         except StaleMessage as error:

@@ -9,7 +9,7 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 
@@ -43,8 +43,8 @@ def _listed(*what: str) -> Any:
     return json.loads(_kubectl("get", *what, "-o", "json"))["items"]
 
 
-def _found(asks: Callable[[Json, Collection[str]], bool]) -> list[str]:
-    """Names of the unfinished Jobs that are as asked."""
+def _found(idle: bool) -> list[str]:
+    """Names of the unfinished Jobs that are stuck, or idle."""
     # Jobs first: a pod that starts between the two questions is seen
     jobs = filter(_is_unfinished, _listed("jobs", "-l", JOBS_OF_KEDA))
     ran = {
@@ -52,7 +52,8 @@ def _found(asks: Callable[[Json, Collection[str]], bool]) -> list[str]:
         for pod in _listed("pods")
         if _has_run(pod)
     }
-    return [job["metadata"]["name"] for job in jobs if asks(job, ran)]
+    is_meant = is_idle if idle else never_ran
+    return [job["metadata"]["name"] for job in jobs if is_meant(job, ran)]
 
 
 def _kubectl(*arguments: str) -> str:
@@ -72,7 +73,7 @@ def main() -> int:
     )
     asked = parser.parse_args()
     try:
-        found = _found(is_idle if asked.idle else never_ran)
+        found = _found(asked.idle)
         print("\n".join(found) or f"no Job is {'idle' if asked.idle else 'stuck'}")
         if asked.delete and found:
             _kubectl("delete", "jobs", *found)

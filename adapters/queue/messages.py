@@ -1,11 +1,11 @@
 """What a message is: ids for the Job, which reads the request from the database, and words for people."""
 
+import json
 import re
-from typing import Any
-
-from rq.serializers import JSONSerializer
+from typing import Any, ClassVar
 
 from contracts.run_request import RunRequest
+from contracts.status import RunStatus
 from contracts.values import Json, frozen
 
 # The only function that may run; named, so that the web tier never imports it.
@@ -21,11 +21,27 @@ _JOB_ID = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-([0-9]{1,6}
 
 
 @frozen
-class RunMessage:
-    """One attempt of a run, as it is pushed."""
+class Attempt:
+    """One attempt of a run, which waits."""
+
+    status: ClassVar = RunStatus.PENDING
 
     run_id: str
     attempt: int
+
+    def __str__(self) -> str:
+        return f"run {self.run_id} attempt {self.attempt}"
+
+    @property
+    def job_id(self) -> str:
+        """RQ's id of its message."""
+        return f"{self.run_id}-{self.attempt}"
+
+
+@frozen
+class RunMessage(Attempt):
+    """The same as it is pushed."""
+
     request: Json
     is_bulk: bool  # waits in the list of batches, which is popped when that of people is empty
 
@@ -34,23 +50,13 @@ class RunMessage:
         """That of a run as it was asked for."""
         return cls(str(request.run_id), attempt, request.to_json(), request.batch_id is not None)
 
-    @property
-    def job_id(self) -> str:
-        """RQ's id of this message."""
-        return job_id_of(self.run_id, self.attempt)
 
-
-def job_id_of(run_id: str, attempt: int) -> str:
-    """RQ's id of the message for one attempt of a run."""
-    return f"{run_id}-{attempt}"
-
-
-def attempt_of(job_id: str) -> tuple[str, int]:
-    """The run_id and attempt that an RQ id names; ValueError when it is none of ours."""
+def attempt_of(job_id: str) -> Attempt:
+    """The attempt that an RQ id names; ValueError when it is none of ours."""
     named = _JOB_ID.fullmatch(job_id)
     if not named:
         raise ValueError("its id is not <run_id>-<attempt>")
-    return named[1], int(named[2])
+    return Attempt(named[1], int(named[2]))
 
 
 def describe(request: Json) -> str:
@@ -64,9 +70,9 @@ def own_fields(message: RunMessage) -> dict[str, Any]:
     call: tuple[Any, ...] = (RUN_FUNCTION, None, [message.run_id, message.attempt], {})
     return {
         # RQ reads it with and without zlib; without, redis-cli shows it
-        "data": JSONSerializer.dumps(call),
+        "data": json.dumps(call),
         "description": describe(message.request),
-        "meta": JSONSerializer.dumps(
+        "meta": json.dumps(
             message.request | {"run_id": message.run_id, "attempt": message.attempt}
         ),
     }

@@ -23,8 +23,8 @@ from adapters.queue.messages import (
     REFUSED,
     REFUSED_KEY,
     RUN_FUNCTION,
+    Attempt,
     RunMessage,
-    job_id_of,
     own_fields,
 )
 from adapters.settings import Settings
@@ -142,7 +142,7 @@ class RunQueue:
 
     def position(self, run_id: str, attempt: int) -> int | None:
         """How many messages are popped before this one; None when it does not wait."""
-        job_id = job_id_of(run_id, attempt)
+        job_id = Attempt(run_id, attempt).job_id
         with reachable(), self._redis.pipeline() as pipeline:
             for waiting in self._lists:
                 pipeline.lpos(waiting, job_id)

@@ -1,17 +1,18 @@
 """What the database knows about runs that need help: expired leases, and waiting runs that may have no message."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from adapters.database import database_now
-from adapters.queue.messages import RunMessage
-from adapters.runs.states import Attempt, Lease
+from adapters.queue.messages import Attempt, RunMessage
+from adapters.runs.states import Lease
 from adapters.tables import IS_LIVING, IS_WAITING, RUN, Criterion
 from contracts.status import RunStatus
 
+PAGE = 5_000  # rows that are in memory at a time, where many are read
 SUBMISSION_S = 5.0  # a submission may take so long from its rows to its messages
 
 
@@ -30,25 +31,21 @@ def expired_leases(connection: Connection, limit: int) -> list[Lease]:
     return [Lease(*row) for row in connection.execute(query)]
 
 
-def overdue_attempts(
-    connection: Connection, grace_s: float, after_id: int, limit: int
-) -> tuple[list[Attempt], int | None]:
-    """Waiting attempts whose message was put on the queue more than `grace_s` ago, or never; and where to read on.
+def overdue_attempts(connection: Connection, grace_s: float) -> Iterator[Attempt]:
+    """Waiting attempts whose message was put on the queue more than `grace_s` ago, or never, the oldest run first.
 
-    Most of them simply wait in a long queue. The second value is the `after_id` of the next page, None at the end.
+    Most of them simply wait in a long queue, so they are not all read before the first is given.
     """
     never = and_(
         RUN.enqueued_at.is_(None), _is_over(RUN.waiting_since, min(grace_s, SUBMISSION_S))
     )
-    rows = connection.execute(
-        select(*RUN["id", "run_id", "attempt"])
-        .where(IS_WAITING, RUN.id > after_id)
-        .where(or_(never, _is_over(RUN.enqueued_at, grace_s)))
+    query = (
+        select(*RUN["run_id", "attempt"])
+        .where(IS_WAITING, or_(never, _is_over(RUN.enqueued_at, grace_s)))
         .order_by(RUN.id)
-        .limit(limit)
-    ).all()
-    attempts = [Attempt(row.run_id, row.attempt) for row in rows]
-    return attempts, rows[-1].id if len(rows) == limit else None
+        .execution_options(yield_per=PAGE)
+    )
+    return (Attempt(*row) for row in connection.execute(query))
 
 
 def _is_over(since: ColumnElement[Any], seconds: float) -> Criterion:
@@ -76,7 +73,7 @@ def unqueueable(connection: Connection, waited_s: float, limit: int) -> list[Att
     return [Attempt(*row) for row in connection.execute(query)]
 
 
-def live_attempts(connection: Connection, run_ids: Sequence[str]) -> set[tuple[str, int]]:
-    """Those (run_id, attempt) that still wait or run."""
+def live_attempts(connection: Connection, run_ids: Sequence[str]) -> list[Attempt]:
+    """The attempts of these runs that still wait or run."""
     query = select(*RUN["run_id", "attempt"]).where(RUN.run_id.in_(run_ids), IS_LIVING)
-    return {(row.run_id, row.attempt) for row in connection.execute(query)}
+    return [Attempt(*row) for row in connection.execute(query)]

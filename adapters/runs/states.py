@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from sqlalchemy import Connection, and_, insert, select, update
 
 from adapters.database import database_now, has_rows
+from adapters.queue.messages import Attempt
 from adapters.runs.events import event
 from adapters.tables import RUN, Criterion, run_charts, run_events, run_lines, runs
 from contracts.errors import LeaseLost, StaleMessage, UnknownRun
@@ -38,19 +39,6 @@ RETRIED = {
     "cancel_requested": 0,
     "completed_at": None,
 }
-
-
-@frozen
-class Attempt:
-    """One attempt of a run, which waits."""
-
-    status: ClassVar = RunStatus.PENDING
-
-    run_id: str
-    attempt: int
-
-    def __str__(self) -> str:
-        return f"run {self.run_id} attempt {self.attempt}"
 
 
 @frozen

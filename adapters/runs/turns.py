@@ -13,7 +13,8 @@ from sqlalchemy import Connection, Row, Select, case, delete, func, or_, select,
 from adapters.database import database_now, inserted, portions
 from adapters.declarations import read_from
 from adapters.plan_tables import batch_turns
-from adapters.runs.states import Attempt, Claim, claim
+from adapters.queue.messages import Attempt
+from adapters.runs.states import Claim, claim
 from adapters.tables import BATCH_INDEX, IS_WAITING, RUN, runs
 from contracts.errors import StaleMessage
 from contracts.values import Json, frozen

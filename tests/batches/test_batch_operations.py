@@ -8,8 +8,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from adapters.queue.messages import RunMessage
-from adapters.runs.states import Attempt, claim, fail
+from adapters.queue.messages import Attempt, RunMessage
+from adapters.runs.states import claim, fail
 from adapters.tables import run_events, runs
 from contracts.status import ErrorType
 from tests.services.finished_runs import break_down, succeed

@@ -12,7 +12,6 @@ from sqlalchemy.engine import Connection
 from adapters.database import committed
 from adapters.queue.connection import queues_of
 from adapters.queue.messages import attempt_of
-from adapters.runs.states import Attempt
 from adapters.runs.turns import Turn, claim_turn, mark_served
 from consumer.messages import MessageWorker
 from tests.bench.services import platform, row
@@ -88,7 +87,7 @@ def claimed(submitter: Submitter) -> float:
     begun = time.perf_counter()
     job = messages.pop()
     assert job is not None
-    ticket = Attempt(*attempt_of(job.id))
+    ticket = attempt_of(job.id)
     chosen = None if messages.is_ticket else Turn(ticket, False)
 
     def take(connection: Connection) -> Turn:

@@ -11,8 +11,9 @@ from sqlalchemy import Connection, text
 
 from adapters.database import committed, connect_database, database_now, inserted, reading
 from adapters.plan_tables import leases
+from adapters.queue.messages import Attempt
 from adapters.runs.changes import cancel
-from adapters.runs.states import Attempt, claim
+from adapters.runs.states import claim
 from tests.faults.injection_point import Fault
 from tests.services.invariants import check_tables
 from tests.services.mariadb_server import MariaDBServer

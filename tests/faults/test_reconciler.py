@@ -12,8 +12,8 @@ from sqlalchemy import select, update
 from adapters.database import database_now, reading
 from adapters.plan_tables import leases
 from adapters.queue.liveness import take_lead
-from adapters.queue.messages import job_id_of
-from adapters.runs.states import Attempt, claim
+from adapters.queue.messages import Attempt
+from adapters.runs.states import claim
 from adapters.settings import Settings
 from adapters.tables import runs
 from consumer.repairs import Repairs
@@ -85,7 +85,7 @@ def test_a_run_between_its_pop_and_its_claim_is_sent_again_only_when_nobody_clai
         waiting.append(submitter.queue.waiting_ids())
 
     # at the second pass whoever popped it is taken for dead
-    assert waiting == [[], [job_id_of(run_id, 1)]]
+    assert waiting == [[], [Attempt(run_id, 1).job_id]]
 
 
 def test_an_expired_lease_becomes_the_next_attempt(

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from adapters.queue.messages import RunMessage, attempt_of, job_id_of
+from adapters.queue.messages import Attempt, RunMessage, attempt_of
 from adapters.queue.run_queue import RunQueue
 from adapters.settings import load_settings
 from contracts.errors import QueueUnavailable
@@ -28,7 +28,7 @@ def test_people_are_served_before_batches_and_each_in_order(queue: RunQueue) -> 
     for number, is_bulk in enumerate((False, True, False, True, False), start=1):
         queue.enqueue([message(number, is_bulk)])
 
-    assert queue.waiting_ids() == [job_id_of(RUN_ID, attempt) for attempt in (1, 3, 5, 2, 4)]
+    assert queue.waiting_ids() == [Attempt(RUN_ID, attempt).job_id for attempt in (1, 3, 5, 2, 4)]
     assert [queue.position(RUN_ID, attempt) for attempt in (1, 3, 5, 2, 4, 6)] == [
         0,
         1,
@@ -53,7 +53,7 @@ def test_a_person_s_position_never_rises(queue: RunQueue, redis_server: RedisSer
             case "pop":
                 redis.lpop("rq:queue:backtests")
             case "cancel" if places:
-                queue.remove([job_id_of(RUN_ID, chance.choice(list(places)))])
+                queue.remove([Attempt(RUN_ID, chance.choice(list(places))).job_id])
 
         now = {attempt: queue.position(RUN_ID, attempt) for attempt in places}
         assert all(place is None or place <= places[attempt] for attempt, place in now.items()), (
@@ -77,8 +77,8 @@ def test_a_removed_message_leaves_nothing(
 ) -> None:
     queue.enqueue([message(is_bulk=is_bulk)])
 
-    queue.remove([job_id_of(RUN_ID, 1)])
-    queue.remove([job_id_of(RUN_ID, 1)])
+    queue.remove([Attempt(RUN_ID, 1).job_id])
+    queue.remove([Attempt(RUN_ID, 1).job_id])
 
     assert queue.depth() == 0
     assert not redis_server.client().exists(f"rq:job:{RUN_ID}-1")
@@ -91,11 +91,15 @@ def test_many_messages_are_removed_from_among_others(
     # every other one, across the chunks of a removal, and one that does not wait
     removed = [*range(2, 5001, 2), 6000]
 
-    queue.remove([job_id_of(RUN_ID, attempt) for attempt in removed])
+    queue.remove([Attempt(RUN_ID, attempt).job_id for attempt in removed])
 
-    assert queue.waiting_ids() == [job_id_of(RUN_ID, attempt) for attempt in range(1, 5001, 2)]
+    assert queue.waiting_ids() == [
+        Attempt(RUN_ID, attempt).job_id for attempt in range(1, 5001, 2)
+    ]
     bodies = set(redis_server.client().scan_iter("rq:job:*", count=1000))
-    assert bodies == {f"rq:job:{job_id_of(RUN_ID, attempt)}" for attempt in range(1, 5001, 2)}
+    assert bodies == {
+        f"rq:job:{Attempt(RUN_ID, attempt).job_id}" for attempt in range(1, 5001, 2)
+    }
 
 
 def test_a_redis_that_is_away_is_said_to_be(redis_server: RedisServer) -> None:
@@ -115,4 +119,4 @@ def test_an_id_that_is_none_of_ours_is_refused(job_id: str) -> None:
 
 
 def test_ids_come_back() -> None:
-    assert attempt_of(job_id_of(RUN_ID, 12)) == (RUN_ID, 12)
+    assert attempt_of(Attempt(RUN_ID, 12).job_id) == Attempt(RUN_ID, 12)

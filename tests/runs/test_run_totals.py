@@ -8,10 +8,10 @@ from sqlalchemy import func, select, update
 from sqlalchemy.engine import Connection
 
 from adapters.database import committed, reading
+from adapters.queue.messages import Attempt
 from adapters.runs import totals as run_totals
 from adapters.runs.changes import cancel, retry
 from adapters.runs.states import (
-    Attempt,
     Claim,
     claim,
     fail,

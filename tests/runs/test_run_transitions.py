@@ -8,11 +8,10 @@ import pytest
 from sqlalchemy.engine import Connection, Engine
 
 from adapters.database import connect_database
-from adapters.queue.messages import RunMessage
+from adapters.queue.messages import Attempt, RunMessage
 from adapters.runs.changes import cancel, retry
 from adapters.runs.new_runs import mark_enqueued
 from adapters.runs.states import (
-    Attempt,
     Claim,
     claim,
     extend_lease,

@@ -10,9 +10,9 @@ from sqlalchemy.engine import Connection
 
 from adapters.database import committed
 from adapters.plan_tables import batch_turns
-from adapters.queue.messages import job_id_of
+from adapters.queue.messages import Attempt
 from adapters.runs.changes import cancel
-from adapters.runs.states import Attempt, Claim, hand_back
+from adapters.runs.states import Claim, hand_back
 from adapters.runs.turns import Turn, claim_turn, forget_turns, mark_served, most_before
 from contracts.errors import StaleMessage
 from tests.faults.injection_point import Fault
@@ -226,13 +226,15 @@ def test_jobs_change_places_so_that_the_list_says_what_waits(
         submitter.submit(3, batch_id="a"),
         submitter.submit(2, batch_id="b"),
     )
-    redis.delete(f"rq:job:{job_id_of(b[0], 1)}")  # its body is lost, which its turn does not need
+    redis.delete(
+        f"rq:job:{Attempt(b[0], 1).job_id}"
+    )  # its body is lost, which its turn does not need
     lists = []
     for _ in range(5):
         assert programs.start("consumer").wait() == 0
         lists.append(redis.lrange(BULK, 0, -1))
 
-    a, b = ([job_id_of(run_id, 1) for run_id in batch] for batch in (a, b))
+    a, b = ([Attempt(run_id, 1).job_id for run_id in batch] for batch in (a, b))
     assert lists == [[*a[1:], *b], [*a[1:], b[1]], [a[2], b[1]], [a[2]], []]
     assert submitter.statuses() == {"SUCCEEDED": 5}
     assert not redis.exists(f"{BULK}:intermediate", "rq:wip:backtests-bulk")
@@ -250,12 +252,12 @@ def test_a_run_that_waits_in_the_list_of_people_leaves_it_with_its_batch_s_turn(
     pause = Fault(tmp_path, "between pop and claim", "pause")
     job = programs.start("consumer", **pause.environ)
     pause.wait()
-    redis.lrem(BULK, 1, job_id_of(other, 1))
-    redis.rpush("rq:queue:backtests", job_id_of(other, 1))  # as a single retry does
+    redis.lrem(BULK, 1, Attempt(other, 1).job_id)
+    redis.rpush("rq:queue:backtests", Attempt(other, 1).job_id)  # as a single retry does
 
     pause.let_go()
 
     assert job.wait() == 0
     assert submitter.status(other) == "SUCCEEDED"
-    assert redis.lrange(BULK, 0, -1) == [job_id_of(ticket, 1)]
+    assert redis.lrange(BULK, 0, -1) == [Attempt(ticket, 1).job_id]
     assert not redis.exists("rq:queue:backtests")

@@ -1,6 +1,7 @@
 """The local scaler starts one process per message, within its limits, and leaves none behind."""
 
 import os
+import shutil
 import signal
 from datetime import datetime
 from pathlib import Path
@@ -226,6 +227,26 @@ def test_processes_that_fail_at_their_start_do_not_follow_each_other_at_once(
     )
     assert (second - first).total_seconds() >= REST_S
     assert statuses(platform_settings) == ["PENDING"]
+
+
+def test_a_manifest_that_becomes_unreadable_is_said_once_and_the_one_before_kept(
+    programs: Programs, platform_settings: dict[str, str], tmp_path: Path
+) -> None:
+    manifest = tmp_path / "scaledjob.yaml"
+    shutil.copy(PROJECT_ROOT / "keda" / "scaledjob.yaml", manifest)
+    scaler = programs.start("consumer.local_scaler", SCALER_MANIFEST=str(manifest))
+    scaler.wait_for_line("scaler_started")
+
+    manifest.write_text("a: [")
+    scaler.wait_for_line("manifest_unreadable .*not a ScaledJob")
+    submit(platform_settings, 1)
+    wait_until(lambda: finished(platform_settings, 1), 60, "the result")
+    manifest.unlink()
+    scaler.wait_for_line("manifest_unreadable .*No such file")
+    submit(platform_settings, 2)
+    wait_until(lambda: finished(platform_settings, 3), 60, "two more results")
+
+    assert scaler.log.count("manifest_unreadable") == 2
 
 
 def test_a_wrong_manifest_ends_it_with_a_sentence(programs: Programs) -> None:

@@ -7,7 +7,8 @@ from uuid import uuid4
 from sqlalchemy.engine import Engine
 
 from adapters.metrics.table import HEADLINE_NAMES
-from adapters.runs.states import Attempt, claim, fail, finish
+from adapters.queue.messages import Attempt
+from adapters.runs.states import claim, fail, finish
 from contracts.status import ErrorType
 
 

@@ -5,7 +5,8 @@ from sqlalchemy.engine import Engine
 
 from adapters.database import reading
 from adapters.portfolios.store import keep_together
-from adapters.runs.states import Attempt, claim, finish
+from adapters.queue.messages import Attempt
+from adapters.runs.states import claim, finish
 from adapters.screens.progress import keep_found
 from adapters.tables import runs
 from consumer.task import compute

@@ -4,7 +4,8 @@ from typing import Any
 
 from flask import Flask
 
-from adapters.runs.states import Attempt, claim, fail, finish
+from adapters.queue.messages import Attempt
+from adapters.runs.states import claim, fail, finish
 from consumer.backtest import backtest
 from consumer.draw_charts import draw_charts
 from contracts.status import ErrorType

@@ -20,7 +20,7 @@ from adapters.batches.queries import runs_by_hash
 from adapters.database_errors import DuplicateKey
 from adapters.logs import current_actor, log_context
 from adapters.queue.liveness import counted
-from adapters.queue.messages import RunMessage, job_id_of
+from adapters.queue.messages import Attempt, RunMessage
 from adapters.runs.changes import cancel, cancel_some, retry, retry_some
 from adapters.runs.new_runs import NewRun, insert_runs, mark_enqueued, now_waiting
 from adapters.runs.queries import run_row
@@ -174,7 +174,7 @@ def cancel_among(among: ColumnElement[bool]) -> list[str]:
 def _take_off(rows: Sequence[RowMapping]) -> None:
     """Take the messages of cancelled runs off the queue; those that are left are stale, as their Jobs find out."""
     try:
-        platform().queue.remove([job_id_of(row["run_id"], row["attempt"]) for row in rows])
+        platform().queue.remove([Attempt(row["run_id"], row["attempt"]).job_id for row in rows])
     except QueueUnavailable as error:
         log.warning("messages_left count=%d reason=%s", len(rows), error)
 

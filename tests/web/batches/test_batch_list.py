@@ -8,7 +8,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine, update
 
 from adapters.database import database_now
-from adapters.runs.states import Attempt, claim
+from adapters.queue.messages import Attempt
+from adapters.runs.states import claim
 from adapters.tables import runs
 from tests.services.finished_runs import break_down, succeed
 from tests.services.web_app import run_values, sweep_values

@@ -9,7 +9,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from adapters.runs.states import Attempt, claim, finish
+from adapters.queue.messages import Attempt
+from adapters.runs.states import claim, finish
 from consumer.backtest import backtest
 from tests.services.prices import run_prices
 from tests.services.web_app import run_values

@@ -7,7 +7,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from adapters.runs.states import Attempt, claim, finish
+from adapters.queue.messages import Attempt
+from adapters.runs.states import claim, finish
 from adapters.runs.stored_series import decode_signals
 from adapters.tables import runs
 from consumer.backtest import backtest
