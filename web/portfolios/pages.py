@@ -83,10 +83,8 @@ def _completed(shown: Shown, tab: str) -> Json:
         metrics_notes=measured["notes"],
         trades=series.trades if series and tab != "legs" else [],
     )
-    sections = run_view.kpis(view, {})
     return {
-        "headline": sections.pop("Headline"),
-        "kpis": sections,
+        "sections": run_view.sections(measured["values"]),
         "view": view,
         "market": run_view.market(
             measured["values"], "buying the same assets equally and holding them"

@@ -34,7 +34,7 @@ from web.platform import ask_database, platform, reading_database
 from web.queue.troubles import troubles
 from web.runs import comparison, operations
 from web.runs.tables import COLUMNS, PAGE_SIZE, POSITION_WORDS, trade_page
-from web.runs.view import TABS, changed_params, failure, kpis, market, months, told
+from web.runs.view import TABS, changed_params, failure, market, months, sections, told
 
 blueprint = Blueprint("run", __name__)
 
@@ -123,18 +123,18 @@ def _completed(
     view: RunResult, run: RunSeries | None, tab: str, before: RowMapping | None
 ) -> Json:
     """What only a completed run has; before: the run that it is shown beside."""
-    sections = kpis(view, json.loads(before["metrics_json"])["values"] if before else {})
+    metrics = view.metrics or {}
     held = f"buying and holding {view.request['ticker']}"
     shared: Json = {
-        "headline": sections.pop("Headline"),
-        "kpis": sections,
+        "sections": sections(metrics),
+        "metrics_before": json.loads(before["metrics_json"])["values"] if before else {},
         "page_size": PAGE_SIZE,
         "changed": before and changed_params(view.request, json.loads(before["request_json"])),
-        "market": market(view.metrics or {}, held),
+        "market": market(metrics, held),
     }
     if run is None:  # pruned
         return shared
-    shared["timing"] = run_timing(view.metrics or {}, len(run.times), view.request["ticker"])
+    shared["timing"] = run_timing(metrics, len(run.times), view.request["ticker"])
     if tab == "trades":
         return shared | _trades(view)
     if tab == "numbers":
@@ -166,7 +166,7 @@ def report(run_id: str) -> ResponseReturnValue:
     return report_page(
         "runs/report.html",
         events=ask_database(events_of, run_id),
-        kpis=kpis(said["view"], {}),
+        sections=sections(said["view"].metrics or {}),
         charts=[
             (texts[name][1], base64.b64encode(drawn[name]).decode())
             for name in CHART_NAMES

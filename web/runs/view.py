@@ -7,7 +7,7 @@ from sqlalchemy import RowMapping
 from adapters.metrics.curves import close_times
 from adapters.metrics.entry import Metric
 from adapters.metrics.returns import monthly_returns
-from adapters.metrics.table import METRICS, METRICS_BY_NAME
+from adapters.metrics.table import METRICS
 from adapters.runs.condition_summary import OPENING, held_back
 from adapters.runs.result import run_result
 from adapters.runs.series import RunSeries
@@ -72,17 +72,6 @@ FAILURES: dict[str, Failure] = {
 }
 
 
-@frozen
-class Kpi:
-    """One metric ready to be shown."""
-
-    metric: Metric
-    value: float | None
-    reason: str | None
-    holding: "Kpi | None" = None  # the same of buying and holding
-    before: float | None = None  # the same of the run that this one is shown beside
-
-
 def told(row: RowMapping, run: RunSeries | None) -> Json:
     """What page and report say of a run and of its request, all params and the texts of a FORMULA included."""
     result = run_result(row, run)
@@ -127,25 +116,13 @@ def tunables(rule_type: str, params: Values) -> list[Tunable]:
     ]
 
 
-def kpis(result: RunResult, before: Values) -> dict[str, list[Kpi]]:
-    """The metrics that this run has, by section, with the reason where one has no value; those in plain words first.
-
-    before: the metrics of a run that this one is shown beside, if there is one.
-    """
-    sections: dict[str, list[Kpi]] = {"Headline": []}
+def sections(metrics: Values) -> dict[str, list[Metric]]:
+    """The metrics that a result has, by section; those in plain words first."""
+    found: dict[str, list[Metric]] = {"Headline": []}
     for metric in METRICS:
-        if metric.name in (result.metrics or {}):
-            section = "Headline" if metric.plain else metric.section
-            sections.setdefault(section, []).append(_kpi(result, metric, before))
-    return sections
-
-
-def _kpi(result: RunResult, metric: Metric, before: Values) -> Kpi:
-    metrics, name = result.metrics or {}, metric.name
-    held = (
-        _kpi(result, METRICS_BY_NAME[metric.holding], {}) if metric.holding in metrics else None
-    )
-    return Kpi(metric, metrics[name], result.metrics_notes.get(name), held, before.get(name))
+        if metric.name in metrics:
+            found.setdefault("Headline" if metric.plain else metric.section, []).append(metric)
+    return found
 
 
 @frozen
