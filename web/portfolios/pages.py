@@ -66,7 +66,6 @@ def _told(shown: Shown, tab: str) -> Json:
         "terms": terms_said(asked, "orders", "stops", "label")
         | terms_said(asked, "orders", fields=read_fields(Sharing)),
         "counts": {state.public: states.count(state) for state in RunStatus},
-        "failure": run_view.failure(shown.fault[0]),
         "position_words": POSITION_WORDS,
         **(_completed(shown, tab) if shown.measured["values"] else {}),
     }

@@ -69,13 +69,11 @@ def accepted_answer(run_id: str, is_new: bool = True) -> ResponseReturnValue:
 def status(run_id: str) -> Response:
     """State, position and times of one run; small, and 304 while nothing has changed."""
     row = ask_database(run_status, run_id)
-    state = RunStatus(row["status"])
     body = {
         "run_id": row["run_id"],
-        "status": state.public,
+        "status": RunStatus(row["status"]).public,
         "attempt": row["attempt"],
-        "position": operations.queue_position(row) if state is RunStatus.PENDING else None,
-        "queue_answers": platform().glance.answers if state is RunStatus.PENDING else None,
+        **operations.place_of(row),
         "error_type": row["error_type"],
         "error_message": row["error_message"],
         "waiting_since": utc_text(row["waiting_since"]),

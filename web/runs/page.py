@@ -34,7 +34,7 @@ from web.platform import ask_database, platform, reading_database
 from web.queue.troubles import troubles
 from web.runs import comparison, operations
 from web.runs.tables import COLUMNS, PAGE_SIZE, POSITION_WORDS, trade_page
-from web.runs.view import TABS, changed_params, failure, market, months, sections, told
+from web.runs.view import TABS, changed_params, market, months, sections, told
 
 blueprint = Blueprint("run", __name__)
 
@@ -71,7 +71,7 @@ def page(run_id: str) -> ResponseReturnValue:
     of_state = (
         _completed(said["view"], series, tab, found["before"])
         if row["status"] == RunStatus.SUCCEEDED
-        else {"failure": failure(row["error_type"]), **_waiting(row)}
+        else _waiting(row)
     )
     return render_template("runs/run.html", tab=tab, tabs=TABS, **found, **said, **of_state)
 
@@ -95,14 +95,9 @@ def _page_of(row: RowMapping) -> str:
 
 
 def _waiting(row: RowMapping) -> Json:
-    """What holds up a run that waits."""
-    if row["status"] != RunStatus.PENDING:
-        return {}
-    return {
-        "troubles": ask_database(troubles),
-        "position": operations.queue_position(row),
-        "queue_answers": platform().glance.answers,
-    }
+    """Where a run waits, and what holds it up."""
+    held_up = ask_database(troubles) if row["status"] == RunStatus.PENDING else []
+    return operations.place_of(row) | {"troubles": held_up}
 
 
 def await_end(run_id: str) -> None:
@@ -129,7 +124,7 @@ def _completed(
         "sections": sections(metrics),
         "metrics_before": json.loads(before["metrics_json"])["values"] if before else {},
         "page_size": PAGE_SIZE,
-        "changed": before and changed_params(view.request, json.loads(before["request_json"])),
+        "changed": before and changed_params(json.loads(before["request_json"]), view.request),
         "market": market(metrics, held),
     }
     if run is None:  # pruned

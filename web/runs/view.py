@@ -1,4 +1,4 @@
-"""One run as its page shows it: metrics in order, texts of its charts, why there were no trades, what failed."""
+"""One run as its page shows it: metrics in order, whether it beat the market, why there were no trades."""
 
 from typing import Any
 
@@ -13,63 +13,13 @@ from adapters.runs.result import run_result
 from adapters.runs.series import RunSeries
 from adapters.runs.stored_series import decode_signals
 from contracts.run_result import RunResult
-from contracts.status import ErrorType
 from contracts.values import Json, Values, frozen
 from rules.catalog import RULES, ParamSpec, complete_params
 from rules.language import filled_texts
-from web.formats import plain
-from web.request_fields import asked_again, terms_said
+from web.request_fields import asked_again, terms_said, unequal
 from web.titles import PART, full_params
 
 TABS = {"stats": "Stats", "trades": "Trades", "numbers": "Numbers and pictures"}
-
-
-@frozen
-class Failure:
-    """What happened to a failed run, what to do next, and whether the same request could end better."""
-
-    what: str
-    advice: str
-    retry_may_help: bool = True
-
-
-FAILURES: dict[str, Failure] = {
-    ErrorType.NO_PRICES: Failure(
-        "There are no prices between these dates.",
-        "Clone the run and choose dates with prices.",
-        False,
-    ),
-    ErrorType.BAD_PRICES: Failure(
-        "The prices cannot be read.", "Load them again on the page Prices, then retry."
-    ),
-    ErrorType.BAD_PARAMS: Failure(
-        "The rule refused its parameters.", "Clone the run and change the parameters.", False
-    ),
-    ErrorType.ENGINE_ERROR: Failure(
-        "The engine stopped at an error.",
-        "The same request would fail again; search the logs for this run's id.",
-        False,
-    ),
-    ErrorType.TIMEOUT: Failure(
-        "The run took longer than its time limit.", "Clone it with fewer bars or members.", False
-    ),
-    ErrorType.MEMORY: Failure(
-        "The run needed more memory than it may use.",
-        "Clone it with fewer bars or members.",
-        False,
-    ),
-    ErrorType.CANCELLED: Failure("The run was cancelled.", "Retry it to let it run after all."),
-    ErrorType.WORKER_LOST: Failure(
-        "The process that ran it died more than once.",
-        "Retry it; if it is lost again, look for killed or evicted pods.",
-    ),
-    ErrorType.HANDBACKS: Failure(
-        "It was interrupted by shutdowns too often.", "Retry it when the cluster is quiet."
-    ),
-    ErrorType.SYSTEM_ERROR: Failure(
-        "Something around the run failed, not the run itself.", "Retry it."
-    ),
-}
 
 
 def told(row: RowMapping, run: RunSeries | None) -> Json:
@@ -161,11 +111,6 @@ def months(run: RunSeries) -> Json:
     return {"years": years, "largest": max(returns, default=0.0)}
 
 
-def failure(error_type: str | None) -> Failure:
-    """What happened to a failed run, and what to do next."""
-    return FAILURES.get(error_type or "", Failure("The run failed.", "Retry it."))
-
-
 def why_no_trades(result: RunResult, row: RowMapping, bars: int) -> str | None:
     """Why a completed run made no trades; None when it made some."""
     if result.trades:
@@ -189,13 +134,8 @@ def _held_back(result: RunResult) -> str:
     return " ".join(filter(None, said)) or "Loosen its parameters or take more bars."
 
 
-def changed_params(now: Values, before: Values) -> str:
-    """What differs between the params that two requests give to a rule, in words: period 14 → 20."""
+def changed_params(before: Values, now: Values) -> dict[str, list[Any]]:
+    """The params that two requests do not give alike to the same rule, each with both values."""
     if now["rule_type"] != before["rule_type"]:
-        return ""
-    new, old = (full_params(each["rule_type"], each["params"]) for each in (now, before))
-    return ", ".join(
-        f"{name.removeprefix(PART)} {plain(old.get(name))} → {plain(value)}"
-        for name, value in new.items()
-        if old.get(name) != value
-    )
+        return {}
+    return unequal([full_params(each["rule_type"], each["params"]) for each in (before, now)])

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from markupsafe import escape
 
@@ -110,6 +111,12 @@ def test_a_failed_run_says_what_happened_and_what_to_do(
 
     assert "The engine stopped at an error" in page
     assert "division by &lt;zero&gt;" in page
+
+
+def test_each_kind_of_failure_has_its_words(app: Flask) -> None:
+    failures = app.jinja_env.get_template("runs/_failures.html").module.failures  # type: ignore[attr-defined]
+
+    assert failures.keys() == {*map(str, ErrorType), None}
 
 
 @pytest.mark.parametrize(
