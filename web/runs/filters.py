@@ -1,6 +1,7 @@
 """The filters of the runs list: each is declared once, for addresses, the form, the query and the API's description."""
 
 from dataclasses import replace
+from math import isfinite
 from typing import Any
 
 from sqlalchemy import Column
@@ -96,11 +97,12 @@ _CURSOR = TEXT | {"pattern": rf"^[0-9]{{1,{MAX_DIGITS}}}(~-?[0-9][0-9.e+-]*)?$"}
 def _cursor(by_metric: bool | None = None) -> Parser[Cursor]:
     def parse(text: str) -> Cursor:
         start, _, value = text.partition("~")
-        if not is_digits(start) or by_metric not in (None, bool(value)):
-            raise ValueError("what the link to the next or previous page says")
-        return Cursor(int(start), number(value) if value else None)
+        fits = by_metric in (None, bool(value)) and isfinite(float(value or 0))
+        if not is_digits(start) or not fits:
+            raise ValueError
+        return Cursor(int(start), float(value) if value else None)
 
-    return Parser(parse, _CURSOR)
+    return Parser(parse, _CURSOR, "what the link to the next or previous page says")
 
 
 AFTER = Argument("after", _cursor(), "next of the page before, in the same order")

@@ -48,11 +48,6 @@ class Tunable:
     # None of an input of a rule of one's own, whose bounds its request has
     spec: ParamSpec | None = None
 
-    @property
-    def title(self) -> str:
-        """What it is called."""
-        return self.path.rpartition(".")[2]
-
 
 def tunables(rule_type: str, params: Values) -> list[Tunable]:
     """What of complete params one line can change; members of a composite rule cannot."""
