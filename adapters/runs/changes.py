@@ -95,8 +95,12 @@ def change_tags(connection: Connection, change: TagChange) -> int:
     changed = {}
     for run_id, row in all_rows(connection, columns, change.run_ids).items():
         request = json.loads(row["request_json"])
-        tags = _changed_tags(run_id, request, change)
-        if tags != request.get("tags", []):
+        had: list[str] = request.get("tags", [])
+        tags = [tag for tag in dict.fromkeys([*had, *change.add]) if tag not in change.remove]
+        if len(tags) > MOST_TAGS:
+            found = f"run {run_id} would have {len(tags)} tags"
+            raise Conflict(f"{found}; at most {MOST_TAGS} are accepted")
+        if tags != had:
             changed[run_id] = tags
             text = json.dumps(request | {"tags": tags}, ensure_ascii=False)
             own = update(runs).filter_by(run_id=run_id)
@@ -104,13 +108,3 @@ def change_tags(connection: Connection, change: TagChange) -> int:
     connection.execute(delete(run_tags).where(run_tags.c.run_id.in_(list(changed))))
     insert_tags(connection, changed)
     return len(changed)
-
-
-def _changed_tags(run_id: str, request: Values, change: TagChange) -> list[str]:
-    every = dict.fromkeys([*request.get("tags", []), *change.add])
-    tags = [tag for tag in every if tag not in change.remove]
-    if len(tags) > MOST_TAGS:
-        raise Conflict(
-            f"run {run_id} would have {len(tags)} tags; at most {MOST_TAGS} are accepted"
-        )
-    return tags

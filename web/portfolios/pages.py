@@ -112,7 +112,6 @@ def _trades(series: PortfolioSeries) -> Json:
         "trade_page": trade_page(chosen),
         "trade_columns": TRADE_COLUMNS,
         "tickers": sorted({*series.tickers}),
-        "exits": sorted({trade["exit_reason"] for trade in series.trades}),
         "asked": asked,
         "left_out": series.left_out(),
         "reasons": REASONS,

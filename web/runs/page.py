@@ -144,7 +144,6 @@ def _trades(view: RunResult) -> Json:
         "price_decimals": platform().prices.decimals(view.data_hash),
         "trade_columns": COLUMNS,
         "position_words": POSITION_WORDS,
-        "reasons": sorted({trade["exit_reason"] for trade in view.trades or []}),
         "asked": {name: request.args[name] for name in names if request.args.get(name)},
     }
 
