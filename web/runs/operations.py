@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Connection, RowMapping
+from sqlalchemy import Connection, RowMapping
 from sqlalchemy.exc import DBAPIError
 
 from adapters.batches.leaderboard import hold_batch
@@ -26,7 +26,7 @@ from adapters.runs.new_runs import NewRun, insert_runs, mark_enqueued, now_waiti
 from adapters.runs.queries import run_row
 from adapters.runs.turns import most_before
 from adapters.screens.store import screen_jobs
-from adapters.tables import RUN
+from adapters.tables import RUN, Criterion
 from contracts.errors import Conflict, QueueFull, QueueUnavailable
 from contracts.run_request import RunRequest
 from contracts.status import Kind, RunStatus
@@ -169,7 +169,7 @@ def retry_run(run_id: str) -> None:
         enqueue([message])
 
 
-def cancel_among(among: ColumnElement[bool]) -> list[str]:
+def cancel_among(among: Criterion) -> list[str]:
     """End all waiting and running runs among these as cancelled; the ids of those that were."""
     cancelled = _in_portions(
         lambda connection, after_id: CANCEL.some(connection, among, after_id), _take_off
@@ -186,7 +186,7 @@ def _take_off(rows: Sequence[RowMapping]) -> None:
         log.warning("messages_left count=%d reason=%s", len(rows), error)
 
 
-def retry_among(among: ColumnElement[bool]) -> list[str]:
+def retry_among(among: Criterion) -> list[str]:
     """Make all failed runs among these wait again, those of batches in the batches' list; the ids of those that do.
 
     QueueFull in the middle leaves the rest failed.

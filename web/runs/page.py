@@ -23,7 +23,7 @@ from adapters.runs.queries import events_of, run_row, run_status
 from adapters.runs.series import RunSeries, run_series, series_of
 from adapters.studies.store import study_id_of
 from contracts.errors import UnknownRun
-from contracts.run_result import CHART_NAMES, RunResult
+from contracts.run_result import RunResult
 from contracts.status import Kind, RunStatus
 from contracts.values import Json
 from web.charts.bars import completed_row
@@ -156,14 +156,14 @@ def report(run_id: str) -> ResponseReturnValue:
         return redirect(_page_of(row))
     run = run_series(row)
     said = told(row, run)
-    texts, drawn = chart_texts(said["view"], run), pictures(row)
+    drawn = pictures(row)
     return report_page(
         "runs/report.html",
         events=ask_database(events_of, run_id),
         sections=sections(said["view"].metrics or {}),
         charts=[
-            (texts[name][1], base64.b64encode(drawn[name]).decode())
-            for name in CHART_NAMES
+            (sentence, base64.b64encode(drawn[name]).decode())
+            for name, (_, sentence) in chart_texts(said["view"], run).items()
             if name in drawn
         ],
         position_words=POSITION_WORDS,
