@@ -192,7 +192,7 @@ def named_series(ticker: str, timeframe: str) -> tuple[str, Timeframe]:
     """The ticker, in capitals, and timeframe of an address; InvalidRequest for what cannot name a series."""
     found = read_arguments(
         {"ticker": ticker, "timeframe": timeframe},
-        Argument("ticker", ticker_symbol, "in any case"),
-        Argument("timeframe", one_of(*TIMEFRAMES), "of its bars"),
+        Argument("ticker", ticker_symbol, "in any case", ""),
+        Argument("timeframe", one_of(*TIMEFRAMES), "of its bars", "1d"),
     )
     return found["ticker"], found["timeframe"]
