@@ -171,6 +171,24 @@ def test_a_batch_is_one_of_the_latest_lines_beside_the_form(
     assert f'href="/result/{alone}"' in page
 
 
+def test_the_latest_lines_are_refreshed_while_one_of_them_lives(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
+    def is_refreshed() -> bool:
+        return 'id="latest" data-refresh-s' in browser_client.get("/").get_data(as_text=True)
+
+    make_run("completed")
+    over = is_refreshed()
+    alone = make_run("pending")
+    lives = is_refreshed()
+    browser_client.post(f"/api/runs/{alone}/cancel")
+    make_run("pending", batch_id="many")
+    of_a_batch = is_refreshed()
+    browser_client.post("/api/batches/many/cancel")
+
+    assert (over, lives, of_a_batch, is_refreshed()) == (False, True, True, False)
+
+
 @pytest.mark.parametrize("tab", ["equity", "drawdown", "portfolio", "candles"])
 def test_an_address_of_a_former_tab_leads_to_the_run(
     browser_client: FlaskClient, tab: str
