@@ -59,11 +59,6 @@ class RequestField:
             "object": "an object",
         }[self.kind]
 
-    @property
-    def begins_with(self) -> Any:
-        """What a form has in it at first; None for nothing."""
-        return self.default if self.about.suggested is None else self.about.suggested
-
     def said(self, value: Any) -> str:
         """A value as pages show it, of a flag what it is when set: long only, 0.1 %, 25 bps, fractional shares."""
         if self.kind == "choice":

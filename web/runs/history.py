@@ -113,11 +113,10 @@ def _listed_run(row: Any) -> Json:
 def search() -> ResponseReturnValue:
     """Where words lead: to the run whose id begins so, to the batch with that id, else to the list filtered by them."""
     words = request.args.get("q", "").split()
-    if len(words) == 1 and _ID_START.fullmatch(words[0].lower()):
-        run_id = ask_database(run_with_prefix, words[0].lower())
-        if run_id:
-            return redirect(url_for("run.page", run_id=run_id))
     named = " ".join(words)
+    start = named.lower()
+    if _ID_START.fullmatch(start) and (run_id := ask_database(run_with_prefix, start)):
+        return redirect(url_for("run.page", run_id=run_id))
     if ask_database(is_batch, named):
         return redirect(url_for("batches.page", batch_id=named))
     return redirect(url_for("runs.page", **_filters_of(words)))
