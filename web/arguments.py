@@ -1,21 +1,19 @@
 """What a request carries beside its path: query, headers and body, each with a bound and one style of fault."""
 
 from codecs import BOM_UTF8
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, Protocol, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 from flask import current_app, request
 from pydantic_core import from_json
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from contracts.errors import InvalidRequest
+from contracts.values import without
 from web.operation import Argument, current_operation, most_bytes
 from web.parsers import Parser, flag, whole_number, words
 
 MAX_KEY_LENGTH = 128  # of an Idempotency-Key, the width of its column
-T = TypeVar("T")
-D = TypeVar("D")
 
 _KEY = Parser(str, words(MAX_KEY_LENGTH).schema | {"minLength": 1})
 KEY = Argument(
@@ -30,34 +28,26 @@ def limit(most: int, default: int) -> Argument:
     return Argument("limit", whole_number(1, most), f"{default} by default", default)
 
 
-class Reader(Protocol):
-    """Reads one argument by name with a parser; an empty or absent one is `default`."""
+def read_arguments(
+    values: Mapping[str, str], *asked: Argument, strict: bool = False
+) -> dict[str, Any]:
+    """The value of each argument by name, its default where it is absent or empty; InvalidRequest with every fault.
 
-    def __call__(self, name: str, parse: Callable[[str], T], default: D) -> T | D: ...
-
-
-@contextmanager
-def reading_arguments(
-    values: Mapping[str, str], known: Collection[str] | None = None
-) -> Iterator[Reader]:
-    """A reader of `values`; when the block ends, InvalidRequest with the faults of all that it read.
-
-    A parser raises ValueError with what it accepts. Where `known` is given, an argument of another name is a fault too.
+    strict: a value of another name is a fault, too.
     """
-    unknown = [name for name in values if known is not None and name not in known]
-    errors = {name: f"unknown; accepted: {', '.join(known or ())}" for name in unknown}
-
-    def read(name: str, parse: Callable[[str], T], default: D) -> T | D:
-        text = values.get(name, "").strip()
+    names = [each.name for each in asked]
+    unknown = without(values, names) if strict else ()
+    errors = dict.fromkeys(unknown, f"unknown; accepted: {', '.join(names)}")
+    found: dict[str, Any] = {}
+    for each in asked:
+        text = values.get(each.name, "").strip()
         try:
-            return parse(text) if text else default
+            found[each.name] = each.parse(text) if text else each.default
         except ValueError as error:
-            errors[name] = f"{text[:60]!r} is not accepted; accepted: {error}"
-            return default
-
-    yield read
+            errors[each.name] = f"{text[:60]!r} is not accepted; accepted: {error}"
     if errors:
         raise InvalidRequest(errors)
+    return found
 
 
 def arguments(*narrowed: Argument) -> dict[str, Any]:
@@ -67,14 +57,12 @@ def arguments(*narrowed: Argument) -> dict[str, Any]:
     """
     declared = current_operation()
     asked = {each.name: each for each in (*declared.query(), *narrowed)}
-    with reading_arguments(request.args, known=asked if declared.strict else None) as read:
-        return {name: read(name, each.parse, each.default) for name, each in asked.items()}
+    return read_arguments(request.args, *asked.values(), strict=declared.strict)
 
 
-def read_argument(name: str, parse: Callable[[str], T], default: D) -> T | D:
+def read_argument(name: str, parse: Parser[Any], default: Any) -> Any:
     """One argument whose accepted values only the view knows; InvalidRequest when it is none of them."""
-    with reading_arguments(request.args) as read:
-        return read(name, parse, default)
+    return read_arguments(request.args, Argument(name, parse, "", default))[name]
 
 
 def idempotency_key() -> str | None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
+from json import loads
 from typing import Any
 
 from markupsafe import Markup
@@ -150,5 +151,6 @@ def heat(value: float | None, largest: float) -> str:
 FILTERS = (
     direction_class, duration, heat, money, number, plain, signed, sparkline_points,  # of numbers
     age, breakable, iso, moment, public_status, run_word, short_hash, time_left, within_days,
+    loads,
 )
 # fmt: on

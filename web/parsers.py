@@ -1,7 +1,6 @@
 """How the values of a query are read: each parser says what it accepts, in words and as a schema."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import date
 from typing import Generic, TypeVar
 from uuid import UUID
@@ -21,44 +20,38 @@ TEXT = {"type": "string"}
 
 @frozen
 class Parser(Generic[T]):
-    """Converts a text; ValueError with what is accepted for every other. `schema` is the same as JSON Schema."""
+    """Converts texts for which `holds` is true; ValueError with what is accepted for every other.
+
+    schema: the same as JSON Schema. accepted: in words; where it is None `convert` says so itself.
+    """
 
     convert: Callable[[str], T]
     schema: Json
+    accepted: str | None = None
+    holds: Callable[[str], object] = bool
 
     def __call__(self, text: str) -> T:
-        return self.convert(text)
-
-
-def accepting(
-    accepted: str,
-    schema: Json,
-    convert: Callable[[str], T],
-    holds: Callable[[str], object] = bool,
-) -> Parser[T]:
-    """A parser of texts for which `holds` is true and that `convert` can read; others are told what is accepted."""
-
-    def parse(text: str) -> T:
-        with suppress(ValueError, OSError, ZoneInfoNotFoundError):
-            if holds(text):
-                return convert(text)
-        raise ValueError(accepted)
-
-    return Parser(parse, schema)
+        try:
+            if self.holds(text):
+                return self.convert(text)
+        except (ValueError, OSError, ZoneInfoNotFoundError):
+            if self.accepted is None:
+                raise
+        raise ValueError(self.accepted)
 
 
 def one_of(*accepted: str) -> Parser[str]:
     """A parser of a word among others."""
     words = ", ".join(accepted) or "nothing"
-    return accepting(words, {"enum": list(accepted)}, str, accepted.__contains__)
+    return Parser(str, {"enum": list(accepted)}, words, accepted.__contains__)
 
 
 def whole_number(least: int, most: int = MOST_WHOLE) -> Parser[int]:
     """A parser of a whole number between two bounds, both included."""
-    return accepting(
-        f"a whole number from {least} to {most}",
-        {"type": "integer", "minimum": least, "maximum": most},
+    return Parser(
         int,
+        {"type": "integer", "minimum": least, "maximum": most},
+        f"a whole number from {least} to {most}",
         lambda text: is_digits(text) and least <= int(text) <= most,
     )
 
@@ -70,56 +63,54 @@ def is_digits(text: str) -> bool:
 
 def words(length: int) -> Parser[str]:
     """A parser of printable text up to a length."""
-    return accepting(
-        f"at most {length} printable characters",
-        TEXT | {"maxLength": length},
+    return Parser(
         str,
+        TEXT | {"maxLength": length},
+        f"at most {length} printable characters",
         lambda text: len(text) <= length and text.isprintable(),
     )
 
 
 def ascii_words(length: int) -> Parser[str]:
     """A parser of printable ASCII up to a length, for columns that hold nothing else."""
-    return accepting(
-        f"at most {length} printable characters of ASCII",
-        words(length).schema | {"pattern": "^[ -~]*$"},
+    return Parser(
         words(length),
+        words(length).schema | {"pattern": "^[ -~]*$"},
+        f"at most {length} printable characters of ASCII",
         str.isascii,
     )
 
 
 # what may name a ticker, in capitals; the column behind it holds nothing outside ASCII
-ticker_symbol = accepting(
-    "1 to 15 of A-Z 0-9 . ^ = -",
-    TEXT | {"pattern": "^[A-Za-z0-9.^=-]{1,15}$"},
+ticker_symbol = Parser(
     str.upper,
+    TEXT | {"pattern": "^[A-Za-z0-9.^=-]{1,15}$"},
+    "1 to 15 of A-Z 0-9 . ^ = -",
     lambda text: is_ticker(text.upper()),
 )
 # a hash, such as that which a page of a batch ended with
-sha256 = accepting(
-    "a SHA-256 in hexadecimal digits",
-    TEXT | {"pattern": "^[0-9A-Za-z]{0,64}$"},
+sha256 = Parser(
     str,
+    TEXT | {"pattern": "^[0-9A-Za-z]{0,64}$"},
+    "a SHA-256 in hexadecimal digits",
     lambda text: text.isascii() and text.isalnum() and len(text) <= 64,
 )
-flag = accepting(
-    "true, false",
-    {"enum": ["true", "false"]},
+flag = Parser(
     lambda text: text == "true",
+    {"enum": ["true", "false"]},
+    "true, false",
     lambda text: text in ("true", "false"),
 )
 any_text = Parser(str, TEXT)
-day = accepting("a date of the form YYYY-MM-DD", TEXT | {"format": "date"}, date.fromisoformat)
-time_zone = accepting(
-    "a time zone such as America/New_York", TEXT, lambda text: ZoneInfo(text).key
-)
-number = accepting(
-    "a number from -1e15 to 1e15",
-    {"type": "number", "minimum": -MOST_NUMBER, "maximum": MOST_NUMBER},
+day = Parser(date.fromisoformat, TEXT | {"format": "date"}, "a date of the form YYYY-MM-DD")
+time_zone = Parser(lambda text: ZoneInfo(text).key, TEXT, "a time zone such as America/New_York")
+number = Parser(
     float,
+    {"type": "number", "minimum": -MOST_NUMBER, "maximum": MOST_NUMBER},
+    "a number from -1e15 to 1e15",
     lambda text: abs(float(text)) <= MOST_NUMBER,  # NaN is not
 )
-run_id = accepting("the id of a run", TEXT | {"format": "uuid"}, str, UUID)
+run_id = Parser(str, TEXT | {"format": "uuid"}, "the id of a run", UUID)
 
 
 class IdConverter(BaseConverter):

@@ -1,6 +1,6 @@
 """The fields of a request as the contract lists them: what forms, messages, presets and the API's description share."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import Field, fields
 from functools import cache
 from typing import Any
@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from contracts.portfolio_request import MODE_OF, Sharing
 from contracts.run_request import About, RunRequest, Section, about
-from contracts.values import Json, Values, frozen, picked, without
+from contracts.values import Json, Values, frozen, picked, side_by_side
 from web.formats import plain
 
 adapter_of = cache(TypeAdapter)  # of pydantic
@@ -58,11 +58,6 @@ class RequestField:
             "date": "a date of the form YYYY-MM-DD",
             "object": "an object",
         }[self.kind]
-
-    @property
-    def begins_with(self) -> Any:
-        """What a form has in it at first; None for nothing."""
-        return self.default if self.about.suggested is None else self.about.suggested
 
     def said(self, value: Any) -> str:
         """A value as pages show it, of a flag what it is when set: long only, 0.1 %, 25 bps, fractional shares."""
@@ -135,10 +130,10 @@ def asked_again(values: Json) -> Json:
     return picked(values, (name for name, each in FIELDS.items() if each.about.asked))
 
 
-def differing(requests: Sequence[Values], decided: Collection[str]) -> list[str]:
-    """Which fields of `asked_again`, but those that are decided elsewhere, are not the same in all requests."""
-    first = without(requests[0], decided)
-    return [name for name in first if any(each[name] != first[name] for each in requests)]
+def unequal(several: Sequence[Values]) -> dict[str, list[Any]]:
+    """What is not the same in all of several, by name, with the value that each has."""
+    rows = side_by_side(several).items()
+    return {name: values for name, values in rows if any(each != values[0] for each in values)}
 
 
 def terms_said(

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from datetime import date, datetime, time, timedelta
-from itertools import chain
 from operator import ge, gt, le, lt
 from typing import Any
 
@@ -54,7 +53,7 @@ _LISTED = (
     *RUN["id", "title", "timeframe", "rule_type", "params_json", "sparkline"],
 )
 Conditions = list[Criterion]
-Bounds = dict[str, Conditions]  # by metric
+Bounds = dict[str, Criterion]  # by metric
 
 
 @frozen
@@ -69,19 +68,17 @@ class Cursor:
 class RunFilter:
     """Which runs are wanted, in which order.
 
-    equal: values by column, of the runs or of a table that has rows of a run, one of which has the value then.
+    having: conditions by the column that they are on, of the runs or of a table one of whose rows of a run meets it.
     label: part of it, in any case. words: each is found in the run.
-    ranges: (least, most) by metric, either may be None.
     In an order by a metric, runs without a value of it are left out. `after` goes on, `before` goes back.
     """
 
-    equal: Mapping[Column[Any], str] = field(default_factory=dict)
+    having: Mapping[Column[Any], Criterion] = field(default_factory=dict)
     label: str | None = None
     words: Sequence[Word] = ()
     state: str | None = None  # one of STATES
     created_from: date | None = None
     created_to: date | None = None  # inclusive
-    ranges: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
     sort: str = "created"
     descending: bool = True
     after: Cursor | None = None
@@ -100,8 +97,12 @@ class RunPage:
 
 def list_runs(connection: Connection, wanted: RunFilter, *beside: str) -> RunPage:
     """One page of runs; `beside` names further columns to read."""
-    bounds = _bounds(wanted)
-    conditions = _conditions(connection, wanted, bounds)
+    bounds = {
+        column.name: within
+        for column, within in wanted.having.items()
+        if column.name in METRIC_INDEXES
+    }
+    conditions = _conditions(connection, wanted, by_metrics=bool(bounds))
     # two steps: the ids come from an index alone, and only the page's rows are read
     page = _page_ids(wanted, conditions, _index(connection, wanted, bounds))
     met = connection.scalars(page).all()
@@ -131,7 +132,7 @@ def _index(connection: Connection, wanted: RunFilter, bounds: Bounds) -> str | N
     keeps all bounds, it searches the whole table for a page that it expects at the start. So what is bounded to few
     runs is sorted, and all else is searched for in an index that holds all metrics.
     """
-    of_few = any(column in FEW or column.table is not runs for column in wanted.equal)
+    of_few = any(column in FEW or column.table is not runs for column in wanted.having)
     if connection.dialect.name not in MYSQL or of_few:
         return None
     if not bounds:
@@ -145,31 +146,20 @@ def _index(connection: Connection, wanted: RunFilter, bounds: Bounds) -> str | N
 def _index_of_order(wanted: RunFilter) -> str | None:
     if wanted.sort == "created":
         return LISTED_INDEX
-    by_others = RUN.ticker in wanted.equal or wanted.created_from or wanted.created_to
+    by_others = RUN.ticker in wanted.having or wanted.created_from or wanted.created_to
     return None if by_others else METRIC_INDEXES[wanted.sort]
 
 
-def _estimated_runs(connection: Connection, within: Conditions) -> int:
+def _estimated_runs(connection: Connection, within: Criterion) -> int:
     """How many runs the bounds of one metric leave, as the database estimates it from a few pages of the index.
 
     Without FORCE INDEX, under which MySQL looks into no page and estimates one run. Among 1,000,000 runs the slowest
     bounds took 12.4 s on MariaDB and 7.7 s on MySQL by an index of their own choice, and 0.03 s and 0.2 s by this one.
     """
-    query = select(RUN.id).where(*within)
+    query = select(RUN.id).where(within)
     text = query.compile(connection, compile_kwargs={"literal_binds": True})
     plan = connection.exec_driver_sql(f"EXPLAIN FORMAT=TRADITIONAL {text}").mappings().one()
     return int(plan["rows"])
-
-
-def _bounds(wanted: RunFilter) -> Bounds:
-    """The conditions on each metric that has bounds."""
-    bounds: Bounds = {}
-    for name, ends in wanted.ranges.items():
-        sides = zip((ge, le), ends, strict=True)
-        within = [side(HEADLINE_COLUMNS[name], end) for side, end in sides if end is not None]
-        if within:
-            bounds[name] = within
-    return bounds
 
 
 def _page_ids(wanted: RunFilter, conditions: Conditions, index: str | None) -> Select[Any]:
@@ -197,23 +187,22 @@ def _beyond(cursor: Cursor, column: ColumnElement[Any] | None, descending: bool)
     return and_(up_to(column, value), or_(past(column, value), past_id))
 
 
-def _conditions(connection: Connection, wanted: RunFilter, bounds: Bounds) -> Conditions:
-    conditions = [_has(column, value) for column, value in wanted.equal.items()]
+def _conditions(connection: Connection, wanted: RunFilter, by_metrics: bool) -> Conditions:
+    conditions = [_is_met(*each) for each in wanted.having.items()]
     if wanted.label:
         # DISTINCT: or MariaDB would read the label of each run that it walks by from the table
         labelled = ids_with("label", wanted.label).distinct().subquery()
         conditions.append(RUN.id.in_(select(labelled.c.id)))
     conditions += map(is_found, wanted.words)
-    conditions += _state(wanted, by_metrics=wanted.sort != "created" or bool(bounds))
-    conditions += chain.from_iterable(bounds.values())
+    conditions += _state(wanted, by_metrics or wanted.sort != "created")
     return conditions + _dates(connection, wanted)
 
 
-def _has(column: Column[Any], value: str) -> Criterion:
-    """Of a run: it has the value, or a row of the column's table does that belongs to it."""
+def _is_met(column: Column[Any], condition: Criterion) -> Criterion:
+    """Of a run: it meets the condition, or a row of the column's table does that belongs to it."""
     if column.table is runs:
-        return column == value
-    return RUN.run_id.in_(select(column.table.c.run_id).where(column == value))
+        return condition
+    return RUN.run_id.in_(select(column.table.c.run_id).where(condition))
 
 
 def _state(wanted: RunFilter, by_metrics: bool) -> Conditions:

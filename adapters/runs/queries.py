@@ -93,12 +93,6 @@ def runs_alike(
     return rows_by(connection, query, RUN.request_hash, hashes)
 
 
-def runs_by_id(connection: Connection, run_ids: Sequence[str]) -> list[RowMapping]:
-    """The runs with these ids, all columns, in the order of the ids; unknown ones are left out."""
-    by_id = rows_by(connection, select(runs), RUN.run_id, run_ids)
-    return [by_id[run_id] for run_id in run_ids if run_id in by_id]
-
-
 def run_with_prefix(connection: Connection, prefix: str) -> str | None:
     """The id of the one run whose id begins with `prefix`; None when there is none, or more than one."""
     begins = RUN.run_id.startswith(prefix, autoescape=True)

@@ -85,9 +85,7 @@ def _trailing_stop(run: RunSeries, closes: Column, percent: float) -> Column:
             if trade["side"] == "BUY"
             else (np.minimum, 1 + percent / 100)
         )
-        during = slice(
-            trade["entry_bar"], len(closes) if trade["is_open"] else trade["exit_bar"] + 1
-        )
+        during = slice(trade["entry_bar"], trade["exit_bar"] + 1)
         known = np.concatenate(([trade["entry_price"]], closes[during][:-1]))
         # where one position was left and the next one entered on the same bar, it is the first one's
         levels[during] = np.where(

@@ -40,10 +40,9 @@ def seconds_left(times: Sequence[RowMapping], living: int) -> float | None:
 
 def spread(seconds: Sequence[float]) -> dict[str, float | None]:
     """Average, median, 95th and 99th percentile (nearest rank) and maximum; all None of nothing."""
-    if not seconds:
-        return dict.fromkeys(("average", "p50", "p95", "p99", "max"))
+    average = round(sum(seconds) / len(seconds), 6) if seconds else None
     ranks = {f"p{percent}": percentile(seconds, percent) for percent in (50, 95, 99)}
-    return {"average": round(sum(seconds) / len(seconds), 6), **ranks, "max": max(seconds)}
+    return {"average": average, **ranks, "max": max(seconds, default=None)}
 
 
 def percentile(values: Sequence[float], percent: int) -> float | None:

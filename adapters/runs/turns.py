@@ -44,15 +44,12 @@ def announce(connection: Connection, run_ids: Sequence[str]) -> None:
             .group_by(RUN.batch_id)
         )
         for batch_id, actor, first_id in connection.execute(batches).all():
-            _announce(connection, batch_id, actor or "", first_id)
-
-
-def _announce(connection: Connection, batch_id: str, actor: str, first_id: int) -> None:
-    no_later = case((TURN.first_id <= first_id, TURN.first_id), else_=first_id)
-    known = update(batch_turns).filter_by(batch_id=batch_id).values(first_id=no_later)
-    values = {"batch_id": batch_id, "actor": actor, "first_id": first_id}
-    if not connection.execute(known).rowcount and not inserted(connection, batch_turns, **values):
-        connection.execute(known)
+            no_later = case((TURN.first_id <= first_id, TURN.first_id), else_=first_id)
+            known = update(batch_turns).filter_by(batch_id=batch_id).values(first_id=no_later)
+            new = {"batch_id": batch_id, "actor": actor or "", "first_id": first_id}
+            if connection.execute(known).rowcount or inserted(connection, batch_turns, **new):
+                continue
+            connection.execute(known)
 
 
 def claim_turn(

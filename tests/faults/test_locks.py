@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 from adapters.database import committed, connect_database, database_now, inserted, reading
 from adapters.plan_tables import leases
 from adapters.queue.messages import Attempt
-from adapters.runs.changes import cancel
+from adapters.runs.changes import CANCEL
 from adapters.runs.states import claim
 from tests.faults.injection_point import Fault
 from tests.services.invariants import check_tables
@@ -69,7 +69,7 @@ def test_a_change_that_collides_with_another_is_made_again(
     (run_id,) = submitter.record()
     with submitter.engine.begin() as connection:
         if what == "retry":
-            cancel(connection, run_id)
+            CANCEL.one(connection, run_id)
 
     with web_app(platform_settings) as app, ThreadPoolExecutor(1) as pool:
         with submitter.locked(run_id):

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from adapters.database import committed
-from adapters.runs.changes import cancel
+from adapters.runs.changes import CANCEL
 from contracts.errors import Conflict
 from tests.faults.injection_point import INJECTION, Fault
 from tests.faults.recovery import measured
@@ -80,7 +80,7 @@ def test_a_cancelled_run_is_stopped_and_stores_no_result(
     pause.wait()
 
     with submitter.engine.begin() as connection:
-        cancel(connection, run_id)
+        CANCEL.one(connection, run_id)
 
     assert consumer.wait(timeout_s=20) == 0  # its horse stays paused: the heartbeat ends it
     assert submitter.row(run_id)["error_type"] == "cancelled"
@@ -118,7 +118,7 @@ def test_of_cancel_and_finish_exactly_one_wins(
 def _try_to_cancel(submitter: Submitter, run_id: str) -> bool:
     try:
         # as the web tier does: a deadlock with the finish is tried again
-        committed(submitter.engine, lambda connection: cancel(connection, run_id))
+        committed(submitter.engine, lambda connection: CANCEL.one(connection, run_id))
     except Conflict:
         return False
     return True

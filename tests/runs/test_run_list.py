@@ -4,6 +4,7 @@ from sqlalchemy.engine import Connection
 
 from adapters.database import connect_database, reading
 from adapters.runs.lists import RunFilter, list_runs
+from adapters.tables import RUN
 from tests.bench.many_runs import fill
 
 RUNS = 4_000
@@ -20,7 +21,8 @@ def steps(connection: Connection) -> int:
 def test_of_two_bounds_the_one_that_leaves_fewer_runs_is_searched_by(mariadb_url: str) -> None:
     engine = connect_database(mariadb_url)
     fill(engine, RUNS)
-    wanted = RunFilter(ranges={"sharpe_ratio": (1.0, None), "total_return_pct": (None, -80.0)})
+    sharpe, returned = RUN.sharpe_ratio, RUN.total_return_pct
+    wanted = RunFilter(having={sharpe: sharpe >= 1.0, returned: returned <= -80.0})
 
     with reading(engine) as connection:
         before = steps(connection)

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from adapters.database import committed, reading
 from adapters.queue.messages import Attempt
 from adapters.runs import totals as run_totals
-from adapters.runs.changes import cancel, retry
+from adapters.runs.changes import CANCEL, RETRY
 from adapters.runs.states import (
     Claim,
     claim,
@@ -106,11 +106,11 @@ def test_ends_repairs_and_attempts_are_counted_by_their_cause(counting: Submitte
     failed, lost, back, cancelled, given_up = counting.record(5)
     with counting.engine.begin() as connection:
         fail(connection, again(connection, failed, 1), ErrorType.TIMEOUT, "too long")
-        retry(connection, failed)
+        RETRY.one(connection, failed)
         for attempt in (1, 2):
             lose(connection, again(connection, lost, attempt), 2, "silent")
         hand_back(connection, again(connection, back, 1), 20)
-        cancel(connection, cancelled)
+        CANCEL.one(connection, cancelled)
         give_up(connection, Attempt(given_up, 1), ErrorType.SYSTEM_ERROR, "no queue")
 
     counted = {

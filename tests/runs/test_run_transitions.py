@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from adapters.database import connect_database
 from adapters.queue.messages import Attempt, RunMessage
-from adapters.runs.changes import cancel, retry
+from adapters.runs.changes import CANCEL, RETRY
 from adapters.runs.new_runs import mark_enqueued
 from adapters.runs.states import (
     Claim,
@@ -137,7 +137,7 @@ def test_a_finish_may_be_repeated(engine: Engine, waiting: Attempt, submitter: S
 @pytest.mark.parametrize(
     "take_away",
     [
-        lambda connection, held: cancel(connection, held.run_id),
+        lambda connection, held: CANCEL.one(connection, held.run_id),
         lambda connection, held: hand_back(connection, held, 20),
         lambda connection, held: lose(connection, held, 3, "silent"),
         lambda connection, held: fail(connection, held, ErrorType.TIMEOUT, "too long"),
@@ -232,9 +232,9 @@ def test_a_waiting_or_running_run_is_cancelled_once(
     if claims:
         claimed(engine, waiting)
 
-    does(engine, lambda connection: cancel(connection, waiting.run_id))
+    does(engine, lambda connection: CANCEL.one(connection, waiting.run_id))
     with pytest.raises(Conflict):
-        does(engine, lambda connection: cancel(connection, waiting.run_id))
+        does(engine, lambda connection: CANCEL.one(connection, waiting.run_id))
 
     assert submitter.row(waiting.run_id)["error_type"] == ErrorType.CANCELLED
 
@@ -247,7 +247,7 @@ def test_a_run_that_has_finished_is_not_cancelled(
     finished = submitter.row(waiting.run_id)
 
     with pytest.raises(Conflict):
-        does(engine, lambda connection: cancel(connection, waiting.run_id))
+        does(engine, lambda connection: CANCEL.one(connection, waiting.run_id))
 
     assert submitter.row(waiting.run_id) == finished
 
@@ -258,7 +258,7 @@ def test_a_failed_run_is_retried_as_its_next_attempt(
     held = claimed(engine, waiting)
     does(engine, lambda connection: fail(connection, held, ErrorType.ENGINE_ERROR, "x" * 5000))
 
-    does(engine, lambda connection: retry(connection, waiting.run_id))
+    does(engine, lambda connection: RETRY.one(connection, waiting.run_id))
 
     row = submitter.row(waiting.run_id)
     assert (row["status"], row["attempt"]) == ("PENDING", 2)
@@ -273,10 +273,10 @@ def test_a_run_that_has_not_failed_is_not_retried(
         claimed(engine, waiting)
 
     with pytest.raises(Conflict):
-        does(engine, lambda connection: retry(connection, waiting.run_id))
+        does(engine, lambda connection: RETRY.one(connection, waiting.run_id))
 
 
-@pytest.mark.parametrize("change", [cancel, retry])
+@pytest.mark.parametrize("change", [CANCEL.one, RETRY.one])
 def test_an_unknown_run_is_named(
     change: Callable[[Connection, str], object], engine: Engine
 ) -> None:
@@ -310,8 +310,8 @@ def test_only_waiting_runs_are_stamped(engine: Engine, submitter: Submitter) -> 
 def test_a_message_of_an_earlier_attempt_stamps_nothing(
     engine: Engine, waiting: Attempt, submitter: Submitter
 ) -> None:
-    does(engine, lambda connection: cancel(connection, waiting.run_id))
-    does(engine, lambda connection: retry(connection, waiting.run_id))
+    does(engine, lambda connection: CANCEL.one(connection, waiting.run_id))
+    does(engine, lambda connection: RETRY.one(connection, waiting.run_id))
 
     does(engine, lambda connection: mark_enqueued(connection, [message(waiting.run_id, 1)]))
     assert submitter.row(waiting.run_id)["enqueued_at"] is None

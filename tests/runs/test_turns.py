@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from adapters.database import committed
 from adapters.plan_tables import batch_turns
 from adapters.queue.messages import Attempt
-from adapters.runs.changes import cancel
+from adapters.runs.changes import CANCEL
 from adapters.runs.states import Claim, hand_back
 from adapters.runs.turns import Turn, claim_turn, forget_turns, mark_served, most_before
 from contracts.errors import StaleMessage
@@ -157,7 +157,7 @@ def test_a_batch_that_nobody_has_announced_is_served_by_its_own_tickets(
 def test_a_ticket_whose_run_is_over_stands_for_another_one(submitter: Submitter) -> None:
     a, b = submitter.submit(1, batch_id="a"), submitter.submit(1, batch_id="b")
     with submitter.engine.begin() as connection:
-        cancel(connection, a[0])
+        CANCEL.one(connection, a[0])
 
     turn, held = served(submitter, a[0])
 
@@ -197,7 +197,7 @@ def test_turns_are_forgotten_once_nothing_waits(submitter: Submitter) -> None:
     (a,) = submitter.submit(1, batch_id="a")
     submitter.submit(1, batch_id="b")
     with submitter.engine.begin() as connection:
-        cancel(connection, a)
+        CANCEL.one(connection, a)
     with pytest.raises(StaleMessage):
         [served(submitter, a) for _ in range(2)]
 

@@ -2,12 +2,13 @@
 
 import numpy as np
 from flask import Blueprint, Response, jsonify, request
-from sqlalchemy import RowMapping
+from sqlalchemy import RowMapping, select
 
-from adapters.runs.queries import runs_by_id
+from adapters.runs.queries import all_rows
 from adapters.runs.run_bars import benchmark_equity
 from adapters.runs.series import RunSeries, run_series
-from contracts.errors import InvalidRequest, UnknownRun
+from adapters.tables import runs
+from contracts.errors import InvalidRequest
 from contracts.status import RunStatus
 from contracts.values import Json
 from web.arguments import arguments
@@ -75,12 +76,10 @@ def asked_rows(least: int, most: int) -> list[RowMapping]:
             run_id(each)
         except ValueError:
             raise InvalidRequest({"run": f"{each[:60]!r} is not the id of a run"}) from None
-    rows = ask_database(runs_by_id, run_ids)
-    states = {row["run_id"]: RunStatus(row["status"]) for row in rows}
+    rows = ask_database(all_rows, select(runs), run_ids)
     for each in run_ids:
-        if each not in states:
-            raise UnknownRun(f"no run has the id {each}")
-        if states[each] is not RunStatus.SUCCEEDED:
-            fault = f"{each} is {states[each].public}; only completed runs can be compared"
+        status = RunStatus(rows[each]["status"])
+        if status is not RunStatus.SUCCEEDED:
+            fault = f"{each} is {status.public}; only completed runs can be compared"
             raise InvalidRequest({"run": fault})
-    return rows
+    return [rows[each] for each in run_ids]

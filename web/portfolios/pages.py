@@ -66,7 +66,6 @@ def _told(shown: Shown, tab: str) -> Json:
         "terms": terms_said(asked, "orders", "stops", "label")
         | terms_said(asked, "orders", fields=read_fields(Sharing)),
         "counts": {state.public: states.count(state) for state in RunStatus},
-        "failure": run_view.failure(shown.fault[0]),
         "position_words": POSITION_WORDS,
         **(_completed(shown, tab) if shown.measured["values"] else {}),
     }
@@ -83,10 +82,8 @@ def _completed(shown: Shown, tab: str) -> Json:
         metrics_notes=measured["notes"],
         trades=series.trades if series and tab != "legs" else [],
     )
-    sections = run_view.kpis(view, {})
     return {
-        "headline": sections.pop("Headline"),
-        "kpis": sections,
+        "sections": run_view.sections(measured["values"]),
         "view": view,
         "market": run_view.market(
             measured["values"], "buying the same assets equally and holding them"
@@ -115,7 +112,6 @@ def _trades(series: PortfolioSeries) -> Json:
         "trade_page": trade_page(chosen),
         "trade_columns": TRADE_COLUMNS,
         "tickers": sorted({*series.tickers}),
-        "exits": sorted({trade["exit_reason"] for trade in series.trades}),
         "asked": asked,
         "left_out": series.left_out(),
         "reasons": REASONS,

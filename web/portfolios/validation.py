@@ -23,7 +23,7 @@ from rules.language import series_fault
 from web.arguments import parse_json
 from web.batches.bodies import MAX_FAULTS, read_sweep
 from web.platform import ask_database, platform
-from web.request_fields import asked_again, differing
+from web.request_fields import asked_again, unequal
 from web.runs.validation import ValidRequest, checked, held_days, validate_request
 
 MAX_FIELDS = 100  # of a portfolio, which has 40
@@ -65,7 +65,7 @@ def _of_batch(batch_id: str) -> Json:
             }
         )
     first = requests[0]
-    if found := differing(requests, (*_OF_RULE, *LABEL_FIELDS)):
+    if found := without(unequal(requests), (*_OF_RULE, *LABEL_FIELDS)):
         raise InvalidRequest(
             {"batch_id": f"its runs differ in {', '.join(found)}, which legs share"}
         )

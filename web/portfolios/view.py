@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import RowMapping
+from sqlalchemy import RowMapping, select
 
 from adapters.metrics.curves import points
 from adapters.portfolios.series import PRUNED, PortfolioSeries
 from adapters.portfolios.store import batch_of, legs_of, portfolio_of, portfolio_row
-from adapters.runs.queries import runs_by_id
+from adapters.rows import rows_by
 from adapters.runs.times import utc_text
-from adapters.tables import RUN
+from adapters.tables import RUN, runs
 from contracts.errors import Conflict
 from contracts.portfolio_request import PortfolioStatus
 from contracts.status import ErrorType, RunStatus
@@ -34,8 +34,8 @@ class Shown:
             self.row = portfolio_row(connection, portfolio_id)
             self.plan = portfolio_of(self.row)
             self.runs = legs_of(connection, self.plan.legs, *_OF_LEGS)
-            jobs = runs_by_id(connection, [portfolio_id])
-            self.job: Mapping[Any, Any] = jobs[0] if jobs else {}
+            jobs = rows_by(connection, select(runs), RUN.run_id, [portfolio_id])
+            self.job: Mapping[Any, Any] = jobs.get(portfolio_id, {})
         self.asked: Json = json.loads(self.row["request_json"])
         self.title = portfolio_title(self.row["title"], self.asked)
 

@@ -1,7 +1,6 @@
 """The HTTP API of prices: series, their versions, and loading."""
 
 from dataclasses import replace
-from typing import cast
 
 from flask import Blueprint, Response, current_app, request
 from flask.typing import ResponseReturnValue
@@ -15,7 +14,7 @@ from adapters.runs.times import utc_text
 from contracts.timeframes import TIMEFRAMES, Timeframe
 from contracts.values import Json
 from web.answers import conditional
-from web.arguments import DRY_RUN, arguments, read_body, reading_arguments
+from web.arguments import DRY_RUN, arguments, read_arguments, read_body
 from web.charts.bars import WINDOW, asked_window
 from web.operation import Argument, most_bytes, operation
 from web.parsers import flag, one_of, ticker_symbol, time_zone, words
@@ -191,7 +190,9 @@ def versions_with_runs(ticker: str, timeframe: str) -> tuple[list[Version], dict
 
 def named_series(ticker: str, timeframe: str) -> tuple[str, Timeframe]:
     """The ticker, in capitals, and timeframe of an address; InvalidRequest for what cannot name a series."""
-    with reading_arguments({"ticker": ticker, "timeframe": timeframe}) as read:
-        symbol = read("ticker", ticker_symbol, "")
-        frame = read("timeframe", one_of(*TIMEFRAMES), "1d")
-    return symbol, cast(Timeframe, frame)
+    found = read_arguments(
+        {"ticker": ticker, "timeframe": timeframe},
+        Argument("ticker", ticker_symbol, "in any case", ""),
+        Argument("timeframe", one_of(*TIMEFRAMES), "of its bars", "1d"),
+    )
+    return found["ticker"], found["timeframe"]

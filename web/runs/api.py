@@ -8,14 +8,14 @@ from dataclasses import fields
 
 from flask import Blueprint, Response, abort, g, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import ColumnElement, Connection
+from sqlalchemy import Connection
 
 from adapters.runs.changes import change_tags
 from adapters.runs.queries import events_of, run_row, run_status, states_of
 from adapters.runs.result import whole_result
 from adapters.runs.states import set_beside
 from adapters.runs.times import times_of, utc_text
-from adapters.tables import RUN
+from adapters.tables import RUN, Criterion
 from contracts.run_request import ChosenRuns, TagChange, Titled
 from contracts.run_result import CHART_NAMES
 from contracts.status import RunStatus
@@ -69,13 +69,11 @@ def accepted_answer(run_id: str, is_new: bool = True) -> ResponseReturnValue:
 def status(run_id: str) -> Response:
     """State, position and times of one run; small, and 304 while nothing has changed."""
     row = ask_database(run_status, run_id)
-    state = RunStatus(row["status"])
     body = {
         "run_id": row["run_id"],
-        "status": state.public,
+        "status": RunStatus(row["status"]).public,
         "attempt": row["attempt"],
-        "position": operations.queue_position(row) if state is RunStatus.PENDING else None,
-        "queue_answers": platform().glance.answers if state is RunStatus.PENDING else None,
+        **operations.place_of(row),
         "error_type": row["error_type"],
         "error_message": row["error_message"],
         "waiting_since": utc_text(row["waiting_since"]),
@@ -160,7 +158,7 @@ def retry_many() -> ResponseReturnValue:
     return _changed(operations.retry_among)
 
 
-def _changed(change: Callable[[ColumnElement[bool]], Sequence[str]]) -> ResponseReturnValue:
+def _changed(change: Callable[[Criterion], Sequence[str]]) -> ResponseReturnValue:
     """How many of the runs that the body names were changed, and how many were left in which state."""
     run_ids = checked(ChosenRuns, json_body()).run_ids
     ask_database(refuse_runs_of_others, [*ask_database(states_of, run_ids)])

@@ -4,8 +4,7 @@ And whether a reproduced run came to the same result, bit for bit.
 """
 
 import json
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from flask import Blueprint, render_template
@@ -18,8 +17,9 @@ from adapters.runs.stored_series import decode_signals, short
 from adapters.tables import RUN, runs
 from contracts.run_request import LABEL_FIELDS
 from contracts.status import RunStatus
-from contracts.values import Json, frozen, side_by_side, without
+from contracts.values import Json, frozen, without
 from web.charts.curves import asked_rows
+from web.request_fields import unequal
 from web.titles import full_params
 
 blueprint = Blueprint("comparison", __name__)
@@ -38,15 +38,6 @@ CAUSES = {
 MAX_SHOWN = 20
 
 
-@frozen
-class MetricRow:
-    """One metric of all runs, and which of them has the best value; None when none is better."""
-
-    metric: Metric
-    values: list[float | None]
-    best: float | None
-
-
 @blueprint.get("/compare")
 def page() -> str:
     """The runs named by ?run=<run_id>&run=<run_id>…"""
@@ -58,29 +49,26 @@ def page() -> str:
         runs=rows,
         requests=requests,
         metrics=_metric_rows(metrics),
-        differences=_unequal([_flat(asked) for asked in requests]),
-        receipts=_unequal(
+        differences=unequal([_flat(asked) for asked in requests]),
+        receipts=unequal(
             [{words: each[name] for name, words in RECEIPT.items()} for each in rows]
         ),
         prices_differ=_prices_differ(rows),
     )
 
 
-def _metric_rows(runs: Sequence[Json]) -> list[MetricRow]:
-    """Each metric that one of the runs has. The best is one that traded and was not ruined."""
+def _metric_rows(runs: Sequence[Json]) -> list[tuple[Metric, list[Any], float | None]]:
+    """Each metric that one of the runs has, their values, and the best one of those that traded and were not ruined."""
     rivals = [each for each in runs if each.get("num_trades") and not is_ruined(each)]
     rows = [
-        MetricRow(
-            metric,
-            [each.get(metric.name) for each in runs],
-            _best(metric, [each.get(metric.name) for each in rivals]),
-        )
+        (metric, [each.get(metric.name) for each in runs], _best(metric, rivals))
         for metric in METRICS
     ]
-    return [row for row in rows if any(value is not None for value in row.values)]
+    return [row for row in rows if {*row[1]} != {None}]
 
 
-def _best(metric: Metric, values: Sequence[float | None]) -> float | None:
+def _best(metric: Metric, rivals: Sequence[Json]) -> float | None:
+    values: Iterable[float | None] = (each.get(metric.name) for each in rivals)
     known = {value for value in values if value is not None}
     if metric.better is None or len(known) < 2:
         return None
@@ -93,15 +81,6 @@ def _flat(asked: Json) -> Json:
     return without(asked, NOT_COMPARED) | {
         f"params.{name}": value for name, value in params.items()
     }
-
-
-def _unequal(runs: Sequence[Json]) -> list[tuple[str, list[Any]]]:
-    """The names whose values are not the same in all runs, with those values."""
-    return [
-        (name, values)
-        for name, values in side_by_side(runs).items()
-        if any(value != values[0] for value in values)
-    ]
 
 
 def _prices_differ(rows: Sequence[RowMapping]) -> list[str]:
@@ -129,15 +108,15 @@ def compared(connection: Connection, row: RowMapping) -> Json:
     """How a run compares with the one that it repeats, where that is still there, and with the latest of its own."""
     mine = select(runs).filter_by(reproduces=row["run_id"])
     latest = mine.order_by(RUN.id.desc()).limit(MAX_SHOWN)
-    repetitions = [_judged(row, each, each) for each in connection.execute(latest).mappings()]
     origin = None
     if row["reproduces"]:
         repeated = select(runs).filter_by(run_id=row["reproduces"])
         origin = connection.execute(repeated).mappings().one_or_none()
     return {
         "origin": origin and _judged(origin, row, origin),
-        "repetitions": repetitions,
-        "repetition_summary": _summary(repetitions),
+        "repetitions": [
+            _judged(row, each, each) for each in connection.execute(latest).mappings()
+        ],
     }
 
 
@@ -173,10 +152,3 @@ def _stored(row: RowMapping) -> Json:
         },
         **metrics,
     }
-
-
-def _summary(repetitions: Sequence[Reproduction]) -> str:
-    """How the repetitions came out, in a few words."""
-    counted = Counter(each.verdict for each in repetitions)
-    told = ("identical", "different")
-    return ", ".join(f"{counted[each]} {each}" for each in told if counted[each])

@@ -1,14 +1,17 @@
 """The filters of the runs list: each is declared once, for addresses, the form, the query and the API's description."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from math import isfinite
+from operator import eq, ge, le
 from typing import Any
 
-from sqlalchemy import Column
+from sqlalchemy import Column, true
 
 from adapters.metrics.table import HEADLINES
 from adapters.runs.lists import STATES, Cursor, RunFilter
 from adapters.runs.words import Word
-from adapters.tables import RUN, run_tags
+from adapters.tables import RUN, Criterion, run_tags
 from contracts.run_request import TAG_LENGTH
 from contracts.values import frozen_by_name, picked
 from rules.catalog import RULES
@@ -35,11 +38,12 @@ SORTS = {"created": "created", **{short: metric.name for short, metric in HEADLI
 class Filter(Argument):
     """An argument that narrows the list.
 
-    column: of the runs, or of a table with rows of a run, which has the value; None where that is not all. title: over
-    its field in the form; "" where it comes from a link alone. folded: seldom wanted, so the form folds it away.
+    column: of the runs, or of a table with rows of a run, which compares so with the value; None where that is not all.
+    title: over its field in the form; "" where it comes from a link alone. folded: the form folds it away.
     """
 
     column: Column[Any] | None = None
+    compare: Callable[[Any, Any], Any] = eq
     title: str = ""
     folded: bool = False
 
@@ -75,11 +79,13 @@ FILTERS = (
             f"{short}_{side}",
             number,
             "bound on a metric",
+            column=RUN[metric.name],
+            compare=compare,
             title=f"{short.capitalize()} {word}{', %' if metric.unit == 'percent' else ''}",
             folded=True,
         )
         for short, metric in HEADLINES.items()
-        for side, word in (("min", "from"), ("max", "to"))
+        for side, word, compare in (("min", "from", ge), ("max", "to", le))
     ),
 )
 SORT = Argument(
@@ -96,11 +102,12 @@ _CURSOR = TEXT | {"pattern": rf"^[0-9]{{1,{MAX_DIGITS}}}(~-?[0-9][0-9.e+-]*)?$"}
 def _cursor(by_metric: bool | None = None) -> Parser[Cursor]:
     def parse(text: str) -> Cursor:
         start, _, value = text.partition("~")
-        if not is_digits(start) or by_metric not in (None, bool(value)):
-            raise ValueError("what the link to the next or previous page says")
-        return Cursor(int(start), number(value) if value else None)
+        fits = by_metric in (None, bool(value)) and isfinite(float(value or 0))
+        if not is_digits(start) or not fits:
+            raise ValueError
+        return Cursor(int(start), float(value) if value else None)
 
-    return Parser(parse, _CURSOR)
+    return Parser(parse, _CURSOR, "what the link to the next or previous page says")
 
 
 AFTER = Argument("after", _cursor(), "next of the page before, in the same order")
@@ -113,21 +120,18 @@ def asked_filter() -> RunFilter:
     asked = arguments()
     by_metric = asked["sort"] != "created"
     asked |= arguments(*(replace(each, parse=_cursor(by_metric)) for each in (AFTER, BEFORE)))
+    having: dict[Column[Any], Criterion] = {}
+    for each in FILTERS:
+        if each.column is not None and asked[each.name] is not None:
+            condition = each.compare(each.column, asked[each.name])
+            having[each.column] = having.get(each.column, true()) & condition
     return RunFilter(
-        equal={
-            each.column: asked[each.name]
-            for each in FILTERS
-            if each.column is not None and asked[each.name] is not None
-        },
+        having=having,
         label=asked["label"],
         words=[_word(text) for text in (asked["q"] or "").split()],
         state=asked["status"],
         created_from=asked["from"],
         created_to=asked["to"],
-        ranges={
-            metric.name: (asked[f"{short}_min"], asked[f"{short}_max"])
-            for short, metric in HEADLINES.items()
-        },
         sort=SORTS[asked["sort"]],
         descending=asked["order"] == "desc",
         **picked(asked, ("after", "before", "limit")),

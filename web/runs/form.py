@@ -2,7 +2,6 @@
 
 import json
 from datetime import datetime
-from operator import itemgetter
 from uuid import UUID
 
 from flask import Blueprint, abort, render_template, request
@@ -14,7 +13,6 @@ from adapters.runs.queries import STATUS_COLUMNS, run_row
 from adapters.sparkline import LEVELS
 from adapters.tables import RUN
 from contracts.run_request import RunRequest
-from contracts.status import RunStatus
 from contracts.values import Json
 from rules.catalog import RULES
 from rules.language import EXAMPLES, FUNCTIONS, SERIES
@@ -30,8 +28,7 @@ PREFILLED = ("ticker", "timeframe", "rule_type")  # by the address alone
 FIRST = {"ticker": "AAPL", "rule_type": "MA_CROSS"}
 LATEST = 8  # lines beside the form, each of a run or of a batch
 LATEST_BATCHES = 3  # of them at most, since counting a batch takes time
-# when it was submitted, whether it still waits or runs, and what it is
-Line = tuple[datetime, bool, RowMapping | ListedBatch]
+Line = RowMapping | ListedBatch
 
 
 @blueprint.get("/")
@@ -50,14 +47,13 @@ def page() -> str:
         # with all fields, also younger ones
         values = asked_again(RunRequest.from_json(json.loads(row["request_json"])).to_json())
         newer = _newer_prices(row)
-    latest = ask_database(_latest)
     return render_template(
         "runs/new.html",
         fields=FIELDS,
         **SHARING,
-        rules=list(RULES.values()),
+        rules=RULES.values(),
         series=SERIES.values(),
-        functions=list(FUNCTIONS.values()),
+        functions=FUNCTIONS.values(),
         examples=EXAMPLES,
         tickers=tickers,
         unknown_ticker=unknown,
@@ -65,8 +61,7 @@ def page() -> str:
         values=values,
         origin=origin,
         newer_prices=newer,
-        latest=[line for _, _, line in latest],
-        latest_lives=any(is_living for _, is_living, _ in latest),
+        latest=ask_database(_latest),
     )
 
 
@@ -87,15 +82,14 @@ def _newer_prices(row: RowMapping) -> Version | None:
 
 
 def _latest(connection: Connection) -> list[Line]:
-    """What was submitted latest, newest first: when, and whether it still waits or runs; a batch is one line."""
+    """What was submitted latest, newest first; a batch is one line."""
     columns = select(*STATUS_COLUMNS, *RUN["title", "rule_type", "params_json"])
     alone = columns.where(RUN.batch_id.is_(None)).order_by(RUN.id.desc()).limit(LATEST)
-    found: list[Line] = [
-        (row["created_at"], not RunStatus(row["status"]).is_terminal, row)
-        for row in connection.execute(alone).mappings()
-    ]
-    found += [
-        (batch.first["created_at"], batch.living > 0, batch)
-        for batch in latest_batches(connection, LATEST_BATCHES)
-    ]
-    return sorted(found, key=itemgetter(0), reverse=True)[:LATEST]
+    rows = connection.execute(alone).mappings()
+    found = [*rows, *latest_batches(connection, LATEST_BATCHES)]
+    return sorted(found, key=_submitted, reverse=True)[:LATEST]
+
+
+def _submitted(line: Line) -> datetime:
+    moment: datetime = (line.first if isinstance(line, ListedBatch) else line)["created_at"]
+    return moment

@@ -1,6 +1,5 @@
 """The history of all runs: as a page, as JSON, and where a search leads."""
 
-import json
 import re
 from collections.abc import Container, Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from adapters.batches.lists import titles_of
 from adapters.batches.queries import is_batch
 from adapters.metrics.table import HEADLINE_NAMES, HEADLINES, METRICS
-from adapters.runs.lists import STATES, RunPage, list_runs
+from adapters.runs.lists import STATES, list_runs
 from adapters.runs.queries import run_with_prefix
 from adapters.runs.times import times_of
 from adapters.runs.words import unmatched
@@ -66,11 +65,9 @@ def page() -> str:
     return render_template(
         "runs/history.html",
         runs=page.rows,
-        asked=_decoded(page, "request_json"),
         batch_names=ask_database(
             titles_of, [row["batch_id"] for row in page.rows if row["batch_id"]]
         ),
-        metrics=_decoded(page, "metrics_json"),
         columns=columns,
         offered=COLUMNS | MORE_COLUMNS,
         benchmark_metrics=benchmark_metrics,
@@ -79,19 +76,13 @@ def page() -> str:
         given=given,
         unmatched=[] if page.rows else ask_database(unmatched, wanted.words),
         filters=FILTERS,
-        narrowing=[each for each in FILTERS if each.name in given],
         recent={
             text: str(datetime.now(UTC).date() - timedelta(days)) for text, days in RECENT.items()
         },
         headlines=HEADLINES,
-        tickers=list(platform().prices.all()),
+        tickers=platform().prices.all(),
         is_live=not all(RunStatus(row["status"]).is_terminal for row in page.rows),
     )
-
-
-def _decoded(page: RunPage, column: str) -> Json:
-    """What a column of JSON holds, by run_id; nothing of rows that have none."""
-    return {row["run_id"]: json.loads(row.get(column) or "{}") for row in page.rows}
 
 
 @blueprint.get("/api/runs")
@@ -122,11 +113,10 @@ def _listed_run(row: Any) -> Json:
 def search() -> ResponseReturnValue:
     """Where words lead: to the run whose id begins so, to the batch with that id, else to the list filtered by them."""
     words = request.args.get("q", "").split()
-    if len(words) == 1 and _ID_START.fullmatch(words[0].lower()):
-        run_id = ask_database(run_with_prefix, words[0].lower())
-        if run_id:
-            return redirect(url_for("run.page", run_id=run_id))
     named = " ".join(words)
+    start = named.lower()
+    if _ID_START.fullmatch(start) and (run_id := ask_database(run_with_prefix, start)):
+        return redirect(url_for("run.page", run_id=run_id))
     if ask_database(is_batch, named):
         return redirect(url_for("batches.page", batch_id=named))
     return redirect(url_for("runs.page", **_filters_of(words)))
@@ -143,7 +133,7 @@ def _filters_of(words: list[str]) -> Json:
             found |= new[:1]
         else:
             rest.append(word)
-    return found | ({"q": " ".join(rest)} if rest else {})
+    return found | {"q": " ".join(rest) or None}
 
 
 def _meanings(word: str, tickers: Container[str]) -> Iterator[tuple[str, str]]:

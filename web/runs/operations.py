@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Connection, RowMapping
+from sqlalchemy import Connection, RowMapping
 from sqlalchemy.exc import DBAPIError
 
 from adapters.batches.leaderboard import hold_batch
@@ -21,12 +21,12 @@ from adapters.database_errors import DuplicateKey
 from adapters.logs import current_actor, log_context
 from adapters.queue.liveness import counted
 from adapters.queue.messages import Attempt, RunMessage
-from adapters.runs.changes import cancel, cancel_some, retry, retry_some
+from adapters.runs.changes import CANCEL, RETRY
 from adapters.runs.new_runs import NewRun, insert_runs, mark_enqueued, now_waiting
 from adapters.runs.queries import run_row
 from adapters.runs.turns import most_before
 from adapters.screens.store import screen_jobs
-from adapters.tables import RUN
+from adapters.tables import RUN, Criterion
 from contracts.errors import Conflict, QueueFull, QueueUnavailable
 from contracts.run_request import RunRequest
 from contracts.status import Kind, RunStatus
@@ -135,7 +135,14 @@ def enqueue(messages: Sequence[RunMessage]) -> None:
         log.warning("enqueue_postponed runs=%d reason=%s", len(messages), error)
 
 
-def queue_position(row: RowMapping) -> int | None:
+def place_of(row: RowMapping) -> Json:
+    """Of a run that waits its position in the queue, and whether the queue answers; null of others."""
+    if row["status"] != RunStatus.PENDING:
+        return {"position": None, "queue_answers": None}
+    return {"position": _position(row), "queue_answers": platform().glance.answers}
+
+
+def _position(row: RowMapping) -> int | None:
     """How many messages are popped before this run's, of a batch's at most; None when that cannot be known."""
     place = ask_queue(lambda queue: queue.position(row["run_id"], row["attempt"]))
     depths = ask_queue(lambda queue: queue.depths()) if row["batch_id"] else None
@@ -143,29 +150,29 @@ def queue_position(row: RowMapping) -> int | None:
         return place
     people, *_, bulk = depths.values()
     turns = ask_database(most_before, row["run_id"])
-    return place if place < people or turns is None else people + min(turns, bulk - 1)
+    return place if place < people or turns is None else people + max(min(turns, bulk - 1), 0)
 
 
 def cancel_run(run_id: str) -> None:
     """End a waiting or running run as cancelled and take its message off the queue; Conflict when it has ended."""
-    _take_off([change_database(cancel, run_id)])
+    _take_off([change_database(CANCEL.one, run_id)])
     log.info("run_cancelled")
 
 
 def retry_run(run_id: str) -> None:
     """Make a failed run wait again as its next attempt; Conflict when it has not failed, QueueFull."""
     refuse_when_full(1)
-    failed = change_database(retry, run_id)
+    failed = change_database(RETRY.one, run_id)
     message = _next_attempt(failed, is_bulk=False)
     with log_context(attempt=message.attempt):
         log.info("run_retried")
         enqueue([message])
 
 
-def cancel_among(among: ColumnElement[bool]) -> list[str]:
+def cancel_among(among: Criterion) -> list[str]:
     """End all waiting and running runs among these as cancelled; the ids of those that were."""
     cancelled = _in_portions(
-        lambda connection, after_id: cancel_some(connection, among, after_id), _take_off
+        lambda connection, after_id: CANCEL.some(connection, among, after_id), _take_off
     )
     log.info("runs_cancelled runs=%d", len(cancelled))
     return cancelled
@@ -179,14 +186,14 @@ def _take_off(rows: Sequence[RowMapping]) -> None:
         log.warning("messages_left count=%d reason=%s", len(rows), error)
 
 
-def retry_among(among: ColumnElement[bool]) -> list[str]:
+def retry_among(among: Criterion) -> list[str]:
     """Make all failed runs among these wait again, those of batches in the batches' list; the ids of those that do.
 
     QueueFull in the middle leaves the rest failed.
     """
 
     def change(connection: Connection, after_id: int) -> Sequence[RowMapping]:
-        rows = retry_some(connection, among, after_id)
+        rows = RETRY.some(connection, among, after_id)
         refuse_when_full(len(rows))  # and so takes back what this portion has changed
         return rows
 

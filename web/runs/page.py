@@ -23,7 +23,7 @@ from adapters.runs.queries import events_of, run_row, run_status
 from adapters.runs.series import RunSeries, run_series, series_of
 from adapters.studies.store import study_id_of
 from contracts.errors import UnknownRun
-from contracts.run_result import CHART_NAMES, RunResult
+from contracts.run_result import RunResult
 from contracts.status import Kind, RunStatus
 from contracts.values import Json
 from web.charts.bars import completed_row
@@ -34,7 +34,7 @@ from web.platform import ask_database, platform, reading_database
 from web.queue.troubles import troubles
 from web.runs import comparison, operations
 from web.runs.tables import COLUMNS, PAGE_SIZE, POSITION_WORDS, trade_page
-from web.runs.view import TABS, changed_params, failure, kpis, market, months, told
+from web.runs.view import TABS, changed_params, market, months, sections, told
 
 blueprint = Blueprint("run", __name__)
 
@@ -71,7 +71,7 @@ def page(run_id: str) -> ResponseReturnValue:
     of_state = (
         _completed(said["view"], series, tab, found["before"])
         if row["status"] == RunStatus.SUCCEEDED
-        else {"failure": failure(row["error_type"]), **_waiting(row)}
+        else _waiting(row)
     )
     return render_template("runs/run.html", tab=tab, tabs=TABS, **found, **said, **of_state)
 
@@ -95,14 +95,9 @@ def _page_of(row: RowMapping) -> str:
 
 
 def _waiting(row: RowMapping) -> Json:
-    """What holds up a run that waits."""
-    if row["status"] != RunStatus.PENDING:
-        return {}
-    return {
-        "troubles": ask_database(troubles),
-        "position": operations.queue_position(row),
-        "queue_answers": platform().glance.answers,
-    }
+    """Where a run waits, and what holds it up."""
+    held_up = ask_database(troubles) if row["status"] == RunStatus.PENDING else []
+    return operations.place_of(row) | {"troubles": held_up}
 
 
 def await_end(run_id: str) -> None:
@@ -123,18 +118,18 @@ def _completed(
     view: RunResult, run: RunSeries | None, tab: str, before: RowMapping | None
 ) -> Json:
     """What only a completed run has; before: the run that it is shown beside."""
-    sections = kpis(view, json.loads(before["metrics_json"])["values"] if before else {})
+    metrics = view.metrics or {}
     held = f"buying and holding {view.request['ticker']}"
     shared: Json = {
-        "headline": sections.pop("Headline"),
-        "kpis": sections,
+        "sections": sections(metrics),
+        "metrics_before": json.loads(before["metrics_json"])["values"] if before else {},
         "page_size": PAGE_SIZE,
-        "changed": before and changed_params(view.request, json.loads(before["request_json"])),
-        "market": market(view.metrics or {}, held),
+        "changed": before and changed_params(json.loads(before["request_json"]), view.request),
+        "market": market(metrics, held),
     }
     if run is None:  # pruned
         return shared
-    shared["timing"] = run_timing(view.metrics or {}, len(run.times), view.request["ticker"])
+    shared["timing"] = run_timing(metrics, len(run.times), view.request["ticker"])
     if tab == "trades":
         return shared | _trades(view)
     if tab == "numbers":
@@ -149,7 +144,6 @@ def _trades(view: RunResult) -> Json:
         "price_decimals": platform().prices.decimals(view.data_hash),
         "trade_columns": COLUMNS,
         "position_words": POSITION_WORDS,
-        "reasons": sorted({trade["exit_reason"] for trade in view.trades or []}),
         "asked": {name: request.args[name] for name in names if request.args.get(name)},
     }
 
@@ -162,14 +156,14 @@ def report(run_id: str) -> ResponseReturnValue:
         return redirect(_page_of(row))
     run = run_series(row)
     said = told(row, run)
-    texts, drawn = chart_texts(said["view"], run), pictures(row)
+    drawn = pictures(row)
     return report_page(
         "runs/report.html",
         events=ask_database(events_of, run_id),
-        kpis=kpis(said["view"], {}),
+        sections=sections(said["view"].metrics or {}),
         charts=[
-            (texts[name][1], base64.b64encode(drawn[name]).decode())
-            for name in CHART_NAMES
+            (sentence, base64.b64encode(drawn[name]).decode())
+            for name, (_, sentence) in chart_texts(said["view"], run).items()
             if name in drawn
         ],
         position_words=POSITION_WORDS,

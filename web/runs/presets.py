@@ -53,8 +53,7 @@ def presets() -> ResponseReturnValue:
 @operation("201 saved", FAULTS, "409 the name is taken", json=_object(name=NAME, request=REQUEST))
 def save() -> ResponseReturnValue:
     """Save {name, request} as a preset; 409 when the name is taken."""
-    body = json_body()
-    _check_body(body, "name", "request")
+    body = _asked("name", "request")
     name, form = _name(body), _form(body)
     if len(ask_database(list_presets)) >= MAX_PRESETS:
         raise Conflict(f"there are {MAX_PRESETS} presets already; delete one first")
@@ -71,17 +70,18 @@ def save() -> ResponseReturnValue:
 @operation("200 saved", FAULTS, NO_PRESET, json=_object(request=REQUEST))
 def change(preset_id: int) -> ResponseReturnValue:
     """Give a preset the form of {request}; 404 when there is no such preset."""
-    body = json_body()
-    _check_body(body, "request")
-    form = _form(body)
+    form = _form(_asked("request"))
     if preset_id > MAX_ID or not change_database(change_preset, preset_id, form):
         abort(404, f"there is no preset {preset_id}")
     return {"id": preset_id, "rule_type": form["rule_type"], "form": form}
 
 
-def _check_body(body: Any, *names: str) -> None:
-    if not isinstance(body, dict) or set(body) - set(names):
+def _asked(*names: str) -> Json:
+    """The request's body; InvalidRequest for anything but an object of these names."""
+    body = json_body()
+    if not isinstance(body, dict) or body.keys() - names:
         raise InvalidRequest({"body": f"an object with {' and '.join(names)} is expected"})
+    return body
 
 
 def _name(body: Json) -> str:

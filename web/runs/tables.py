@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from math import ceil
-from typing import Any, TypeVar
+from typing import Any
 
 from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
@@ -11,10 +11,11 @@ from adapters.metrics.curves import trade_rows as dated_trades
 from adapters.runs.run_bars import RunBars
 from adapters.runs.series import run_series
 from contracts.run_result import TradeRow
-from contracts.values import frozen
+from contracts.values import Json
 from web.answers import csv_file
-from web.arguments import read_argument, reading_arguments
+from web.arguments import read_argument, read_arguments
 from web.charts.bars import bars_of, completed_row, known
+from web.operation import Argument
 from web.parsers import one_of, whole_number
 
 blueprint = Blueprint("tables", __name__)
@@ -38,62 +39,49 @@ COLUMNS = {
 }
 # what a page calls the position that an entry opens
 POSITION_WORDS = {"BUY": "long", "SELL": "short"}
-OUTCOMES = ("won", "lost", "open")
 PAGE_SIZE = 50  # of trades
 ROWS_PER_PAGE = 100  # of bars
-PRICES = {"open", "high", "low", "close"}  # columns
-T = TypeVar("T")
-
-
-@frozen
-class TradePage:
-    """One page of trades, and what the filter left of them."""
-
-    trades: Sequence[TradeRow]
-    page: int
-    pages: int
-    matching: int
-    pnl_abs: float  # of all matching trades
 
 
 def chosen_trades(trades: Sequence[TradeRow]) -> list[TradeRow]:
     """The trades that the address asks for, in their order: side, outcome, reason, sort, order."""
-    accepted = {
-        "side": POSITION_WORDS,
-        "outcome": OUTCOMES,
-        "reason": sorted({trade["exit_reason"] for trade in trades}),
-    }
-    with reading_arguments(request.args) as read:
-        wanted = [read(name, one_of(*words), None) for name, words in accepted.items()]
-        sort = read("sort", one_of(*COLUMNS), "trade_no")
-        descending = read("order", one_of("asc", "desc"), "asc") == "desc"
+    reasons = sorted({trade["exit_reason"] for trade in trades})
+    asked = read_arguments(
+        request.args,
+        Argument("side", one_of(*POSITION_WORDS), "of the entry"),
+        Argument("outcome", one_of("won", "lost", "open"), "of the trade"),
+        Argument("reason", one_of(*reasons), "why it ended"),
+        Argument("sort", one_of(*COLUMNS), "a column", "trade_no"),
+        Argument("order", one_of("asc", "desc"), "asc by default", "asc"),
+    )
     chosen: list[Any] = [
         trade
         for trade in trades
-        if all(word in (None, fact) for word, fact in zip(wanted, _facts(trade), strict=True))
+        if all(asked[name] in (None, fact) for name, fact in _facts(trade).items())
     ]
     # an older run, whose trades have no excursions, keeps its order
-    return sorted(chosen, key=lambda trade: trade.get(sort, 0.0), reverse=descending)
+    return sorted(
+        chosen, key=lambda trade: trade.get(asked["sort"], 0.0), reverse=asked["order"] == "desc"
+    )
 
 
-def _facts(trade: TradeRow) -> tuple[str, str, str]:
-    """Its side, its outcome, and why it ended."""
+def _facts(trade: TradeRow) -> dict[str, str]:
     outcome = "open" if trade["is_open"] else "won" if trade["pnl_abs"] > 0 else "lost"
-    return trade["side"], outcome, trade["exit_reason"]
+    return {"side": trade["side"], "outcome": outcome, "reason": trade["exit_reason"]}
 
 
-def trade_page(trades: Sequence[TradeRow]) -> TradePage:
-    """The page of the trades that the address asks for, from 1; InvalidRequest when there is none."""
+def trade_page(trades: Sequence[TradeRow]) -> Json:
+    """The page of the trades that the address asks for, from 1; how many match, and what they gained together."""
     chosen = chosen_trades(trades)
     pnl_abs = sum(trade["pnl_abs"] for trade in chosen)
-    return TradePage(*_asked_page(chosen, PAGE_SIZE), len(chosen), pnl_abs)
+    return _asked_page(chosen, PAGE_SIZE) | {"matching": len(chosen), "pnl_abs": pnl_abs}
 
 
-def _asked_page(rows: Sequence[T], size: int) -> tuple[Sequence[T], int, int]:
-    """The rows of the page that the address asks for, its number, and how many pages there are; InvalidRequest."""
+def _asked_page(rows: Sequence[Any], size: int) -> Json:
+    """`rows` of the page that the address asks for, the number of that `page`, and of all `pages`; InvalidRequest."""
     pages = max(ceil(len(rows) / size), 1)
     page = read_argument("page", whole_number(1, pages), 1)
-    return rows[(page - 1) * size : page * size], page, pages
+    return {"rows": rows[(page - 1) * size : page * size], "page": page, "pages": pages}
 
 
 def trade_rows(
@@ -137,19 +125,13 @@ def bar_page(run_id: str) -> ResponseReturnValue:
     found = bars_of(run_id)
     table = _bar_table(found)
     latest_first = list(zip(*table.values(), strict=True))[::-1]
-    rows, page, pages = _asked_page(latest_first, ROWS_PER_PAGE)
     return render_template(
         "runs/table.html",
         run_id=run_id,
         columns=[*table],
-        decimals=[
-            found.bars.decimals if column in PRICES else 2 * (column != "volume")
-            for column in table
-        ],
-        rows=rows,
+        price_decimals=found.bars.decimals,
         count=len(found.bars),
-        page=page,
-        pages=pages,
+        **_asked_page(latest_first, ROWS_PER_PAGE),
     )
 
 

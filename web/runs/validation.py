@@ -53,7 +53,7 @@ def validate_request(values: Any, prices: PriceStore) -> ValidRequest:
     request = _typed(values, errors)
     if "params" not in errors and isinstance(values.get("rule_type"), str):
         errors.update(check_params(values["rule_type"], values.get("params", {})))
-    span = _span(values)
+    span = _span(values, errors)
     held = _version(values, errors, prices, "ticker", "data_hash")
     beside = _version(values, errors, prices, "benchmark", "benchmark_hash")
     for field, fault in chain(
@@ -142,16 +142,11 @@ def _refusal(field: RequestField, value: Any) -> str:
     return f"{_shown(value)} is not accepted; accepted: {field.accepts}"
 
 
-def _span(values: Values) -> Span | None:
-    """The first and the last day, where both are days."""
-    try:
-        start, end = (
-            date.fromisoformat(values[name])
-            for name in _DATE_FIELDS
-            if _DATE.fullmatch(values[name])
-        )
-    except (KeyError, TypeError, ValueError):
+def _span(values: Values, errors: Faults) -> Span | None:
+    """The first and the last day, where none of them has a fault."""
+    if errors.keys() & {*_DATE_FIELDS}:
         return None
+    start, end = (date.fromisoformat(values[name]) for name in _DATE_FIELDS)
     return start, end
 
 

@@ -1,4 +1,4 @@
-"""One run as its page shows it: metrics in order, texts of its charts, why there were no trades, what failed."""
+"""One run as its page shows it: metrics in order, whether it beat the market, why there were no trades."""
 
 from typing import Any
 
@@ -7,80 +7,19 @@ from sqlalchemy import RowMapping
 from adapters.metrics.curves import last_days
 from adapters.metrics.entry import Metric
 from adapters.metrics.returns import monthly_returns
-from adapters.metrics.table import METRICS, METRICS_BY_NAME
+from adapters.metrics.table import METRICS
 from adapters.runs.condition_summary import OPENING, held_back
 from adapters.runs.result import run_result
 from adapters.runs.series import RunSeries
 from adapters.runs.stored_series import decode_signals
 from contracts.run_result import RunResult
-from contracts.status import ErrorType
 from contracts.values import Json, Values, frozen
 from rules.catalog import RULES, ParamSpec, complete_params
 from rules.language import filled_texts
-from web.formats import plain
-from web.request_fields import asked_again, terms_said
+from web.request_fields import asked_again, terms_said, unequal
 from web.titles import PART, full_params
 
 TABS = {"stats": "Stats", "trades": "Trades", "numbers": "Numbers and pictures"}
-
-
-@frozen
-class Failure:
-    """What happened to a failed run, what to do next, and whether the same request could end better."""
-
-    what: str
-    advice: str
-    retry_may_help: bool = True
-
-
-FAILURES: dict[str, Failure] = {
-    ErrorType.NO_PRICES: Failure(
-        "There are no prices between these dates.",
-        "Clone the run and choose dates with prices.",
-        False,
-    ),
-    ErrorType.BAD_PRICES: Failure(
-        "The prices cannot be read.", "Load them again on the page Prices, then retry."
-    ),
-    ErrorType.BAD_PARAMS: Failure(
-        "The rule refused its parameters.", "Clone the run and change the parameters.", False
-    ),
-    ErrorType.ENGINE_ERROR: Failure(
-        "The engine stopped at an error.",
-        "The same request would fail again; search the logs for this run's id.",
-        False,
-    ),
-    ErrorType.TIMEOUT: Failure(
-        "The run took longer than its time limit.", "Clone it with fewer bars or members.", False
-    ),
-    ErrorType.MEMORY: Failure(
-        "The run needed more memory than it may use.",
-        "Clone it with fewer bars or members.",
-        False,
-    ),
-    ErrorType.CANCELLED: Failure("The run was cancelled.", "Retry it to let it run after all."),
-    ErrorType.WORKER_LOST: Failure(
-        "The process that ran it died more than once.",
-        "Retry it; if it is lost again, look for killed or evicted pods.",
-    ),
-    ErrorType.HANDBACKS: Failure(
-        "It was interrupted by shutdowns too often.", "Retry it when the cluster is quiet."
-    ),
-    ErrorType.SYSTEM_ERROR: Failure(
-        "Something around the run failed, not the run itself.", "Retry it."
-    ),
-}
-
-
-@frozen
-class Kpi:
-    """One metric ready to be shown."""
-
-    metric: Metric
-    value: float | None
-    reason: str | None
-    holding: "Kpi | None" = None  # the same of buying and holding
-    before: float | None = None  # the same of the run that this one is shown beside
 
 
 def told(row: RowMapping, run: RunSeries | None) -> Json:
@@ -109,11 +48,6 @@ class Tunable:
     # None of an input of a rule of one's own, whose bounds its request has
     spec: ParamSpec | None = None
 
-    @property
-    def title(self) -> str:
-        """What it is called."""
-        return self.path.rpartition(".")[2]
-
 
 def tunables(rule_type: str, params: Values) -> list[Tunable]:
     """What of complete params one line can change; members of a composite rule cannot."""
@@ -127,25 +61,13 @@ def tunables(rule_type: str, params: Values) -> list[Tunable]:
     ]
 
 
-def kpis(result: RunResult, before: Values) -> dict[str, list[Kpi]]:
-    """The metrics that this run has, by section, with the reason where one has no value; those in plain words first.
-
-    before: the metrics of a run that this one is shown beside, if there is one.
-    """
-    sections: dict[str, list[Kpi]] = {"Headline": []}
+def sections(metrics: Values) -> dict[str, list[Metric]]:
+    """The metrics that a result has, by section; those in plain words first."""
+    found: dict[str, list[Metric]] = {"Headline": []}
     for metric in METRICS:
-        if metric.name in (result.metrics or {}):
-            section = "Headline" if metric.plain else metric.section
-            sections.setdefault(section, []).append(_kpi(result, metric, before))
-    return sections
-
-
-def _kpi(result: RunResult, metric: Metric, before: Values) -> Kpi:
-    metrics, name = result.metrics or {}, metric.name
-    held = (
-        _kpi(result, METRICS_BY_NAME[metric.holding], {}) if metric.holding in metrics else None
-    )
-    return Kpi(metric, metrics[name], result.metrics_notes.get(name), held, before.get(name))
+        if metric.name in metrics:
+            found.setdefault("Headline" if metric.plain else metric.section, []).append(metric)
+    return found
 
 
 @frozen
@@ -184,11 +106,6 @@ def months(run: RunSeries) -> Json:
     return {"years": years, "largest": max(returns, default=0.0)}
 
 
-def failure(error_type: str | None) -> Failure:
-    """What happened to a failed run, and what to do next."""
-    return FAILURES.get(error_type or "", Failure("The run failed.", "Retry it."))
-
-
 def why_no_trades(result: RunResult, row: RowMapping, bars: int) -> str | None:
     """Why a completed run made no trades; None when it made some."""
     if result.trades:
@@ -212,13 +129,8 @@ def _held_back(result: RunResult) -> str:
     return " ".join(filter(None, said)) or "Loosen its parameters or take more bars."
 
 
-def changed_params(now: Values, before: Values) -> str:
-    """What differs between the params that two requests give to a rule, in words: period 14 → 20."""
+def changed_params(before: Values, now: Values) -> dict[str, list[Any]]:
+    """The params that two requests do not give alike to the same rule, each with both values."""
     if now["rule_type"] != before["rule_type"]:
-        return ""
-    new, old = (full_params(each["rule_type"], each["params"]) for each in (now, before))
-    return ", ".join(
-        f"{name.removeprefix(PART)} {plain(old.get(name))} → {plain(value)}"
-        for name, value in new.items()
-        if old.get(name) != value
-    )
+        return {}
+    return unequal([full_params(each["rule_type"], each["params"]) for each in (before, now)])

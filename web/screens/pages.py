@@ -20,7 +20,6 @@ from web.parsers import one_of, whole_number
 from web.platform import ask_database
 from web.request_fields import terms_said
 from web.runs.page import await_end
-from web.runs.view import failure
 from web.screens.api import MAX_TOP, RANKING, described, ranking_of
 from web.screens.rows import Row, Screened, leaderboard, ranked_rows, screened_jobs, surface_of
 from web.studies.pictures import histogram_picture
@@ -59,7 +58,6 @@ def page(screen_id: str) -> str:
         asked=asked,
         terms=terms_said(asked, "orders", "stops"),
         living=living,
-        failure=failure(screen["error_type"]),
         leaders=leaderboard(ranked_rows(found, ranking, top)),
         tickers=tickers,
         ticker=ticker,

@@ -22,7 +22,7 @@ from rules.catalog import check_params, complete_params
 from web.arguments import parse_json
 from web.batches.bodies import few_fields, read_sweep
 from web.platform import ask_database, platform
-from web.request_fields import adapter_of, asked_again, differing
+from web.request_fields import adapter_of, asked_again, unequal
 from web.runs.validation import held_days, validate_request, written
 
 # what the study itself decides
@@ -44,7 +44,7 @@ def study_of_batch(batch_id: str) -> Json:
     requests = list(map(asked_again, ask_database(batch_requests, batch_id)))
     if not requests:  # its Jobs are those of a screen, a study or a portfolio
         raise _cannot_be_studied(batch_id, "none of its Jobs is a run")
-    if found := differing(requests, (*DECIDED_BY_STUDY, "ticker")):
+    if found := without(unequal(requests), (*DECIDED_BY_STUDY, "ticker")):
         differ = f"its runs differ in {', '.join(found)}"
         raise _cannot_be_studied(batch_id, f"{differ}; a study tries the parameters of one rule")
     combinations = {canonical_json(each["params"]): each["params"] for each in requests}

@@ -167,6 +167,7 @@ def test_bad_files_and_bad_addresses_are_refused_in_words(client: FlaskClient) -
     for query in ({"dry_run": "yes"}, {"timezone": "Mars/Base"}, {"colour": "red"}):
         assert put(client, HEADER + ROWS, **query).status_code == 400, query
     assert put(client, HEADER + ROWS, "../../etc/passwd/1d").status_code in (400, 404)
+    assert client.get("/api/prices/%20/1d").status_code == 404
 
 
 def test_a_file_over_the_limit_is_refused_packed_or_not(app: Flask, client: FlaskClient) -> None:

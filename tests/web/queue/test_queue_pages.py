@@ -136,6 +136,17 @@ def test_now_is_counted_and_the_oldest_is_named(
     assert answer["queue_wait_s"]["p50"] >= 0
 
 
+def test_no_place_is_before_the_first_though_the_list_was_emptied_meanwhile(
+    browser_client: FlaskClient, make_run: RunMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = make_run("pending", batch_id="sweep")
+    monkeypatch.setattr(RunQueue, "depths", lambda _: {"backtests": 0, "backtests-bulk": 0})
+
+    status = browser_client.get(f"/status/{run_id}").get_json()
+
+    assert status["position"] == 0
+
+
 def test_the_depth_of_each_queue_is_shown_and_scraped(
     browser_client: FlaskClient, make_run: RunMaker
 ) -> None:

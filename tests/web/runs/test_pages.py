@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from markupsafe import escape
 
@@ -112,6 +113,12 @@ def test_a_failed_run_says_what_happened_and_what_to_do(
     assert "division by &lt;zero&gt;" in page
 
 
+def test_each_kind_of_failure_has_its_words(app: Flask) -> None:
+    failures = app.jinja_env.get_template("runs/_failures.html").module.failures  # type: ignore[attr-defined]
+
+    assert failures.keys() == {*map(str, ErrorType), None}
+
+
 @pytest.mark.parametrize(
     ("error_type", "retry", "clone"),
     [(ErrorType.WORKER_LOST, 1, "btn-quiet"), (ErrorType.NO_PRICES, 0, "btn-accent")],
@@ -162,6 +169,24 @@ def test_a_batch_is_one_of_the_latest_lines_beside_the_form(
     assert page.count('href="/batches/many"') == 1
     assert "0 of 10 ended" in page
     assert f'href="/result/{alone}"' in page
+
+
+def test_the_latest_lines_are_refreshed_while_one_of_them_lives(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
+    def is_refreshed() -> bool:
+        return 'id="latest" data-refresh-s' in browser_client.get("/").get_data(as_text=True)
+
+    make_run("completed")
+    over = is_refreshed()
+    alone = make_run("pending")
+    lives = is_refreshed()
+    browser_client.post(f"/api/runs/{alone}/cancel")
+    make_run("pending", batch_id="many")
+    of_a_batch = is_refreshed()
+    browser_client.post("/api/batches/many/cancel")
+
+    assert (over, lives, of_a_batch, is_refreshed()) == (False, True, True, False)
 
 
 @pytest.mark.parametrize("tab", ["equity", "drawdown", "portfolio", "candles"])

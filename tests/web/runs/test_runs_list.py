@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event, insert
+from sqlalchemy import event, insert, update
 
 from adapters.tables import run_tags, runs
 from tests.services.web_app import sweep_values
@@ -154,6 +154,21 @@ def test_going_back_shows_the_page_before(
     assert front["previous"] is None
 
 
+def test_a_page_goes_on_behind_a_value_of_any_size(
+    browser_client: FlaskClient, rows: list[dict[str, Any]], page_app: Flask
+) -> None:
+    largest = next(each["run_id"] for each in rows if each["status"] == "SUCCEEDED")
+    with page_app.extensions["platform"].engine.begin() as connection:
+        connection.execute(update(runs).filter_by(run_id=largest).values(total_return_pct=3e16))
+    asked = {"sort": "return", "limit": "1"}
+    first = browser_client.get("/api/runs", query_string=asked).get_json()
+
+    second = browser_client.get("/api/runs", query_string=asked | {"after": first["next"]})
+
+    assert ids(first["runs"]) == [largest]
+    assert (second.status_code, len(second.get_json()["runs"])) == (200, 1)
+
+
 FILTERS = {
     "ticker=MSFT": lambda each: each["ticker"] == "MSFT",
     "rule=ATR&ticker=IBM": lambda each: each["rule_type"] == "ATR" and each["ticker"] == "IBM",
@@ -210,6 +225,7 @@ def test_a_filter_shows_the_runs_that_it_names(
 REFUSED = [
     "sharpe_min=abc", "sharpe_min=nan", "return_max=inf", "status=done", "rule=EVIL", "from=2026-02-30", "limit=0",
     "limit=1000", "limit=٣", "sort=id", "order=up", "after=x", "after=1~2", "sort=sharpe&after=5", "before=-1",
+    "sort=sharpe&after=5~x", "sort=sharpe&after=5~1e999",
     "unknown=1", "ticker=" + "A" * 16, "ticker=%E6%97%A5", "label=%00",
 ]  # fmt: skip
 
