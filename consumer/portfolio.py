@@ -29,7 +29,7 @@ from contracts.portfolio_request import PortfolioRequest
 from contracts.portfolio_request import Sharing as Asked
 from contracts.run_request import DEFAULT_CAPITAL, RunRequest
 from contracts.status import RunStatus
-from contracts.values import Json
+from contracts.values import Json, without
 from engine.bars import check_bars
 from engine.engine import BacktestEngine
 from portfolio.legs import Leg
@@ -128,8 +128,7 @@ class Traded:
         )
 
     def _traded(self, terms: BacktestEngine) -> PortfolioResult:
-        asked = asdict(self._request.sharing)
-        asked.pop("priority")
+        asked = without(asdict(self._request.sharing), ("priority",))
         has_loans = asked["max_gross_pct"] > 100.0
         accrual = partial(_accrued, self._rates, has_loans) if self._rates else None
         sharing = Sharing(terms=terms, accrual=accrual, **asked)
@@ -203,12 +202,12 @@ class Traded:
         chosen = sampled(len(result.equity_curve))
         parts = result.values if result.sleeves is None else result.sleeves
         found = {
-            "gross": cents(result.gross_curve),
+            "gross": result.gross_curve.round(2).tolist(),
             "positions": result.positions_curve.tolist(),
             "held_equally": (self.held_equally * self._capital).round(2).tolist(),
             "weights": {
                 "bars": chosen.tolist(),
-                "money": [cents(part[chosen]) for part in parts],
+                "money": parts[:, chosen].round(2).tolist(),
             },
             "contributions": result.earned[:, -1].tolist(),
             "interest": result.interest,
@@ -245,12 +244,6 @@ class Traded:
                     f"The prices of {leg.ticker} end on {last}: what was held was sold at that close"
                 )
         return list(dict.fromkeys(notes))
-
-
-def cents(values: Array) -> list[float]:
-    """Money as it is kept."""
-    rounded: list[float] = values.round(2).tolist()
-    return rounded
 
 
 def _accrued(

@@ -20,7 +20,7 @@ from adapters.prices.packing import benchmark_closes, unpack
 from adapters.prices.store import prices_of
 from adapters.settings import load_settings
 from adapters.studies.path import Market, RunData, run_data
-from adapters.studies.resampling import Permuted
+from adapters.studies.resampling import permuted
 from adapters.studies.store import Study, move, result_of, study_of, study_row
 from adapters.studies.trials import OF_TRIAL, Tried, tried_by, tried_of
 from adapters.studies.verdict import Part, Verdict
@@ -80,11 +80,11 @@ def judge(engine: Engine, study: Study) -> Json:
         return screened(number, chosen["place"]) if part == "train" else None
 
     tried = [_tried(engine, study, window, recorded) for window in study.plan.windows]
-    permuted = _permuted(engine, study)
-    return Verdict(study.plan, study.choices or [], tried, market, load, permuted).told()
+    orders = _permuted(engine, study)
+    return Verdict(study.plan, study.choices or [], tried, market, load, orders).told()
 
 
-def _permuted(engine: Engine, study: Study) -> Permuted | None:
+def _permuted(engine: Engine, study: Study) -> Json | None:
     """What the search came to in other orders of the bars; of another kind of study nothing."""
     asked = study.plan.request
     if asked.kind != "permutation":
@@ -94,7 +94,7 @@ def _permuted(engine: Engine, study: Study) -> Permuted | None:
         real = trained(connection, study, study.plan.windows[0])[asked.metric]
         bests = permuted_bests(connection, study)
     observed = real.item(chosen[0]["place"]) if chosen else None
-    return Permuted(observed, bests, study.ranking.goal, asked.seed)
+    return permuted(observed, bests, study.ranking.goal, asked.seed)
 
 
 def _tried(

@@ -24,13 +24,12 @@ from web.arguments import parse_json
 from web.batches.bodies import MAX_FAULTS, read_sweep
 from web.platform import ask_database, platform
 from web.request_fields import asked_again, differing
-from web.runs.validation import ValidRequest, checked, held_days, validate_request
+from web.runs.validation import Faults, ValidRequest, checked, held_days, validate_request
 
 MAX_FIELDS = 100  # of a portfolio, which has 40
 MAX_CELLS = 5_000_000  # legs times bars; its Job takes about 30 bytes for each
 _OF_RULE = ("ticker", "rule_type", "params")
 _OF_LEG = (*_OF_RULE, "data_hash")
-Faults = dict[str, str]
 
 
 # a request that may be recorded, and the run of each of its legs

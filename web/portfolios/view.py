@@ -35,7 +35,7 @@ class Shown:
             self.plan = portfolio_of(self.row)
             self.runs = legs_of(connection, self.plan.legs, *_OF_LEGS)
             jobs = runs_by_id(connection, [portfolio_id])
-            self.job: Mapping[Any, Any] = jobs[0] if jobs else {}
+            self.job: Mapping[Any, Any] = next(iter(jobs), {})
         self.asked: Json = json.loads(self.row["request_json"])
         self.title = portfolio_title(self.row["title"], self.asked)
 
