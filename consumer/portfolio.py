@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection
 
-from adapters.metrics.curves import excursions, last_days
-from adapters.metrics.measured import Array, Measured
+from adapters.metrics.curves import excursions
+from adapters.metrics.measured import Array
 from adapters.metrics.rates import Rates
 from adapters.metrics.table import Performance, performance
 from adapters.portfolios.found import correlated, sampled
@@ -23,7 +23,7 @@ from adapters.prices.store import packed_prices
 from adapters.runs.stored_series import decode_signals, encode_trades, packed_json
 from adapters.tables import RUN
 from consumer.backtest import TRADE_FIELDS, Outcome, columns_of
-from consumer.setup import Setup
+from consumer.setup import Setup, measured_of
 from contracts.errors import BadParams
 from contracts.portfolio_request import PortfolioRequest
 from contracts.portfolio_request import Sharing as Asked
@@ -175,26 +175,21 @@ class Traded:
 
     def _performance(self) -> Performance:
         result = self.result
-        times = last_days(self._times, self._run.timeframe).view("M8[s]")
-        return performance(
-            Measured(
-                core=asdict(result.metrics),
-                path=np.concatenate(([self._capital], result.equity_curve)),
-                close=self.held_equally,
-                timestamps=np.concatenate((times[:1], times)),
-                trades=self.trades,
-                shares=result.held_curve / self.held_equally,
-                fee_rate=self._run.fee_rate,
-                slippage_bps=self._run.slippage_bps,
-                risk_free_rate=self._run.risk_free_rate,
-                periods_per_year=self._per_year,
-                rejected_orders=len(result.left_out),
-                benchmark=self._benchmark,
-                interest=result.interest,
-                borrow_fees=result.borrow_fees,
-                rates=self._rates,
-            )
+        measured = measured_of(
+            self._run,
+            result,
+            self._times,
+            close=self.held_equally,
+            trades=self.trades,
+            shares=result.held_curve / self.held_equally,
+            periods_per_year=self._per_year,
+            rejected_orders=len(result.left_out),
+            benchmark=self._benchmark,
+            interest=result.interest,
+            borrow_fees=result.borrow_fees,
+            rates=self._rates,
         )
+        return performance(measured)
 
     def packed(self) -> bytes:
         """What is kept beside the row; bars are numbers of the joined calendar, money is in cents."""

@@ -30,7 +30,7 @@ from consumer.study_jobs import permuted_bests, run_of, trained, training_jobs
 from contracts.errors import UnknownTicker
 from contracts.run_request import RunRequest
 from contracts.study import StudyStatus, Window
-from contracts.values import Json, Values
+from contracts.values import Json, Values, picked
 
 log = logging.getLogger("consumer.study_verdict")
 
@@ -133,10 +133,7 @@ def _earlier(text: str | None) -> list[Json]:
     if text is None:
         return []
     before = {"method": 1, "earlier": []} | json.loads(text)
-    return [
-        *before["earlier"],
-        {name: before[name] for name in ("method", "outcome", "sentence")},
-    ]
+    return [*before["earlier"], picked(before, ("method", "outcome", "sentence"))]
 
 
 if __name__ == "__main__":

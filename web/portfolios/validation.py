@@ -138,17 +138,14 @@ def _legs(values: Any, faults: Faults) -> dict[int, LegRequest]:
         try:
             found[number] = checked(LegRequest, leg)
         except InvalidRequest as error:
-            faults |= {
-                _at(number, "" if field == "body" else field): each
-                for field, each in error.errors.items()
-            }
+            faults |= {_at(number, field): fault for field, fault in error.errors.items()}
         if len(faults) >= MAX_FAULTS:
             break
     return found
 
 
 def _at(number: int, field: str) -> str:
-    return f"legs[{number}].{field}" if field else f"legs[{number}]"
+    return f"legs[{number}]" if field == "body" else f"legs[{number}].{field}"
 
 
 def _runs(asked: PortfolioRequest, numbers: Sequence[int], faults: Faults) -> list[ValidRequest]:
@@ -170,16 +167,14 @@ def _runs(asked: PortfolioRequest, numbers: Sequence[int], faults: Faults) -> li
 
 
 def _repeated(runs: Sequence[ValidRequest]) -> Faults:
-    faults: Faults = {}
-    seen: dict[tuple[str, str, str], int] = {}
-    for number, valid in enumerate(runs):
-        request = valid.request
-        key = (request.ticker, request.rule_type, canonical_json(request.params))
-        if (first := seen.setdefault(key, number)) != number:
-            faults[_at(number, "ticker")] = (
-                f"the same rule on {request.ticker} as legs[{first}]; a ticker twice needs different rules"
-            )
-    return faults
+    requests = [valid.request for valid in runs]
+    rules = [(each.ticker, each.rule_type, canonical_json(each.params)) for each in requests]
+    return {
+        _at(number, "ticker"): f"the same rule on {rule[0]} as legs[{rules.index(rule)}]; "
+        "a ticker twice needs different rules"
+        for number, rule in enumerate(rules)
+        if rules.index(rule) != number
+    }
 
 
 def _weights(asked: PortfolioRequest) -> Faults:
