@@ -84,7 +84,7 @@ def _asked_by(sweep: Expansion) -> Json:
 
 def _place(field: str) -> str:
     """The place of a fault of a leg as that of a run, counted from 1; of the rest in the sweep."""
-    if field.startswith("legs["):
+    if field.startswith("legs"):
         number, _, name = field.removeprefix("legs[").partition("]")
         return f"{int(number) + 1}{name}" if name else "base.tickers"
     return f"portfolio.{field}" if field in SHARING_FIELDS else f"base.{field}"

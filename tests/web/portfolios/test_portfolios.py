@@ -315,7 +315,15 @@ def test_legs_that_never_have_prices_together_are_refused_with_their_ranges(
         "/api/portfolios",
         json=ASKED | {"legs": [leg(), leg(ticker="OLD")], "start_date": "1998-01-01"},
     )
+    base = {
+        "tickers": ["AAPL", "OLD"],
+        "rule_type": "MA_CROSS",
+        "start_date": "1998-01-01",
+        "end_date": "2006-12-31",
+    }
+    of_sweep = client.post("/api/portfolios", json={"base": base, "portfolio": {}})
 
+    assert of_sweep.json["errors"].keys() == {"base.tickers"}
     assert answer.json["errors"] == {
         "legs": "there is no day on which all have prices: AAPL 2000-03-01 to 2006-12-31; OLD 1999-01-01 to 1999-01-29"
     }
