@@ -15,7 +15,7 @@ from adapters.metrics.curves import excursions
 from adapters.metrics.measured import Array
 from adapters.metrics.rates import Rates
 from adapters.metrics.table import Performance, performance
-from adapters.portfolios.found import correlated, sampled
+from adapters.portfolios.found import correlated
 from adapters.portfolios.store import Portfolio, legs_of, portfolio_of, portfolio_row
 from adapters.prices.bars import bar_dates
 from adapters.prices.packing import PackedPrices, benchmark_closes
@@ -38,6 +38,7 @@ from portfolio.sharing import Sharing
 from portfolio.walk import trade_together
 from rules.formula.evaluation import series_of
 
+WEIGHED = 120  # bars of which the weights are kept, evenly, the last one among them
 MAX_LEFT_OUT = 1000  # orders that are listed; all are counted
 
 
@@ -194,7 +195,8 @@ class Traded:
     def packed(self) -> bytes:
         """What is kept beside the row; bars are numbers of the joined calendar, money is in cents."""
         result = self.result
-        chosen = sampled(len(result.equity_curve))
+        bars = len(result.equity_curve)
+        chosen = np.unique(np.linspace(0, bars - 1, min(bars, WEIGHED)).round().astype(int))
         parts = result.values if result.sleeves is None else result.sleeves
         found = {
             "gross": result.gross_curve.round(2).tolist(),

@@ -22,7 +22,7 @@ from adapters.settings import load_settings
 from adapters.studies.path import Market, RunData, run_data
 from adapters.studies.resampling import permuted
 from adapters.studies.store import Study, move, result_of, study_of, study_row
-from adapters.studies.trials import OF_TRIAL, Tried, tried_by, tried_of
+from adapters.studies.trials import OF_TRIAL, Tried, trial, tried_of
 from adapters.studies.verdict import Part, Verdict
 from consumer.backtest import backtest
 from consumer.persistence import persist
@@ -102,7 +102,8 @@ def _tried(
 ) -> Tried:
     """What was tried on a training part, whichever way it was tried."""
     if study.plan.by_runs:
-        return tried_by(load(job.run.run_id) for job in training_jobs(study, window))
+        jobs = training_jobs(study, window)
+        return tried_of(np.array([trial(load(job.run.run_id)) for job in jobs]))
     with reading(engine) as connection:
         found = trained(connection, study, window)
     return tried_of(np.array([found[name] for name in OF_TRIAL]).T)

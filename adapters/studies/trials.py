@@ -3,7 +3,6 @@
 And how likely the best of them is overfitted, which follows from these numbers.
 """
 
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import combinations
@@ -49,11 +48,6 @@ def trial(run: RunData | None) -> Array:
         with suppress(NoValue):
             found[3:] = block_sums(run.returns).ravel()
     return found
-
-
-def tried_by(runs: Iterable[RunData | None]) -> Tried:
-    """What a training part came to whose combinations were runs, in the order of the plan; None for one that failed."""
-    return tried_of(np.array([trial(run) for run in runs]))
 
 
 def tried_of(trials: Array) -> Tried:

@@ -86,8 +86,8 @@ def _cost(plan: StudyPlan) -> Json:
     """Runs of a plan, its parts, and about how long it takes at the pace of the latest large batch; null if unknown."""
     pace = ask_database(_runs_per_s)
     waiting = ask_queue(lambda queue: queue.depth()) or 0
-    tried = plan.trials + plan.searched
-    by_screens = tried // TRIALS_PER_RUN if plan.request.train_by == "screens" else 0
+    tried = plan.trials + plan.permutations * len(plan.request.combinations)
+    by_screens = 0 if plan.by_runs else tried // TRIALS_PER_RUN
     runs = plan.training_jobs + by_screens + plan.test_runs
     return {
         "runs": {"training": plan.training_jobs, "test": plan.test_runs},

@@ -44,7 +44,6 @@ def listed() -> str:
         "studies/list.html",
         studies=shown,
         next_after=next_after,
-        is_live=any(row["completed_at"] is None for row, _ in shown),
         batch=batch,
         batch_id=batch_id,
         rules=[
