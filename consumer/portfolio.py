@@ -81,15 +81,15 @@ class LegRun:
 def portfolio(connection: Connection, portfolio_id: str) -> Outcome:
     """What the legs of a portfolio come to. PlatformError for a leg whose run has no signals any more."""
     plan = portfolio_of(portfolio_row(connection, portfolio_id))
-    traded = Traded(plan.request, *_legs(connection, plan))
+    traded = Traded(plan.request, _legs(connection, plan))
     return Outcome(traded.columns(), together=traded.packed())
 
 
-def _legs(connection: Connection, plan: Portfolio) -> tuple[list[LegRun], PackedPrices | None]:
-    """The run of each leg, prices being read once for all that share them, and those of the benchmark."""
+def _legs(connection: Connection, plan: Portfolio) -> list[LegRun]:
+    """The run of each leg, prices being read once for all that share them; those of the first have the benchmark's."""
     rows = legs_of(connection, plan.legs, RUN.request_json, RUN.signals_json)
     read = cache(partial(packed_prices, connection))
-    found = []
+    found = list[LegRun]()
     for number, run_id in enumerate(plan.legs):
         row = rows.get(run_id)
         if row is None or row["status"] != RunStatus.SUCCEEDED or row["signals_json"] is None:
@@ -98,35 +98,32 @@ def _legs(connection: Connection, plan: Portfolio) -> tuple[list[LegRun], Packed
             )
         request = RunRequest.from_json(json.loads(row["request_json"]))
         packed = read(request.ticker, request.timeframe, request.data_hash)
+        if request.benchmark and not found:
+            beside = read(request.benchmark, request.timeframe, request.benchmark_hash)
+            packed = replace(packed, benchmark=beside)
         found.append(LegRun.of(request, packed, row["signals_json"]))
-    if request.benchmark is None:
-        return found, None
-    return found, read(request.benchmark, request.timeframe, request.benchmark_hash)
+    return found
 
 
 class Traded:
     """Legs that were traded together, and what is made of it."""
 
-    def __init__(
-        self, request: PortfolioRequest, runs: Sequence[LegRun], benchmark: PackedPrices | None
-    ) -> None:
+    def __init__(self, request: PortfolioRequest, runs: Sequence[LegRun]) -> None:
         first = runs[0].setup
         self._request, self._runs, self._rates = request, runs, first.engine.rates
         self._per_year = max(run.setup.prices.bars_per_year for run in runs)
-        self._capital = float(request.terms.get("initial_capital", DEFAULT_CAPITAL))
-        self._run = replace(first.request, initial_capital=self._capital)
+        capital = float(request.terms.get("initial_capital", DEFAULT_CAPITAL))
+        self._run = replace(first.request, initial_capital=capital)
         last_time = max(run.setup.prices.traded.timestamps[-1] for run in runs)
         self.legs = [
             run.leg(last_time, leg.weight, request.sharing)
             for run, leg in zip(runs, request.legs, strict=True)
         ]
         self.result = self._traded(
-            replace(first.engine, initial_capital=self._capital, periods_per_year=self._per_year)
+            replace(first.engine, initial_capital=capital, periods_per_year=self._per_year)
         )
         self._times = self.result.calendar.times.astype("M8[s]").view(np.int64)
-        self._benchmark = benchmark_closes(
-            replace(first.prices.packed, benchmark=benchmark), self._times
-        )
+        self._benchmark = benchmark_closes(first.prices.packed, self._times)
 
     def _traded(self, terms: BacktestEngine) -> PortfolioResult:
         asked = without(asdict(self._request.sharing), ("priority",))
@@ -201,7 +198,7 @@ class Traded:
         found = {
             "gross": result.gross_curve.round(2).tolist(),
             "positions": result.positions_curve.tolist(),
-            "held_equally": (self.held_equally * self._capital).round(2).tolist(),
+            "held_equally": (self.held_equally * self._run.initial_capital).round(2).tolist(),
             "weights": {
                 "bars": chosen.tolist(),
                 "money": parts[:, chosen].round(2).tolist(),
