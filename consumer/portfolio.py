@@ -227,8 +227,7 @@ class Traded:
     def _notes(self) -> list[str]:
         """Sentences on dates that were clipped, and on legs that join late or end early."""
         dates = bar_dates(self._times, self._run.timeframe)
-        clipped = dict.fromkeys(run.setup.prices.clipped for run in self._runs)
-        notes = [note for note in clipped if note]
+        notes = [run.setup.prices.clipped for run in self._runs]
         for leg, bars in self._spans:
             if bars.item(0):
                 notes.append(f"{leg.ticker} joins on {dates[bars.item(0)]}, with its first bar")
@@ -237,7 +236,7 @@ class Traded:
                 notes.append(
                     f"The prices of {leg.ticker} end on {last}: what was held was sold at that close"
                 )
-        return list(dict.fromkeys(notes))
+        return list(dict.fromkeys(filter(None, notes)))
 
 
 def _accrued(

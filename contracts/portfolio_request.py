@@ -167,11 +167,8 @@ class PortfolioRequest:
 
         A field of sharing counts only when it is not at its default, as in the hash of a run.
         """
-        defaults = asdict(Sharing())
-        sharing = {
-            name: value for name, value in asdict(self.sharing).items() if value != defaults[name]
-        }
-        return canonical_hash([sharing, [leg.weight for leg in self.legs], list(of_runs)])
+        sharing = asdict(self.sharing).items() - asdict(Sharing()).items()
+        return canonical_hash([dict(sharing), [leg.weight for leg in self.legs], list(of_runs)])
 
     def run_of(self, number: int) -> Json:
         """The request of a leg's run, as JSON values: a sleeve trades its part of the capital, by the legs' weights."""

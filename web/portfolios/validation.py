@@ -111,7 +111,7 @@ def _checked(values: Any) -> ValidPortfolio:
 def _sharing(values: Values, faults: Faults) -> Sharing:
     """How the account is shared; as by default where there are faults."""
     given = picked(values, SHARING_FIELDS)
-    if isinstance(text := given.get("priority"), str) and text and (fault := series_fault(text)):
+    if isinstance(text := given.get("priority"), str) and (fault := series_fault(text)):
         faults["priority"] = fault.shown(text)
     try:
         asked = checked(Sharing, given)
