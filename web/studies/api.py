@@ -62,7 +62,14 @@ def submit() -> ResponseReturnValue:
     plan = checked_plan(typed_body("application/json"))
     if arguments()["dry_run"]:
         return _cost(plan)
-    study_id, is_new = _recorded(plan)
+
+    def record(own: Json) -> None:
+        refuse_when_full(plan.training_jobs)
+        change_database(insert_study, plan, own)
+
+    study_id, is_new = recorded_once(
+        "study", STUDY.study_id, lambda row: study_of(row).plan == plan, record
+    )
     accepted = {
         "study_id": study_id,
         "batch_id": batch_of(study_id),
@@ -70,16 +77,6 @@ def submit() -> ResponseReturnValue:
         "page_url": url_for("studies.page", study_id=study_id),
     }
     return accepted, 202 if is_new else 200
-
-
-def _recorded(plan: StudyPlan) -> tuple[str, bool]:
-    """The study's id, and whether it is new; Conflict when the key was used for another plan, QueueFull."""
-
-    def record(own: Json) -> None:
-        refuse_when_full(plan.training_jobs)
-        change_database(insert_study, plan, own)
-
-    return recorded_once("study", STUDY.study_id, lambda row: study_of(row).plan == plan, record)
 
 
 def _cost(plan: StudyPlan) -> Json:
