@@ -163,10 +163,10 @@ def title(portfolio_id: str) -> ResponseReturnValue:
 @operation("200 ended as failed (cancelled)", NO_PORTFOLIO, ENDED, owned=True)
 def cancel(portfolio_id: str) -> ResponseReturnValue:
     """End a portfolio and those of its legs' runs that were made for it; runs that it was linked to go on."""
-    if Shown(portfolio_id).plan.status is PortfolioStatus.TRADING:
-        cancel_run(portfolio_id)
-    elif change_database(move, portfolio_id, PortfolioStatus.LEGS, PortfolioStatus.CANCELLED):
+    if change_database(move, portfolio_id, PortfolioStatus.LEGS, PortfolioStatus.CANCELLED):
         cancel_among(RUN.batch_id == batch_of(portfolio_id))
+    elif Shown(portfolio_id).plan.status is PortfolioStatus.TRADING:
+        cancel_run(portfolio_id)
     else:
         raise Conflict(
             f"portfolio {portfolio_id} has ended already, so there is nothing to cancel"

@@ -87,11 +87,11 @@ class Shown:
 
     @property
     def fault(self) -> tuple[str | None, str | None]:
-        """error_type and error_message: of the leg that failed, or of the Job."""
+        """error_type and error_message: of the first leg that failed, or of the Job."""
         if self.plan.status is PortfolioStatus.CANCELLED:
             return ErrorType.CANCELLED, "cancelled on request"
         if self.plan.status is PortfolioStatus.FAILED:
-            runs = self.runs.values()
+            runs = filter(None, map(self.runs.get, self.plan.legs))
             failed = (run["error_type"] for run in runs if run["status"] == RunStatus.FAILED)
             return next(failed, ErrorType.SYSTEM_ERROR), self.row["reason"]
         return self.job.get("error_type"), self.job.get("error_message")
