@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection
 
-from adapters.metrics.curves import excursions, last_days
-from adapters.metrics.measured import Array, Measured
+from adapters.metrics.curves import excursions
+from adapters.metrics.measured import Array
 from adapters.metrics.rates import Rates
 from adapters.metrics.table import Performance, performance
-from adapters.portfolios.found import correlated, sampled
+from adapters.portfolios.found import correlated
 from adapters.portfolios.store import Portfolio, legs_of, portfolio_of, portfolio_row
 from adapters.prices.bars import bar_dates
 from adapters.prices.packing import PackedPrices, benchmark_closes
@@ -23,13 +23,13 @@ from adapters.prices.store import packed_prices
 from adapters.runs.stored_series import decode_signals, encode_trades, packed_json
 from adapters.tables import RUN
 from consumer.backtest import TRADE_FIELDS, Outcome, columns_of
-from consumer.setup import Setup
+from consumer.setup import Setup, measured_of
 from contracts.errors import BadParams
 from contracts.portfolio_request import PortfolioRequest
 from contracts.portfolio_request import Sharing as Asked
 from contracts.run_request import DEFAULT_CAPITAL, RunRequest
 from contracts.status import RunStatus
-from contracts.values import Json
+from contracts.values import Json, without
 from engine.bars import check_bars
 from engine.engine import BacktestEngine
 from portfolio.legs import Leg
@@ -38,6 +38,7 @@ from portfolio.sharing import Sharing
 from portfolio.walk import trade_together
 from rules.formula.evaluation import series_of
 
+WEIGHED = 120  # bars of which the weights are kept, evenly, the last one among them
 MAX_LEFT_OUT = 1000  # orders that are listed; all are counted
 
 
@@ -80,15 +81,15 @@ class LegRun:
 def portfolio(connection: Connection, portfolio_id: str) -> Outcome:
     """What the legs of a portfolio come to. PlatformError for a leg whose run has no signals any more."""
     plan = portfolio_of(portfolio_row(connection, portfolio_id))
-    traded = Traded(plan.request, *_legs(connection, plan))
+    traded = Traded(plan.request, _legs(connection, plan))
     return Outcome(traded.columns(), together=traded.packed())
 
 
-def _legs(connection: Connection, plan: Portfolio) -> tuple[list[LegRun], PackedPrices | None]:
-    """The run of each leg, prices being read once for all that share them, and those of the benchmark."""
+def _legs(connection: Connection, plan: Portfolio) -> list[LegRun]:
+    """The run of each leg, prices being read once for all that share them; those of the first have the benchmark's."""
     rows = legs_of(connection, plan.legs, RUN.request_json, RUN.signals_json)
     read = cache(partial(packed_prices, connection))
-    found = []
+    found = list[LegRun]()
     for number, run_id in enumerate(plan.legs):
         row = rows.get(run_id)
         if row is None or row["status"] != RunStatus.SUCCEEDED or row["signals_json"] is None:
@@ -97,39 +98,35 @@ def _legs(connection: Connection, plan: Portfolio) -> tuple[list[LegRun], Packed
             )
         request = RunRequest.from_json(json.loads(row["request_json"]))
         packed = read(request.ticker, request.timeframe, request.data_hash)
+        if request.benchmark and not found:
+            beside = read(request.benchmark, request.timeframe, request.benchmark_hash)
+            packed = replace(packed, benchmark=beside)
         found.append(LegRun.of(request, packed, row["signals_json"]))
-    if request.benchmark is None:
-        return found, None
-    return found, read(request.benchmark, request.timeframe, request.benchmark_hash)
+    return found
 
 
 class Traded:
     """Legs that were traded together, and what is made of it."""
 
-    def __init__(
-        self, request: PortfolioRequest, runs: Sequence[LegRun], benchmark: PackedPrices | None
-    ) -> None:
+    def __init__(self, request: PortfolioRequest, runs: Sequence[LegRun]) -> None:
         first = runs[0].setup
         self._request, self._runs, self._rates = request, runs, first.engine.rates
         self._per_year = max(run.setup.prices.bars_per_year for run in runs)
-        self._capital = float(request.terms.get("initial_capital", DEFAULT_CAPITAL))
-        self._run = replace(first.request, initial_capital=self._capital)
+        capital = float(request.terms.get("initial_capital", DEFAULT_CAPITAL))
+        self._run = replace(first.request, initial_capital=capital)
         last_time = max(run.setup.prices.traded.timestamps[-1] for run in runs)
         self.legs = [
             run.leg(last_time, leg.weight, request.sharing)
             for run, leg in zip(runs, request.legs, strict=True)
         ]
         self.result = self._traded(
-            replace(first.engine, initial_capital=self._capital, periods_per_year=self._per_year)
+            replace(first.engine, initial_capital=capital, periods_per_year=self._per_year)
         )
         self._times = self.result.calendar.times.astype("M8[s]").view(np.int64)
-        self._benchmark = benchmark_closes(
-            replace(first.prices.packed, benchmark=benchmark), self._times
-        )
+        self._benchmark = benchmark_closes(first.prices.packed, self._times)
 
     def _traded(self, terms: BacktestEngine) -> PortfolioResult:
-        asked = asdict(self._request.sharing)
-        asked.pop("priority")
+        asked = without(asdict(self._request.sharing), ("priority",))
         has_loans = asked["max_gross_pct"] > 100.0
         accrual = partial(_accrued, self._rates, has_loans) if self._rates else None
         sharing = Sharing(terms=terms, accrual=accrual, **asked)
@@ -176,39 +173,35 @@ class Traded:
 
     def _performance(self) -> Performance:
         result = self.result
-        times = last_days(self._times, self._run.timeframe).view("M8[s]")
-        return performance(
-            Measured(
-                core=asdict(result.metrics),
-                path=np.concatenate(([self._capital], result.equity_curve)),
-                close=self.held_equally,
-                timestamps=np.concatenate((times[:1], times)),
-                trades=self.trades,
-                shares=result.held_curve / self.held_equally,
-                fee_rate=self._run.fee_rate,
-                slippage_bps=self._run.slippage_bps,
-                risk_free_rate=self._run.risk_free_rate,
-                periods_per_year=self._per_year,
-                rejected_orders=len(result.left_out),
-                benchmark=self._benchmark,
-                interest=result.interest,
-                borrow_fees=result.borrow_fees,
-                rates=self._rates,
-            )
+        measured = measured_of(
+            self._run,
+            result,
+            self._times,
+            close=self.held_equally,
+            trades=self.trades,
+            shares=result.held_curve / self.held_equally,
+            periods_per_year=self._per_year,
+            rejected_orders=len(result.left_out),
+            benchmark=self._benchmark,
+            interest=result.interest,
+            borrow_fees=result.borrow_fees,
+            rates=self._rates,
         )
+        return performance(measured)
 
     def packed(self) -> bytes:
         """What is kept beside the row; bars are numbers of the joined calendar, money is in cents."""
         result = self.result
-        chosen = sampled(len(result.equity_curve))
+        bars = len(result.equity_curve)
+        chosen = np.unique(np.linspace(0, bars - 1, min(bars, WEIGHED)).round().astype(int))
         parts = result.values if result.sleeves is None else result.sleeves
         found = {
-            "gross": cents(result.gross_curve),
+            "gross": result.gross_curve.round(2).tolist(),
             "positions": result.positions_curve.tolist(),
-            "held_equally": (self.held_equally * self._capital).round(2).tolist(),
+            "held_equally": (self.held_equally * self._run.initial_capital).round(2).tolist(),
             "weights": {
                 "bars": chosen.tolist(),
-                "money": [cents(part[chosen]) for part in parts],
+                "money": parts[:, chosen].round(2).tolist(),
             },
             "contributions": result.earned[:, -1].tolist(),
             "interest": result.interest,
@@ -234,8 +227,7 @@ class Traded:
     def _notes(self) -> list[str]:
         """Sentences on dates that were clipped, and on legs that join late or end early."""
         dates = bar_dates(self._times, self._run.timeframe)
-        clipped = dict.fromkeys(run.setup.prices.clipped for run in self._runs)
-        notes = [note for note in clipped if note]
+        notes = [run.setup.prices.clipped for run in self._runs]
         for leg, bars in self._spans:
             if bars.item(0):
                 notes.append(f"{leg.ticker} joins on {dates[bars.item(0)]}, with its first bar")
@@ -244,13 +236,7 @@ class Traded:
                 notes.append(
                     f"The prices of {leg.ticker} end on {last}: what was held was sold at that close"
                 )
-        return list(dict.fromkeys(notes))
-
-
-def cents(values: Array) -> list[float]:
-    """Money as it is kept."""
-    rounded: list[float] = values.round(2).tolist()
-    return rounded
+        return list(dict.fromkeys(filter(None, notes)))
 
 
 def _accrued(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +20,9 @@ from engine.engine import ENGINE_VERSION, BacktestResult, Bars, check_bars
 from rules.base import BaseRule
 from rules.prices import TIME, Prices
 from rules.registry import build_rule
+
+if TYPE_CHECKING:
+    from portfolio.result import PortfolioResult  # a run does without it
 
 ENGINE_TERMS = {each.name for each in fields(RunEngine)} & {
     each.name for each in fields(RunRequest)
@@ -90,16 +94,12 @@ class Setup:
     def measured(self, result: BacktestResult, trades: Sequence[Values] = ()) -> Measured:
         """What metrics are computed from: trades with their excursions; without any those of the equity alone."""
         interest, borrow_fees = carried(result.ledger)
-        times = last_days(self.prices.traded.times, self.request.timeframe).view("M8[s]")
-        return Measured(
-            core=asdict(result.metrics),
-            path=np.concatenate(([self.request.initial_capital], result.equity_curve)),
+        return measured_of(
+            self.request,
+            result,
+            self.prices.traded.times,
             close=self.prices.traded.columns["Close"],
-            timestamps=np.concatenate((times[:1], times)),
             trades=trades,
-            fee_rate=self.request.fee_rate,
-            slippage_bps=self.request.slippage_bps,
-            risk_free_rate=self.request.risk_free_rate,
             periods_per_year=self.prices.bars_per_year,
             rates=self.engine.rates,
             rejected_orders=len(result.rejected_orders),
@@ -107,3 +107,19 @@ class Setup:
             interest=interest,
             borrow_fees=borrow_fees,
         )
+
+
+def measured_of(
+    request: RunRequest, result: "BacktestResult | PortfolioResult", times: Array, **beside: Any
+) -> Measured:
+    """What metrics are computed from; times: seconds of the bars; beside: what request and result do not say."""
+    days = last_days(times, request.timeframe).view("M8[s]")
+    return Measured(
+        core=asdict(result.metrics),
+        path=np.concatenate(([request.initial_capital], result.equity_curve)),
+        timestamps=np.concatenate((days[:1], days)),
+        fee_rate=request.fee_rate,
+        slippage_bps=request.slippage_bps,
+        risk_free_rate=request.risk_free_rate,
+        **beside,
+    )

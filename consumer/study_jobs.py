@@ -46,9 +46,9 @@ def job_of(
     Its id follows from study and hash, so that whoever plans it again means the same Job.
     """
     asked = study.plan.request
-    own |= dict(zip(("start_date", "end_date"), map(date.fromisoformat, days), strict=True))
-    base = RunRequest.from_json(asked.base)
-    request = replace(base, batch_id=study.batch_id, label=asked.name, **own)
+    start, end = map(date.fromisoformat, days)
+    own |= {"batch_id": study.batch_id, "label": asked.name, "start_date": start, "end_date": end}
+    request = replace(RunRequest.from_json(asked.base), **own)
     key = hash_of(request)
     digest = hashlib.sha256(f"{study.study_id} {key}".encode()).digest()
     named = replace(request, run_id=str(UUID(bytes=digest[:16], version=4)))
@@ -86,7 +86,7 @@ def training_jobs(study: Study, window: Window) -> list[StudyJob]:
     combinations = study.plan.request.combinations
     if study.plan.by_runs:
         return [StudyJob(run_of(study, window.train, n)) for n in range(len(combinations))]
-    groups = ([combinations[place] for place in places] for places in study.plan.training_groups)
+    groups = (combinations[each.start : each.stop] for each in study.plan.training_groups)
     return [_job(study, window, Combinations.of(members)) for members in groups]
 
 

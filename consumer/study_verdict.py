@@ -20,9 +20,9 @@ from adapters.prices.packing import benchmark_closes, unpack
 from adapters.prices.store import prices_of
 from adapters.settings import load_settings
 from adapters.studies.path import Market, RunData, run_data
-from adapters.studies.resampling import Permuted
+from adapters.studies.resampling import permuted
 from adapters.studies.store import Study, move, result_of, study_of, study_row
-from adapters.studies.trials import OF_TRIAL, Tried, tried_by, tried_of
+from adapters.studies.trials import OF_TRIAL, Tried, trial, tried_of
 from adapters.studies.verdict import Part, Verdict
 from consumer.backtest import backtest
 from consumer.persistence import persist
@@ -30,7 +30,7 @@ from consumer.study_jobs import permuted_bests, run_of, trained, training_jobs
 from contracts.errors import UnknownTicker
 from contracts.run_request import RunRequest
 from contracts.study import StudyStatus, Window
-from contracts.values import Json, Values
+from contracts.values import Json, Values, picked
 
 log = logging.getLogger("consumer.study_verdict")
 
@@ -80,11 +80,11 @@ def judge(engine: Engine, study: Study) -> Json:
         return screened(number, chosen["place"]) if part == "train" else None
 
     tried = [_tried(engine, study, window, recorded) for window in study.plan.windows]
-    permuted = _permuted(engine, study)
-    return Verdict(study.plan, study.choices or [], tried, market, load, permuted).told()
+    orders = _permuted(engine, study)
+    return Verdict(study.plan, study.choices or [], tried, market, load, orders).told()
 
 
-def _permuted(engine: Engine, study: Study) -> Permuted | None:
+def _permuted(engine: Engine, study: Study) -> Json | None:
     """What the search came to in other orders of the bars; of another kind of study nothing."""
     asked = study.plan.request
     if asked.kind != "permutation":
@@ -94,7 +94,7 @@ def _permuted(engine: Engine, study: Study) -> Permuted | None:
         real = trained(connection, study, study.plan.windows[0])[asked.metric]
         bests = permuted_bests(connection, study)
     observed = real.item(chosen[0]["place"]) if chosen else None
-    return Permuted(observed, bests, study.ranking.goal, asked.seed)
+    return permuted(observed, bests, study.ranking.goal, asked.seed)
 
 
 def _tried(
@@ -102,7 +102,8 @@ def _tried(
 ) -> Tried:
     """What was tried on a training part, whichever way it was tried."""
     if study.plan.by_runs:
-        return tried_by(load(job.run.run_id) for job in training_jobs(study, window))
+        jobs = training_jobs(study, window)
+        return tried_of(np.array([trial(load(job.run.run_id)) for job in jobs]))
     with reading(engine) as connection:
         found = trained(connection, study, window)
     return tried_of(np.array([found[name] for name in OF_TRIAL]).T)
@@ -133,10 +134,7 @@ def _earlier(text: str | None) -> list[Json]:
     if text is None:
         return []
     before = {"method": 1, "earlier": []} | json.loads(text)
-    return [
-        *before["earlier"],
-        {name: before[name] for name in ("method", "outcome", "sentence")},
-    ]
+    return [*before["earlier"], picked(before, ("method", "outcome", "sentence"))]
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from contracts.run_request import (
     about,
     canonical_hash,
 )
-from contracts.values import Json, Values, frozen_by_name, picked
+from contracts.values import Json, Values, frozen_by_name, picked, without
 
 MAX_LEGS = 500
 Mode = Literal["shared", "sleeves"]
@@ -167,19 +167,13 @@ class PortfolioRequest:
 
         A field of sharing counts only when it is not at its default, as in the hash of a run.
         """
-        defaults = asdict(Sharing())
-        sharing = {
-            name: value for name, value in asdict(self.sharing).items() if value != defaults[name]
-        }
-        return canonical_hash([sharing, [leg.weight for leg in self.legs], list(of_runs)])
+        sharing = asdict(self.sharing).items() - asdict(Sharing()).items()
+        return canonical_hash([dict(sharing), [leg.weight for leg in self.legs], list(of_runs)])
 
     def run_of(self, number: int) -> Json:
         """The request of a leg's run, as JSON values: a sleeve trades its part of the capital, by the legs' weights."""
         leg = self.legs[number]
-        own = {
-            name: getattr(leg, name) for name in ("ticker", "rule_type", "params", "data_hash")
-        }
-        run = {**self.terms, **own, "charts": False}
+        run = {**self.terms, **without(asdict(leg), ("weight",)), "charts": False}
         if self.sharing.mode == "sleeves":
             whole = sum(each.weight or 1.0 for each in self.legs)
             capital = self.terms.get("initial_capital", DEFAULT_CAPITAL)

@@ -127,11 +127,6 @@ class StudyPlan:
         return len(self.windows) * len(self.training_groups) + len(self.permuted_groups)
 
     @property
-    def searched(self) -> int:
-        """Backtests in other orders of the bars."""
-        return self.permutations * len(self.request.combinations)
-
-    @property
     def permutations(self) -> int:
         """In how many other orders of the bars the search is repeated."""
         return self.request.permutations if self.request.kind == "permutation" else 0

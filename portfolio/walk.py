@@ -38,18 +38,9 @@ class Exit(NamedTuple):
 
 
 class Walk:
-    """One portfolio on its way through time.
+    """One portfolio on its way through time."""
 
-    liquidated: the bar after whose fills everything is to be sold, if any.
-    """
-
-    def __init__(
-        self,
-        sharing: Sharing,
-        legs: Sequence[Leg],
-        calendar: Calendar,
-        liquidated: int | None = None,
-    ) -> None:
+    def __init__(self, sharing: Sharing, legs: Sequence[Leg], calendar: Calendar) -> None:
         self._sharing, self._legs, self._bar_of = sharing, legs, calendar.bar_of
         make = Sleeves if sharing.mode == "sleeves" else Account
         self._account: Account = make(sharing, legs, calendar)
@@ -63,9 +54,9 @@ class Walk:
         self._nights = np.diff(dates, prepend=dates[:1])
         for leg in range(len(legs)):
             self._await_entry(leg, 0)
-        self._plan_ahead(liquidated)
+        self._plan_ahead()
 
-    def _plan_ahead(self, liquidated: int | None) -> None:
+    def _plan_ahead(self) -> None:
         """Note the events that are known from the start."""
         for leg, each in enumerate(self._legs):
             if each.ends:
@@ -75,14 +66,17 @@ class Walk:
         if self._sharing.accrual:
             for bar in np.flatnonzero(self._nights).tolist():
                 self._plan(bar, ACCRUE)
-        if liquidated is not None:
-            self._plan(liquidated, LIQUIDATE)
 
     def _plan(self, bar: int, step: int, leg: int = 0) -> None:
         heappush(self._events, (bar * STEPS + step) * len(self._legs) + leg)
 
-    def walked(self) -> Account:
-        """The account after every event in order; those that fall together are of legs in their order."""
+    def walked(self, liquidated: int | None = None) -> Account:
+        """The account after every event in order; those that fall together are of legs in their order.
+
+        liquidated: the bar after whose fills everything is to be sold, if any.
+        """
+        if liquidated is not None:
+            self._plan(liquidated, LIQUIDATE)
         while self._events:
             when, leg = divmod(heappop(self._events), len(self._legs))
             bar, step = divmod(when, STEPS)
@@ -232,4 +226,4 @@ def trade_together(
     last = len(calendar) - sharing.next_open  # the last bar has no later open to sell at
     if not passed[:last].any():
         return result
-    return PortfolioResult(Walk(sharing, legs, calendar, int(passed.argmax())).walked())
+    return PortfolioResult(Walk(sharing, legs, calendar).walked(int(passed.argmax())))

@@ -5,14 +5,8 @@ import numpy as np
 from adapters.metrics.measured import Array
 from contracts.values import Json
 
-SAMPLES = 120  # bars of which the weights are kept
 # legs of which the returns are correlated; of more those that earned or lost most
 CORRELATED = 30
-
-
-def sampled(bars: int) -> Array:
-    """The numbers of at most SAMPLES bars, evenly, the last one among them."""
-    return np.unique(np.linspace(0, bars - 1, min(bars, SAMPLES)).round().astype(int))
 
 
 def correlated(earned: Array) -> Json:

@@ -5,7 +5,6 @@ Sums and products run in the order of the bars, without BLAS; numpy's own sums g
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 import numpy as np
@@ -140,48 +139,23 @@ def shuffled_trades(steps: Sequence[float], seed: int, samples: int) -> Json:
     }
 
 
-@dataclass(frozen=True)
-class Permuted:
+def permuted(observed: float | None, bests: Array, goal: Goal, seed: int) -> Json:
     """What a search found in the bars as they were, beside what it finds in the same bars in random order.
 
     observed: the best of the search; None where nothing had a place. bests: of each permutation, the worst there is
-    where nothing had a place; NaN where its Job has failed.
+    where nothing had a place, which is null in the answer; NaN where its Job has failed. above: permutations in which
+    the search found as much or more. p_value: the chance of such a find where nothing is to be found; the real order is
+    one of all, so it is never 0. Davison & Hinkley (1997), Bootstrap Methods and their Application, section 4.2.
     """
-
-    observed: float | None
-    bests: Array
-    goal: Goal
-    seed: int
-
-    @property
-    def failed(self) -> int:
-        """Permutations that were not searched."""
-        return int(np.isnan(self.bests).sum())
-
-    @property
-    def above(self) -> int:
-        """Permutations in which the search found as much or more."""
-        if self.observed is None:
-            return len(self.bests)
-        sign = 1 if self.goal == "max" else -1
-        return int((self.bests * sign >= self.observed * sign).sum())
-
-    @property
-    def p_value(self) -> float:
-        """The chance of such a find where nothing is to be found; the real order is one of all, so it is never 0.
-
-        Davison & Hinkley (1997), Bootstrap Methods and their Application, section 4.2.
-        """
-        return (1 + self.above) / (1 + len(self.bests))
-
-    def to_json(self) -> Json:
-        """As a verdict has it; null for a permutation in which nothing had a place."""
-        return {
-            "permutations": len(self.bests),
-            "failed": self.failed,
-            "observed": self.observed,
-            "above": self.above,
-            "p_value": self.p_value,
-            "seed": self.seed,
-            "bests": [value if np.isfinite(value) else None for value in self.bests.tolist()],
-        }
+    sign, above = 1 if goal == "max" else -1, len(bests)
+    if observed is not None:
+        above = int((bests * sign >= observed * sign).sum())
+    return {
+        "permutations": len(bests),
+        "failed": int(np.isnan(bests).sum()),
+        "observed": observed,
+        "above": above,
+        "p_value": (1 + above) / (1 + len(bests)),
+        "seed": seed,
+        "bests": [value if np.isfinite(value) else None for value in bests.tolist()],
+    }

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from adapters.metrics.sharpe_evidence import CONFIDENCE
 from adapters.metrics.timing import percent, than_holding
-from adapters.studies.resampling import Permuted
 from contracts.values import Values
 
 
@@ -54,18 +53,15 @@ def of_test_parts(folds: Sequence[Values], ahead: Values | None, reason: str) ->
     return Judged("luck", f"May be luck out of sample: {tested}; {chance}.")
 
 
-def of_permutations(found: Permuted, title: str, reason: str) -> Judged:
+def of_permutations(found: Values, title: str, reason: str) -> Judged:
     """Whether the search finds more than it does in the same bars in random order; `reason` as above."""
-    if found.observed is None or found.failed:
-        return _nothing(
-            f"{found.failed:,} of the permutations failed" if found.failed else reason
-        )
-    best, searches = (
-        f"the best {title} of {_number(found.observed)}",
-        f"{len(found.bests):,} searches",
-    )
-    reached = f"{found.above:,} of {searches} of the same bars in random order found as much (p = {found.p_value:.3g})"
-    if found.p_value < 1 - CONFIDENCE:
+    failed, p_value = found["failed"], found["p_value"]
+    if found["observed"] is None or failed:
+        return _nothing(f"{failed:,} of the permutations failed" if failed else reason)
+    best = f"the best {title} of {_number(found['observed'])}"
+    searches = f"{found['above']:,} of {found['permutations']:,} searches"
+    reached = f"{searches} of the same bars in random order found as much (p = {p_value:.3g})"
+    if p_value < 1 - CONFIDENCE:
         return Judged("holds", f"The search finds more than chance: beside {best}, {reached}.")
     return Judged("luck", f"The search finds what chance gives: beside {best}, {reached}.")
 

@@ -127,12 +127,11 @@ def judge_again(connection: Connection, study_id: str) -> None:
     if not _changed(connection, study_id, STUDY.status == StudyStatus.COMPLETED, **values):
         raise Conflict(f"study {study_id} is not completed, so there is no verdict to renew")
     chosen = {
-        run_id
+        each[part]
         for choice in study.choices or []
         for each in choice["chosen"]
-        for run_id in (each["train_run"], each["test_run"])
-        if run_id
-    }
+        for part in ("train_run", "test_run")
+    } - {None}
     pruned = select(RUN.id).where(
         RUN.batch_id == study.batch_id,
         RUN.kind == Kind.RUN,

@@ -3,7 +3,6 @@
 And how likely the best of them is overfitted, which follows from these numbers.
 """
 
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import combinations
@@ -34,10 +33,13 @@ class Tried:
     sums: Array
 
 
-def trial(run: RunData) -> Array:
-    """The numbers OF_TRIAL of a run, NaN where it has none; all of them for an account whose returns overflow."""
+def trial(run: RunData | None) -> Array:
+    """The numbers OF_TRIAL of a run, NaN where it has none; all of them for an account whose returns overflow.
+
+    None: it has failed.
+    """
     found = np.full(len(OF_TRIAL), np.nan)
-    if np.isfinite(run.returns).all():
+    if run and np.isfinite(run.returns).all():
         found[0] = len(run.returns)
         with suppress(NoValue):
             found[1] = run.sharpe().sharpe
@@ -46,12 +48,6 @@ def trial(run: RunData) -> Array:
         with suppress(NoValue):
             found[3:] = block_sums(run.returns).ravel()
     return found
-
-
-def tried_by(runs: Iterable[RunData | None]) -> Tried:
-    """What a training part came to whose combinations were runs, in the order of the plan; None for one that failed."""
-    failed = np.full(len(OF_TRIAL), np.nan)
-    return tried_of(np.array([trial(run) if run else failed for run in runs]))
 
 
 def tried_of(trials: Array) -> Tried:

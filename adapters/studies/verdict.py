@@ -24,7 +24,7 @@ from adapters.studies.path import (
     stitched,
     yearly_growth,
 )
-from adapters.studies.resampling import Permuted, bootstrap, shuffled_trades
+from adapters.studies.resampling import bootstrap, shuffled_trades
 from adapters.studies.sentence import Judged, beside, of_permutations, of_selection, of_test_parts
 from adapters.studies.trials import BLOCKS, Tried, overfitting
 from contracts.study import VERDICT_METHOD, StudyPlan
@@ -64,7 +64,7 @@ class Verdict:
     tried: Sequence[Tried]
     market: Market
     load: Load
-    permuted: Permuted | None = None
+    permuted: Json | None = None
     notes: dict[str, str] = field(default_factory=dict)
 
     def told(self) -> Json:
@@ -80,7 +80,7 @@ class Verdict:
             "folds": folds,
             **of_subject,
             "parameters": list(_parameters(folds)),
-            "permutation": self.permuted.to_json() if self.permuted else None,
+            "permutation": self.permuted,
             "notes": self.notes,
         }
 

@@ -74,7 +74,7 @@ def alone(request: RunRequest) -> Traded:
         if name not in ("ticker", "rule_type", "params")
     }
     leg = LegRequest(ticker=request.ticker, rule_type=request.rule_type, params=request.params)
-    return Traded(PortfolioRequest(legs=(leg,), sharing=Sharing(), terms=terms), [run], None)
+    return Traded(PortfolioRequest(legs=(leg,), sharing=Sharing(), terms=terms), [run])
 
 
 def assert_same(request: RunRequest) -> int:

@@ -165,7 +165,10 @@ class World:
         choices = [
             self._choice(ids, test) for ids, (_, test) in zip(training, windows, strict=True)
         ]
-        tried = [trials.tried_by(map(self.load, run_ids)) for run_ids in training]
+        tried = [
+            trials.tried_of(np.array([trials.trial(self.load(run_id)) for run_id in run_ids]))
+            for run_ids in training
+        ]
         return verdicts.Verdict(plan, choices, tried, self.market, self._part).told()
 
     def _part(self, part: str, number: int, chosen: dict[str, Any]) -> RunData | None:

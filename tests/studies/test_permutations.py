@@ -12,7 +12,7 @@ from sqlalchemy.engine import Engine
 from adapters.batches.leaderboard import Ranking
 from adapters.database import reading
 from adapters.screens.columns import Combinations
-from adapters.studies.resampling import Permuted
+from adapters.studies.resampling import permuted
 from adapters.tables import runs
 from consumer.screen import bests_of, core_of, permuted_bars
 from consumer.setup import Setup
@@ -84,10 +84,10 @@ def test_a_permutation_is_the_same_whoever_searches_it() -> None:
 def test_the_p_value_counts_the_real_order_as_one_of_all(
     goal: Any, bests: list[float], above: int, p: float
 ) -> None:
-    found = Permuted(2.0, np.array(bests, dtype=float), goal, 0)
+    found = permuted(2.0, np.array(bests, dtype=float), goal, 0)
 
-    assert (found.above, found.p_value) == (above, p)
-    assert found.to_json()["bests"][3] is None
+    assert (found["above"], found["p_value"]) == (above, p)
+    assert found["bests"][3] is None
 
 
 @ON_SQLITE
@@ -183,7 +183,8 @@ def p_of(content: bytes, permutations: int = 99) -> float:
     )
     real = core_of(of_walk, [of_walk.rule(tried.member(number)) for number in range(len(tried))])
     bests = np.array(list(bests_of(of_walk, tried, RANKED, 0, range(permutations))))
-    return Permuted(float(np.nanmax(real["sharpe_ratio"])), bests, "max", 0).p_value
+    found = permuted(float(np.nanmax(real["sharpe_ratio"])), bests, "max", 0)
+    return float(found["p_value"])
 
 
 @pytest.mark.slow

@@ -163,10 +163,10 @@ def title(portfolio_id: str) -> ResponseReturnValue:
 @operation("200 ended as failed (cancelled)", NO_PORTFOLIO, ENDED, owned=True)
 def cancel(portfolio_id: str) -> ResponseReturnValue:
     """End a portfolio and those of its legs' runs that were made for it; runs that it was linked to go on."""
-    if Shown(portfolio_id).plan.status is PortfolioStatus.TRADING:
-        cancel_run(portfolio_id)
-    elif change_database(move, portfolio_id, PortfolioStatus.LEGS, PortfolioStatus.CANCELLED):
+    if change_database(move, portfolio_id, PortfolioStatus.LEGS, PortfolioStatus.CANCELLED):
         cancel_among(RUN.batch_id == batch_of(portfolio_id))
+    elif Shown(portfolio_id).plan.status is PortfolioStatus.TRADING:
+        cancel_run(portfolio_id)
     else:
         raise Conflict(
             f"portfolio {portfolio_id} has ended already, so there is nothing to cancel"
@@ -184,18 +184,16 @@ def retry(portfolio_id: str) -> ResponseReturnValue:
         return _after(portfolio_id), 202
     if shown.plan.status is PortfolioStatus.LEGS:
         raise Conflict(f"portfolio {portfolio_id} has not ended, so there is nothing to retry")
-    retry_among(RUN.batch_id == batch_of(portfolio_id))
-    lost = [n for n, run_id in enumerate(shown.plan.legs) if _is_lost(shown, run_id)]
-    renew_legs(shown.plan, lost)
-    return _after(portfolio_id), 202
-
-
-def _is_lost(shown: Shown, run_id: str) -> bool:
-    """Whether a leg's run was deleted, or has failed and is not its own to retry."""
-    run = shown.runs.get(run_id)
-    return run is None or (
-        run["status"] == RunStatus.FAILED and run["batch_id"] != batch_of(shown.plan.portfolio_id)
+    own = batch_of(portfolio_id)
+    retry_among(RUN.batch_id == own)
+    runs = map(shown.runs.get, shown.plan.legs)
+    # deleted, or failed and not its own to retry
+    lost = (
+        run is None or (run["status"] == RunStatus.FAILED and run["batch_id"] != own)
+        for run in runs
     )
+    renew_legs(shown.plan, [number for number, is_lost in enumerate(lost) if is_lost])
+    return _after(portfolio_id), 202
 
 
 def renew_legs(plan: Portfolio, numbers: Sequence[int]) -> None:

@@ -41,10 +41,7 @@ TRADE_COLUMNS = {"ticker": "Ticker"} | without(COLUMNS, ("trade_no",))
 def listed() -> str:
     """All portfolios, newest first: ?after=<next_after>&limit=25."""
     shown, next_after = asked_portfolios()
-    is_live = any(each["completed_at"] is None for _, each in shown)
-    return render_template(
-        "portfolios/list.html", portfolios=shown, next_after=next_after, is_live=is_live
-    )
+    return render_template("portfolios/list.html", portfolios=shown, next_after=next_after)
 
 
 @blueprint.get("/portfolios/<uuid:portfolio_id>")

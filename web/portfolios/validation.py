@@ -24,13 +24,12 @@ from web.arguments import parse_json
 from web.batches.bodies import MAX_FAULTS, read_sweep
 from web.platform import ask_database, platform
 from web.request_fields import asked_again, unequal
-from web.runs.validation import ValidRequest, checked, held_days, validate_request
+from web.runs.validation import Faults, ValidRequest, checked, held_days, validate_request
 
 MAX_FIELDS = 100  # of a portfolio, which has 40
 MAX_CELLS = 5_000_000  # legs times bars; its Job takes about 30 bytes for each
 _OF_RULE = ("ticker", "rule_type", "params")
 _OF_LEG = (*_OF_RULE, "data_hash")
-Faults = dict[str, str]
 
 
 # a request that may be recorded, and the run of each of its legs
@@ -85,7 +84,7 @@ def _asked_by(sweep: Expansion) -> Json:
 
 def _place(field: str) -> str:
     """The place of a fault of a leg as that of a run, counted from 1; of the rest in the sweep."""
-    if field.startswith("legs["):
+    if field.startswith("legs"):
         number, _, name = field.removeprefix("legs[").partition("]")
         return f"{int(number) + 1}{name}" if name else "base.tickers"
     return f"portfolio.{field}" if field in SHARING_FIELDS else f"base.{field}"
@@ -112,7 +111,7 @@ def _checked(values: Any) -> ValidPortfolio:
 def _sharing(values: Values, faults: Faults) -> Sharing:
     """How the account is shared; as by default where there are faults."""
     given = picked(values, SHARING_FIELDS)
-    if isinstance(text := given.get("priority"), str) and text and (fault := series_fault(text)):
+    if isinstance(text := given.get("priority"), str) and (fault := series_fault(text)):
         faults["priority"] = fault.shown(text)
     try:
         asked = checked(Sharing, given)
@@ -139,17 +138,14 @@ def _legs(values: Any, faults: Faults) -> dict[int, LegRequest]:
         try:
             found[number] = checked(LegRequest, leg)
         except InvalidRequest as error:
-            faults |= {
-                _at(number, "" if field == "body" else field): each
-                for field, each in error.errors.items()
-            }
+            faults |= {_at(number, field): fault for field, fault in error.errors.items()}
         if len(faults) >= MAX_FAULTS:
             break
     return found
 
 
 def _at(number: int, field: str) -> str:
-    return f"legs[{number}].{field}" if field else f"legs[{number}]"
+    return f"legs[{number}]" if field == "body" else f"legs[{number}].{field}"
 
 
 def _runs(asked: PortfolioRequest, numbers: Sequence[int], faults: Faults) -> list[ValidRequest]:
@@ -171,16 +167,14 @@ def _runs(asked: PortfolioRequest, numbers: Sequence[int], faults: Faults) -> li
 
 
 def _repeated(runs: Sequence[ValidRequest]) -> Faults:
-    faults: Faults = {}
-    seen: dict[tuple[str, str, str], int] = {}
-    for number, valid in enumerate(runs):
-        request = valid.request
-        key = (request.ticker, request.rule_type, canonical_json(request.params))
-        if (first := seen.setdefault(key, number)) != number:
-            faults[_at(number, "ticker")] = (
-                f"the same rule on {request.ticker} as legs[{first}]; a ticker twice needs different rules"
-            )
-    return faults
+    requests = [valid.request for valid in runs]
+    rules = [(each.ticker, each.rule_type, canonical_json(each.params)) for each in requests]
+    return {
+        _at(number, "ticker"): f"the same rule on {rule[0]} as legs[{rules.index(rule)}]; "
+        "a ticker twice needs different rules"
+        for number, rule in enumerate(rules)
+        if rules.index(rule) != number
+    }
 
 
 def _weights(asked: PortfolioRequest) -> Faults:

@@ -16,7 +16,7 @@ from adapters.tables import RUN, runs
 from contracts.errors import Conflict
 from contracts.portfolio_request import PortfolioStatus
 from contracts.status import ErrorType, RunStatus
-from contracts.values import Json
+from contracts.values import Json, picked
 from web.platform import reading_database
 from web.titles import portfolio_title
 
@@ -49,11 +49,10 @@ class Shown:
     @cached_property
     def series(self) -> PortfolioSeries | None:
         """What came of it; None until it has completed, and once it was deleted."""
-        job, found = self.job, self.row["found"]
-        if None in (job.get("equity_curve_json"), job.get("trades_json"), found):
+        if not self.row["found"]:
             return None
-        tickers = [leg.ticker for leg in self.plan.request.legs]
-        return PortfolioSeries(job, found, tickers)
+        tickers = [leg["ticker"] for leg in self.asked["legs"]]
+        return PortfolioSeries(self.job, self.row["found"], tickers)
 
     @property
     def notes(self) -> list[str]:
@@ -88,11 +87,11 @@ class Shown:
 
     @property
     def fault(self) -> tuple[str | None, str | None]:
-        """error_type and error_message: of the leg that failed, or of the Job."""
+        """error_type and error_message: of the first leg that failed, or of the Job."""
         if self.plan.status is PortfolioStatus.CANCELLED:
             return ErrorType.CANCELLED, "cancelled on request"
         if self.plan.status is PortfolioStatus.FAILED:
-            runs = self.runs.values()
+            runs = filter(None, map(self.runs.get, self.plan.legs))
             failed = (run["error_type"] for run in runs if run["status"] == RunStatus.FAILED)
             return next(failed, ErrorType.SYSTEM_ERROR), self.row["reason"]
         return self.job.get("error_type"), self.job.get("error_message")
@@ -152,10 +151,8 @@ def _of_series(series: PortfolioSeries) -> Json:
         "drawdown_curve": points(account.dates, "drawdown_pct", account.drawdown_pct),
         "trades": series.trades,
         "left_out": series.left_out(),
-        "interest": found["interest"],
-        "borrow_fees": found["borrow_fees"],
         "weights": {"dates": series.dates_of(weights["bars"]), "money": weights["money"]},
-        "correlations": found["correlations"],
+        **picked(found, ("interest", "borrow_fees", "correlations")),
     }
 
 

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from web.svg import Place, line, picture, scale, text
 
-LABEL_STEPS_S = (60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600)
+LABEL_STEPS = [timedelta(minutes=each) for each in (1, 2, 5, 10, 15, 30, 60, 120, 240, 360)]
 MOST_LABELS = 6  # along the bottom, so that they stay apart on a phone
 MARGIN = 0.04  # of the width, where a label would be cut off
 HEADROOM = 1.2  # of the picture's top to its highest step, above which is a label
@@ -53,10 +53,9 @@ def _clock(moment: datetime) -> str:
 
 def labelled(moments: Sequence[datetime]) -> list[tuple[datetime, float]]:
     """Round times within the moments, at most MOST_LABELS of them, with their place from 0 to 1."""
-    start, span_s = moments[0], (moments[-1] - moments[0]).total_seconds()
-    step_s = next(step for step in LABEL_STEPS_S if span_s / step <= MOST_LABELS)
-    step = timedelta(seconds=step_s)
+    start, span = moments[0], moments[-1] - moments[0]
+    step = next(step for step in LABEL_STEPS if span / step <= MOST_LABELS)
     first = -((datetime.min - start) // step)
     times = [datetime.min + (first + count) * step for count in range(MOST_LABELS + 1)]
-    placed = [(moment, (moment - start).total_seconds() / span_s) for moment in times]
+    placed = [(moment, (moment - start) / span) for moment in times]
     return [(moment, share) for moment, share in placed if MARGIN <= share <= 1 - MARGIN]

@@ -62,7 +62,14 @@ def submit() -> ResponseReturnValue:
     plan = checked_plan(typed_body("application/json"))
     if arguments()["dry_run"]:
         return _cost(plan)
-    study_id, is_new = _recorded(plan)
+
+    def record(own: Json) -> None:
+        refuse_when_full(plan.training_jobs)
+        change_database(insert_study, plan, own)
+
+    study_id, is_new = recorded_once(
+        "study", STUDY.study_id, lambda row: study_of(row).plan == plan, record
+    )
     accepted = {
         "study_id": study_id,
         "batch_id": batch_of(study_id),
@@ -72,22 +79,12 @@ def submit() -> ResponseReturnValue:
     return accepted, 202 if is_new else 200
 
 
-def _recorded(plan: StudyPlan) -> tuple[str, bool]:
-    """The study's id, and whether it is new; Conflict when the key was used for another plan, QueueFull."""
-
-    def record(own: Json) -> None:
-        refuse_when_full(plan.training_jobs)
-        change_database(insert_study, plan, own)
-
-    return recorded_once("study", STUDY.study_id, lambda row: study_of(row).plan == plan, record)
-
-
 def _cost(plan: StudyPlan) -> Json:
     """Runs of a plan, its parts, and about how long it takes at the pace of the latest large batch; null if unknown."""
     pace = ask_database(_runs_per_s)
     waiting = ask_queue(lambda queue: queue.depth()) or 0
-    tried = plan.trials + plan.searched
-    by_screens = tried // TRIALS_PER_RUN if plan.request.train_by == "screens" else 0
+    tried = plan.trials + plan.permutations * len(plan.request.combinations)
+    by_screens = 0 if plan.by_runs else tried // TRIALS_PER_RUN
     runs = plan.training_jobs + by_screens + plan.test_runs
     return {
         "runs": {"training": plan.training_jobs, "test": plan.test_runs},

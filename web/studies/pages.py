@@ -44,10 +44,8 @@ def listed() -> str:
         "studies/list.html",
         studies=shown,
         next_after=next_after,
-        is_live=any(row["completed_at"] is None for row, _ in shown),
         batch=batch,
         batch_id=batch_id,
-        timeframe=batch["base"]["timeframe"] if batch else "1d",
         rules=[
             rule for rule in RULES.values() if {param.kind for param in rule.params} <= AXIS_KINDS
         ],
@@ -77,14 +75,11 @@ def _tried(study: Json) -> Json:
     complete = partial(full_params, study["rule_type"])
     first, *others = map(complete, study["request"]["combinations"])
     varying = [name for name in first if any(each.get(name) != first[name] for each in others)]
-    shared = without(first, varying)
-    sides = ("buy", "sell") if study["rule_type"] == "FORMULA" else ()
     return {
         "complete": complete,
         "varying": varying,
-        "shared": shared,
+        "shared": without(first, varying),
         "names": {name: name.removeprefix(PART) for name in first},
-        "texts": [name for name in sides if name in shared],
     }
 
 

@@ -1,5 +1,6 @@
 """Portfolios over HTTP: what is accepted, which runs the legs are, what comes of it, and what is refused."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -19,9 +20,12 @@ from adapters.tables import runs
 from adapters.upkeep.retention import prune_runs
 from consumer.portfolios import Portfolios
 from contracts.errors import Conflict
+from tests.services.finished_runs import break_down
 from tests.services.jobs import run_all
 from tests.services.portfolios import ASKED, CROSS, LEGS, complete, leader, submit_portfolio
+from web.portfolios import api
 from web.portfolios.api import renew_legs
+from web.portfolios.view import Shown
 
 Finish = Callable[..., dict[str, Any]]
 FORMULA = {
@@ -315,7 +319,15 @@ def test_legs_that_never_have_prices_together_are_refused_with_their_ranges(
         "/api/portfolios",
         json=ASKED | {"legs": [leg(), leg(ticker="OLD")], "start_date": "1998-01-01"},
     )
+    base = {
+        "tickers": ["AAPL", "OLD"],
+        "rule_type": "MA_CROSS",
+        "start_date": "1998-01-01",
+        "end_date": "2006-12-31",
+    }
+    of_sweep = client.post("/api/portfolios", json={"base": base, "portfolio": {}})
 
+    assert of_sweep.json["errors"].keys() == {"base.tickers"}
     assert answer.json["errors"] == {
         "legs": "there is no day on which all have prices: AAPL 2000-03-01 to 2006-12-31; OLD 1999-01-01 to 1999-01-29"
     }
@@ -339,6 +351,23 @@ def test_a_leg_that_fails_fails_it_with_its_reason_and_may_be_retried(
     waiting = client.get(f"/status/{legs[1]['run_id']}").json
     assert (waiting["status"], waiting["attempt"]) == ("pending", 2)
     assert shown(client, portfolio_id)["status"] in ("pending", "running")
+
+
+def test_of_legs_that_failed_the_first_one_says_why(client: FlaskClient, engine: Engine) -> None:
+    portfolio_id = submit_portfolio(client)
+    # in an order in which no index of the database has them
+    legs = sorted((leg["run_id"] for leg in shown(client, portfolio_id)["legs"]), reverse=True)
+    with engine.begin() as connection:
+        connection.execute(update(portfolios).values(legs_json=json.dumps(legs)))
+    break_down(engine, legs[0], "no prices")
+    for run_id in legs[1:]:
+        client.post(f"/api/runs/{run_id}/cancel")
+
+    leader(engine).advance()
+
+    failed = shown(client, portfolio_id)
+    assert failed["error_message"].endswith("no prices")
+    assert failed["error_type"] == "no_prices"
 
 
 def test_a_linked_run_that_failed_is_run_anew_by_a_retry(
@@ -400,6 +429,26 @@ def test_a_key_knows_its_portfolio_whatever_it_is_called(client: FlaskClient) ->
     ]
 
     assert answers == [202, 200, 409]
+
+
+def test_one_that_moves_on_while_it_is_looked_at_is_cancelled_all_the_same(
+    client: FlaskClient, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    portfolio_id = submit_portfolio(client)
+    run_all(engine)
+
+    class MovedOn(Shown):
+        """Its Job is started once it was read."""
+
+        def __init__(self, portfolio_id: str) -> None:
+            super().__init__(portfolio_id)
+            leader(engine).advance()
+
+    monkeypatch.setattr(api, "Shown", MovedOn)
+    answer = client.post(f"/api/portfolios/{portfolio_id}/cancel")
+
+    assert (answer.status_code, answer.json["status"]) == (200, "failed")
+    assert run_all(engine) == 0
 
 
 def test_one_that_is_cancelled_ends_its_own_legs_alone(
