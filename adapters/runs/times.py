@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from operator import itemgetter
 
 from sqlalchemy import RowMapping
 
@@ -25,17 +26,16 @@ def seconds_left(times: Sequence[RowMapping], living: int) -> float | None:
     earlier than those that run now, or between two than the last that ended: where some are retried a day later, the
     night between is no part of it.
     """
-    ended = sorted(
-        (row for row in times if row["completed_at"]), key=lambda row: row["completed_at"]
-    )
-    latest = [row["waiting_since"] for row in times if not row["completed_at"]] or [
-        row["waiting_since"] for row in ended[-LEAST_ENDS:]
-    ]
-    if not living or not latest:
-        return None
-    ends = [row["completed_at"] for row in ended if row["waiting_since"] >= min(latest)]
+    ends = _latest_ends(times)
     pace = throughput(ends) if len(ends) >= LEAST_ENDS else None
-    return round(living / pace, 1) if pace else None
+    return round(living / pace, 1) if pace and living else None
+
+
+def _latest_ends(times: Sequence[RowMapping]) -> list[datetime]:
+    ended = sorted(filter(itemgetter("completed_at"), times), key=itemgetter("completed_at"))
+    running = [row for row in times if not row["completed_at"]]
+    since = [row["waiting_since"] for row in running or ended[-LEAST_ENDS:]]
+    return [row["completed_at"] for row in ended if row["waiting_since"] >= min(since)]
 
 
 def spread(seconds: Sequence[float]) -> dict[str, float | None]:

@@ -158,12 +158,19 @@ def _runs(asked: PortfolioRequest, numbers: Sequence[int], faults: Faults) -> li
             of_legs.append((number, error.errors))
         if sum(len(each) for _, each in of_legs) >= MAX_FAULTS * 2:
             break
-    shared = set.intersection(*({*errors.items()} for _, errors in of_legs)) if of_legs else set()
+    if of_legs:
+        faults |= _told(of_legs)
+    return found
+
+
+def _told(of_legs: Sequence[tuple[int, Faults]]) -> Faults:
+    """The faults of legs by their numbers, at their places; one that all share without one."""
+    told, shared = Faults(), set.intersection(*({*errors.items()} for _, errors in of_legs))
     for number, errors in of_legs:
         for field, fault in errors.items():
             is_shared = (field, fault) in shared and field.partition(".")[0] not in _OF_LEG
-            faults[field if is_shared else _at(number, field)] = fault
-    return found
+            told[field if is_shared else _at(number, field)] = fault
+    return told
 
 
 def _repeated(runs: Sequence[ValidRequest]) -> Faults:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Container, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -16,7 +16,7 @@ from adapters.runs.queries import run_with_prefix
 from adapters.runs.times import times_of
 from adapters.runs.words import unmatched
 from contracts.status import RunStatus
-from contracts.values import Json, picked
+from contracts.values import Json, picked, without
 from rules.catalog import RULES
 from web.operation import operation
 from web.platform import ask_database, platform
@@ -57,11 +57,7 @@ def page() -> str:
     page = ask_database(
         list_runs, wanted, "request_json", *(["metrics_json"] if benchmark_metrics else [])
     )
-    given = {
-        name: value
-        for name, value in request.args.items()
-        if value and name not in ("after", "before")
-    }
+    given = {name: value for name, value in request.args.items() if value}
     return render_template(
         "runs/history.html",
         runs=page.rows,
@@ -73,16 +69,18 @@ def page() -> str:
         benchmark_metrics=benchmark_metrics,
         next=cursor_text(page.next),
         previous=cursor_text(page.previous),
-        given=given,
+        given=without(given, ("after", "before")),
         unmatched=[] if page.rows else ask_database(unmatched, wanted.words),
         filters=FILTERS,
-        recent={
-            text: str(datetime.now(UTC).date() - timedelta(days)) for text, days in RECENT.items()
-        },
+        recent=_recent(datetime.now(UTC).date()),
         headlines=HEADLINES,
         tickers=platform().prices.all(),
         is_live=not all(RunStatus(row["status"]).is_terminal for row in page.rows),
     )
+
+
+def _recent(today: date) -> dict[str, str]:
+    return {text: str(today - timedelta(days)) for text, days in RECENT.items()}
 
 
 @blueprint.get("/api/runs")
