@@ -30,7 +30,8 @@ from web.titles import PART, full_params
 blueprint = Blueprint("studies", __name__)
 
 BATCH = Argument("batch", any_text, "whose combinations the form has")
-AXIS_KINDS = frozenset({"int", "float", "choice"})  # of params that a form can list values of
+AXIS_KINDS = {"int", "float", "choice"}  # of params that a form can list values of
+FORMED = [rule for rule in RULES.values() if {each.kind for each in rule.params} <= AXIS_KINDS]
 
 
 @blueprint.get("/studies")
@@ -46,9 +47,7 @@ def listed() -> str:
         next_after=next_after,
         batch=batch,
         batch_id=batch_id,
-        rules=[
-            rule for rule in RULES.values() if {param.kind for param in rule.params} <= AXIS_KINDS
-        ],
+        rules=FORMED,
         tickers=platform().prices.all(),
         metrics=METRICS,
     )
