@@ -67,6 +67,7 @@ class MessageWorker:
         self._redis = self._queue.connection
         self._ready = ReadyFile(settings.ready_file)
         termination.before_exit = self._ready.take_leave
+        self._idle_s = settings.idle_s
         self._ttl_s = round(settings.heartbeat_s) + SILENCE_S
         self._born = utcformat(now())
         self._names = ",".join(queue.name for queue in queues)
@@ -82,11 +83,11 @@ class MessageWorker:
         termination.may_own_message(True)
         for refused in range(MOST_REFUSED):
             raw = self._take()
+            if not refused and (raw is not None or not self._idle_s):
+                self._ready.say_popped()
             if raw is None:
                 log.info("queue_empty queues=%s", self._names)
                 break
-            if not refused:
-                self._ready.say_popped()
             if job := self._accepted(raw):
                 return job
             if termination.requested:

@@ -33,16 +33,21 @@ def settle(engine: Engine, settings: Settings, held: Claim, status: int, timed_o
     if status in (HorseExit.SUCCEEDED, HorseExit.FAILED, HorseExit.OVERTAKEN):
         return status != HorseExit.FAILED
     stopped = termination.requested
-    event, write = _outcome(settings, held, status, stopped, timed_out)
+    reason, write = _outcome(settings, held, status, stopped, timed_out)
     try:
-        after = persist(engine, write, PATIENCE_S) or RunStatus.FAILED
+        after = persist(engine, write, PATIENCE_S)
     except LeaseLost as error:
         log.info("run_overtaken reason=%s", error)
         return True
     except OperationalError as error:
         log.error("outcome_not_persisted reason=%s", error.orig)
         return False
-    log.log(logging.INFO if stopped else logging.WARNING, "%s status=%s", event, after)
+    if stopped:
+        log.info("run_handed_back status=%s", after)
+    elif timed_out:
+        log.warning("run_timed_out")
+    else:
+        log.warning("run_lost reason=%s status=%s", reason, after)
     if after is not RunStatus.PENDING:
         return False
     _enqueue_next(engine, settings, held)
@@ -52,18 +57,16 @@ def settle(engine: Engine, settings: Settings, held: Claim, status: int, timed_o
 def _outcome(
     settings: Settings, held: Claim, status: int, stopped: bool, timed_out: bool
 ) -> tuple[str, Callable[[Connection], RunStatus | None]]:
-    """What has happened, for the log, and the write that records it."""
+    """What has happened, and the write that records it."""
     if stopped:
         give_back = partial(hand_back, held=held, max_handbacks=settings.max_handbacks)
-        return "run_handed_back", give_back
+        return "handed back", give_back
     if timed_out:
         reason = f"the run took longer than its time limit of {settings.run_timeout_s} s and was killed"
-        failed = partial(fail, held=held, error_type=ErrorType.TIMEOUT, message=reason)
-        return "run_timed_out", failed
+        return reason, partial(fail, held=held, error_type=ErrorType.TIMEOUT, message=reason)
     cause = f"signal {-status}" if status < 0 else f"exit code {status}"
     reason = f"its process died ({cause})"
-    lost = partial(lose, lost=held, max_losses=settings.max_losses, reason=reason)
-    return f"run_lost reason={reason}", lost
+    return reason, partial(lose, lost=held, max_losses=settings.max_losses, reason=reason)
 
 
 def _enqueue_next(engine: Engine, settings: Settings, held: Claim) -> None:

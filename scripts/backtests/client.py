@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from math import inf
 
 from backtests.bulk import BATCH_POLL_S, LIVING, Bulk
+from backtests.transport import DEFAULT_URL as DEFAULT_URL
 from backtests.transport import LONG_TIMEOUT_S, Json, RunRequest, Seen, query_of, quoted
 
 PAGE = 2000  # runs in one answer
