@@ -24,6 +24,7 @@ class Readiness:
 
     def __init__(self, settings: Settings) -> None:
         self._engine = connect_database(settings.database_url, answer_s=PATIENCE_S)
+        self._change = _SQLITE_CHANGE if self._engine.dialect.name == "sqlite" else _CHANGE
         self._redis = connect_redis(settings.redis_url, PATIENCE_S)
 
     def database(self) -> str:
@@ -32,9 +33,7 @@ class Readiness:
             with reading(self._engine) as connection:
                 connection.execute(select(RUN.id).limit(1))
             with self._engine.begin() as connection:
-                connection.execute(
-                    _SQLITE_CHANGE if self._engine.dialect.name == "sqlite" else _CHANGE
-                )
+                connection.execute(self._change)
         except SQLAlchemyError as error:
             if is_locked(error):
                 return "ok"  # for whoever is writing
