@@ -87,7 +87,7 @@ class Lists:
 
     def _hear(self, seconds: float) -> bool:
         for key in self._lines.keys() - self._asked:
-            wait_s = max(seconds, 0.01)  # 0 would be for ever
+            wait_s = max(seconds, 0.01)  # 0 would be forever
             self._lines[key].send_command("BLMOVE", key, key, "LEFT", "LEFT", wait_s)
             self._asked.add(key)
         sockets = {line._sock: key for key, line in self._lines.items()}
