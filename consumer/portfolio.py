@@ -18,7 +18,7 @@ from adapters.metrics.table import Performance, performance
 from adapters.portfolios.found import correlated
 from adapters.portfolios.store import Portfolio, legs_of, portfolio_of, portfolio_row
 from adapters.prices.bars import bar_dates
-from adapters.prices.packing import PackedPrices, benchmark_closes
+from adapters.prices.packing import PackedPrices, benchmark_closes, benchmark_note
 from adapters.prices.store import packed_prices
 from adapters.runs.stored_series import decode_signals, encode_trades, packed_json
 from adapters.tables import RUN
@@ -206,7 +206,7 @@ class Traded:
             "contributions": result.earned[:, -1].tolist(),
             "interest": result.interest,
             "borrow_fees": result.borrow_fees,
-            "correlations": correlated(result.earned),
+            "correlations": correlated(result.earned, result.calendar.has_bar()),
             "of_trades": [[trade.leg, trade.resized] for trade in result.trades],
             "left_out": {
                 "counts": Counter(order.reason for order in result.left_out),
@@ -225,7 +225,7 @@ class Traded:
         return zip(self.legs, self.result.calendar.bar_of, strict=True)
 
     def _notes(self) -> list[str]:
-        """Sentences on dates that were clipped, and on legs that join late or end early."""
+        """Sentences on dates that were clipped, on legs that join late or end early, and on the benchmark."""
         dates = bar_dates(self._times, self._run.timeframe)
         notes = [run.setup.prices.clipped for run in self._runs]
         for leg, bars in self._spans:
@@ -239,6 +239,8 @@ class Traded:
         return list(dict.fromkeys(filter(None, notes)))
 
 
+        packed = self._runs[0].setup.prices.packed
+        notes.append(benchmark_note(packed, self._benchmark, self._times))
 def _accrued(
     rates: Rates, has_loans: bool, cash: float, borrowed: float, days: int
 ) -> tuple[float, float]:

@@ -16,7 +16,8 @@ from sqlalchemy import Connection, Engine
 from adapters.database import connect_database, reading
 from adapters.logs import configure_logging
 from adapters.metrics.rates import Rates
-from adapters.prices.packing import benchmark_closes, unpack
+from adapters.prices.bars import closes_at
+from adapters.prices.packing import unpack
 from adapters.prices.store import prices_of
 from adapters.settings import load_settings
 from adapters.studies.path import Market, RunData, run_data
@@ -58,7 +59,7 @@ def judge(engine: Engine, study: Study) -> Json:
     if isinstance(packed, UnknownTicker):
         raise packed
     bars, rates = unpack(packed), Rates(request.borrow_rate, request.cash_rate)
-    benchmark = benchmark_closes(packed, bars.times)
+    benchmark = closes_at(unpack(packed.benchmark), bars.times) if packed.benchmark else None
     market = Market(bars.times, bars.columns["Close"], benchmark, rates)
     data = partial(run_data, capital=request.initial_capital, market=market)
 

@@ -133,7 +133,7 @@ def line(
     if len(y) > 4 * WIDTH_PX:
         starts = np.linspace(0, len(y), WIDTH_PX, endpoint=False).astype(int)
         y = np.column_stack(
-            (np.minimum.reduceat(y, starts), np.maximum.reduceat(y, starts))
+            (np.fmin.reduceat(y, starts), np.fmax.reduceat(y, starts))  # past NaN
         ).ravel()
         x = np.repeat(starts.astype(float), 2)
     axes.plot(

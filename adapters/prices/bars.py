@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.run_result import Candle
-from contracts.timeframes import BY_DAY, Timeframe
+from contracts.timeframes import BY_DAY, LENGTH_S, Timeframe
 
 COLUMNS = ("Date", "Open", "High", "Low", "Close", "Volume")
 HEADER = ",".join(COLUMNS)
@@ -185,17 +185,35 @@ def candle_columns(bars: Bars) -> dict[str, Any]:
 
 
 def closes_at(bars: Bars, times: Whole) -> Column:
-    """(times,) the latest close at each time, seconds since 1970; NaN before the first bar.
+    """(times,) the latest close at each time, seconds since 1970; NaN before the first bar and after the last one.
 
-    A time without a bar, such as a holiday of the one and not of the other, repeats the close of before.
+    Between them a time without a bar, such as a holiday of the one and not of the other, repeats the close of before.
     """
-    places = np.searchsorted(bars.times, times, side="right") - 1
-    closes: Column = np.where(places >= 0, bars.columns["Close"][places], np.nan)
+    places, ages_s = _latest(bars, times)
+    ended = (places == len(bars) - 1) & (ages_s >= LENGTH_S[bars.timeframe])
+    closes: Column = np.where((places >= 0) & ~ended, bars.columns["Close"][places], np.nan)
     return closes
 
 
+def common_closes(bars: Bars, times: Whole) -> Column:
+    """(times,) the close of the bar at each time, or that it lies within; NaN where there is none."""
+    places, ages_s = _latest(bars, times)
+    is_common = (places >= 0) & (ages_s < LENGTH_S[bars.timeframe])
+    closes: Column = np.where(is_common, bars.columns["Close"][places], np.nan)
+    return closes
+
+
+def _latest(bars: Bars, times: Whole) -> tuple[Whole, Whole]:
+    """Place of the latest bar at each time, -1 before the first, and the seconds since it began."""
+    places = np.searchsorted(bars.times, times, side="right") - 1
+    return places, times - bars.times[places]
+
+
 def held(bars: Bars, times: Whole, capital: float) -> Column:
-    """Money at each time of holding what `capital` bought at the first close there, without costs; NaN before it."""
+    """Money at each time of holding what `capital` bought at the first close there, without costs.
+
+    NaN where `closes_at` is: before the first bar and after the last one.
+    """
     closes = closes_at(bars, times)
     return capital * closes / next(iter(closes[np.isfinite(closes)]), np.nan)
 

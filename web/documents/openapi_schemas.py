@@ -63,7 +63,7 @@ ANSWERS = {
     "RunBars": f"""{_BARS}
         equity holding drawdown_pct position: number[], rolling_sharpe: number?[]
         benchmark: text?  # the ticker that the run is held against
-        benchmark_equity: number?[]?  # of holding it; null before its first bar
+        benchmark_equity: number?[]?  # of holding it; null before its first bar and after its last
         trade_count: count  # trades that were open on these bars
         trades: object[]  # they, or none of too many
         trailing_stop?: number?[]  # its level during the bar, of runs that asked for one""",
