@@ -39,6 +39,7 @@ class Outcome:
     # the metrics of all combinations, and of the best one
     screened: tuple[bytes, Json | None] | None = None
     together: bytes | None = None  # what a portfolio found beside its metrics
+    failed_metrics: Sequence[str] = ()  # those that could not be computed
 
 
 def backtest(request: RunRequest, packed: PackedPrices) -> Outcome:
@@ -65,7 +66,8 @@ def outcome_of(setup: Setup, rule: BaseRule) -> Outcome:
     }
     # somebody may look at what the rule saw: of a single run, and of a portfolio's leg
     is_seen = request.batch_id is None or is_of_portfolio(request.batch_id)
-    return Outcome(columns, lines_of(rule, prices, setup.read) if is_seen else [])
+    lines = lines_of(rule, prices, setup.read) if is_seen else []
+    return Outcome(columns, lines, failed_metrics=measured.failed)
 
 
 def columns_of(

@@ -82,7 +82,9 @@ def portfolio(connection: Connection, portfolio_id: str) -> Outcome:
     """What the legs of a portfolio come to. PlatformError for a leg whose run has no signals any more."""
     plan = portfolio_of(portfolio_row(connection, portfolio_id))
     traded = Traded(plan.request, _legs(connection, plan))
-    return Outcome(traded.columns(), together=traded.packed())
+    return Outcome(
+        traded.columns(), together=traded.packed(), failed_metrics=traded.performance.failed
+    )
 
 
 def _legs(connection: Connection, plan: Portfolio) -> list[LegRun]:
@@ -163,15 +165,16 @@ class Traded:
         """The columns of the row of its Job."""
         hashes = [str(run.setup.prices.packed.data_hash) for run in self._runs]
         of_all = hashlib.sha256(" ".join(hashes).encode()).hexdigest()
-        measured = self._performance()
         return {
-            **columns_of(measured, self.result, self.trades, self._times, self._run),
+            **columns_of(self.performance, self.result, self.trades, self._times, self._run),
             "trades_json": encode_trades(self.trades, [], self._notes()),
             **self._runs[0].setup.versions,
             "data_hash": of_all if len({*hashes}) > 1 else hashes[0],
         }
 
-    def _performance(self) -> Performance:
+    @cached_property
+    def performance(self) -> Performance:
+        """Its metrics."""
         result = self.result
         measured = measured_of(
             self._run,

@@ -41,7 +41,7 @@ def make(
             fail(connection, held, error_type, "division by <zero>")
         else:
             outcome = backtest(held.request, run_prices(connection, held.request))
-            finish(connection, held, outcome.columns, outcome.lines)
+            finish(connection, held, outcome.columns, outcome.lines, outcome.failed_metrics)
     if held.request.charts and state == "completed":
         draw_charts(platform.engine, run_id)
     return run_id
