@@ -239,15 +239,20 @@ class Traded:
                 notes.append(
                     f"The prices of {leg.ticker} end on {last}: what was held was sold at that close"
                 )
+        packed = self._runs[0].setup.prices.packed
+        notes.append(benchmark_note(packed, self._benchmark, self._times))
         return list(dict.fromkeys(filter(None, notes)))
 
 
-        packed = self._runs[0].setup.prices.packed
-        notes.append(benchmark_note(packed, self._benchmark, self._times))
 def _accrued(
-    rates: Rates, has_loans: bool, cash: float, borrowed: float, days: int
+    rates: Rates, has_loans: bool, cash: float, borrowed: float, equity: float, days: int
 ) -> tuple[float, float]:
-    """What a pool of cash earns beside shorts of this value; where there are loans, they cost what cash would earn."""
-    if (idle := cash - borrowed) < 0.0 and has_loans:
-        return -rates.accrued(-idle, -idle, days)[0], rates.accrued(borrowed, 0.0, days)[1]
-    return rates.accrued(cash, idle if borrowed else cash, days)
+    """What a pool of cash earns and its shorts cost; loans, where there are any, cost what cash would earn.
+
+    borrowed: the value of the pool's shorts, which cost nothing while its equity is below zero.
+    """
+    if (idle := cash - borrowed) >= 0.0:
+        return rates.accrued(cash, idle if borrowed else cash, days)
+    loan = rates.accrued(-idle, -idle, days)[0] if has_loans else 0.0
+    fee = rates.accrued(borrowed, 0.0, days)[1] if equity >= 0.0 else 0.0
+    return -loan, fee

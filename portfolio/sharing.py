@@ -12,8 +12,8 @@ from engine.engine import BacktestEngine
 from engine.simulation import SHARE_ROUNDING
 
 DUST = 1e-9  # of equity; what rounding leaves of the cash buys nothing
-# cash, value of all shorts, calendar days -> interest earned, borrow fee paid
-Accrual = Callable[[float, float, int], tuple[float, float]]
+# cash, value of all shorts, equity, calendar days -> interest earned, borrow fee paid
+Accrual = Callable[[float, float, float, int], tuple[float, float]]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -93,15 +93,22 @@ def cash_curve(
     initial_capital: float,
     rates: Rates,
 ) -> Column:
-    """Cash after each bar's fills: it follows from the trades, and with rates from equity, too."""
+    """Cash after each bar's fills: it follows from the trades, and with rates from equity, too.
+
+    Without a position it is equity, which is stored in fewer digits than the trades.
+    """
+    is_flat = shares_held(trades, len(equity)) == 0.0
     changes = np.zeros(len(equity))
     changes[0] = initial_capital
     for fill in fills(trades):
         changes[fill.bar] -= fill.shares * fill.price + fill.fees
     if not rates:
-        return changes.cumsum()
+        return np.where(is_flat, equity, changes.cumsum())
     cash, worth, days = changes.tolist(), equity.tolist(), np.diff(times // DAY_S).tolist()
     for bar, passed in enumerate(days, start=1):
+        if is_flat[bar]:
+            cash[bar] = worth[bar]
+            continue
         interest, fee = rates.accrued(cash[bar - 1], worth[bar - 1], passed)
         cash[bar] += cash[bar - 1] + interest - fee
     return np.array(cash)

@@ -15,7 +15,7 @@ import numpy as np
 from adapters.metrics.entry import TIMING
 from adapters.metrics.measured import SAME_SHARE, Array, Measured, NoValue, average
 from adapters.metrics.rates import Rates
-from adapters.metrics.risk import kurtosis_of, skewness_of, spread
+from adapters.metrics.risk import ROUNDING_NOISE, kurtosis_of, skewness_of, spread
 from adapters.metrics.sharpe_evidence import MeasuredSharpe, probabilistic_sharpe
 
 # one in so many bars, those after a bar, are left out of the exposure that it is compared with
@@ -55,7 +55,8 @@ class Timing(NamedTuple):
 
     def _above(self, usual: Array) -> Array:
         found: Array = self.returns - usual * self.moves - self.carry
-        if not found.std() > LEAST_CHANGE * self.returns.std():
+        least = max(LEAST_CHANGE * float(self.returns.std()), ROUNDING_NOISE)
+        if not self.exposures.any() or not found.std() > least:
             raise NoValue(SAME_SHARE)
         return found
 
