@@ -14,7 +14,6 @@ from adapters.metrics.returns import cagr
 from adapters.metrics.risk import kurtosis_of, skewness_of, spread
 from adapters.metrics.sharpe_evidence import LEAST_RETURNS, MeasuredSharpe
 from adapters.metrics.timing import Timing, joined, timing_over
-from adapters.prices.bars import bar_dates
 from adapters.runs.stored_series import decode_equity, decode_trades
 from adapters.studies.resampling import trade_steps
 from contracts.values import Values, frozen
@@ -41,7 +40,7 @@ class Market:
 
 def _span(times: Array) -> str:
     """The days of the first and the last of some times."""
-    first, last = bar_dates(times[[0, -1]], "1d")
+    first, last = times[[0, -1]].view("M8[s]").astype("M8[D]").tolist()
     return f"{first} to {last}"
 
 
