@@ -22,7 +22,7 @@ DAYS_PER_YEAR = 365.25
 class Leg:
     """One rule on one ticker, from the first bar that it may trade.
 
-    ticker: legs of one ticker share its bound. times: (bars,), rising, of any comparable dtype that all legs share.
+    ticker: legs of one ticker share its bound. times: (bars,) datetime64, rising.
     signals: (bars,) int8 of 1, 0 and -1. stops: what ends a position before its signal does. priority: (bars,), the
     higher first when cash or places do not suffice, by its value on the signal's bar; NaN comes last. weight: of its
     sleeve, relative to the others'. before: closes before the first bar, oldest first, for the volatility. ends:

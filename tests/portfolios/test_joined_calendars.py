@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from adapters.prices.bars import Bars
-from adapters.prices.packing import PackedPrices, pack
+from adapters.prices.packing import PackedPrices, pack, unpack
 from consumer.portfolio import LegRun, Traded
 from consumer.setup import Setup
 from contracts.portfolio_request import LegRequest, PortfolioRequest, Sharing
 from contracts.run_request import RunRequest
+from tests.services.prices import DATA, packed_file
 
 DAY_S = 86_400
 START, END = "2004-01-01", "2024-01-01"
@@ -156,3 +157,13 @@ def test_a_bar_with_any_open_position_counts_as_exposed(seed: int) -> None:
     assert values["exposure_adjusted_return"] == pytest.approx(
         values["cagr"] / ((long + short) > 0).mean()
     )
+
+
+def test_the_example_of_the_documents_has_262_bars_in_its_year() -> None:
+    shipped = unpack(packed_file(DATA, "AAPL")).times
+    coin = days("2010-01-01", "2011-02-23", weekends=True)
+
+    assert (len(shipped), len(coin)) == (3270, 418)
+    found = traded([shipped, coin], [1, 1], start_date=date(1999, 1, 1))
+
+    assert metrics_of(found)["bars_per_year"] == 262
