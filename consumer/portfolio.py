@@ -32,7 +32,7 @@ from contracts.status import RunStatus
 from contracts.values import Json, without
 from engine.bars import check_bars
 from engine.engine import BacktestEngine
-from portfolio.legs import Leg
+from portfolio.legs import Calendar, Leg
 from portfolio.result import LegTrade, PortfolioResult
 from portfolio.sharing import Sharing
 from portfolio.walk import trade_together
@@ -113,7 +113,6 @@ class Traded:
     def __init__(self, request: PortfolioRequest, runs: Sequence[LegRun]) -> None:
         first = runs[0].setup
         self._request, self._runs, self._rates = request, runs, first.engine.rates
-        self._per_year = max(run.setup.prices.bars_per_year for run in runs)
         capital = float(request.terms.get("initial_capital", DEFAULT_CAPITAL))
         self._run = replace(first.request, initial_capital=capital)
         last_time = max(run.setup.prices.traded.timestamps[-1] for run in runs)
@@ -121,6 +120,9 @@ class Traded:
             run.leg(last_time, leg.weight, request.sharing)
             for run, leg in zip(runs, request.legs, strict=True)
         ]
+        self._per_year = first.request.bars_per_year or Calendar(self.legs).bars_per_year(
+            [run.setup.prices.bars_per_year for run in runs]
+        )
         self.result = self._traded(
             replace(first.engine, initial_capital=capital, periods_per_year=self._per_year)
         )
@@ -183,6 +185,8 @@ class Traded:
             close=self.held_equally,
             trades=self.trades,
             shares=result.held_curve / self.held_equally,
+            positions=result.positions_curve,
+            gross=result.gross_curve,
             periods_per_year=self._per_year,
             rejected_orders=len(result.left_out),
             benchmark=self._benchmark,

@@ -51,6 +51,8 @@ class Measured:
     periods_per_year: bars in a year. interest, borrow_fees: money, earned on idle cash and paid for shorts. benchmark:
     (bars,) float64, closes of what the run is held against, NaN where it has no bar; None for the run's own prices.
     shares: (bars,) signed, of `close`, after each bar's fills; None where trades, which do not overlap then, say so.
+    positions, gross: (bars,), how many are open after each bar's fills, and their values without signs; None where one
+    position at most is open.
     """
 
     path: Array
@@ -65,6 +67,8 @@ class Measured:
     rates: Rates = Rates()
     rejected_orders: int = 0
     shares: Array | None = None
+    positions: Array | None = None
+    gross: Array | None = None
     interest: float = 0.0
     borrow_fees: float = 0.0
     benchmark: Array | None = None
@@ -184,8 +188,13 @@ class Measured:
 
     @property
     def bars_held(self) -> int:
-        """Bars at whose close a position is held."""
-        return int(np.count_nonzero(self.held))
+        """Bars at whose close any position is open."""
+        return int(np.count_nonzero(self.held if self.positions is None else self.positions))
+
+    @property
+    def gross_value(self) -> Array:
+        """(bars,) value of all positions at each close, shorts counted by their size."""
+        return np.abs(self.held * self.close) if self.gross is None else self.gross
 
     @cached_property
     def closed(self) -> list[Values]:

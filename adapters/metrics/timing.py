@@ -13,7 +13,15 @@ from typing import NamedTuple
 import numpy as np
 
 from adapters.metrics.entry import TIMING
-from adapters.metrics.measured import SAME_SHARE, Array, Measured, NoValue, average
+from adapters.metrics.measured import (
+    RUINED,
+    SAME_SHARE,
+    TOO_FEW_BARS,
+    Array,
+    Measured,
+    NoValue,
+    average,
+)
 from adapters.metrics.rates import Rates
 from adapters.metrics.risk import ROUNDING_NOISE, kurtosis_of, skewness_of, spread
 from adapters.metrics.sharpe_evidence import MeasuredSharpe, probabilistic_sharpe
@@ -111,10 +119,18 @@ def usual_exposures(exposures: Array) -> Array:
     return usual
 
 
-@TIMING("Average exposure", "percent")
+@TIMING("Average net exposure", "percent")
 def average_exposure_pct(run: Measured) -> float:
-    """Mean of the position's value over equity, at each close but the last; shorts count below 0."""
+    """Mean of the positions' value over equity, at each close but the last; shorts count below 0."""
     return average(run.timing.exposures) * 100.0
+
+
+@TIMING("Average gross exposure", "percent")
+def average_gross_exposure_pct(run: Measured) -> float:
+    """Mean of the positions' value over equity, at each close but the last; shorts count by their size."""
+    if run.is_ruined or run.bars < 2:
+        raise NoValue(RUINED if run.is_ruined else TOO_FEW_BARS)
+    return average(run.gross_value[:-1] / run.path[1:-1]) * 100.0
 
 
 @TIMING(

@@ -45,6 +45,9 @@ def test_a_run_that_is_in_the_market_before_its_rises_alone_has_timing():
     ]
     values = pd.Series(excess)
     assert metrics["average_exposure_pct"] == pytest.approx(usual * 100)
+    assert metrics["average_gross_exposure_pct"] == pytest.approx(
+        sum(map(abs, exposures)) / 4 * 100
+    )
     assert metrics["timing_return_pct"] == pytest.approx(values.mean() * 252 * 100)
     assert metrics["timing_sharpe_ratio"] == pytest.approx(
         values.mean() / values.std() * math.sqrt(252)

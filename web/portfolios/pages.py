@@ -97,7 +97,7 @@ def _legs(series: PortfolioSeries) -> Json:
 def _stats(series: PortfolioSeries) -> Json:
     return {
         "months": run_view.months(series.account),
-        "parts": breakdown(series.account, series.trades),
+        "parts": breakdown(series.account),
     }
 
 
