@@ -3,6 +3,7 @@
 from flask import Blueprint, Response, abort, render_template, request
 
 from adapters.portfolios.series import PortfolioSeries
+from adapters.prices.tickers import normalize_tickers
 from contracts.portfolio_request import Sharing
 from contracts.run_result import RunResult
 from contracts.status import RunStatus
@@ -102,7 +103,9 @@ def _stats(series: PortfolioSeries) -> Json:
 
 
 def _trades(series: PortfolioSeries) -> Json:
-    asked = {name: request.args[name] for name in TRADES_BY if request.args.get(name)}
+    asked = normalize_tickers(
+        {name: request.args[name] for name in TRADES_BY if request.args.get(name)}
+    )
     ticker = asked.get("ticker")
     chosen = [trade for trade in series.trades if ticker in (None, trade["ticker"])]  # type: ignore[typeddict-item]
     return {

@@ -7,6 +7,7 @@ from typing import Any
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
+from adapters.prices.tickers import normalize_ticker
 from contracts.errors import InvalidRequest, UnknownTicker
 from contracts.values import Values
 from rules.catalog import BaseRule, check_params, checked_rule, complete_params
@@ -86,7 +87,7 @@ def _bars_until(ticker: Any, timeframe: Any, end: Any) -> int | None:
     prices = platform().prices
     try:
         last = date.fromisoformat(end)
-        held = prices.get(ticker, timeframe)
+        held = prices.get(normalize_ticker(ticker), timeframe)
     except (ValueError, UnknownTicker):
         return None
     if last >= held.last_date:

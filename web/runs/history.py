@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from adapters.batches.lists import titles_of
 from adapters.batches.queries import is_batch
 from adapters.metrics.table import HEADLINE_NAMES, HEADLINES, METRICS
+from adapters.prices.tickers import normalize_ticker
 from adapters.runs.lists import STATES, list_runs
 from adapters.runs.queries import run_with_prefix
 from adapters.runs.times import times_of
@@ -136,7 +137,7 @@ def _filters_of(words: list[str]) -> Json:
 
 def _meanings(word: str, tickers: Container[str]) -> Iterator[tuple[str, str]]:
     """The filters that a word may be meant for, the likeliest first, with the value of each."""
-    upper, lower = word.upper(), word.lower()
+    upper, lower = normalize_ticker(word), word.lower()
     if upper in tickers:
         yield "ticker", upper
     if upper in RULES:
