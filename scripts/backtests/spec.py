@@ -97,10 +97,10 @@ def read_spec(path: Path) -> Spec:
         raise BadInput("line 1: a mapping is expected: name, base, parameters, ...")
     is_yaml = path.suffix != ".json"
     lines, nodes, faults = dict[str, int](), dict[str, yaml.Node](), list[str]()
-    for path_in_file, line, node in _places(document):
+    for path_in_file, line, value in _places(document):
         if path_in_file in lines:  # YAML's reader takes the last and says nothing
             faults.append(f"line {line}: {path_in_file}: appears twice")
-        lines[path_in_file], nodes[path_in_file] = line, node
+        lines[path_in_file], nodes[path_in_file] = line, value
     if is_yaml:
         faults += _refused(document)
     if faults:
