@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from werkzeug.routing import BaseConverter, UUIDConverter
 
-from adapters.prices.tickers import nearest_tickers, normalize_ticker, parse_ticker
+from adapters.prices.tickers import nearest_tickers, parse_ticker
+from contracts.tickers import normalize_ticker
 from contracts.values import Json, frozen
 
 T = TypeVar("T")

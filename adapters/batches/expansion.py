@@ -15,9 +15,9 @@ from adapters.batches.conditions import METRIC_CONDITIONS, Condition, Reader
 from adapters.batches.flat_params import flat_params, with_params
 from adapters.batches.leaderboard import Goal, Ranking, default_goal
 from adapters.metrics.table import METRIC_NAMES
-from adapters.prices.tickers import normalize_ticker, normalize_tickers
 from contracts.errors import InvalidRequest
 from contracts.sweep import SweepSpec
+from contracts.tickers import normalize_ticker, normalize_tickers
 from contracts.values import Json, Values
 
 GOALS: Mapping[Any, Goal] = {"max": "max", "min": "min", "maximize": "max", "minimize": "min"}

@@ -6,14 +6,13 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import cast
 
+from contracts.tickers import normalize_ticker
 from contracts.timeframes import TIMEFRAMES, Timeframe
-from contracts.values import Json, Values
 
 _UNNAMED: Timeframe = "1d"  # what a file holds whose name says nothing of it
 _NAMED = [each for each in TIMEFRAMES if each != _UNNAMED]
 TICKER = re.compile(r"(?!.*\.\.)[A-Z0-9.^=-]{1,15}", re.ASCII)
 ACCEPTED = "1 to 15 of A-Z 0-9 . ^ = -, no two dots in a row"
-FIELDS = ("ticker", "benchmark")  # of a request, that name one
 NEAREST = 3  # tickers that a message suggests
 FILE_NAMES = f"<TICKER>.csv, or <TICKER>_ and one of {', '.join(_NAMED)} before .csv"
 _FILE_NAME = re.compile(
@@ -24,19 +23,6 @@ _FILE_NAME = re.compile(
 def is_ticker(text: str) -> bool:
     """Whether `text` may name a ticker: 1–15 of A–Z 0–9 . ^ = -, and no two dots in a row."""
     return bool(TICKER.fullmatch(text))
-
-
-def normalize_ticker(text: str) -> str:
-    """Return a ticker as prices are stored under it: AAPL for " aapl ". Other alphabets stay as they are."""
-    return text.strip().upper() if text.isascii() else text
-
-
-def normalize_tickers(values: Values) -> Json:
-    """Return a request with its tickers normalized."""
-    return {
-        name: normalize_ticker(value) if name in FIELDS and isinstance(value, str) else value
-        for name, value in values.items()
-    }
 
 
 def parse_ticker(text: str) -> str:

@@ -3,10 +3,10 @@
 from flask import Blueprint, Response, abort, render_template, request
 
 from adapters.portfolios.series import PortfolioSeries
-from adapters.prices.tickers import normalize_tickers
 from contracts.portfolio_request import Sharing
 from contracts.run_result import RunResult
 from contracts.status import RunStatus
+from contracts.tickers import normalize_tickers
 from contracts.values import Json, without
 from web.answers import csv_file
 from web.charts.breakdown import breakdown

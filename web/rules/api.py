@@ -7,8 +7,8 @@ from typing import Any
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
-from adapters.prices.tickers import normalize_ticker
 from contracts.errors import InvalidRequest, UnknownTicker
+from contracts.tickers import normalize_ticker
 from contracts.values import Values
 from rules.catalog import BaseRule, check_params, checked_rule, complete_params
 from rules.language import FormulaError, doubts, free_names, text_faults

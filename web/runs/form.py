@@ -9,11 +9,11 @@ from sqlalchemy import Connection, RowMapping, select
 
 from adapters.batches.lists import ListedBatch, latest_batches
 from adapters.prices.store import Version
-from adapters.prices.tickers import normalize_tickers
 from adapters.runs.queries import STATUS_COLUMNS, run_row
 from adapters.sparkline import LEVELS
 from adapters.tables import RUN
 from contracts.run_request import RunRequest
+from contracts.tickers import normalize_tickers
 from contracts.values import Json
 from rules.catalog import RULES
 from rules.language import EXAMPLES, FUNCTIONS, SERIES

@@ -11,12 +11,12 @@ from flask.typing import ResponseReturnValue
 from adapters.batches.lists import titles_of
 from adapters.batches.queries import is_batch
 from adapters.metrics.table import HEADLINE_NAMES, HEADLINES, METRICS
-from adapters.prices.tickers import normalize_ticker
 from adapters.runs.lists import STATES, list_runs
 from adapters.runs.queries import run_with_prefix
 from adapters.runs.times import times_of
 from adapters.runs.words import unmatched
 from contracts.status import RunStatus
+from contracts.tickers import normalize_ticker
 from contracts.values import Json, picked, without
 from rules.catalog import RULES
 from web.operation import operation

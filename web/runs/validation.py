@@ -12,9 +12,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from adapters.prices.store import PriceStore, Version
-from adapters.prices.tickers import normalize_tickers
 from contracts.errors import InvalidRequest, UnknownTicker
 from contracts.run_request import RunRequest, request_hash
+from contracts.tickers import normalize_tickers
 from contracts.timeframes import BY_DAY
 from contracts.values import Json, Values, frozen, without
 from rules.catalog import check_params, checked_rule

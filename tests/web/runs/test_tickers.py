@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from adapters.price_tables import price_series
-from adapters.prices.tickers import normalize_ticker
+from contracts.tickers import normalize_ticker
 from tests.services.portfolios import ASKED as PORTFOLIO
 from tests.services.studies import BASE
 from tests.services.web_app import run_values
