@@ -57,7 +57,11 @@ def form(pattern: str, named: str, read: Callable[[str], Any] = str) -> Callable
 
 
 WHOLE_NUMBER = form(r"0*[1-9]\d*", "a whole number from 1", int)
-TICKER = form("[A-Za-z0-9.^=-]{1,15}", "a ticker: 1 to 15 of A-Z 0-9 . ^ = -", str.upper)
+TICKER = form(
+    r"\s*[A-Za-z0-9.^=-]{1,15}\s*",
+    "a ticker: 1 to 15 of A-Z 0-9 . ^ = -",
+    lambda text: text.strip().upper(),
+)
 DAY = form(".*", "a date of the form YYYY-MM-DD", date.fromisoformat)
 SETTING = form(r"(?s)\s*[^\s=][^=]*=\s*\S.*", "FIELD=VALUE", lambda text: text.split("=", 1))
 FLAGS = {

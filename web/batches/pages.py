@@ -31,7 +31,7 @@ from web.batches.choice import RANKING, asked_ranking, chosen_runs, given_rankin
 from web.batches.origins import origin_of
 from web.formats import number
 from web.operation import Argument, operation
-from web.parsers import one_of, whole_number
+from web.parsers import one_of, ticker_among, whole_number
 from web.platform import ask_database, reading_database
 from web.recorded import LISTED, asked_page
 from web.request_fields import FIELDS, SHARING
@@ -113,7 +113,7 @@ def page(batch_id: str) -> str:
         ranking = asked_ranking(ranking_of(connection, batch_id))
         summary = titled_summary(connection, batch)
         tickers = batch_tickers(connection, batch_id)
-        ticker: str | None = read_argument("ticker", one_of(*tickers), None)
+        ticker: str | None = read_argument("ticker", ticker_among(tickers), None)
         measured = measured_runs(connection, batch_id, ranking, ticker)
         chosen, where = chosen_runs(connection, batch_id, measured, ranking)
         best = leaders(connection, chosen, ranking, arguments()["top"])

@@ -1,4 +1,5 @@
 // Loading of price files: each is examined by the server first, and stored only when asked for after that.
+import { at } from "../addresses.js";
 import { announce } from "../announce.js";
 import { make } from "../elements.js";
 import { sendJson } from "../requests.js";
@@ -28,7 +29,7 @@ function named(fileName, known) {
 function put({ file, ticker, timeframe, timezone }, options) {
   const query = new URLSearchParams(Object.entries({ timezone: timezone.value.trim(), ...options }).filter(([, value]) => value !== ""));
   const symbol = ticker.value.trim() || "_"; // which is none, and refused as such
-  const address = `/api/prices/${encodeURIComponent(symbol)}/${timeframe.value}?${query}`;
+  const address = at(`/api/prices/${encodeURIComponent(symbol)}/${timeframe.value}?${query}`);
   return sendJson(address, file, { method: "PUT", headers: { "Content-Type": "text/csv" } });
 }
 
