@@ -20,6 +20,23 @@ def is_ticker(text: str) -> bool:
     return bool(TICKER.fullmatch(text))
 
 
+def ticker_fault(text: str) -> str:
+    """Say what keeps a text from being a ticker; empty for one."""
+    if is_ticker(text):
+        return ""
+    odd = [*dict.fromkeys(re.sub(r"[A-Z0-9.^=-]", "", text, flags=re.ASCII))]
+    has = " ".join(map(repr, odd)) or (
+        "two dots in a row" if ".." in text else f"{len(text)} of them"
+    )
+    return f"{text} is not a ticker: 1 to 15 of A-Z 0-9 . ^ = - are accepted, and it has {has}"
+
+
+def name_fault(name: str) -> str:
+    """Say what keeps a file's name from naming a series."""
+    stem = re.sub(rf"(_({'|'.join(_NAMED)}))?\.csv(\.gz)?$", "", name)
+    return f"not named {FILE_NAMES}: {ticker_fault(stem)}"
+
+
 def price_files(folder: Path) -> list[Path]:
     """The files of a folder that end as price files do, plain or gzip, by name."""
     return sorted([*folder.glob("*.csv"), *folder.glob("*.csv.gz")])
