@@ -91,9 +91,9 @@ def _jumps(bars: Bars) -> Iterator[str]:
     at_close = _are_near(np.maximum(factors, 1 / factors), SPLITS, SPLIT_TOLERANCE)
     # it opens at 2/3, 3/4 or 4/5 of the close before
     at_open = _are_near(falls, FRACTIONAL_SPLITS, FRACTION_TOLERANCE) & ~at_close
-    is_split, shown = at_close | at_open, np.where(at_open, 1 / falls, factors)
+    is_split, split_factors = at_close | at_open, np.where(at_open, 1 / falls, factors)
     days = bar_dates(bars.times[places + 1], bars.timeframe)
-    jumps = [*zip(days, factors, shown, is_split, strict=True)]
+    jumps = [*zip(days, factors, split_factors, is_split, strict=True)]
     if splits := [f"{day} (×{factor:.3g})" for day, _, factor, split in jumps if split]:
         yield f"a jump looks like a split, {_times(len(splits))}, so the prices may not be adjusted: {listed(splits)}"
     if large := [

@@ -22,14 +22,14 @@ def load(bars: list[Bar], header: str = HEADER, **meaning: object) -> Reading:
     return read_prices("\n".join([header, *rows]).encode(), Meaning(timeframe="1d", **meaning))
 
 
-def sound(chance: Random, bars: int) -> list[Bar]:
+def sound(chance: Random, count: int) -> list[Bar]:
     """Open, high, low and close with cents; the close is often the highest or the lowest."""
-    found = []
-    for _ in range(bars):
+    bars = []
+    for _ in range(count):
         low, high = sorted(chance.randint(1_000, 90_000) / 100 for _ in range(2))
         inner = [low, high, round(chance.uniform(low, high), 2)]
-        found.append([chance.choice(inner), high, low, chance.choice(inner)])
-    return found
+        bars.append([chance.choice(inner), high, low, chance.choice(inner)])
+    return bars
 
 
 def test_prices_adjusted_with_floats_are_rounding_and_load() -> None:
@@ -50,12 +50,12 @@ def test_prices_adjusted_with_floats_are_rounding_and_load() -> None:
         ]
 
         mended += len(off)
-        said = [
+        notes = [
             each for each in reading.done if each.startswith("High or Low off in its last digits")
         ]
-        assert len(said) == bool(off), number
+        assert len(notes) == bool(off), number
         if off:
-            assert f"in {len(off)} row" in said[0] and f" {off[0]}" in said[0], (number, said)
+            assert f"in {len(off)} row" in notes[0] and f" {off[0]}" in notes[0], (number, notes)
         columns = reading.bars.columns
         assert (columns["High"] >= columns["Close"]).all() and (
             columns["Low"] <= columns["Open"]
