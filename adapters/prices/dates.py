@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
 from adapters.prices.looks import Looks
-from adapters.prices.sessions import SessionDays, exists
+from adapters.prices.sessions import SessionDays, exists, has_time
 from adapters.prices.table import listed, refuse
 from contracts.timeframes import BY_DAY, IN_WORDS, Timeframe
 from contracts.values import frozen_by_name
@@ -17,6 +17,7 @@ from contracts.values import frozen_by_name
 DateReader = Callable[[str], datetime | None]
 
 SAMPLE = 2_000  # rows from which the order of day and month is told, and how far bars are apart
+FRIDAY = 4  # as datetime.weekday counts
 FIRST_YEAR, LAST_YEAR = 1600, 2199  # of a bar; the oldest exchange opened in 1602
 # of rows whose High or Low contradicts their other prices: refuse the file, widen High and Low, leave the rows out
 BadRows = Literal["refuse", "widen", "drop"]
@@ -72,6 +73,7 @@ class Dates:
         """What was asked for and is taken, though the file looks like something else."""
         looks, zone = self.looks, self._zone
         yield from self._shifts()
+        yield from self._fridays()
         if self.meaning.timeframe in BY_DAY or not (looks.lacks_offset and looks.zone and zone):
             return
         at = looks.moments[0].replace(tzinfo=None)
@@ -94,6 +96,16 @@ class Dates:
             yield (
                 f"{len(moved):,} of {len(moments):,} daily bars dated by their session, not as written "
                 f"({self._days.reason}): {listed(moved)}; keep_dates=true keeps the dates as written"
+            )
+
+    def _fridays(self) -> Iterator[str]:
+        """Weekly bars stamped with a time on Fridays, which end the week, or begin the next, as OANDA has it."""
+        moments = self.looks.moments
+        on_fridays = [each for each in moments if each.weekday() == FRIDAY and has_time(each)]
+        if self.meaning.timeframe == "1w" and len(on_fridays) > len(moments) / 2:
+            yield (
+                f"weekly bars stamped with times on Fridays, such as {on_fridays[0]}, dated by the Monday before: "
+                "where the week begins at that time, add three days to the dates"
             )
 
     def seconds(self, cell: str) -> int | str:

@@ -205,3 +205,25 @@ def test_a_clock_time_that_the_zone_skips_is_refused_with_what_to_do() -> None:
         before = f"{skipped[:11]}00:30"
         with pytest.raises(Refused, match=f"line 3: Date '{skipped}' does not exist in {zone}"):
             load([before, skipped], "1h", zone=zone)
+
+
+def test_weekly_bars_that_may_begin_on_the_friday_before_get_a_warning_and_others_do_not() -> (
+    None
+):
+    chance = Random(5)
+    for number in range(FILES):
+        monday = date(2015, 1, 5) + timedelta(weeks=chance.randrange(300))
+        for weekday, clock in (
+            (0, ""),
+            (4, ""),
+            (6, "T22:00:00Z"),
+            (0, "T05:00:00Z"),
+            (4, f"T{20 + number % 3}:00:00Z"),
+        ):
+            days = [monday + timedelta(weeks=week, days=weekday) for week in range(30)]
+
+            warnings = load([f"{day}{clock}" for day in days], "1w").warnings
+
+            is_doubtful = weekday == 4 and clock != ""
+            assert len(warnings) == is_doubtful, (weekday, clock)
+            assert not is_doubtful or f"such as {days[0]} " in warnings[0]
