@@ -223,16 +223,37 @@ def bars_per_year(times: Whole) -> int:
 
     Where none of SESSIONS_PER_YEAR is near, as for weekly and monthly bars, the bars themselves over their time.
 
-    times: seconds since 1970, UTC, ascending, at least two. A session is a UTC date; its bars are the median over all,
-    so that half days and gaps do not count. Sessions per year: (sessions - 1) / days * YEAR_DAYS, as the nearest of
-    SESSIONS_PER_YEAR; in a series shorter than LEAST_DAYS, 365 if weekends are among its days, else 252.
+    times: seconds since 1970, UTC, ascending, at least two. A session lies between two of the longest pauses of usual
+    days; its bars are the median over all, so that half days and gaps do not count. Sessions per year:
+    (sessions - 1) / days * YEAR_DAYS, as the nearest of SESSIONS_PER_YEAR; in a series shorter than LEAST_DAYS, 365 if
+    weekends are among its days, else 252.
     """
-    days, lengths = np.unique(times // DAY_S, return_counts=True)
+    days, lengths = np.unique(_session_days(times), return_counts=True)
     sessions = _sessions_per_year(days)
     expected = (len(days) - 1) / sessions * YEAR_DAYS
     if abs(days[-1] - days[0] - expected) <= GAPS * expected + GAP_DAYS:
         return sessions * int(np.sort(lengths)[len(lengths) // 2])
     return round((len(times) - 1) / int(times[-1] - times[0]) * DAY_S * YEAR_DAYS) or 1
+
+
+def _session_days(times: Whole) -> Whole:
+    """(bars,) the day, since 1970, of each bar's session: the UTC date of the session's middle.
+
+    So a session that crosses midnight UTC, in summer or all year, is one. Where trading does not pause once a day, as
+    with currencies and bitcoin, or pauses more often than that, as in a series with many gaps, a session is a UTC date.
+    """
+    steps, dates = np.diff(times), times // DAY_S
+    if not len(steps):
+        return dates
+    firsts = np.flatnonzero(np.diff(dates[:-1], prepend=dates[0] - 1))
+    longest = np.sort(np.maximum.reduceat(steps, firsts))
+    pause_s, usual_s = longest[len(longest) // 2], np.sort(steps)[len(steps) // 2]
+    starts = np.append(0, np.flatnonzero(steps > max(pause_s / 2, usual_s)) + 1)
+    if pause_s <= usual_s or len(starts) > len(firsts) + 1:
+        return dates
+    stops = np.append(starts[1:], len(times))
+    middles = (times[starts] + times[stops - 1]) // 2
+    return np.repeat(middles // DAY_S, stops - starts)
 
 
 def _sessions_per_year(days: Whole) -> int:

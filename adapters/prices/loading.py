@@ -25,7 +25,7 @@ from adapters.prices.store import (
     version,
 )
 from adapters.prices.table import SHOWN, Refused, unpacked
-from adapters.prices.tickers import FILE_NAMES, price_files, series_of_file
+from adapters.prices.tickers import name_fault, price_files, series_of_file
 from adapters.sparkline import encode_sparkline
 from adapters.tables import RUN
 from contracts.errors import Conflict, UnknownTicker
@@ -129,7 +129,7 @@ def load_folder(engine: Engine, folder: Path) -> list[tuple[str, str]]:
 def _take_in(engine: Engine, path: Path) -> str:
     named = series_of_file(path.name)
     if named is None:
-        return f"left out: not named {FILE_NAMES}"
+        return f"left out: {name_fault(path.name)}"
     with reading(engine) as connection:
         found = found_versions(connection, *of_series(*named))
     sources = {each.data_hash: each.source for each in found}
@@ -140,6 +140,8 @@ def _take_in(engine: Engine, path: Path) -> str:
             return "known"
         meaning = Meaning(timeframe=named[1])
         bars, report = examine(PriceStore(engine), named[0], content, meaning)
+    except OSError as error:  # a dangling link, a folder, or no permission
+        return f"left out: cannot be read: {error.strerror}"
     except Refused as fault:
         return f"left out: {'; '.join(fault.findings[:SHOWN])}"
     if bars.data_hash in sources:

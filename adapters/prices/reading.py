@@ -12,6 +12,7 @@ import numpy as np
 from adapters.prices.bars import LEAST_DECIMALS, MOST_DIGITS, Bars, Whole
 from adapters.prices.dates import Dates
 from adapters.prices.dates import Meaning as Meaning
+from adapters.prices.rows import PRICES, check_rows, mended, separate_repeated_hours
 from adapters.prices.table import NAME, Faults, Objects, Table, listed, read_table, refuse
 from contracts.timeframes import Timeframe
 
@@ -20,9 +21,7 @@ LEAST = 1 / MOST  # of a price
 ADJUSTED_DIGITS = 7  # significant ones that the lowest adjusted price keeps
 _EXACT = Context(prec=5 * MOST_DIGITS)  # what LEAST, MOST and the ratio of both make of a price
 MOST_NAMES = 20  # of columns that are left out
-PRICES = ("open", "high", "low", "close")
 NULLS = frozenset({"", "null", "nan", "n/a", "-", "."})
-TWICE = {"1d": "on one day", "1w": "in one week"}
 _UNSURE = "nothing in its column tells separators of thousands from those of decimals"
 _TAKEN = "an open is taken as the close, a high and a low as the higher and the lower of the two"
 _SCALES = {"K": Decimal(10**3), "M": Decimal(10**6), "B": Decimal(10**9)}
@@ -55,9 +54,12 @@ def read_prices(content: bytes, meaning: Meaning) -> Reading:
     if times[0] > times[-1]:
         rows = rows.part(slice(None, None, -1))
         done.append("newest first in the file: turned round")
+    timeframe, zone = dates.meaning.timeframe, dates.clock_zone
+    if zone:
+        separate_repeated_hours(rows.columns, zone, done)
+    rows = mended(rows, dates.meaning.bad_rows, done, warnings)
+    check_rows(rows, timeframe, zone)
     done += _adjust(rows.columns, dates.meaning.adjust)
-    timeframe = dates.meaning.timeframe
-    _check_rows(rows, timeframe)
     bars = _bars(rows.columns, timeframe)
     return Reading(bars, dates.meaning, dates.looks.in_words(timeframe), done, warnings)
 
@@ -160,36 +162,6 @@ def _adjust(columns: dict[str, Objects], wanted: bool) -> list[str]:
         f"prices of whole bars multiplied by Adj Close / Close, {ratios.min():.4f} to {ratios.max():.4f}; "
         "volumes as they are"
     ]
-
-
-def _check_rows(rows: Table, timeframe: Timeframe) -> None:
-    """Refused with every bar that is out of order, repeated, or impossible."""
-    faults = Faults()
-    steps, later = np.diff(rows.columns["date"]), rows.lines[1:]
-    faults.add(
-        f"Date appears twice: two bars {TWICE.get(timeframe, 'at one time')}", later[steps == 0]
-    )
-    faults.add(
-        "Date is before that of the row above; the dates must ascend, or descend, throughout",
-        later[steps < 0],
-    )
-    open_, high, low, close = (rows.columns[name] for name in PRICES)
-    highest, lowest = np.maximum(np.maximum(open_, close), low), np.minimum(open_, close)
-    under = high < highest
-    over = (low > lowest) & ~under
-    faults.add(
-        "High {} is below the highest of Open, Low and Close ({})",
-        rows.lines[under],
-        high[under],
-        highest[under],
-    )
-    faults.add(
-        "Low {} is above the lowest of Open and Close ({})",
-        rows.lines[over],
-        low[over],
-        lowest[over],
-    )
-    faults.check()
 
 
 def _bars(columns: dict[str, Objects], timeframe: Timeframe) -> Bars:

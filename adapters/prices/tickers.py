@@ -30,14 +30,34 @@ def parse_ticker(text: str) -> str:
     ticker = normalize_ticker(text)
     if is_ticker(ticker):
         return ticker
-    refused = dict.fromkeys(re.findall(r"[^A-Z0-9.^=-]", ticker))
-    raise ValueError(ACCEPTED + (f", so no {' '.join(map(repr, refused))}" if refused else ""))
+    refused = _refused_characters(ticker)
+    raise ValueError(ACCEPTED + (f", so no {refused}" if refused else ""))
+
+
+def _refused_characters(text: str) -> str:
+    """The characters that no ticker has, each once, in quotes."""
+    return " ".join(map(repr, dict.fromkeys(re.findall(r"[^A-Z0-9.^=-]", text))))
 
 
 def nearest_tickers(ticker: str, tickers: Iterable[str]) -> str:
     """The tickers that are spelled most like this one, as a message lists them."""
     nearest = get_close_matches(ticker, list(tickers), NEAREST, cutoff=0.0)
     return f"the nearest are {', '.join(nearest)}" if nearest else "there are no prices at all"
+
+
+def ticker_fault(text: str) -> str:
+    """Say what keeps a text from being a ticker; empty for one."""
+    if is_ticker(text):
+        return ""
+    size = "two dots in a row" if ".." in text else f"{len(text)} of them"
+    has = _refused_characters(text) or size
+    return f"{text} is not a ticker: 1 to 15 of A-Z 0-9 . ^ = - are accepted, and it has {has}"
+
+
+def name_fault(name: str) -> str:
+    """Say what keeps a file's name from naming a series."""
+    stem = re.sub(rf"(_({'|'.join(_NAMED)}))?\.csv(\.gz)?$", "", name)
+    return f"not named {FILE_NAMES}: {ticker_fault(stem)}"
 
 
 def price_files(folder: Path) -> list[Path]:
