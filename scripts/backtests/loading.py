@@ -121,7 +121,9 @@ def series_named(name: str) -> Series:
 
     A copy's number, as browsers add it, is not part of the name: `AAPL (1).csv`.
     """
-    stem = re.sub(r"( ?\(\d+\))?(\.(csv|txt)(\.gz)?)?$", "", name, flags=re.IGNORECASE)
+    stem = re.sub(
+        r"( ?\(\d+\))?(\.(csv|txt|tsv|xlsx))?(\.(gz|bz2|xz|zip))?$", "", name, flags=re.IGNORECASE
+    )
     for pattern in _PATTERNS:
         found = re.fullmatch(pattern, stem, re.IGNORECASE | re.ASCII)
         if found and found["ticker"].lower() not in NAMELESS.split():

@@ -18,7 +18,7 @@ const NAMES = [
 
 // The ticker that a file's name says, or as much of it as can be one, and its timeframe if that is among `known`.
 function named(fileName, known) {
-  const stem = fileName.replace(/( ?\(\d+\))?(\.(csv|txt)(\.gz)?)?$/i, "");
+  const stem = fileName.replace(/( ?\(\d+\))?(\.(csv|txt|tsv|xlsx))?(\.(gz|bz2|xz|zip))?$/i, "");
   const found = NAMES.map((name) => name.exec(stem)).find(Boolean)?.groups;
   const ticker = found?.ticker ?? stem.split(/[ ,_(]/)[0];
   const timeframe = known.find((each) => each === found?.frame?.toLowerCase()) ?? "1d";
