@@ -1,4 +1,4 @@
-"""What a file of prices is packed in: unpacked up to a bound, or said what it is and what to do."""
+"""Unpacking price files, up to a bound: gzip, bz2, xz, zip and xlsx."""
 
 import bz2
 import gzip

@@ -74,7 +74,7 @@ def _refuse_binary(content: bytes) -> None:
 
 def _decode_legacy(content: bytes, fault: UnicodeDecodeError) -> tuple[str, list[str]]:
     """The text by the code page under which the header has the most columns that are known."""
-    counts = {encoding: _known_columns(content, encoding) for encoding in _LEGACY}
+    counts = {encoding: _count_columns(content, encoding) for encoding in _LEGACY}
     encoding = max(counts, key=counts.__getitem__)
     if not counts[encoding]:
         line = content.count(b"\n", 0, fault.start) + 1
@@ -86,7 +86,7 @@ def _decode_legacy(content: bytes, fault: UnicodeDecodeError) -> tuple[str, list
     return content.decode(encoding), [f"not UTF-8: read as {_LEGACY[encoding]}"]
 
 
-def _known_columns(content: bytes, encoding: str) -> int:
+def _count_columns(content: bytes, encoding: str) -> int:
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError:

@@ -36,7 +36,7 @@ class Form(NamedTuple):
     footer: str = ""
 
     def matches_row(self, cells: Sequence[str]) -> bool:
-        """Whether a file without a header begins with such a row."""
+        """True for the first row of a file of this form, which has no header."""
         columns = self.columns.split()
         if not self.first or len(cells) != len(columns):
             return False
@@ -114,6 +114,7 @@ FORMS = (
     Form("Chinese", "日期,开盘,收盘,最高,最低,成交量", "date open close high low volume"),
     Form("Binance, no header", "1704067200000,10,11,9,10,5,1704153599999,50,1,2,20,0",
          f"{_OHLCV} - - - - - -", first=r"\d{13}|\d{16}"),
+    Form("Kraken, API", "1704067200,10,11,9,10,10.2,5,1", "date open high low close - volume -", first=r"\d{10}"),
     Form("Kraken", "1704067200,10,11,9,10,5,1", f"{_OHLCV} -", first=r"\d{10}"),
     Form("HistData", "20240102 170000;10;11;9;10;0", _OHLCV, first=r"\d{8} \d{6}"),
     Form("MetaTrader 4", "2024.01.02,17:00,10,11,9,10,5", _TIMED, first=r"\d{4}\.\d{2}\.\d{2}"),
@@ -127,7 +128,7 @@ FORMS = (
 )  # fmt: skip
 # Other names that exporters give a column, the preferred first.
 _MORE = {
-    "date": "datetime trade_date day bar_time date_time begin start local_time kursdatum index",
+    "date": "datetime trade_date day bar_time date_time begin start local_time unix unix_timestamp kursdatum index",
     "clock": "time uhrzeit hora 시간 時刻",
     "close": "last settle settlement close_price closing_price kurs value nav rate index_value",
     "volume": "vol volumen volume_traded umsatz 거래량 売買高",
@@ -220,7 +221,7 @@ class Header:
 
     @property
     def is_complete(self) -> bool:
-        """Whether there are dates and closes."""
+        """True with dates and closes."""
         return {"date", "close"} <= {*self.places}
 
     def repeated(self) -> list[int]:

@@ -1,4 +1,4 @@
-"""Where a price file's header is, what stands above and right below it, and which tickers these lines name."""
+"""Finding the header of a price file: its line, the delimiter, and the tickers that it or the lines around it name."""
 
 import csv
 import re
@@ -79,7 +79,7 @@ def _header_at(lines: Sequence[str], number: int, declared: str | None) -> Layou
         row = split_line(lines[start], delimiter)
         if below := _tickers(row, names):
             tickers = below
-        elif _names_index(row):
+        elif _is_index_line(row):
             names = [row[0], *names[1:]]
         elif not lines[start].startswith(COMMENT):
             break
@@ -100,8 +100,8 @@ def _tickers(row: Sequence[str], names: Sequence[str]) -> list[str]:
     return [] if are_names or not all(map(is_ticker_like, cells)) else [*dict.fromkeys(cells)]
 
 
-def _names_index(row: Sequence[str]) -> bool:
-    """Whether this is the line that pandas writes for the name of the dates alone."""
+def _is_index_line(row: Sequence[str]) -> bool:
+    """True for the line that pandas writes for the name of the dates alone."""
     return (
         len(row) > 1
         and plain_name(row[0]) in NAMES["date"][:3]
@@ -110,7 +110,7 @@ def _names_index(row: Sequence[str]) -> bool:
 
 
 def is_ticker_like(text: str) -> bool:
-    """Whether a cell may be a ticker, such as BTC/USDT or aapl.us: a word in one case, and no number."""
+    """True for what may be a ticker, such as BTC/USDT or aapl.us: a word in one case, and no number."""
     return bool(TICKER_LIKE.fullmatch(text) and not re.fullmatch(r"[\d.:/_-]+", text))
 
 

@@ -24,7 +24,7 @@ _EXACT = Context(prec=5 * MOST_DIGITS)  # what LEAST, MOST and the ratio of both
 MOST_NAMES = 20  # of columns that are left out
 VOLUMES = ("volume", "ticks")
 PRICES = ("open", "high", "low", "close")
-NULLS = frozenset({"", "null", "nan", "n/a", "-", "."})
+NULLS = frozenset({"", "null", "nan", "none", "na", "n/a", "#n/a", "-", "--", "."})
 TWICE = {"1d": "on one day", "1w": "in one week"}
 _TITLES = {"adjusted": "Adj Close", "clock": "Time", "ticks": "Tick volume"}
 _NO_CLOCK = "{!r} is not a time of day; HH:MM is understood everywhere"

@@ -170,7 +170,7 @@ def _check_one_ticker(tickers: Sequence[str], place: str) -> None:
 
 
 def _tickers_of(cells: Iterable[str]) -> list[str]:
-    """What a column of tickers says, each as it is written first; nothing where its cells are none."""
+    """Return the tickers of a column, each as it is written first; none where its cells are something else."""
     names = [*dict.fromkeys(filter(None, cells))]
     if not all(map(is_ticker_like, names)):
         return []
@@ -205,7 +205,7 @@ def _rows(
 
 
 def _is_footer(row: Sequence[str], footer: str) -> bool:
-    """Whether a last line is a sentence, or what the form of the file ends with."""
+    """True for a last line that is a sentence, or the footer of the file's form."""
     if any(map(str.strip, row[1:])):
         return False
     return bool(_SENTENCE.fullmatch(row[0]) or re.fullmatch(footer, row[0].strip()))

@@ -32,7 +32,7 @@ def series_of_file(name: str) -> tuple[str, Timeframe] | None:
 
 
 def names_ticker(name: str, ticker: str) -> bool:
-    """Whether a file that says `name` may mean `ticker`: AAPL.US or NASDAQ:AAPL is AAPL, and BTC/USDT is BTCUSDT."""
+    """True where `name` in a file may mean `ticker`: AAPL.US and NASDAQ:AAPL are AAPL, and BTC/USDT is BTCUSDT."""
     return _letters(name) in _short_names(ticker) or _letters(ticker) in _short_names(name)
 
 

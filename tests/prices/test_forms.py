@@ -259,7 +259,7 @@ def test_a_row_that_is_longer_than_the_header_is_refused() -> None:
 
 def test_no_volume_at_all_gets_a_warning_and_ticks_stand_in_for_it() -> None:
     dice = random.Random(7)
-    for blank in ("0", "-", "", "n/a", "0.0"):
+    for blank in ("0", "-", "", "n/a", "--", "0.0"):
         reading = read(HEADER + "".join(f"{day},10,11,9,10,{blank}\n" for day in DAYS))
         assert (
             "no volume in any bar, so rules that read volume say nothing" in reading.warnings
