@@ -125,13 +125,14 @@ FORMS = (
     Form("no header, date and time", "20240102,09:30,10,11,9,10,5", _TIMED, first=r"\d[\d/.-]{7,}"),
     Form("no header, no volume", "2024-01-02,10,11,9,10", "date open high low close",
          first=r"\d[\d/.-]{7,}([ T]\d{1,2}:[\d:.]+)?"),
+    Form("no header, closes", "2024-01-02,10", "date close", first=r"\d[\d/.-]{7,}([ T]\d{1,2}:[\d:.]+)?"),
 )  # fmt: skip
 # Other names that exporters give a column, the preferred first.
 _MORE = {
     "date": "datetime trade_date day bar_time date_time begin start local_time unix unix_timestamp kursdatum index",
     "clock": "time uhrzeit hora 시간 時刻",
     "close": "last settle settlement close_price closing_price kurs value nav rate index_value",
-    "volume": "vol volumen volume_traded umsatz 거래량 売買高",
+    "volume": "vol volumen volume_traded 거래량 売買高",
     "ticks": "tick_vol tick_count",
     "adjusted": "수정종가 수정주가",
     "symbol": "sym ts_code act_symbol secid instrument ric code stock_code コード 銘柄コード 종목코드 股票代码",

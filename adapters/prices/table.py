@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapters.prices.bars import Whole
+from adapters.prices.forms import Header
 from adapters.prices.headers import COMMENT, Layout, find_layout, is_ticker_like, split_line
 from adapters.prices.tickers import names_ticker
 from contracts.errors import InvalidRequest
@@ -125,6 +126,7 @@ def read_table(text: str) -> Table:
         name: np.array([row[at].strip() for row in rows.values()], object)
         for name, at in header.places.items()
     }
+    _drop_unless_numbers(header, columns, "adjusted")
     symbols = _tickers_of(columns.pop("symbol", ()))
     _check_one_ticker(symbols, place)
     ignored = [header.names[at] for at in header.ignored()]
@@ -136,11 +138,19 @@ def read_table(text: str) -> Table:
         symbols[:1] or layout.tickers,
         header.zone,
         done,
-        [
-            f"the column {name[:NAME]!r} looks like adjusted closes and is left out; call it Adj Close to use it"
-            for name in header.looks_adjusted()
-        ],
+        [_adjusted_warning(name, "adjusted" in columns) for name in header.looks_adjusted()],
     )
+
+
+def _drop_unless_numbers(header: Header, columns: dict[str, Objects], name: str) -> None:
+    """Leave out a column without any digit, such as a flag by the name of adjusted closes."""
+    if name in columns and not any(re.search(r"\d", cell) for cell in columns[name]):
+        del columns[name], header.places[name]
+
+
+def _adjusted_warning(name: str, has_other: bool) -> str:
+    advice = "another column is read as Adj Close" if has_other else "call it Adj Close to use it"
+    return f"the column {name[:NAME]!r} looks like adjusted closes and is left out; {advice}"
 
 
 def _check_header(layout: Layout, place: str) -> None:

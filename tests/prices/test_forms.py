@@ -180,6 +180,24 @@ def test_a_column_that_only_looks_like_adjusted_closes_is_left_out_with_a_warnin
         )
 
 
+def test_of_two_columns_of_adjusted_closes_one_is_read_and_the_other_named() -> None:
+    (warning,) = read(
+        f"{HEADER.strip()},Adj Close,adjusted\n2024-01-11,10,11,9,10,5,8,7\n"
+    ).warnings
+
+    assert warning.startswith(
+        "the column 'adjusted' looks like adjusted closes and is left out; another column"
+    )
+
+
+def test_a_flag_by_the_name_of_adjusted_closes_is_left_out() -> None:
+    for flag in ("True", "no", ""):
+        reading = read(f"{HEADER.strip()},adjusted\n2024-01-11,10,11,9,10,5,{flag}\n")
+
+        assert rows_of(reading)[0][4] == 10.0
+        assert "columns left out: adjusted" in reading.done
+
+
 def two_tickers(dice: random.Random, tickers: list[str]) -> dict[str, str]:
     """One file with prices of these tickers, in each of the layouts that put them into one."""
     names = ["Close", "High", "Low", "Open", "Volume"]
