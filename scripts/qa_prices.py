@@ -6,9 +6,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from adapters.prices.checks import oddities
+from adapters.prices.checks import oddities, other_tickers
+from adapters.prices.containers import unpacked
 from adapters.prices.reading import Meaning, read_prices
-from adapters.prices.table import Refused, unpacked
+from adapters.prices.table import Refused
 from adapters.prices.tickers import name_fault, price_files, series_of_file
 
 
@@ -23,7 +24,10 @@ def findings(path: Path) -> list[str]:
         return [f"error: cannot be read: {error.strerror}"]
     except Refused as fault:
         return [f"error: {each}" for each in fault.findings]
-    return [f"warning: {each}" for each in reading.warnings + oddities(reading.bars)]
+    warnings = (
+        other_tickers(reading.tickers, named[0]) + reading.warnings + oddities(reading.bars)
+    )
+    return [f"warning: {each}" for each in warnings]
 
 
 def main() -> int:

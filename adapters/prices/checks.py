@@ -17,6 +17,7 @@ from adapters.prices.bars import (
 from adapters.prices.looks import duration, usual_distance_s
 from adapters.prices.sessions import LEAST_BARS, STRAY
 from adapters.prices.table import listed
+from adapters.prices.tickers import names_ticker
 from contracts.timeframes import BY_DAY, LENGTH_S
 
 SPLITS = (2, 3, 4, 5, 7, 8, 10, 15, 20, 25, 30, 50, 100)
@@ -151,3 +152,12 @@ def changes(bars: Bars, before: Bars) -> tuple[dict[str, int], list[str]]:
         )
     added = len(bars) - len(common)
     return {"added": added, "revised": len(revised), "removed": len(removed)}, warnings
+
+
+def other_tickers(names: Sequence[str], ticker: str) -> list[str]:
+    """A warning of each ticker that a file names and that is not the one it is loaded as."""
+    return [
+        f"the file names {name}, and its prices are loaded as {ticker}"
+        for name in names
+        if not names_ticker(name, ticker)
+    ]

@@ -1,20 +1,17 @@
 """The dates of a price file: how they are written, what they look like, and when its bars are."""
 
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
 from adapters.prices.looks import Looks
+from adapters.prices.moments import date_reader, order_in_words
 from adapters.prices.sessions import SessionDays, exists, has_time
 from adapters.prices.table import listed, refuse
 from contracts.timeframes import BY_DAY, IN_WORDS, Timeframe
 from contracts.values import frozen_by_name
-
-DateReader = Callable[[str], datetime | None]
 
 SAMPLE = 2_000  # rows from which the order of day and month is told, and how far bars are apart
 FRIDAY = 4  # as datetime.weekday counts
@@ -22,19 +19,6 @@ FIRST_YEAR, LAST_YEAR = 1600, 2199  # of a bar; the oldest exchange opened in 16
 # of rows whose High or Low contradicts their other prices: refuse the file, widen High and Low, leave the rows out
 BadRows = Literal["refuse", "widen", "drop"]
 BAD_ROWS: tuple[BadRows, ...] = get_args(BadRows)
-_DAYS = (
-    "%m/%d/%Y",
-    "%d/%m/%Y",
-    "%Y/%m/%d",
-    "%m-%d-%Y",
-    "%d-%m-%Y",
-    "%d.%m.%Y",
-    "%b %d, %Y",
-    "%d-%b-%Y",
-    "%d %b %Y",
-)
-_CLOCKS = ("", " %H:%M", " %H:%M:%S")
-_STAMPS = {12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # by their digits, since strptime takes fewer
 
 
 @frozen_by_name
@@ -61,7 +45,8 @@ class Dates:
     """
 
     def __init__(self, cells: Sequence[str], meaning: Meaning) -> None:
-        self._read = _reader(cells[:: max(len(cells) // SAMPLE, 1)])
+        self._read = date_reader(cells[:: max(len(cells) // SAMPLE, 1)])
+        self.order = order_in_words(cells[0], self._read)
         self.looks = Looks([*filter(None, map(self._read, cells[:SAMPLE]))])
         self.meaning = _settled(meaning, self.looks)
         self._zone = ZoneInfo(self.meaning.zone) if self.meaning.zone else None
@@ -172,42 +157,3 @@ def _zone_of(meaning: Meaning, looks: Looks) -> str:
         "name the zone of the file, such as America/New_York, or UTC",
         "timezone",
     )
-
-
-def _reader(sample: Sequence[str]) -> DateReader:
-    """How these dates are read; Refused when more than one way fits."""
-    if all(re.fullmatch(r"\d{9,14}", cell, re.ASCII) for cell in sample):
-        return _stamp if all(map(_stamp, sample)) else _epoch
-    if all(map(_parsed, sample)):
-        return _parsed
-    fitting = [reader for reader in _READERS if all(map(reader, sample))]
-    for cell in sample:
-        days = sorted({str(reader(cell))[:10] for reader in fitting})
-        if len(days) > 1:
-            raise refuse(
-                f"the dates, such as {cell!r}, may mean {' or '.join(days)}; write them as YYYY-MM-DD"
-            )
-    return next(iter(fitting), _parsed)  # which names the first cell that is none, by its line
-
-
-def _epoch(cell: str) -> datetime | None:
-    if not re.fullmatch(r"\d{1,13}", cell, re.ASCII):
-        return None
-    return datetime.fromtimestamp(int(cell) / (1000 if len(cell) > 11 else 1), UTC)
-
-
-def _parsed(cell: str, pattern: str | None = None) -> datetime | None:
-    """By a pattern, or as ISO 8601."""
-    try:
-        if pattern is None:
-            return datetime.fromisoformat(cell)
-        return datetime.strptime(cell, pattern)
-    except ValueError:
-        return None
-
-
-def _stamp(cell: str) -> datetime | None:
-    return _parsed(cell, _STAMPS.get(len(cell), ""))
-
-
-_READERS = [partial(_parsed, pattern=f"{day}{clock}") for day in _DAYS for clock in _CLOCKS]

@@ -13,7 +13,8 @@ from adapters.database import committed, database_now, inserted, reading
 from adapters.logs import current_actor
 from adapters.price_tables import VERSION, price_parts, price_series, price_versions
 from adapters.prices.bars import Bars, bars_per_year
-from adapters.prices.checks import changes, oddities
+from adapters.prices.checks import changes, oddities, other_tickers
+from adapters.prices.containers import unpacked
 from adapters.prices.packing import pack
 from adapters.prices.reading import Meaning, read_prices
 from adapters.prices.store import (
@@ -24,7 +25,7 @@ from adapters.prices.store import (
     of_series,
     version,
 )
-from adapters.prices.table import SHOWN, Refused, unpacked
+from adapters.prices.table import SHOWN, Refused
 from adapters.prices.tickers import name_fault, price_files, series_of_file
 from adapters.sparkline import encode_sparkline
 from adapters.tables import RUN
@@ -51,7 +52,9 @@ def examine(
         outcome = "unchanged" if current == bars.data_hash else "changed"
         before = store.bars(current)
     counts, changed = changes(bars, before)
-    warnings = reading.warnings + oddities(bars) + changed
+    warnings = (
+        other_tickers(reading.tickers, ticker) + reading.warnings + oddities(bars) + changed
+    )
     return bars, {
         "ticker": ticker,
         "timeframe": bars.timeframe,

@@ -69,3 +69,18 @@ def series_of_file(name: str) -> tuple[str, Timeframe] | None:
     """Ticker and timeframe of a price file's name; None when it is not one of FILE_NAMES, with or without .gz."""
     named = _FILE_NAME.fullmatch(name)
     return (named[1], cast(Timeframe, named[2] or _UNNAMED)) if named else None
+
+
+def names_ticker(name: str, ticker: str) -> bool:
+    """True where `name` in a file may mean `ticker`: AAPL.US and NASDAQ:AAPL are AAPL, and BTC/USDT is BTCUSDT."""
+    return _letters(name) in _short_names(ticker) or _letters(ticker) in _short_names(name)
+
+
+def _short_names(name: str) -> set[str]:
+    """The name, and the same without its exchange."""
+    bare = name.rpartition(":")[2]
+    return {_letters(each) for each in (name, bare, re.sub(r"[.=][^.=]*$", "", bare))}
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[^A-Z0-9]", "", name.upper())

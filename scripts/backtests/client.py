@@ -147,7 +147,7 @@ class Client(Bulk):
         source: str | None = None,
         note: str | None = None,
     ) -> Json:
-        """Make a CSV, plain or gzip, the current version of a ticker's prices; the report on it. dry_run: only report.
+        """Make a price file, plain or packed, the current version of a series; its report. dry_run: only report.
 
         adjust: multiply whole bars by Adj Close / Close where the file has both. timezone: of times without an offset,
         such as America/New_York, or the exchange's of daily bars with a time of day. keep_dates: date daily bars as

@@ -153,7 +153,8 @@ def series_named(name: str) -> Series:
 
 
 def _stem(name: str) -> str:
-    return re.sub(r"( ?\(\d+\))?(\.(csv|txt)(\.gz)?)?$", "", name, flags=re.IGNORECASE)
+    endings = r"( ?\(\d+\))?(\.(csv|txt|tsv|xlsx))?(\.(gz|bz2|xz|zip))?$"
+    return re.sub(endings, "", name, flags=re.IGNORECASE)
 
 
 def no_ticker(name: str) -> str:

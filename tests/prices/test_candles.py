@@ -100,7 +100,8 @@ def test_the_price_checker_finds_no_fault_in_our_files():
         == "AAPL.csv: warning: a close moved by over 50% in one bar, once: 2000-09-29 (-52%)"
     )
     assert [line.split(": ", 2)[2][:11] for line in found if line.startswith("KO.")] == [
-        "closes only"
+        "no volume i",
+        "closes only",
     ]
     assert summary == f"0 faults and {len(found)} warnings in 24 files"
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from adapters.prices.bars import CLOSES_ONLY, Bars
 from adapters.prices.checks import changes, oddities
+from adapters.prices.containers import unpacked
 from adapters.prices.reading import Meaning, read_prices
-from adapters.prices.table import unpacked
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 

@@ -6,11 +6,11 @@ from flask import Blueprint, Response, current_app, request
 from flask.typing import ResponseReturnValue
 
 from adapters.prices.bars import candle_columns, csv_chunks, joined
+from adapters.prices.containers import unpacked
 from adapters.prices.dates import BAD_ROWS
 from adapters.prices.loading import delete_version, examine, save_version
 from adapters.prices.reading import Meaning
 from adapters.prices.store import Version, current_versions, run_counts, versions_of
-from adapters.prices.table import unpacked
 from adapters.runs.times import utc_text
 from contracts.timeframes import TIMEFRAMES, Timeframe
 from contracts.values import Json
@@ -133,7 +133,7 @@ def _as_json(held: Version) -> Json:
     needs="admin",
 )
 def put(ticker: str, timeframe: str) -> ResponseReturnValue:
-    """Load a CSV, plain or gzip, as the current version of a series; with ?dry_run=true only report on it.
+    """Load a file of prices, plain or packed, as the current version of a series; with ?dry_run=true only report on it.
 
     ?adjust=false leaves Adj Close out; ?timezone=America/New_York is where times without an offset are; ?guess=true
     takes both timeframe and time zone from what the dates look like, and the answer says what was taken.

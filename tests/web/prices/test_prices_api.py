@@ -48,6 +48,16 @@ def test_a_dry_run_reports_and_stores_nothing(client: FlaskClient) -> None:
     assert client.get("/api/prices/NEW/1d").status_code == 404
 
 
+def test_a_file_that_names_another_ticker_is_loaded_with_a_warning(client: FlaskClient) -> None:
+    lines = HEADER.strip() + ",Symbol\n" + ROWS.replace(",100\n", ",100,AAA.US\n")
+
+    other = put(client, lines, "BBB/1d", dry_run="true").json["warnings"]
+    same = put(client, lines, "AAA/1d", dry_run="true").json["warnings"]
+
+    warning = "the file names AAA.US, and its prices are loaded as BBB"
+    assert [each["message"] for each in other if each not in same] == [warning]
+
+
 def test_a_guess_says_what_it_took_and_what_it_cannot_tell(client: FlaskClient) -> None:
     unsure = put(client, INTRADAY, dry_run="true", guess="true")
     taken = put(client, INTRADAY, dry_run="true", guess="true", timezone="Europe/Paris")

@@ -19,7 +19,7 @@ const NAMES = [
 
 // The ticker that a file's name says, or its first word, and its timeframe if that is among `known`.
 function named(fileName, known) {
-  const stem = fileName.replace(/( ?\(\d+\))?(\.(csv|txt)(\.gz)?)?$/i, "");
+  const stem = fileName.replace(/( ?\(\d+\))?(\.(csv|txt|tsv|xlsx))?(\.(gz|bz2|xz|zip))?$/i, "");
   const found = NAMES.map((name) => name.exec(stem)).find(Boolean)?.groups;
   // what no ticker has stays in it, for the server to say so
   const ticker = found?.ticker ?? /_([^_]+), /.exec(stem)?.[1] ?? stem.split(/[ ,_(]/)[0];
