@@ -115,3 +115,21 @@ def test_no_zero_has_a_sign() -> None:
         text = str(rounded(value, decimals))
 
         assert float(text) != 0 or text == "0.0", (value, decimals)
+
+
+def test_a_batch_that_is_ranked_by_money_shows_the_digits_of_its_account(
+    browser_client: FlaskClient, engine: Engine
+) -> None:
+    load_prices(browser_client, [0.03, 0.0301, 0.03005, 0.0302], [BUY, SELL, BUY, SELL])
+    for days in (0.001, 0.0302):
+        params = {"buy": f"volume == {BUY} and close > days", "sell": "volume == 2"}
+        asked = request_of(
+            initial_capital=0.5, batch_id="small", params={**params, "inputs": {"days": days}}
+        )
+        assert browser_client.post("/run_backtest", json=asked).status_code == 202
+    run_all(engine)
+    best = browser_client.get("/api/batches/small?metric=final_equity").json["leaderboard"][0]
+
+    page = browser_client.get("/batches/small?metric=final_equity").get_data(as_text=True)
+
+    assert f"{best['metrics']['final_equity']:.9f}" in page
