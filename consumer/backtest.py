@@ -82,7 +82,9 @@ def columns_of(
     return {
         **{name: metrics[name] for name in (*HEADLINE_NAMES, "timing_sharpe_ratio")},
         "metrics_json": json.dumps({"values": metrics, "notes": measured.notes}, allow_nan=False),
-        "equity_curve_json": encode_equity(times, result.equity_curve, request.timeframe),
+        "equity_curve_json": encode_equity(
+            times, result.equity_curve, request.timeframe, request.initial_capital
+        ),
         "sparkline": encode_sparkline(equity),
         "result_hash": result_hash(asdict(result.metrics), trades, equity),
     }

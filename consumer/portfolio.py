@@ -15,6 +15,7 @@ from adapters.metrics.curves import excursions
 from adapters.metrics.measured import Array
 from adapters.metrics.rates import Rates
 from adapters.metrics.table import Performance, performance
+from adapters.money import money_decimals
 from adapters.portfolios.found import correlated
 from adapters.portfolios.store import Portfolio, legs_of, portfolio_of, portfolio_row
 from adapters.prices.bars import bar_dates
@@ -197,18 +198,20 @@ class Traded:
         return performance(measured)
 
     def packed(self) -> bytes:
-        """What is kept beside the row; bars are numbers of the joined calendar, money is in cents."""
-        result = self.result
+        """What is kept beside the row; bars are numbers of the joined calendar, money has the account's decimals."""
+        result, decimals = self.result, money_decimals(self._run.initial_capital)
         bars = len(result.equity_curve)
         chosen = np.unique(np.linspace(0, bars - 1, min(bars, WEIGHED)).round().astype(int))
         parts = result.values if result.sleeves is None else result.sleeves
         found = {
-            "gross": result.gross_curve.round(2).tolist(),
+            "gross": result.gross_curve.round(decimals).tolist(),
             "positions": result.positions_curve.tolist(),
-            "held_equally": (self.held_equally * self._run.initial_capital).round(2).tolist(),
+            "held_equally": (self.held_equally * self._run.initial_capital)
+            .round(decimals)
+            .tolist(),
             "weights": {
                 "bars": chosen.tolist(),
-                "money": parts[:, chosen].round(2).tolist(),
+                "money": (parts[:, chosen].round(decimals) + 0.0).tolist(),
             },
             "contributions": result.earned[:, -1].tolist(),
             "interest": result.interest,

@@ -221,4 +221,4 @@ def number(value: float, digits: int = 6) -> str:
     for size, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M")):
         if abs(value) >= size:
             return f"{value / size:,.{digits}g}{letter}"
-    return f"{value:,.{digits}g}"
+    return f"{value:z,.{digits}g}"

@@ -168,7 +168,12 @@ class Verdict:
         return {
             "beside": self._beside(subject),
             "out_of_sample": self._ahead(subject) if is_tested else None,
-            "equity": encode_equity(subject.times, subject.measured.path[1:], base["timeframe"]),
+            "equity": encode_equity(
+                subject.times,
+                subject.measured.path[1:],
+                base["timeframe"],
+                float(subject.measured.path[0]),
+            ),
             "bootstrap": self._known("bootstrap", self._bootstrap, subject, seed),
             "shuffled_trades": self._known(
                 "shuffled_trades", shuffled_trades, subject.trade_steps, seed, SAMPLES

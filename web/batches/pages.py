@@ -1,5 +1,6 @@
 """Batches as pages: all of them with their progress; one with its times, its best runs and a map of parameters."""
 
+import json
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from math import ceil
@@ -8,6 +9,7 @@ from typing import Any
 
 from flask import Blueprint, Response, render_template, request
 from markupsafe import Markup
+from sqlalchemy import Connection
 
 from adapters.batches.evidence import batch_evidence
 from adapters.batches.leaderboard import Goal, Ranking, ranking_of
@@ -21,6 +23,9 @@ from adapters.batches.queries import (
 )
 from adapters.batches.surface import Surface, ordered
 from adapters.metrics.table import METRICS, METRICS_BY_NAME
+from adapters.money import CENTS
+from adapters.runs.queries import run_row
+from adapters.runs.stored_series import significant
 from adapters.runs.times import utc_text
 from contracts.portfolio_request import MAX_LEGS
 from contracts.values import Json, picked
@@ -29,7 +34,7 @@ from web.arguments import arguments, read_argument
 from web.batches.api import note_of, titled_summary
 from web.batches.choice import RANKING, asked_ranking, chosen_runs, given_ranking
 from web.batches.origins import origin_of
-from web.formats import number
+from web.formats import account_decimals, number, plain
 from web.operation import Argument, operation
 from web.parsers import one_of, ticker_among, whole_number
 from web.platform import ask_database, reading_database
@@ -117,6 +122,7 @@ def page(batch_id: str) -> str:
         measured = measured_runs(connection, batch_id, ranking, ticker)
         chosen, where = chosen_runs(connection, batch_id, measured, ranking)
         best = leaders(connection, chosen, ranking, arguments()["top"])
+        decimals = _metric_decimals(connection, ranking.metric, best)
         origin = origin_of(batch_id)
         is_judged = not (batch.living or origin)
         evidence = batch_evidence(connection, batch_id, ticker) if is_judged else None
@@ -136,11 +142,19 @@ def page(batch_id: str) -> str:
         chosen=len(chosen),
         measured=len(measured),
         note=note_of(batch, completed, len(measured)),
-        **shown_parameters(surface_of(measured), ranking),
+        metric_decimals=decimals,
+        **shown_parameters(surface_of(measured), ranking, decimals),
     )
 
 
-def shown_parameters(surface: Surface, ranking: Ranking) -> Json:
+def _metric_decimals(connection: Connection, metric: str, best: Sequence[Json]) -> int:
+    """Of the values of a metric: those of the best run's account where it is money, else 2."""
+    if METRICS_BY_NAME[metric].unit != "money" or not best:
+        return CENTS
+    return account_decimals(json.loads(run_row(connection, best[0]["run_id"])["request_json"]))
+
+
+def shown_parameters(surface: Surface, ranking: Ranking, decimals: int = CENTS) -> Json:
     """The metric, what it is bounded by, and the metric against each parameter that varies and over two of them."""
     varying = surface.varying()
     return {
@@ -148,7 +162,7 @@ def shown_parameters(surface: Surface, ranking: Ranking) -> Json:
         "constraints": [each.text for each in ranking.constraints],
         "varying": varying,
         "slices": [
-            (name, surface.importance(name), slices_svg(surface.groups(name)))
+            (name, surface.importance(name), slices_svg(surface.groups(name), decimals))
             for name in varying[:MAX_SLICED]
         ],
         "grid": (heat_map(surface, *_axes(varying), ranking.goal) if len(varying) > 1 else None),
@@ -203,7 +217,7 @@ def _level(share: float) -> int:
     return 1 + min(int(share * SHADES), SHADES - 1)
 
 
-def slices_svg(groups: Mapping[Any, Sequence[float]]) -> Markup:
+def slices_svg(groups: Mapping[Any, Sequence[float]], decimals: int = CENTS) -> Markup:
     """One column per value of a parameter: a line from the lowest to the highest metric, and a dot at the median."""
     if not (values := ordered(groups)):
         return Markup("")
@@ -211,7 +225,9 @@ def slices_svg(groups: Mapping[Any, Sequence[float]]) -> Markup:
     low, high = min(metrics), max(metrics)
     y = scale(low, high, HEIGHT - BOTTOM, EDGE)
     x = scale(0, len(values), LEFT, WIDTH - RIGHT)
-    parts = [_axis(y(value), value) for value in dict.fromkeys((high, (low + high) / 2, low))]
+    parts = [
+        _axis(y(value), value, decimals) for value in dict.fromkeys((high, (low + high) / 2, low))
+    ]
     labels = list(map(short, values))
     every = ceil(len(values) * (max(map(len, labels)) + 1) * LETTER / (WIDTH - RIGHT - LEFT))
     for place, value in enumerate(values):
@@ -224,5 +240,7 @@ def slices_svg(groups: Mapping[Any, Sequence[float]]) -> Markup:
     return picture(parts, f'viewBox="0 0 {WIDTH} {HEIGHT}"')
 
 
-def _axis(y: float, value: float) -> str:
-    return line("rule", LEFT, y, WIDTH - RIGHT, y) + text(LEFT - 6, y, number(value), "end", dy=5)
+def _axis(y: float, value: float, decimals: int) -> str:
+    # of small money four digits have room
+    words = number(value) if decimals == CENTS else plain(significant(value, 4))
+    return line("rule", LEFT, y, WIDTH - RIGHT, y) + text(LEFT - 6, y, words, "end", dy=5)

@@ -59,11 +59,13 @@ def _drawdown(run: RunSeries, start: int, end: int) -> Json:
 def returns_histogram(path: Column) -> list[tuple[float, int]]:
     """How many bars returned from so many percent to below those of the next bin; [] where nothing was ever held.
 
-    The outermost bins hold all that lies beyond them, none those bars without a return. Zero is a bin's edge.
+    The outermost bins hold all that lies beyond them, none those bars without a return. Zero is a bin's edge. Bars
+    that began with nothing left are not counted.
     """
     before, after = path[:-1], path[1:]
-    moved = after != before
-    returns = np.sort(after[moved] / before[moved] - 1) * 100
+    has_money = before > 0
+    returns = np.sort(after[has_money] / before[has_money] - 1) * 100
+    returns = returns[returns != 0]
     if not len(returns):
         return []
     cut = floor(len(returns) * EXTREME_SHARE)
