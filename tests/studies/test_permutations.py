@@ -1,5 +1,6 @@
 """Permutation studies: the same bars in random order, the whole search in each, and what that says of the real one."""
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from adapters.batches.leaderboard import Ranking
 from adapters.database import reading
 from adapters.screens.columns import Combinations
 from adapters.studies.resampling import permuted
+from adapters.studies.sentence import of_permutations
 from adapters.tables import runs
 from consumer.screen import bests_of, core_of, permuted_bars
 from consumer.setup import Setup
@@ -88,6 +90,19 @@ def test_the_p_value_counts_the_real_order_as_one_of_all(
 
     assert (found["above"], found["p_value"]) == (above, p)
     assert found["bests"][3] is None
+
+
+def test_a_search_holds_below_a_p_of_5_percent_and_not_at_it() -> None:
+    for permutations in range(19, 3000):
+        for above in {permutations // 20 + change for change in (-1, 0, 1)} - {-1}:
+            bests = np.repeat([2.0, 0.0], [above, permutations - above])
+            found = permuted(1.0, bests, "max", 0)
+            is_below = Fraction(1 + above, 1 + permutations) < Fraction(5, 100)
+
+            judged = of_permutations(found, "Sharpe ratio", "")
+
+            assert judged.outcome == ("holds" if is_below else "luck"), (permutations, above)
+            assert ("avoiding volatile times" in judged.sentence) == is_below
 
 
 @ON_SQLITE
