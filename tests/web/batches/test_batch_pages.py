@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from adapters.batches.evidence import batch_evidence
 from adapters.batches.surface import Surface
 from adapters.database import reading
-from adapters.metrics.sharpe_evidence import MeasuredSharpe, luck_sharpe, probabilistic_sharpe
+from adapters.metrics.sharpe_evidence import MeasuredSharpe, luck_sharpe, timing_probability
 from tests.services.finished_runs import succeed
 from tests.web.conftest import ON_BOTH_DATABASES, RunMaker
 from web.batches.pages import heat_map, shade
@@ -289,7 +289,7 @@ def test_the_best_run_is_held_against_luck_without_being_asked(
     )
     measured = MeasuredSharpe(ratio / math.sqrt(252), len(runs[0]["equity_curve"]) - 1, *moments)
     # a fifth one failed
-    expected = probabilistic_sharpe(measured, luck_sharpe(statistics.variance(per_bar), 4))
+    expected = timing_probability(measured, luck_sharpe(statistics.variance(per_bar), 4))
     assert known is not None
     assert known["found"]["sharpe_variance"] == pytest.approx(
         statistics.variance(per_bar), rel=1e-9
