@@ -83,10 +83,14 @@ def _statement_bytes(context: ExceptionContext) -> int:
     if execution is None or statement is None:
         return 0
     cursor: Any = execution.cursor
-    several = isinstance(context.parameters, list)
-    rows = context.parameters if several else [context.parameters]
-    sizes = [len(cursor.mogrify(statement, row).encode(errors="surrogateescape")) for row in rows]
-    return max(*sizes, min(sum(sizes), cursor.max_stmt_length)) if several else sizes[0]
+    if not isinstance(context.parameters, list):
+        return len(cursor.mogrify(statement, context.parameters).encode(errors="surrogateescape"))
+    sizes = [
+        len(cursor.mogrify(statement, row).encode(errors="surrogateescape"))
+        for row in context.parameters
+    ]
+    most: int = cursor.max_stmt_length  # of several rows together
+    return max(*sizes, min(sum(sizes), most))
 
 
 def is_transient(error: OperationalError) -> bool:
