@@ -37,6 +37,9 @@ POINTS = {
     "before the template's imports": Point("consumer.termination:Termination.install"),
     # of the reconciler and a study's judge
     "at the judgement of leases": Point("consumer.repairs:expired_leases"),
+    "at the search for lost messages": Point("consumer.repairs:overdue_attempts"),
+    "at the search for studies": Point("consumer.studies:living_studies"),
+    "at the search for portfolios": Point("consumer.portfolios:living_portfolios"),
     "between the state and its runs": Point("consumer.studies:move", "after"),
     "between the runs and the commit": Point("consumer.studies:insert_runs", "after"),
     "between a portfolio's state and its Job": Point("consumer.portfolios:move", "after"),
@@ -55,6 +58,7 @@ IN_PARENT = ("between pop and claim", "after the claim")
 LIMITS = {
     "seconds for writing a result": "consumer.worker:WRITING_S",
     "seconds for a template's answer": "consumer.children:ANSWER_S",
+    "leases until a leader hangs": "consumer.lead:LEASES_UNTIL_STUCK",
     "seconds until a template is ready": "consumer.children:TEMPLATE_REST_S",
     "forks of a template": "consumer.children:MAX_FORKS",
     "seconds for a request's body": "web.exchange:BODY_S",
