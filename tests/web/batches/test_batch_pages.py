@@ -78,7 +78,8 @@ def test_a_ticker_that_the_batch_does_not_have_is_refused(
     answer = browser_client.get("/batches/grid <1>?ticker=IBM")
 
     assert answer.status_code == 400
-    assert "&#39;IBM&#39; is not accepted; accepted: AAPL" in answer.get_data(as_text=True)
+    expected = "&#39;IBM&#39; is not accepted; accepted: one of 1 tickers; the nearest are AAPL"
+    assert expected in answer.get_data(as_text=True)
 
 
 @pytest.mark.parametrize("metric", ["sharpe_ratio", "calmar_ratio"])
