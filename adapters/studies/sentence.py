@@ -62,7 +62,9 @@ def of_test_parts(folds: Sequence[Values], ahead: Values | None, reason: str) ->
 
 
 def _short(bars: int) -> str:
-    warning = f" The test is short: {bars} bars, and skill seldom shows in fewer than {SHORT_BARS}."
+    warning = (
+        f" The test is short: {bars} bars, and skill seldom shows in fewer than {SHORT_BARS}."
+    )
     return warning if bars < SHORT_BARS else ""
 
 

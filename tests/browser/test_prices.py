@@ -170,7 +170,9 @@ def test_bad_rows_and_dates_are_dealt_with_as_chosen(visit: Visit, tmp_path: Pat
     visit.expect_fault("status of 400")
     visit.page.get_by_label("Bad High or Low").select_option("widen")
     expect(report).to_contain_text("A new series. 7 bars from 2024-01-08 to 2024-01-16")
-    expect(report).to_contain_text("High and Low widened to Open and Close in 3 rows: lines 2, 3, 4")
+    expect(report).to_contain_text(
+        "High and Low widened to Open and Close in 3 rows: lines 2, 3, 4"
+    )
     expect(report).to_contain_text("7 of 7 daily bars dated by their session")
     visit.page.get_by_label("keep as written").check()
     expect(report).to_contain_text("7 bars from 2024-01-07 to 2024-01-15")
