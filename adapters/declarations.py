@@ -34,7 +34,7 @@ _OPTIONS: Json = {
     "mariadb_charset": "utf8mb4",
 }
 
-Subject = Literal["run", "batch", "study", "prices", "access", "platform"]
+Subject = Literal["run", "plan", "prices", "access", "platform"]
 Kept = Literal["charts", "series", "events", "runs", "batches", "audit", "prices"]
 
 
@@ -42,7 +42,7 @@ Kept = Literal["charts", "series", "events", "runs", "batches", "audit", "prices
 class Rows:
     """What the rows of a table are for, what they belong to, who writes them and when they are deleted.
 
-    of: rows of a run have its run_id and go with it at the latest, those of a batch its batch_id.
+    of: rows of a run have its run_id and are deleted with it at the latest.
     kept: as long as these are, by the setting KEEP_… of that name or, of prices, by `adapters.prune`; None: forever.
     web, worker, reconciler: what each role does with them, in SQL's words. A row that is only locked counts as updated.
     Granted beside that: reading to all but the worker, and deleting what is not kept forever to the reconciler.
@@ -58,9 +58,9 @@ class Rows:
     is_secret: bool = False  # whether people who look at the database may not see them
 
     def __post_init__(self) -> None:
-        if self.of in ("run", "batch") and self.kept is None:
+        if self.of in ("run", "plan") and self.kept is None:
             raise ValueError(
-                "what belongs to a run or batch is kept no longer than it is; as long as what?"
+                "rows of a run or plan need `kept`: they are deleted with it at the latest"
             )
 
 

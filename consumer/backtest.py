@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from adapters.metrics.curves import excursions
 from adapters.metrics.measured import Array
 from adapters.metrics.table import HEADLINE_NAMES, Performance, performance
-from adapters.portfolios.store import is_of_portfolio
 from adapters.prices.bars import Bars
 from adapters.prices.packing import PackedPrices, RunPrices
 from adapters.runs.lines import RunLines, packed_lines
@@ -38,17 +37,21 @@ class Outcome:
     lines: list[bytes] = field(default_factory=list)
     # the metrics of all combinations, and of the best one
     screened: tuple[bytes, Json | None] | None = None
-    together: bytes | None = None  # what a portfolio found beside its metrics
+    portfolio: bytes | None = None  # packed series of a portfolio
 
 
-def backtest(request: RunRequest, packed: PackedPrices) -> Outcome:
-    """Run one request; PlatformError for faults of prices and params."""
+def backtest(request: RunRequest, packed: PackedPrices, *, keeps_lines: bool = False) -> Outcome:
+    """Run one request, with the rule's lines if they are kept; PlatformError for faults of prices and params."""
     setup = Setup.of(request, packed)
-    return outcome_of(setup, setup.rule())
+    rule = setup.rule()
+    outcome = outcome_of(setup, rule)
+    if keeps_lines:
+        outcome.lines.extend(lines_of(rule, setup.prices, setup.read))
+    return outcome
 
 
 def outcome_of(setup: Setup, rule: BaseRule) -> Outcome:
-    """What a rule comes to on a request's prices."""
+    """The outcome of a rule on a request's prices, without the rule's lines."""
     request, prices, traded = setup.request, setup.prices, setup.prices.traded
     result = setup.result_of(rule)
     trades = trades_of(result, traded)
@@ -63,9 +66,7 @@ def outcome_of(setup: Setup, rule: BaseRule) -> Outcome:
         "signals_json": encode_signals(result.signals),
         **setup.versions,
     }
-    # somebody may look at what the rule saw: of a single run, and of a portfolio's leg
-    is_seen = request.batch_id is None or is_of_portfolio(request.batch_id)
-    return Outcome(columns, lines_of(rule, prices, setup.read) if is_seen else [])
+    return Outcome(columns)
 
 
 def columns_of(

@@ -15,8 +15,9 @@ from adapters.metrics.curves import excursions
 from adapters.metrics.measured import Array
 from adapters.metrics.rates import Rates
 from adapters.metrics.table import Performance, performance
-from adapters.portfolios.found import correlated
-from adapters.portfolios.store import Portfolio, legs_of, portfolio_of, portfolio_row
+from adapters.plans.correlations import correlated
+from adapters.plans.portfolio import Portfolio, legs_of, portfolio_of
+from adapters.plans.store import plan_row
 from adapters.prices.bars import bar_dates
 from adapters.prices.packing import PackedPrices, benchmark_closes
 from adapters.prices.store import packed_prices
@@ -28,7 +29,7 @@ from contracts.errors import BadParams
 from contracts.portfolio_request import PortfolioRequest
 from contracts.portfolio_request import Sharing as Asked
 from contracts.run_request import DEFAULT_CAPITAL, RunRequest
-from contracts.status import RunStatus
+from contracts.status import PlanKind, RunStatus
 from contracts.values import Json, without
 from engine.bars import check_bars
 from engine.engine import BacktestEngine
@@ -80,9 +81,9 @@ class LegRun:
 
 def portfolio(connection: Connection, portfolio_id: str) -> Outcome:
     """What the legs of a portfolio come to. PlatformError for a leg whose run has no signals any more."""
-    plan = portfolio_of(portfolio_row(connection, portfolio_id))
+    plan = portfolio_of(plan_row(connection, PlanKind.PORTFOLIO, portfolio_id))
     traded = Traded(plan.request, _legs(connection, plan))
-    return Outcome(traded.columns(), together=traded.packed())
+    return Outcome(traded.columns(), portfolio=traded.packed())
 
 
 def _legs(connection: Connection, plan: Portfolio) -> list[LegRun]:

@@ -13,21 +13,21 @@ from sqlalchemy import Connection, Engine, RowMapping
 from sqlalchemy.exc import DBAPIError
 
 from adapters.database import reading
-from adapters.portfolios.store import (
+from adapters.plans.portfolio import (
     Portfolio,
     legs_of,
     living_portfolios,
-    move,
+    move_portfolio,
     portfolio_of,
-    portfolio_row,
 )
+from adapters.plans.store import plan_row
 from adapters.runs.new_runs import NewRun, insert_runs
 from adapters.runs.queries import run_row
 from adapters.tables import RUN
 from contracts.errors import QueueUnavailable
 from contracts.portfolio_request import PortfolioStatus
 from contracts.run_request import DEFAULT_CAPITAL, RunRequest
-from contracts.status import Kind, RunStatus
+from contracts.status import Kind, PlanKind, RunStatus
 from contracts.values import Json, picked
 
 # what the request of the Job has in common with none of its legs: a run that was linked may be called otherwise
@@ -60,13 +60,13 @@ class Portfolios:
             if fault:
                 states = PortfolioStatus.LEGS, PortfolioStatus.FAILED
                 with self._engine.begin() as connection:
-                    move(connection, portfolio_id, *states, fault)
+                    move_portfolio(connection, portfolio_id, *states, fault)
         return bool(waiting)
 
     def _advance(self, portfolio_id: str) -> str | None:
         """Start its Job once all legs have their result; what is wrong with one that has ended without."""
         with reading(self._engine) as connection:
-            plan = portfolio_of(portfolio_row(connection, portfolio_id))
+            plan = portfolio_of(plan_row(connection, PlanKind.PORTFOLIO, portfolio_id))
             legs = legs_of(connection, plan.legs, *RUN["error_message", "rule_id", "ticker"])
         if any(not RunStatus(leg["status"]).is_terminal for leg in legs.values()):
             return None
@@ -99,7 +99,8 @@ def _fault(plan: Portfolio, legs: Mapping[str, RowMapping]) -> str | None:
 
 def _started(connection: Connection, plan: Portfolio) -> bool:
     """Whether this transaction has started the Job; to the queue it is a run of the first leg's request."""
-    if not move(connection, plan.portfolio_id, PortfolioStatus.LEGS, PortfolioStatus.TRADING):
+    states = PortfolioStatus.LEGS, PortfolioStatus.TRADING
+    if not move_portfolio(connection, plan.portfolio_id, *states):
         return False
     own = OWN_TERMS | {
         "run_id": plan.portfolio_id,

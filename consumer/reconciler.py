@@ -25,7 +25,6 @@ from adapters.database import committed, connect_database  # noqa: E402
 from adapters.database_errors import lacks_schema  # noqa: E402
 from adapters.queue.liveness import give_up_lead, take_lead  # noqa: E402
 from adapters.runs.totals import fold  # noqa: E402
-from adapters.runs.turns import forget_turns  # noqa: E402
 from adapters.settings import Settings  # noqa: E402
 from adapters.upkeep.retention import Removed, is_configured, prune_runs  # noqa: E402
 from consumer.portfolios import Portfolios  # noqa: E402
@@ -75,7 +74,6 @@ class Reconciler:
                     next_pass = time.monotonic() + self._settings.reconcile_s
                     self._repairs.make(judge_leases=led_s >= self._settings.lease_s)
                     committed(self._engine, fold)
-                    committed(self._engine, forget_turns)
                     self._prune()
                 if led_s is not None:  # one step of each kind of plan
                     is_advancing = self._studies.advance() | self._portfolios.advance()

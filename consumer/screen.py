@@ -9,13 +9,19 @@ from functools import partial
 import numpy as np
 from rq.timeouts import JobTimeoutException
 
-from adapters.batches.leaderboard import Ranking
 from adapters.metrics.measured import STEADY, Array, NoValue, average
 from adapters.metrics.risk import measured_sharpe, spread
 from adapters.metrics.sharpe_evidence import evidence, sharpe_variance
 from adapters.metrics.table import performance
 from adapters.metrics.timing import measured_timing, timing_over
-from adapters.screens.columns import CORE, MEASURED, Combinations, packed_metrics, ranked_places
+from adapters.plans.combinations import (
+    CORE,
+    MEASURED,
+    Combinations,
+    packed_metrics,
+    ranked_places,
+)
+from adapters.plans.ranking import Ranking
 from adapters.studies.path import Market, run_data
 from adapters.studies.trials import OF_TRIAL, trial
 from consumer.backtest import Outcome, outcome_of, trades_of

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from adapters.batches.flat_params import with_params
 from adapters.metrics.curves import last_days
 from adapters.metrics.measured import Array, Measured
 from adapters.metrics.table import ANALYSIS_VERSION
+from adapters.plans.flat_params import with_params
 from adapters.prices.packing import PackedPrices, RunPrices, run_prices
 from consumer.run_engine import RunEngine, carried
 from contracts.errors import BadParams

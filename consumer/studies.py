@@ -16,22 +16,22 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from adapters.database import reading
-from adapters.runs.new_runs import insert_runs
-from adapters.screens.columns import ranked_places
-from adapters.screens.store import insert_screen
-from adapters.studies.store import (
+from adapters.plans.combinations import ranked_places
+from adapters.plans.screen import insert_search
+from adapters.plans.store import has_living_runs, plan_row
+from adapters.plans.study import (
     Study,
-    count_judgement,
+    count_start,
     existing_runs,
     fail_study,
-    has_living_runs,
     living_studies,
-    move,
+    move_study,
     study_of,
-    study_row,
 )
+from adapters.runs.new_runs import insert_runs
 from consumer.study_jobs import StudyJob, run_of, search_jobs, trained
 from contracts.errors import QueueUnavailable
+from contracts.status import PlanKind
 from contracts.study import StudyStatus, Window
 from contracts.values import Json, without
 
@@ -58,7 +58,7 @@ class Studies:
 
     def _advance(self, study_id: str) -> None:
         with reading(self._engine) as connection:
-            study = study_of(study_row(connection, study_id))
+            study = study_of(plan_row(connection, PlanKind.STUDY, study_id))
         if study.status.is_terminal:  # since a moment ago
             return
         try:
@@ -80,7 +80,7 @@ class Studies:
     def _choose(self, study: Study) -> None:
         """Once all have ended: choose on each training part, and start the chosen on its test part."""
         with reading(self._engine) as connection:
-            if has_living_runs(connection, study.batch_id):
+            if has_living_runs(connection, study.study_id):
                 return
             choices = [_choice(connection, study, window) for window in study.plan.windows]
         jobs = [
@@ -89,7 +89,7 @@ class Studies:
             for each in choice["chosen"]
             if window.test
         ]
-        self._start(study, StudyStatus.TESTING, jobs, choices_json=json.dumps(choices))
+        self._start(study, StudyStatus.TESTING, jobs, step=json.dumps(choices))
 
     def _start(
         self, study: Study, after: StudyStatus, jobs: Iterable[StudyJob], **values: Any
@@ -98,13 +98,13 @@ class Studies:
         # a training part may be an earlier fold's test part
         by_id = {job.run.run_id: job for job in jobs}
         with self._engine.begin() as connection:
-            if not move(connection, study, after, **values):
+            if not move_study(connection, study, after, **values):
                 return
             missing = without(by_id, existing_runs(connection, list(by_id)))
-            insert_runs(connection, [job.run for job in missing.values()])
+            insert_runs(connection, [job.run for job in missing.values()], study.study_id)
             for run_id, job in missing.items():
                 if job.tried is not None:
-                    insert_screen(connection, run_id, job.tried, study.ranking, job.permuted)
+                    insert_search(connection, run_id, job.tried, job.permuted)
         log.info("study_%s study_id=%s runs=%d", after.public, study.study_id, len(missing))
         try:
             self._enqueue(list(missing))
@@ -114,19 +114,19 @@ class Studies:
     def _close(self, study: Study) -> None:
         """Once the test parts have ended: have the study judged."""
         with self._engine.begin() as connection:
-            if not has_living_runs(connection, study.batch_id):
-                move(connection, study, StudyStatus.JUDGING)
+            if not has_living_runs(connection, study.study_id):
+                move_study(connection, study, StudyStatus.JUDGING)
 
     def _judge(self, study: Study) -> None:
         """Start the verdict's process, one at a time in all, unless it has died too often."""
         if self._judge_process and self._judge_process.poll() is None:
             return
         with self._engine.begin() as connection:
-            if study.judgements >= MAX_JUDGEMENTS:
-                reason = f"the process that judges it died {study.judgements} times; the reconciler's log has its words"
+            if study.starts >= MAX_JUDGEMENTS:
+                reason = f"the process that judges it died {study.starts} times; the reconciler's log has its words"
                 fail_study(connection, study, reason)
                 return
-            if not count_judgement(connection, study):
+            if not count_start(connection, study):
                 return
         command = [sys.executable, "-m", "consumer.study_verdict", study.study_id]
         self._judge_process = subprocess.Popen(command)

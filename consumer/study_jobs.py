@@ -9,12 +9,12 @@ from uuid import UUID
 import numpy as np
 from sqlalchemy import Connection
 
-from adapters.batches.leaderboard import Ranking
 from adapters.metrics.measured import Array
+from adapters.plans.combinations import CORE, Combinations
+from adapters.plans.ranking import Ranking
+from adapters.plans.screen import found_by
+from adapters.plans.study import Study, metrics_of
 from adapters.runs.new_runs import NewRun
-from adapters.screens.columns import CORE, Combinations
-from adapters.screens.store import found_by
-from adapters.studies.store import Study, metrics_of
 from adapters.studies.trials import OF_TRIAL
 from contracts.run_request import RunRequest, request_hash
 from contracts.status import Kind

@@ -4,7 +4,6 @@ The reconciler's leader starts it. It may be killed and started again at any poi
 runs and the study's seed, and only the first verdict is kept. 0 when there is one afterwards.
 """
 
-import json
 import logging
 import sys
 from collections.abc import Callable
@@ -16,12 +15,14 @@ from sqlalchemy import Connection, Engine
 from adapters.database import connect_database, reading
 from adapters.logs import configure_logging
 from adapters.metrics.rates import Rates
+from adapters.plans.store import plan_row
+from adapters.plans.study import Study, move_study, result_of, study_of
 from adapters.prices.packing import benchmark_closes, unpack
 from adapters.prices.store import prices_of
+from adapters.runs.stored_series import packed_json, unpacked_json
 from adapters.settings import load_settings
 from adapters.studies.path import Market, RunData, run_data
 from adapters.studies.resampling import permuted
-from adapters.studies.store import Study, move, result_of, study_of, study_row
 from adapters.studies.trials import OF_TRIAL, Tried, trial, tried_of
 from adapters.studies.verdict import Part, Verdict
 from consumer.backtest import backtest
@@ -29,6 +30,7 @@ from consumer.persistence import persist
 from consumer.study_jobs import permuted_bests, run_of, trained, training_jobs
 from contracts.errors import UnknownTicker
 from contracts.run_request import RunRequest
+from contracts.status import PlanKind
 from contracts.study import StudyStatus, Window
 from contracts.values import Json, Values, picked
 
@@ -44,7 +46,7 @@ def main() -> int:
     configure_logging(settings, role="verdict")
     engine = connect_database(settings.database_url, pool_size=1)
     with reading(engine) as connection:
-        study = study_of(study_row(connection, sys.argv[1]))
+        study = study_of(plan_row(connection, PlanKind.STUDY, sys.argv[1]))
     if study.status is StudyStatus.JUDGING:
         store(engine, study, judge(engine, study))
     return 0
@@ -114,11 +116,9 @@ def store(engine: Engine, study: Study, verdict: Json) -> None:
     columns = {"outcome": verdict["outcome"], "sentence": verdict["sentence"]}
 
     def write(connection: Connection) -> bool:
-        said = verdict | {
-            "earlier": _earlier(study_row(connection, study.study_id)["verdict_json"])
-        }
-        text = json.dumps(said, ensure_ascii=False, allow_nan=False)
-        return move(connection, study, StudyStatus.COMPLETED, **columns, verdict_json=text)
+        before = plan_row(connection, PlanKind.STUDY, study.study_id)["result"]
+        result = packed_json(verdict | {"earlier": _earlier(before)})
+        return move_study(connection, study, StudyStatus.COMPLETED, **columns, result=result)
 
     is_first = persist(engine, write, PATIENCE_S)
     log.info(
@@ -129,11 +129,11 @@ def store(engine: Engine, study: Study, verdict: Json) -> None:
     )
 
 
-def _earlier(text: str | None) -> list[Json]:
-    """What the verdicts before this one said, the first one first; the oldest ones name no method."""
-    if text is None:
+def _earlier(result: bytes | None) -> list[Json]:
+    """Method, outcome and sentence of the verdicts before this one, the first one first."""
+    if result is None:
         return []
-    before = {"method": 1, "earlier": []} | json.loads(text)
+    before = unpacked_json(result)
     return [*before["earlier"], picked(before, ("method", "outcome", "sentence"))]
 
 

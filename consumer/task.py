@@ -13,10 +13,9 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
 
 from adapters.database import reading
-from adapters.portfolios.store import keep_together
+from adapters.plans.progress import save_portfolio_result, save_screen_result
 from adapters.prices.packing import PackedPrices
 from adapters.runs.states import Claim, fail, finish
-from adapters.screens.progress import keep_found
 from adapters.settings import Settings
 from consumer.backtest import Outcome, backtest
 from consumer.horse import Horse, HorseExit
@@ -98,17 +97,17 @@ def compute(
     if isinstance(prices, UnknownTicker):
         raise prices
     if held.kind is Kind.RUN:
-        return backtest(held.request, prices)
+        return backtest(held.request, prices, keeps_lines=held.keeps_lines)
     with reading(engine) as connection:
         if held.kind is Kind.PORTFOLIO:
             from consumer.portfolio import portfolio  # a run does without it
 
             return portfolio(connection, held.run_id)
-        from adapters.screens.store import asked_of
+        from adapters.plans.screen import search_of
         from consumer.screen import try_all
 
-        asked = asked_of(connection, held.run_id)
-    return try_all(Setup.of(held.request, prices), held.kind, asked, tell)
+        search = search_of(connection, held.run_id)
+    return try_all(Setup.of(held.request, prices), held.kind, search, tell)
 
 
 @contextmanager
@@ -132,9 +131,9 @@ def _record_success(held: Claim, engine: Engine, outcome: Outcome) -> HorseExit:
     def write(connection: Connection) -> None:
         finish(connection, held, outcome.columns, outcome.lines)
         if outcome.screened:
-            keep_found(connection, held.run_id, *outcome.screened)
-        if outcome.together:
-            keep_together(connection, held.run_id, outcome.together)
+            save_screen_result(connection, held.run_id, *outcome.screened)
+        if outcome.portfolio:
+            save_portfolio_result(connection, held.run_id, outcome.portfolio)
 
     try:
         persist(engine, write, RESULT_PATIENCE_S)

@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from adapters.database import connect_database, reading
 from adapters.logs import set_log_context
+from adapters.plans.progress import save_progress
 from adapters.prices.packing import PackedPrices
 from adapters.prices.store import prices_of
 from adapters.queue.connection import queues_of
@@ -25,7 +26,6 @@ from adapters.queue.liveness import leading_image
 from adapters.queue.messages import STALE, Attempt, attempt_of
 from adapters.runs.states import Claim, extend_lease
 from adapters.runs.turns import Turn, claim_turn, mark_served
-from adapters.screens.progress import tell_done
 from adapters.settings import Settings
 from consumer.horse import Horse, HorseExit
 from consumer.messages import MessageWorker
@@ -165,7 +165,7 @@ class RunWorker:
             with self._engine.begin() as connection:
                 extend_lease(connection, held, self._settings.lease_s)
                 if held.kind is not Kind.RUN:
-                    tell_done(connection, held.run_id, horse.done)
+                    save_progress(connection, held.run_id, horse.done)
         except LeaseLost as error:
             log.warning("lease_lost reason=%s", error)
             termination.stop_horse()

@@ -47,3 +47,12 @@ class ErrorType(StrEnum):
     WORKER_LOST = "worker_lost"
     HANDBACKS = "handed_back_too_often"
     SYSTEM_ERROR = "system_error"
+
+
+class PlanKind(StrEnum):
+    """What a plan is."""
+
+    BATCH = "batch"  # runs that were submitted together
+    SCREEN = "screen"  # a grid of parameters, one Job for each ticker
+    STUDY = "study"  # runs and searches that end in a verdict
+    PORTFOLIO = "portfolio"  # legs that have run, then one account

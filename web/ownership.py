@@ -12,14 +12,19 @@ from adapters.access.owners import submitter, submitters
 
 def refuse_others(connection: Connection, kind: str, name: str) -> None:
     """Forbidden when what has this run_id, batch_id or study_id is somebody else's; what is nobody's is everybody's."""
-    if not g.actor.may("admin"):
-        _refuse({submitter(connection, kind, name)})
+    refuse_actor_but(submitter(connection, kind, name))
 
 
 def refuse_runs_of_others(connection: Connection, run_ids: Sequence[str]) -> None:
     """Forbidden when one of these runs is somebody else's."""
     if not g.actor.may("admin"):
         _refuse(submitters(connection, run_ids))
+
+
+def refuse_actor_but(submitted_by: str | None) -> None:
+    """Forbidden unless the actor is this submitter or an admin; what is nobody's is everybody's."""
+    if not g.actor.may("admin"):
+        _refuse({submitted_by})
 
 
 def _refuse(submitted_by: AbstractSet[str | None]) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 from flask.typing import ResponseReturnValue
 
-from adapters.batches.flat_params import flat_params
-from adapters.batches.lists import ListedBatch
+from adapters.plans.batch import Batch
+from adapters.plans.flat_params import flat_params
 from contracts.run_request import Titled
 from contracts.status import Kind
 from contracts.study import StudyRequest
@@ -85,11 +85,11 @@ def short(value: Any) -> str:
     return plain(value)
 
 
-def batch_title(batch: ListedBatch) -> str:
+def batch_title(batch: Batch) -> str:
     """What a batch is called: its title, its runs' label, or RSI on AAPL … MSFT · period, oversold."""
     first, last = batch.first, batch.last
-    if batch.title:
-        return batch.title
+    if batch.plan["title"]:
+        return str(batch.plan["title"])
     if first["label"] not in (None, "", UNNAMED) and first["label"] == last["label"]:
         return str(first["label"])
     are_alike = first["rule_type"] == last["rule_type"] and {first["kind"], last["kind"]} == {
@@ -98,16 +98,16 @@ def batch_title(batch: ListedBatch) -> str:
     return _of_both(first, last, _varying(first, last) if are_alike else [])
 
 
-def study_title(title: str | None, study: Row) -> str:
-    """What a study is called: its title, its name, or RSI on AAPL."""
-    if title or study["name"] != UNNAMED:
-        return str(title or study["name"])
-    return of_tickers(rule_name(study["rule_type"]), study["ticker"])
+def study_title(title: str | None, summary: Row) -> str:
+    """The title of a study: the given one, its name, or RSI on AAPL."""
+    if title or summary["name"] != UNNAMED:
+        return str(title or summary["name"])
+    return of_tickers(rule_name(summary["rule_type"]), summary["ticker"])
 
 
-def portfolio_title(title: str | None, asked: Row) -> str:
-    """What a portfolio is called: its title, its label, or RSI on AAPL … MSFT."""
-    return title or asked.get("label") or _of_both(asked["legs"][0], asked["legs"][-1])
+def portfolio_title(title: str | None, summary: Row) -> str:
+    """The title of a portfolio: the given one, its label, or RSI on AAPL … MSFT."""
+    return title or summary["label"] or _of_both(*summary["legs"])
 
 
 def screen_title(job: Row, tickers: Iterable[str], swept: Iterable[str]) -> str:

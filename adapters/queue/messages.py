@@ -48,7 +48,12 @@ class RunMessage(Attempt):
     @classmethod
     def of(cls, request: RunRequest, attempt: int = 1) -> "RunMessage":
         """That of a run as it was asked for."""
-        return cls(str(request.run_id), attempt, request.to_json(), request.batch_id is not None)
+        return cls.of_stored(str(request.run_id), attempt, request.to_json())
+
+    @classmethod
+    def of_stored(cls, run_id: str, attempt: int, request: Json) -> "RunMessage":
+        """That of a recorded run; runs of a batch wait in the list of batches."""
+        return cls(run_id, attempt, request, is_bulk=request.get("batch_id") is not None)
 
 
 def attempt_of(job_id: str) -> Attempt:

@@ -48,9 +48,9 @@ class Change:
     ) -> Sequence[RowMapping]:
         """Change up to AT_ONCE runs; these as they were, [] at the end.
 
-        id, run_id, batch_id, attempt, status and request_json of each.
+        id, run_id, attempt, status and request_json of each.
         """
-        columns = select(*RUN["id", "run_id", "batch_id", "attempt", "status", "request_json"])
+        columns = select(*RUN["id", "run_id", "attempt", "status", "request_json"])
         query = columns.where(among, self.which, RUN.id > after_id).order_by(RUN.id)
         # nobody else changes these before this transaction ends; SQLite's writers are alone anyway
         locked = query.limit(AT_ONCE).with_for_update()

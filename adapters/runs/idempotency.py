@@ -2,7 +2,7 @@
 
 import hashlib
 
-from sqlalchemy import Connection, RowMapping, Table, and_, or_, select
+from sqlalchemy import Connection, RowMapping, Table, select
 
 
 def own_key(key: str, actor: str | None) -> str:
@@ -10,10 +10,7 @@ def own_key(key: str, actor: str | None) -> str:
     return hashlib.sha256(f"{actor}\0{key}".encode()).hexdigest() if actor else key
 
 
-def row_with_key(
-    connection: Connection, table: Table, key: str, actor: str | None
-) -> RowMapping | None:
-    """The row that this actor made with this key; in older rows it is stored as it was sent."""
-    as_sent = and_(table.c.idempotency_key == key, table.c.submitted_by == actor)
-    mine = or_(table.c.idempotency_key == own_key(key, actor), as_sent)
-    return connection.execute(select(table).where(mine)).mappings().one_or_none()
+def row_with_key(connection: Connection, table: Table, key: str) -> RowMapping | None:
+    """The row that was recorded with this stored key; None when there is none."""
+    query = select(table).filter_by(idempotency_key=key)
+    return connection.execute(query).mappings().one_or_none()

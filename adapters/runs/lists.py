@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from adapters.declarations import MYSQL, read_from
 from adapters.rows import rows_by
-from adapters.runs.queries import STATUS_COLUMNS
+from adapters.runs.queries import STATUS_COLUMNS, with_plan
 from adapters.runs.words import Word, ids_with, is_found
 from adapters.tables import (
     HEADLINE_COLUMNS,
@@ -39,7 +39,7 @@ from contracts.values import frozen, frozen_by_name
 DISORDER = timedelta(minutes=5)
 # no run is older; a day later the calendar ends
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(9999, 12, 30)
-FEW = {*RUN["data_hash", "rule_id", "batch_id"]}  # of which few runs have the same value
+FEW = {*RUN["data_hash", "rule_id", "plan_id"]}  # of which few runs have the same value
 # that are sorted at once, in 40 ms, instead of looked for in the wanted order, for up to 400
 FEW_RUNS = 120_000
 # what people call a run's state, with the conditions of it: the cancelled are FAILED to the database
@@ -107,7 +107,7 @@ def list_runs(connection: Connection, wanted: RunFilter, *beside: str) -> RunPag
     page = _page_ids(wanted, conditions, _index(connection, wanted, bounds))
     met = connection.scalars(page).all()
     ids = met[: wanted.limit]
-    found = rows_by(connection, select(*_LISTED, *map(RUN.get, beside)), RUN.id, ids)
+    found = rows_by(connection, with_plan(select(*_LISTED, *map(RUN.get, beside))), RUN.id, ids)
     rows = [found[each] for each in (reversed(ids) if wanted.before else ids)]
     return _page(rows, wanted, more=len(met) > len(ids))
 

@@ -56,13 +56,13 @@ def _is_over(since: ColumnElement[Any], seconds: float) -> Criterion:
 def messages_for(connection: Connection, run_ids: Sequence[str]) -> list[RunMessage]:
     """The messages of those runs that are waiting now, oldest run first."""
     rows = connection.execute(
-        select(*RUN["run_id", "attempt", "request_json", "batch_id"])
+        select(*RUN["run_id", "attempt", "request_json"])
         .where(RUN.run_id.in_(run_ids), IS_WAITING)
         .order_by(RUN.id)
     )
     return [
-        RunMessage(run_id, attempt, json.loads(request), is_bulk=batch_id is not None)
-        for run_id, attempt, request, batch_id in rows
+        RunMessage.of_stored(run_id, attempt, json.loads(request))
+        for run_id, attempt, request in rows
     ]
 
 

@@ -38,12 +38,14 @@ class NewRun:
         return RunMessage.of(self.request)
 
 
-def insert_runs(connection: Connection, new_runs: Sequence[NewRun]) -> None:
-    """Record requests as PENDING; DuplicateKey when one exists already."""
+def insert_runs(
+    connection: Connection, new_runs: Sequence[NewRun], plan_id: str | None = None
+) -> None:
+    """Record requests as PENDING, as runs of a plan if it is given; DuplicateKey when one exists already."""
     created_at = time_of(connection)
     # a statement has about 1 MB, far below every server's max_allowed_packet
     for some in portions(new_runs):
-        connection.execute(insert(runs), [_row(new, created_at) for new in some])
+        connection.execute(insert(runs), [_row(new, plan_id, created_at) for new in some])
         tags = {new.run_id: new.request.tags for new in some}
         events = [
             event(run_id, 1, None, RunStatus.PENDING, "submitted", created_at) for run_id in tags
@@ -59,7 +61,7 @@ def insert_tags(connection: Connection, tags: Mapping[str, Sequence[str]]) -> No
         connection.execute(insert(run_tags), rows)
 
 
-def _row(new: NewRun, created_at: datetime) -> Json:
+def _row(new: NewRun, plan_id: str | None, created_at: datetime) -> Json:
     request = new.request.to_json()
     return {
         # columns beside the whole request, by which runs are found
@@ -69,6 +71,7 @@ def _row(new: NewRun, created_at: datetime) -> Json:
         "reproduces": new.reproduces,
         "submitted_by": new.submitted_by,
         "kind": new.kind,
+        "plan_id": plan_id,
         "params_json": json.dumps(request["params"], ensure_ascii=False),
         "request_json": json.dumps(request, ensure_ascii=False),
         "status": RunStatus.PENDING,

@@ -7,6 +7,7 @@ import numpy as np
 from sqlalchemy import Connection, RowMapping, Select, and_, select
 
 from adapters.database import has_rows
+from adapters.plan_tables import PLAN, plans
 from adapters.prices.bars import Bars, Whole
 from adapters.prices.packing import unpacked_columns
 from adapters.rows import found_row, rows_by
@@ -28,12 +29,18 @@ from contracts.errors import UnknownRun
 from contracts.status import Kind
 from contracts.values import Json
 
+# of the plan of a run; null for a run that was submitted alone, batch_id for a screen's Job too
+OF_PLAN = (
+    PLAN.name.label("batch_id"),
+    PLAN.title.label("batch_title"),
+    PLAN.kind.label("plan_kind"),
+)
 STATUS_COLUMNS = (
     *RUN[
         "run_id",
         "status",
         "attempt",
-        "batch_id",
+        "plan_id",
         "label",
         "ticker",
         "rule_id",
@@ -46,19 +53,25 @@ STATUS_COLUMNS = (
         "completed_at",
     ],
     *HEADLINE_COLUMNS.values(),
+    *OF_PLAN,
 )
+
+
+def with_plan(query: Select[Any]) -> Select[Any]:
+    """A query of runs in which columns of their plan can be selected."""
+    return query.outerjoin_from(runs, plans, PLAN.plan_id == RUN.plan_id)
 
 
 def run_status(connection: Connection, run_id: str) -> RowMapping:
     """The small columns of one run, for polling; UnknownRun when there is none."""
-    return _one(connection, select(*STATUS_COLUMNS), run_id)
+    return _one(connection, with_plan(select(*STATUS_COLUMNS)), run_id)
 
 
 def run_row(connection: Connection, run_id: str) -> RowMapping:
-    """All columns of one run, and the head of its lines as lines_head; UnknownRun when there is none."""
+    """All columns of one run, those of its plan, and the head of its lines; UnknownRun when there is none."""
     head = and_(run_lines.c.run_id == RUN.run_id, run_lines.c.part == 0)
-    columns = select(runs, run_lines.c.packed.label("lines_head"))
-    return _one(connection, columns.outerjoin_from(runs, run_lines, head), run_id)
+    columns = select(runs, run_lines.c.packed.label("lines_head"), *OF_PLAN)
+    return _one(connection, with_plan(columns).outerjoin(run_lines, head), run_id)
 
 
 def _one(connection: Connection, query: Select[Any], run_id: str) -> RowMapping:

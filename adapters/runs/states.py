@@ -10,12 +10,13 @@ from typing import Any, ClassVar
 from sqlalchemy import Connection, and_, insert, select, update
 
 from adapters.database import database_now, has_rows
+from adapters.plan_tables import PLAN, plans
 from adapters.queue.messages import Attempt
 from adapters.runs.events import event
 from adapters.tables import RUN, Criterion, run_charts, run_events, run_lines, runs
 from contracts.errors import LeaseLost, StaleMessage, UnknownRun
 from contracts.run_request import RunRequest
-from contracts.status import ErrorType, Kind, RunStatus
+from contracts.status import ErrorType, Kind, PlanKind, RunStatus
 from contracts.values import Json, Values, frozen
 
 ERROR_MESSAGE_LENGTH = 1000  # characters, the width of the column
@@ -56,6 +57,12 @@ class Claim(Lease):
 
     request: RunRequest
     kind: Kind = Kind.RUN
+    plan_kind: PlanKind | None = None  # of its plan, if it has one
+
+    @property
+    def keeps_lines(self) -> bool:
+        """True where people look at the rule's lines: of a single run, and of a portfolio's leg."""
+        return self.plan_kind in (None, PlanKind.PORTFOLIO)
 
 
 def claim(
@@ -73,14 +80,16 @@ def claim(
         "worker": worker[:128],
     }
     _move(connection, waiting, values, f"claimed by {worker}")
-    mine = select(*RUN["request_json", "kind"]).filter_by(
-        run_id=waiting.run_id, lease_token=token
+    columns = select(*RUN["request_json", "kind"], PLAN.kind.label("plan_kind"))
+    mine = columns.outerjoin_from(runs, plans, PLAN.plan_id == RUN.plan_id).where(
+        RUN.run_id == waiting.run_id, RUN.lease_token == token
     )
     row = connection.execute(mine).one_or_none()
     if row is None:
         raise StaleMessage(f"{waiting} is not waiting")
     request = RunRequest.from_json(json.loads(row.request_json))
-    return Claim(waiting.run_id, waiting.attempt, token, request, Kind(row.kind))
+    plan_kind = PlanKind(row.plan_kind) if row.plan_kind else None
+    return Claim(waiting.run_id, waiting.attempt, token, request, Kind(row.kind), plan_kind)
 
 
 def extend_lease(connection: Connection, held: Claim, lease_s: float) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import Connection, Select, or_, select, union_all
 
 from adapters.database import has_rows
-from adapters.tables import RUN, Criterion, batch_titles, run_tags, runs
+from adapters.plan_tables import PLAN
+from adapters.tables import RUN, Criterion, run_tags, runs
 from contracts.values import frozen
 
 _OTHER = runs.alias("other").c
@@ -31,7 +32,7 @@ def is_found(word: Word) -> Criterion:
         ids_with("label", word.text),
         ids_with("title", word.text),
         tagged.where(run_tags.c.tag.icontains(word.text, autoescape=True)),
-        select(_OTHER.id).where(_OTHER.batch_id.in_(_batches_with(word.text))),
+        select(_OTHER.id).where(_OTHER.plan_id.in_(_plans_with(word.text))),
     )
     found = [RUN.id.in_(select(union_all(*texts).subquery().c.id))]
     found += [RUN.ticker.in_(word.tickers)] if word.tickers else []
@@ -45,13 +46,10 @@ def ids_with(column: str, text: str) -> Select[Any]:
     return select(_OTHER.id).where(told.is_not(None), told.icontains(text, autoescape=True))
 
 
-def _batches_with(text: str) -> Select[Any]:
-    """Batches whose name or title contains it; the names from one jump of the index for each batch."""
-    named = select(_OTHER.batch_id).distinct().subquery()
-    by_name = select(named.c.batch_id).where(named.c.batch_id.icontains(text, autoescape=True))
-    titled = batch_titles.c.title.icontains(text, autoescape=True)
-    by_title = select(batch_titles.c.batch_id).where(titled)
-    return select(union_all(by_name, by_title).subquery().c.batch_id)
+def _plans_with(text: str) -> Select[Any]:
+    """Batches whose name or title contains it."""
+    contains = (PLAN[name].icontains(text, autoescape=True) for name in ("name", "title"))
+    return select(PLAN.plan_id).where(or_(*contains), PLAN.name.is_not(None))
 
 
 def unmatched(connection: Connection, words: Sequence[Word]) -> list[str]:

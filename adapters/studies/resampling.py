@@ -9,9 +9,9 @@ from itertools import accumulate, pairwise
 
 import numpy as np
 
-from adapters.batches.leaderboard import Goal
 from adapters.metrics.measured import Array, NoValue
 from adapters.metrics.sharpe_evidence import LEAST_RETURNS
+from adapters.plans.ranking import Goal
 from contracts.values import Json
 
 LEVEL = 0.90  # of the intervals: 5% of the samples are below, 5% above

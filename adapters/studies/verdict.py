@@ -9,12 +9,12 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any, Literal
 
-from adapters.batches.flat_params import flat_params
 from adapters.metrics.measured import Array, NoValue, average
 from adapters.metrics.returns import cagr
 from adapters.metrics.sharpe_evidence import evidence, sharpe_variance
 from adapters.metrics.table import METRICS_BY_NAME
 from adapters.metrics.timing import Timing
+from adapters.plans.flat_params import flat_params
 from adapters.runs.stored_series import encode_equity
 from adapters.studies.path import (
     Market,

@@ -22,11 +22,11 @@ from sqlalchemy import (
     Table,
     Update,
     and_,
+    case,
     delete,
     exists,
     false,
     func,
-    literal,
     or_,
     select,
     update,
@@ -35,11 +35,11 @@ from sqlalchemy import (
 from adapters.access.audit import delete_old_entries
 from adapters.database import committed, database_now, reading
 from adapters.declarations import rows_of, tables_of
-from adapters.plan_tables import PORTFOLIO, STUDY, portfolios, studies
+from adapters.plan_tables import PLAN, plans
+from adapters.plans.study import living_studies
 from adapters.settings import Settings
-from adapters.studies.store import batch_of, living_studies
 from adapters.tables import RUN, Criterion, runs
-from contracts.status import RunStatus
+from contracts.status import Kind, PlanKind, RunStatus
 from contracts.values import frozen
 
 LOOKED_AT = 10_000  # runs per transaction
@@ -65,6 +65,12 @@ class Part:
     table: Table
     cleared: Sequence[Column[Any]] = ()
 
+    @property
+    def run_id(self) -> Column[Any]:
+        """The column with the id of a run; a plan has that of its only or first Job, or of none."""
+        column: Column[Any] = self.table.c.plan_id if self.table is plans else self.table.c.run_id
+        return column
+
     def removal(self) -> Delete | Update:
         """The statement that removes it of all runs."""
         if self.cleared:
@@ -74,7 +80,7 @@ class Part:
 
 def parts() -> list[Part]:
     """What there is of a run: its own row, what of it is cleared earlier, and its rows in other tables."""
-    tables = [runs, *(each for each in tables_of("run") if each is not runs)]
+    tables = [runs, plans, *(each for each in tables_of("run") if each is not runs)]
     own, *others = (Part(rows_of(each).kind, str(rows_of(each).kept), each) for each in tables)
     return [own, *chain.from_iterable(map(_series, tables)), *others]
 
@@ -151,14 +157,13 @@ class _Walk:
         """Of these runs: in a batch all of whose runs ended long ago, whose study is over, with no marked run."""
         if self._batch_days is None:
             return false()
-        query = select(RUN.batch_id).where(here, RUN.batch_id.is_not(None)).distinct()
-        batch_ids = set(connection.scalars(query))
-        if unknown := batch_ids - self._judged:
-            self._old |= _old_batches(connection, self._batch_days, unknown)
+        query = select(RUN.plan_id).where(here, _is_of_batch()).distinct()
+        plan_ids = set(connection.scalars(query))
+        if unknown := plan_ids - self._judged:
+            self._old |= _old_plans(connection, self._batch_days, unknown)
             self._judged |= unknown
-        return and_(
-            _ended(self._batch_days), RUN.batch_id.in_(batch_ids & self._old), ~_is_marked()
-        )
+        in_old_plan = RUN.plan_id.in_(plan_ids & self._old)
+        return and_(_ended(self._batch_days), in_old_plan, _is_of_batch(), ~_is_marked())
 
     def _remove(self, connection: Connection, rows: Sequence[Row[Any]]) -> Removed:
         removed: Removed = Counter()
@@ -167,7 +172,7 @@ class _Walk:
             run_ids = [row.run_id for row in rows if any(settings(row._mapping))]
             if not run_ids:
                 continue
-            mine = part.table.c.run_id.in_(run_ids)
+            mine = part.run_id.in_(run_ids)
             counted = select(func.count()).select_from(part.table).where(mine)
             removed += Counter({part.name: connection.execute(counted).scalar_one()})
             if not self._dry_run:
@@ -206,16 +211,19 @@ def _has(kept: str) -> Criterion:
     columns = (
         column.is_not(None) for part in mine if part.table is runs for column in part.cleared
     )
-    rows = (
-        exists().where(part.table.c.run_id == RUN.run_id) for part in mine if not part.cleared
-    )
+    rows = (exists().where(part.run_id == RUN.run_id) for part in mine if not part.cleared)
     return or_(*columns, *rows)
 
 
 def _is_kept() -> Criterion:
-    """Part of a batch (studies are batches), labelled, called something, or marked."""
-    named = (RUN[name].is_not(None) for name in ("batch_id", "label", "title"))
-    return or_(*named, _is_marked())
+    """Part of a batch (studies are batches), labelled, titled, or marked."""
+    named = (RUN[name].is_not(None) for name in ("label", "title"))
+    return or_(_is_of_batch(), *named, _is_marked())
+
+
+def _is_of_batch() -> Criterion:
+    """A run of a plan whose runs are deleted together; Jobs of a screen are deleted one by one."""
+    return and_(RUN.plan_id.is_not(None), RUN.kind != Kind.SCREEN)
 
 
 def _is_marked() -> Criterion:
@@ -224,23 +232,18 @@ def _is_marked() -> Criterion:
     return or_(RUN.pinned.is_not(None), exists().where(again.c.reproduces == RUN.run_id))
 
 
-def _old_batches(connection: Connection, days: int, batch_ids: set[str]) -> set[str]:
-    kept = {batch_of(study_id) for study_id in living_studies(connection)}
-    unkept = or_(~_ended(days), _is_marked())
-    query = select(RUN.batch_id).where(RUN.batch_id.in_(batch_ids), unkept).distinct()
-    return batch_ids - kept - set(connection.scalars(query))
+def _old_plans(connection: Connection, days: int, plan_ids: set[str]) -> set[str]:
+    kept = or_(~_ended(days), _is_marked())
+    query = select(RUN.plan_id).where(RUN.plan_id.in_(plan_ids), kept).distinct()
+    return plan_ids - {*living_studies(connection)} - {*connection.scalars(query)}
 
 
 def _delete_empty(connection: Connection, days: int) -> None:
-    """Delete what belongs to batches, studies and portfolios that ended so many days ago, of which no run is left."""
-    for table in tables_of("batch"):
-        connection.execute(delete(table).where(~exists().where(RUN.batch_id == table.c.batch_id)))
-    unstarted = ~exists().where(RUN.run_id == PORTFOLIO.run_id)
-    connection.execute(
-        delete(portfolios).where(PORTFOLIO.completed_at < _days_ago(days), unstarted)
-    )
-    has_runs = exists().where(RUN.batch_id == literal(batch_of("")).concat(STUDY.study_id))
-    connection.execute(delete(studies).where(STUDY.completed_at < _days_ago(days), ~has_runs))
+    """Delete plans that ended, or batches that were made, so many days ago, and of which no run is left."""
+    has_run = exists().where(or_(RUN.plan_id == PLAN.plan_id, RUN.run_id == PLAN.plan_id))
+    is_batch = PLAN.kind == PlanKind.BATCH
+    is_old = case((is_batch, PLAN.created_at), else_=PLAN.completed_at) < _days_ago(days)
+    connection.execute(delete(plans).where(is_old, ~has_run))
 
 
 def _last_too_many(connection: Connection, count: int) -> int:

@@ -11,8 +11,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
-from adapters.batches import export as batch_export
 from adapters.metrics.table import HEADLINE_NAMES
+from adapters.plans import export as batch_export
 from adapters.tables import runs
 from contracts.status import RunStatus
 from tests.services.finished_runs import break_down, succeed

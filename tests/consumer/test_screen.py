@@ -10,11 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adapters.batches.flat_params import with_params
-from adapters.batches.leaderboard import Ranking, ranking_by
 from adapters.metrics.sharpe_evidence import evidence, sharpe_variance
 from adapters.metrics.timing import measured_timing
-from adapters.screens.columns import (
+from adapters.plans.combinations import (
     CORE,
     MEASURED,
     Combinations,
@@ -22,6 +20,8 @@ from adapters.screens.columns import (
     ranked_places,
     unpacked_metrics,
 )
+from adapters.plans.flat_params import with_params
+from adapters.plans.ranking import Ranking, ranking_by
 from consumer.backtest import backtest
 from consumer.screen import screen
 from consumer.setup import Setup

@@ -14,8 +14,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from adapters.database import reading
-from adapters.screens.columns import unpacked_metrics
-from adapters.screens.store import asked_of
+from adapters.plans.combinations import unpacked_metrics
+from adapters.plans.screen import search_of
 from adapters.tables import screens
 from consumer.screen import screen
 from consumer.setup import Setup
@@ -59,7 +59,7 @@ def undisturbed(submitter: Submitter, screen_id: str) -> dict[str, list[float]]:
     """What the same screen comes to in this process."""
     request = RunRequest.from_json(json.loads(submitter.row(screen_id)["request_json"]))
     with reading(submitter.engine) as connection:
-        prices, tried = run_prices(connection, request), asked_of(connection, screen_id)[0]
+        prices, tried = run_prices(connection, request), search_of(connection, screen_id)[0]
     found = screen(Setup.of(request, prices), tried, lambda done: None)
     return {name: column.tolist() for name, column in unpacked_metrics(found[0]).items()}
 

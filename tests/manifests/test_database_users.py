@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from adapters.access_tables import audit, tokens
 from adapters.database import connect_database, database_now, reading
-from adapters.plan_tables import studies
+from adapters.plan_tables import plans
 from adapters.tables import metadata, runs
 from contracts.study import StudyStatus
 from tests.manifests.mysql_users import make_users
@@ -32,7 +32,7 @@ from tests.services.waiting import wait_until
 from tests.services.web_app import run_values, sweep_values, web_app
 
 DATABASE = "roles"
-UNPINNED: dict[str, dict[str, Any]] = {"backtest_results": {"reproduces": None}, "studies": {}}
+UNPINNED: dict[str, dict[str, Any]] = {"backtest_results": {"reproduces": None}, "plans": {}}
 PRICES = "Date,Open,High,Low,Close,Volume\n"
 DENIED = (1044, 1142, 1227)  # the database, the table, what is the whole server's
 
@@ -145,9 +145,7 @@ def test_web_makes_each_change_that_it_offers_and_shows_each_page(
         leader(engine).advance()  # which makes its Jobs
         with engine.begin() as connection:
             at_once = {"status": StudyStatus.COMPLETED, "outcome": "luck"}
-            connection.execute(
-                update(studies).where(studies.c.study_id == study_id).values(**at_once)
-            )
+            connection.execute(update(plans).where(plans.c.plan_id == study_id).values(**at_once))
 
     change_everything(
         client, complete_study, partial(run_one, connect_database(url(server, "worker")))
@@ -246,7 +244,7 @@ def test_a_reconciler_awaits_the_schema_without_a_warning(
 def age_everything(server: MariaDBServer) -> None:
     """Let everything be two days older."""
     with connect_database(url(server, "schema")).begin() as connection:
-        for table in (runs, studies):
+        for table in (runs, plans):
             connection.execute(
                 update(table).values(
                     completed_at=database_now(-2 * 86_400), **UNPINNED[table.name]

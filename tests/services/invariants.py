@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.engine import Engine
 
 from adapters.database import reading
-from adapters.plan_tables import portfolios
+from adapters.plan_tables import plans
 from adapters.settings import Settings
 from adapters.tables import run_charts, run_events, runs, screens
 from tests.services.waiting import wait_until
@@ -43,7 +43,9 @@ def check_tables(engine: Engine) -> None:
         )
         together = set(
             connection.execute(
-                select(portfolios.c.run_id).where(portfolios.c.found.is_not(None))
+                select(plans.c.plan_id).where(
+                    plans.c.kind == "portfolio", plans.c.result.is_not(None)
+                )
             ).scalars()
         )
     stories: dict[str, list[Any]] = defaultdict(list)

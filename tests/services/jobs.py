@@ -4,10 +4,9 @@ from sqlalchemy import select
 from sqlalchemy.engine import Engine
 
 from adapters.database import reading
-from adapters.portfolios.store import keep_together
+from adapters.plans.progress import save_portfolio_result, save_screen_result
 from adapters.queue.messages import Attempt
 from adapters.runs.states import claim, finish
-from adapters.screens.progress import keep_found
 from adapters.tables import runs
 from consumer.task import compute
 from contracts.status import RunStatus
@@ -35,6 +34,6 @@ def run_one(engine: Engine, run_id: str) -> None:
         outcome = compute(held, prices, engine, lambda done: None)
         finish(connection, held, outcome.columns, outcome.lines)
         if outcome.screened:
-            keep_found(connection, run_id, *outcome.screened)
-        if outcome.together:
-            keep_together(connection, run_id, outcome.together)
+            save_screen_result(connection, run_id, *outcome.screened)
+        if outcome.portfolio:
+            save_portfolio_result(connection, run_id, outcome.portfolio)

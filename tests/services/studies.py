@@ -6,9 +6,11 @@ from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 
 from adapters.database import reading
-from adapters.studies.store import study_of, study_row
+from adapters.plans.store import plan_row
+from adapters.plans.study import study_of
 from consumer.studies import Studies
 from consumer.study_verdict import judge, store
+from contracts.status import PlanKind
 from contracts.study import StudyStatus
 from tests.services.jobs import run_all
 
@@ -46,13 +48,13 @@ def leader(engine: Engine) -> Studies:
 def state_of(engine: Engine, study_id: str) -> StudyStatus:
     """The state of a study."""
     with reading(engine) as connection:
-        return study_of(study_row(connection, study_id)).status
+        return study_of(plan_row(connection, PlanKind.STUDY, study_id)).status
 
 
 def judge_here(engine: Engine, study_id: str) -> dict[str, Any]:
     """The verdict, computed and stored as the verdict's process does it."""
     with reading(engine) as connection:
-        study = study_of(study_row(connection, study_id))
+        study = study_of(plan_row(connection, PlanKind.STUDY, study_id))
     verdict = judge(engine, study)
     store(engine, study, verdict)
     return verdict

@@ -16,13 +16,13 @@ from unittest.mock import patch
 
 import numpy as np
 
-from adapters.batches.leaderboard import Ranking
 from adapters.metrics.curves import shares_held
 from adapters.metrics.measured import NoValue
 from adapters.metrics.risk import kurtosis_of, skewness_of
 from adapters.metrics.timing import timing_over
+from adapters.plans.combinations import CORE, ranked_places
+from adapters.plans.ranking import Ranking
 from adapters.prices.bars import bar_dates
-from adapters.screens.columns import CORE, ranked_places
 from adapters.studies import trials
 from adapters.studies import verdict as verdicts
 from adapters.studies.path import Market, RunData

@@ -9,9 +9,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.engine import Engine
 
-from adapters.batches.leaderboard import Ranking
 from adapters.database import reading
-from adapters.screens.columns import Combinations
+from adapters.plans.combinations import Combinations
+from adapters.plans.ranking import Ranking
 from adapters.studies.resampling import permuted
 from adapters.tables import runs
 from consumer.screen import bests_of, core_of, permuted_bars

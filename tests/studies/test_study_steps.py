@@ -10,12 +10,14 @@ from sqlalchemy import select
 from sqlalchemy.engine import Engine
 
 from adapters.database import reading
-from adapters.plan_tables import studies
-from adapters.studies.store import study_of, study_row
+from adapters.plan_tables import plans
+from adapters.plans.store import plan_row
+from adapters.plans.study import study_of
 from adapters.tables import runs
 from consumer import studies as module
 from consumer.studies import MAX_JUDGEMENTS
 from consumer.study_verdict import store
+from contracts.status import PlanKind
 from contracts.study import StudyStatus
 from tests.services.finished_runs import break_down
 from tests.services.jobs import run_all
@@ -29,7 +31,7 @@ def recorded(engine: Engine) -> list[str]:
 
 def column(engine: Engine, name: str) -> Any:
     with reading(engine) as connection:
-        return connection.execute(select(studies.c[name])).scalar_one()
+        return connection.execute(select(plans.c[name])).scalar_one()
 
 
 def test_a_walk_forward_goes_from_state_to_state(client: FlaskClient, engine: Engine) -> None:
@@ -56,7 +58,7 @@ def test_a_step_of_a_leader_that_comes_too_late_changes_nothing(
 ) -> None:
     study_id = submit_study(client)
     with reading(engine) as connection:
-        stale = study_of(study_row(connection, study_id))
+        stale = study_of(plan_row(connection, PlanKind.STUDY, study_id))
     for _ in range(2):
         leader(engine).advance()
         run_all(engine)
@@ -130,7 +132,7 @@ def test_failed_runs_are_counted_and_never_chosen(client: FlaskClient, engine: E
 def test_a_second_verdict_is_not_stored(client: FlaskClient, engine: Engine) -> None:
     study = complete(client, engine, kind="selection")
     with reading(engine) as connection:
-        judged = study_of(study_row(connection, study["study_id"]))
+        judged = study_of(plan_row(connection, PlanKind.STUDY, study["study_id"]))
 
     # as by a process that was started before the first one was done
     store(engine, replace(judged, status=StudyStatus.JUDGING), {"outcome": "", "sentence": ""})
@@ -195,7 +197,7 @@ def test_a_judge_that_always_dies_ends_the_study(
         run_all(engine)
 
     assert state_of(engine, study_id) is StudyStatus.FAILED
-    assert len(started) == column(engine, "judgements") == MAX_JUDGEMENTS
+    assert len(started) == column(engine, "starts") == MAX_JUDGEMENTS
     assert f"died {MAX_JUDGEMENTS} times" in column(engine, "sentence")
 
 
@@ -205,7 +207,7 @@ def test_the_same_plan_means_the_same_runs(client: FlaskClient, engine: Engine) 
     first = recorded(engine)
     with engine.begin() as connection:  # as if the transaction had been lost
         connection.execute(runs.delete())
-        connection.execute(studies.update().values(status=StudyStatus.ACCEPTED))
+        connection.execute(plans.update().values(status=StudyStatus.ACCEPTED))
     leader(engine).advance()
 
     assert recorded(engine) == first

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from adapters.batches.expansion import Expansion, expanded
+from adapters.plans.expansion import Expansion, expanded
 from contracts.sweep import SweepSpec
 from rules.catalog import RULES
 from tests.sweep.sweep_files import TEXTS

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from adapters.batches.conditions import Reader
-from adapters.batches.flat_params import flat_params, with_params
-from adapters.batches.queries import surface_of
+from adapters.plans.batch import surface_of
+from adapters.plans.conditions import Reader
+from adapters.plans.flat_params import flat_params, with_params
 from backtests import Client
 from backtests.errors import BadInput
 from backtests.results import as_csv

@@ -8,17 +8,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, select, update
 
-from adapters.batches.leaderboard import DEFAULT, keep_ranking
 from adapters.database import database_now, reading
-from adapters.plan_tables import studies
+from adapters.plan_tables import PLAN, plans
+from adapters.plans.ranking import DEFAULT
+from adapters.plans.store import set_ranking
 from adapters.runs.states import set_beside
 from adapters.settings import PROJECT_ROOT
-from adapters.studies.store import batch_of
-from adapters.tables import batch_rankings, run_charts, run_events, run_lines, runs
+from adapters.tables import run_charts, run_events, run_lines, runs
 from adapters.upkeep import retention
 from adapters.upkeep.retention import Removed, parts, prune_runs
+from contracts.status import PlanKind
 from contracts.study import StudyStatus
 from tests.services.finished_runs import break_down
 from tests.services.old_runs import ended
@@ -91,7 +92,7 @@ def batch(submitter: Submitter, *days: float, batch_id: str = "sweep") -> list[s
     """Runs of one batch that ended so many days ago, with a ranking."""
     run_ids = [ended(submitter, each, {"batch_id": batch_id}) for each in days]
     with submitter.engine.begin() as connection:
-        keep_ranking(connection, batch_id, DEFAULT)
+        set_ranking(connection, batch_id, DEFAULT)
     return run_ids
 
 
@@ -108,7 +109,7 @@ def test_a_batch_goes_as_a_whole_once_its_last_run_is_old_enough(submitter: Subm
         WHOLE
     ] * 3
     with reading(submitter.engine) as connection:
-        assert connection.execute(select(batch_rankings.c.batch_id)).scalars().all() == ["later"]
+        assert connection.scalars(select(PLAN.name)).all() == ["later"]
 
 
 def test_a_batch_is_kept_whole_for_one_run_that_matters_or_has_not_ended(
@@ -150,25 +151,15 @@ def test_a_study_goes_with_its_runs_once_it_is_over(
     submitter: Submitter, status: StudyStatus, remains: int
 ) -> None:
     over = {"completed_at": database_now(-11 * 86_400)} if status.is_terminal else {}
-    values = {
-        "study_id": "s",
-        "name": "s",
-        "kind": "search",
-        "ticker": "AAPL",
-        "rule_type": "RSI",
-        "plan_json": "{}",
-    }
+    (run_id,) = batch(submitter, 11, batch_id="study-s")
     with submitter.engine.begin() as connection:
-        connection.execute(
-            insert(studies).values(**values, status=status, created_at=database_now(), **over)
-        )
-    (run_id,) = batch(submitter, 11, batch_id=batch_of("s"))
+        connection.execute(update(plans).values(kind=PlanKind.STUDY, status=status, **over))
 
     prune(submitter, keep_batches_days=10)
 
     assert left(submitter, run_id)[0] == remains
     with reading(submitter.engine) as connection:
-        assert len(connection.execute(select(studies.c.id)).all()) == remains
+        assert len(connection.execute(select(plans.c.id)).all()) == remains
 
 
 def test_runs_that_have_not_ended_are_kept(submitter: Submitter) -> None:
@@ -246,9 +237,7 @@ def test_the_command_says_what_went(
         ).stdout
 
     assert command() == "no KEEP_ setting is set, so everything is kept\n"
-    others = (
-        "0 series of portfolios, 0 portfolios, 1 lines, 0 screens, 0 tags, 2 charts, 3 events"
-    )
+    others = "0 series of plans, 0 plans, 1 lines, 0 screens, 0 tags, 2 charts, 3 events"
     said = f"1 runs, 1 series, {others} would be deleted\n"
     assert command("--dry-run", KEEP_RUNS_DAYS="10") == said
     assert command(KEEP_RUNS_DAYS="10") == said.replace("would be ", "")

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from adapters.batches.lists import ListedBatch
+from adapters.plans.batch import Batch
 from tests.services.studies import WALK_FORWARD
 from tests.services.web_app import run_values, sweep_values
 from tests.web.conftest import ON_BOTH_DATABASES, RunMaker, TokenMaker
@@ -95,7 +95,7 @@ def test_large_round_numbers_are_short_and_no_digit_is_lost() -> None:
 def batch_title(title: str | None, first: Any, last: Any) -> str:
     """What a batch is called that people call so, with these runs at its ends."""
     now = datetime(2026, 1, 1)
-    return titles.batch_title(ListedBatch("b", title, {}, 0, now, first, last))
+    return titles.batch_title(Batch({"title": title}, {}, 0, now, first, last))
 
 
 def test_a_batch_is_called_by_what_its_ends_share() -> None:

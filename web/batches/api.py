@@ -5,30 +5,27 @@ from collections.abc import Sequence
 from dataclasses import replace
 from uuid import uuid4
 
-from flask import Blueprint, Response, g, request, url_for
+from flask import Blueprint, Response, g, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection, and_, true
 
-from adapters.access.owners import submitter
-from adapters.batches.export import export_rows
-from adapters.batches.leaderboard import DEFAULT, Ranking, keep_ranking, ranking_of, tried_note
-from adapters.batches.lists import ListedBatch, set_batch_title, suggest_batch_title
-from adapters.batches.queries import (
-    batch_of,
+from adapters.plans.batch import (
+    Batch,
+    batch_named,
     batch_page,
     batch_summary,
-    is_batch,
     leaders,
     measured_runs,
-    unknown_batch,
+    plan_of_batch,
 )
-from adapters.logs import current_actor
-from adapters.runs.idempotency import own_key
+from adapters.plans.export import export_rows
+from adapters.plans.ranking import DEFAULT, Ranking, tried_note
+from adapters.plans.store import ranking_of, set_default_title, set_ranking, set_title
 from adapters.tables import IS_CANCELLED, RUN
 from contracts.run_request import TITLE_LENGTH, Titled
 from contracts.values import Json
 from web.answers import conditional, csv_file
-from web.arguments import AFTER, DRY_RUN, KEY, arguments, idempotency_key, json_body, limit
+from web.arguments import AFTER, DRY_RUN, KEY, arguments, json_body, limit
 from web.batches.bodies import batch_id_of, read_lines, read_sweep, validate_lines
 from web.batches.bulk_submission import plan_bulk, submit_bulk
 from web.batches.choice import RANKING, asked_ranking, given_ranking
@@ -37,6 +34,7 @@ from web.operation import FAULTS, REFUSED, TITLED, Argument, operation
 from web.ownership import refuse_others
 from web.parsers import flag, sha256, whole_number, words
 from web.platform import ask_database, change_database, platform, reading_database
+from web.recorded import stored_key
 from web.runs.operations import cancel_among, retry_among
 from web.runs.validation import ValidRequest
 from web.titles import asked_title, batch_title, run_title, titled
@@ -55,14 +53,6 @@ MANY_RUNS = {
     "application/json": {"type": "array", "items": _RUN, "minItems": 1},
     "application/x-ndjson": _RUN,
 }
-
-
-@blueprint.before_app_request
-def require_batch() -> None:
-    """A path names a batch that a run belongs to. No name ends in a space, and MySQL would compare as if none did."""
-    name: str | None = (request.view_args or {}).get("batch_id")
-    if name is not None and (name.endswith(" ") or not ask_database(is_batch, name)):
-        raise unknown_batch(name)
 
 
 @blueprint.post("/api/runs/bulk")
@@ -104,7 +94,7 @@ def sweep() -> ResponseReturnValue:
         valid = validate_lines([*enumerate(found.requests, start=1)], batch_id)
     body, code = _submitted(batch_id, valid, found.ranking)
     if (name := found.spec.name) and not asked["dry_run"]:
-        change_database(suggest_batch_title, batch_id, name[:TITLE_LENGTH])
+        change_database(set_default_title, batch_id, name[:TITLE_LENGTH])
     ranking = found.ranking and found.ranking.to_json()
     return body | {"first_requests": found.requests[:FIRST_SHOWN], "ranking": ranking}, code
 
@@ -116,7 +106,7 @@ def _submitted(
     dry_run = arguments()["dry_run"]
     answer = (plan_bulk if dry_run else submit_bulk)(batch_id, valid)
     if ranking and not dry_run:
-        change_database(keep_ranking, batch_id, ranking)
+        change_database(set_ranking, batch_id, ranking)
     body = {
         "batch_id": batch_id,
         "runs": len(answer["run_ids"]),
@@ -128,15 +118,8 @@ def _submitted(
 
 def _issued_batch_id() -> str:
     """A new batch; the same one for the same key of an actor, so that a repeated call makes no second run."""
-    key, actor = idempotency_key(), current_actor()
-    if key is None:
-        return str(uuid4())
-    # before each actor had its own keys, a batch was named by the key as it was sent
-    older, own = (
-        f"key-{hashlib.sha256(each.encode()).hexdigest()[:32]}"
-        for each in (key, own_key(key, actor))
-    )
-    return older if ask_database(submitter, "batch_id", older) == actor else own
+    key = stored_key()
+    return f"key-{hashlib.sha256(key.encode()).hexdigest()[:32]}" if key else str(uuid4())
 
 
 @blueprint.get("/api/batches/<batch_id>")
@@ -145,10 +128,10 @@ def batch(batch_id: str) -> Response:
     """Counts, times and the leaderboard of a batch: ?metric=sharpe_ratio&goal=max&constraint=num_trades>=5&top=10."""
     top = arguments()["top"]
     with reading_database() as connection:
-        found = batch_of(connection, batch_id)
-        ranking = asked_ranking(ranking_of(connection, batch_id))
+        found = batch_named(connection, batch_id)
+        ranking = asked_ranking(ranking_of(found.plan))
         summary = titled_summary(connection, found)
-        measured = measured_runs(connection, batch_id, ranking) if top else []
+        measured = measured_runs(connection, found.plan_id, ranking) if top else []
         best = leaders(connection, measured, ranking, top)
     completed = found.counts["completed"]
     note = note_of(found, completed, len(measured) if top else completed)
@@ -157,7 +140,7 @@ def batch(batch_id: str) -> Response:
     )
 
 
-def titled_summary(connection: Connection, batch: ListedBatch) -> Json:
+def titled_summary(connection: Connection, batch: Batch) -> Json:
     """What the database says of a batch, with what it is called."""
     return batch_summary(connection, batch) | {"title": batch_title(batch)}
 
@@ -167,9 +150,9 @@ def titled_runs(listed: Sequence[Json]) -> list[Json]:
     return [run | {"title": run_title(run)} for run in listed]
 
 
-def note_of(batch: ListedBatch, completed: int, kept: int) -> str:
+def note_of(batch: Batch, completed: int, kept: int) -> str:
     """What to bear in mind when reading the best of so many completed runs of a batch, `kept` of which are ranked."""
-    if origin := origin_of(batch.batch_id):
+    if origin := origin_of(batch.plan):
         return origin.note
     return tried_note(completed, completed - kept, to_come=batch.living)
 
@@ -183,7 +166,9 @@ def note_of(batch: ListedBatch, completed: int, kept: int) -> str:
 def batch_members(batch_id: str) -> ResponseReturnValue:
     """The runs of a batch, a page at a time: ?after=<next_after of the page before>&limit=1000."""
     asked = arguments()
-    page = ask_database(batch_page, batch_id, asked["after"], asked["limit"])
+    with reading_database() as connection:
+        plan_id = plan_of_batch(connection, batch_id)["plan_id"]
+        page = batch_page(connection, plan_id, asked["after"], asked["limit"])
     next_after = page[-1]["request_hash"] if len(page) == asked["limit"] else None
     return {"batch_id": batch_id, "runs": titled_runs(page), "next_after": next_after}
 
@@ -192,23 +177,25 @@ def batch_members(batch_id: str) -> ResponseReturnValue:
 @operation("200 text/csv: the runs", NO_BATCH)
 def batch_csv(batch_id: str) -> Response:
     """All runs of a batch as CSV, one per line."""
-    return csv_file(export_rows(platform().engine, batch_id, run_title), f"{batch_id}.csv")
+    plan_id = ask_database(plan_of_batch, batch_id)["plan_id"]
+    return csv_file(export_rows(platform().engine, plan_id, run_title), f"{batch_id}.csv")
 
 
 @blueprint.put("/api/batches/<batch_id>/title")
 @operation(TITLED, FAULTS, NO_BATCH, json=Titled, owned=True)
 def title(batch_id: str) -> ResponseReturnValue:
     """Call a batch what people are to read; an empty title gives way to what its runs say."""
-    asked = asked_title()
-    change_database(set_batch_title, batch_id, asked)
-    return titled(batch_title(ask_database(batch_of, batch_id)))
+    new_title, plan_id = asked_title(), ask_database(plan_of_batch, batch_id)["plan_id"]
+    change_database(set_title, plan_id, new_title)
+    return titled(batch_title(ask_database(batch_named, batch_id)))
 
 
 @blueprint.post("/api/batches/<batch_id>/cancel")
 @operation("200 how many were cancelled", NO_BATCH, owned=True)
 def cancel(batch_id: str) -> ResponseReturnValue:
     """Cancel all waiting and running runs of a batch."""
-    return {"batch_id": batch_id, "cancelled": len(cancel_among(RUN.batch_id == batch_id))}
+    plan_id = ask_database(plan_of_batch, batch_id)["plan_id"]
+    return {"batch_id": batch_id, "cancelled": len(cancel_among(RUN.plan_id == plan_id))}
 
 
 @blueprint.post("/api/batches/<batch_id>/retry")
@@ -216,6 +203,7 @@ def cancel(batch_id: str) -> ResponseReturnValue:
 def retry(batch_id: str) -> ResponseReturnValue:
     """Retry the failed runs of a batch; the cancelled ones only with ?cancelled=true."""
     wanted = true() if arguments()["cancelled"] else ~IS_CANCELLED
+    plan_id = ask_database(plan_of_batch, batch_id)["plan_id"]
     # QueueFull in the middle leaves the rest failed; whoever asks again later goes on with them
-    retried = len(retry_among(and_(RUN.batch_id == batch_id, wanted)))
+    retried = len(retry_among(and_(RUN.plan_id == plan_id, wanted)))
     return {"batch_id": batch_id, "retried": retried}, 202 if retried else 200

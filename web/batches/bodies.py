@@ -10,7 +10,7 @@ from flask import request
 from pydantic import ValidationError
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from adapters.batches.expansion import Expansion, expanded
+from adapters.plans.expansion import Expansion, expanded
 from contracts.errors import InvalidRequest
 from contracts.sweep import ACCEPTED, SweepSpec
 from contracts.values import Json, without

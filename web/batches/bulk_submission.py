@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 from sqlalchemy import RowMapping
 
-from adapters.batches.queries import runs_by_hash, runs_on_other_prices
 from adapters.database_errors import DuplicateKey
 from adapters.logs import log_context
+from adapters.plans.batch import runs_by_hash, runs_on_other_prices
 from adapters.runs.new_runs import NewRun
 from contracts.errors import Conflict
 from contracts.status import RunStatus
 from contracts.values import Json
 from web.platform import ask_database, reading_database
-from web.runs.operations import new_run, refuse_when_full, start_runs
+from web.runs.operations import batch_joiner, new_run, refuse_when_full, start_runs
 from web.runs.validation import ValidRequest
 
 Known = dict[str, RowMapping]  # run_id and status by request hash
@@ -33,8 +33,11 @@ def plan_bulk(batch_id: str, valid: Sequence[ValidRequest]) -> Json:
     return _answer(valid, known, []) | {"on_other_prices": others}
 
 
-def submit_bulk(batch_id: str, valid: Sequence[ValidRequest]) -> Json:
-    """Record and enqueue those runs that the batch does not have yet; QueueFull above the configured depth."""
+def submit_bulk(batch_id: str, valid: Sequence[ValidRequest], spec: Json | None = None) -> Json:
+    """Record and enqueue those runs that the batch does not have yet; QueueFull above the configured depth.
+
+    spec: of the batch, if it is new.
+    """
     for _ in range(TRIES):
         known = ask_database(runs_by_hash, batch_id, [each.request_hash for each in valid])
         missing = {each.request_hash: each for each in valid if each.request_hash not in known}
@@ -43,7 +46,7 @@ def submit_bulk(batch_id: str, valid: Sequence[ValidRequest]) -> Json:
             try:
                 if new:
                     refuse_when_full(len(new))
-                    start_runs(new)
+                    start_runs(new, batch_joiner(batch_id, spec))
             except DuplicateKey:  # others have recorded some meanwhile, so that none was
                 continue
             log.info("bulk_accepted new=%d existing=%d", len(new), len(valid) - len(new))

@@ -7,15 +7,17 @@ from typing import Any
 from flask import Blueprint, Response, request
 from sqlalchemy import Connection
 
-from adapters.batches.conditions import METRIC_CONDITIONS, Condition, Reader
-from adapters.batches.leaderboard import Ranking, default_goal, ranking_of
-from adapters.batches.queries import (
+from adapters.metrics.table import HEADLINE_NAMES, METRICS_BY_NAME
+from adapters.plans.batch import (
     Measurement,
     columns_of,
     measured_runs,
+    plan_of_batch,
     surface_of,
 )
-from adapters.metrics.table import HEADLINE_NAMES, METRICS_BY_NAME
+from adapters.plans.conditions import METRIC_CONDITIONS, Condition, Reader
+from adapters.plans.ranking import Ranking, default_goal
+from adapters.plans.store import ranking_of
 from contracts.values import picked
 from web.answers import conditional
 from web.arguments import arguments, read_argument
@@ -70,12 +72,12 @@ def asked_ranking(own: Ranking) -> Ranking:
 
 
 def chosen_runs(
-    connection: Connection, batch_id: str, measured: Sequence[Measurement], ranking: Ranking
+    connection: Connection, plan_id: str, measured: Sequence[Measurement], ranking: Ranking
 ) -> tuple[Sequence[Measurement], Condition]:
     """What `?where=` leaves of the measured runs of a batch, and what it says."""
     if not request.args.get("where"):
         return measured, EVERY_RUN
-    columns = columns_of(connection, batch_id, surface_of(measured), ranking.metric)
+    columns = columns_of(connection, plan_id, surface_of(measured), ranking.metric)
     kept, where = _chosen(columns)
     return list(compress(measured, kept)), where
 
@@ -94,9 +96,10 @@ def points(batch_id: str) -> Response:
     """The completed runs of a batch as columns: their varying parameters and their metrics; at most 3,000, evenly."""
     ticker = arguments()["ticker"]
     with reading_database() as connection:
-        ranking = asked_ranking(ranking_of(connection, batch_id))
-        surface = surface_of(measured_runs(connection, batch_id, ranking, ticker))
-        columns = columns_of(connection, batch_id, surface, ranking.metric)
+        plan = plan_of_batch(connection, batch_id)
+        ranking, plan_id = asked_ranking(ranking_of(plan)), plan["plan_id"]
+        surface = surface_of(measured_runs(connection, plan_id, ranking, ticker))
+        columns = columns_of(connection, plan_id, surface, ranking.metric)
     kept, _ = _chosen(columns)
     every = max(1, -(-len(kept) // MOST_POINTS))
     shown = {name: column[::every] for name, column in columns.items()}

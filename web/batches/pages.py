@@ -9,18 +9,21 @@ from typing import Any
 from flask import Blueprint, Response, render_template, request
 from markupsafe import Markup
 
-from adapters.batches.evidence import batch_evidence
-from adapters.batches.leaderboard import Goal, Ranking, ranking_of
-from adapters.batches.lists import ListedBatch, batches_of, list_batches
-from adapters.batches.queries import (
-    batch_of,
+from adapters.metrics.table import METRICS, METRICS_BY_NAME
+from adapters.plans.batch import (
+    Batch,
+    batch_named,
     batch_tickers,
+    batches_of,
     leaders,
+    list_batches,
     measured_runs,
     surface_of,
 )
-from adapters.batches.surface import Surface, ordered
-from adapters.metrics.table import METRICS, METRICS_BY_NAME
+from adapters.plans.luck import batch_evidence
+from adapters.plans.ranking import Goal, Ranking
+from adapters.plans.store import ranking_of
+from adapters.plans.surface import Surface, ordered
 from adapters.runs.times import utc_text
 from contracts.portfolio_request import MAX_LEGS
 from contracts.values import Json, picked
@@ -82,13 +85,13 @@ def listed_api() -> Response:
     return conditional({"batches": list(map(_as_json, batches)), "next_after": next_after})
 
 
-def _asked_batches() -> tuple[list[ListedBatch], int | None]:
+def _asked_batches() -> tuple[list[Batch], int | None]:
     """The batches that the query asks for, and where the next page begins; None at the end."""
     rows, next_after = asked_page(list_batches)
-    return ask_database(batches_of, [row["batch_id"] for row in rows]), next_after
+    return ask_database(batches_of, rows), next_after
 
 
-def _as_json(batch: ListedBatch) -> Json:
+def _as_json(batch: Batch) -> Json:
     named = ("run_id", "ticker", "rule_type")
     return {
         "batch_id": batch.batch_id,
@@ -109,17 +112,17 @@ def _as_json(batch: ListedBatch) -> Json:
 def page(batch_id: str) -> str:
     """A batch, ranked and mapped: ?metric=sharpe_ratio&constraint=num_trades>=5&ticker=AAPL&x=period&top=500."""
     with reading_database() as connection:
-        batch = batch_of(connection, batch_id)
-        ranking = asked_ranking(ranking_of(connection, batch_id))
+        batch = batch_named(connection, batch_id)
+        plan_id, ranking = batch.plan_id, asked_ranking(ranking_of(batch.plan))
         summary = titled_summary(connection, batch)
-        tickers = batch_tickers(connection, batch_id)
+        tickers = batch_tickers(connection, plan_id)
         ticker: str | None = read_argument("ticker", one_of(*tickers), None)
-        measured = measured_runs(connection, batch_id, ranking, ticker)
-        chosen, where = chosen_runs(connection, batch_id, measured, ranking)
+        measured = measured_runs(connection, plan_id, ranking, ticker)
+        chosen, where = chosen_runs(connection, plan_id, measured, ranking)
         best = leaders(connection, chosen, ranking, arguments()["top"])
-        origin = origin_of(batch_id)
+        origin = origin_of(batch.plan)
         is_judged = not (batch.living or origin)
-        evidence = batch_evidence(connection, batch_id, ticker) if is_judged else None
+        evidence = batch_evidence(connection, plan_id, ticker) if is_judged else None
     completed = tickers[ticker].completed if ticker else batch.counts["completed"]
     return render_template(
         "batches/batch.html",

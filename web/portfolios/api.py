@@ -8,16 +8,15 @@ from flask import Blueprint, Response, jsonify, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection, RowMapping
 
-from adapters.plan_tables import PORTFOLIO
-from adapters.portfolios.store import (
+from adapters.plans.portfolio import (
     MAY_SERVE,
     Portfolio,
-    batch_of,
+    batch_name,
     insert_portfolio,
     list_portfolios,
-    move,
-    set_title,
+    move_portfolio,
 )
+from adapters.plans.store import set_title
 from adapters.runs.new_runs import NewRun
 from adapters.runs.queries import runs_alike
 from adapters.runs.run_bars import benchmark_equity
@@ -25,7 +24,7 @@ from adapters.tables import RUN
 from contracts.errors import Conflict
 from contracts.portfolio_request import PortfolioRequest, PortfolioStatus
 from contracts.run_request import Titled
-from contracts.status import RunStatus
+from contracts.status import PlanKind, RunStatus
 from contracts.values import Json
 from web.answers import conditional
 from web.arguments import KEY, arguments, typed_body
@@ -34,7 +33,7 @@ from web.operation import ENDED, FAULTS, REFUSED, TITLED, UNFINISHED, operation
 from web.platform import ask_database, change_database, platform
 from web.portfolios.validation import checked_portfolio
 from web.portfolios.view import Shown, described, row_shown
-from web.recorded import LISTED, asked_page, recorded_once
+from web.recorded import LISTED, asked_page, submit_plan
 from web.runs.operations import (
     cancel_among,
     cancel_run,
@@ -83,21 +82,21 @@ def _recorded(asked: PortfolioRequest, runs: Sequence[ValidRequest]) -> tuple[st
     hashes = [valid.request_hash for valid in runs]
     whole = asked.request_hash(hashes)
 
-    def record(own: Json) -> None:
-        portfolio_id, served = own["run_id"], ask_database(runs_alike, hashes, MAY_SERVE)
+    def insert(portfolio_id: str, columns: Json) -> None:
+        served = ask_database(runs_alike, hashes, MAY_SERVE)
         missing = (valid for valid in runs if valid.request_hash not in served)
-        batch_id = batch_of(portfolio_id)
+        batch_id = batch_name(portfolio_id)
         new = {valid.request_hash: new_run(valid, batch_id=batch_id) for valid in missing}
         refuse_when_full(len(new) + 1)
         legs = [new[each].run_id if each in new else served[each]["run_id"] for each in hashes]
-        start_runs(
-            list(new.values()),
-            lambda connection: insert_portfolio(connection, asked, whole, legs, own),
-        )
 
-    return recorded_once(
-        "portfolio", PORTFOLIO.run_id, lambda row: bool(row["request_hash"] == whole), record
-    )
+        def record_plan(connection: Connection) -> str:
+            insert_portfolio(connection, portfolio_id, asked, legs, **columns)
+            return portfolio_id
+
+        start_runs(list(new.values()), record_plan)
+
+    return submit_plan(PlanKind.PORTFOLIO, whole, insert)
 
 
 @blueprint.get("/api/portfolios")
@@ -163,8 +162,10 @@ def title(portfolio_id: str) -> ResponseReturnValue:
 @operation("200 ended as failed (cancelled)", NO_PORTFOLIO, ENDED, owned=True)
 def cancel(portfolio_id: str) -> ResponseReturnValue:
     """End a portfolio and those of its legs' runs that were made for it; runs that it was linked to go on."""
-    if change_database(move, portfolio_id, PortfolioStatus.LEGS, PortfolioStatus.CANCELLED):
-        cancel_among(RUN.batch_id == batch_of(portfolio_id))
+    if change_database(
+        move_portfolio, portfolio_id, PortfolioStatus.LEGS, PortfolioStatus.CANCELLED
+    ):
+        cancel_among(RUN.plan_id == portfolio_id)
     elif Shown(portfolio_id).plan.status is PortfolioStatus.TRADING:
         cancel_run(portfolio_id)
     else:
@@ -184,12 +185,11 @@ def retry(portfolio_id: str) -> ResponseReturnValue:
         return _after(portfolio_id), 202
     if shown.plan.status is PortfolioStatus.LEGS:
         raise Conflict(f"portfolio {portfolio_id} has not ended, so there is nothing to retry")
-    own = batch_of(portfolio_id)
-    retry_among(RUN.batch_id == own)
+    retry_among(RUN.plan_id == portfolio_id)
     runs = map(shown.runs.get, shown.plan.legs)
     # deleted, or failed and not its own to retry
     lost = (
-        run is None or (run["status"] == RunStatus.FAILED and run["batch_id"] != own)
+        run is None or (run["status"] == RunStatus.FAILED and run["plan_id"] != portfolio_id)
         for run in runs
     )
     renew_legs(shown.plan, [number for number, is_lost in enumerate(lost) if is_lost])
@@ -204,13 +204,14 @@ def renew_legs(plan: Portfolio, numbers: Sequence[int]) -> None:
     legs, new = list(plan.legs), list[NewRun]()
     for number in numbers:
         valid = validate_request(plan.request.run_of(number), platform().prices)
-        new.append(new_run(valid, batch_id=batch_of(plan.portfolio_id)))
+        new.append(new_run(valid, batch_id=plan.batch_id))
         legs[number] = new[-1].run_id
 
-    def change(connection: Connection) -> None:
+    def change(connection: Connection) -> str:
         states = (plan.status, PortfolioStatus.LEGS)
-        if not move(connection, plan.portfolio_id, *states, legs_json=json.dumps(legs)):
+        if not move_portfolio(connection, plan.portfolio_id, *states, step=json.dumps(legs)):
             raise Conflict(f"portfolio {plan.portfolio_id} was retried a moment ago")
+        return plan.portfolio_id
 
     start_runs(new, change)
 

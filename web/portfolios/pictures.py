@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 from markupsafe import Markup, escape
 
-from adapters.portfolios.series import PortfolioSeries
+from adapters.plans.portfolio_series import PortfolioSeries
 from web.studies.pictures import HEIGHT, WIDTH, ends, framed
 from web.svg import polygon, scale, text
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from adapters.batches.expansion import Expansion
-from adapters.batches.queries import batch_requests
+from adapters.plans.batch import batch_requests
+from adapters.plans.expansion import Expansion
 from contracts.errors import InvalidRequest
 from contracts.portfolio_request import (
     MAX_LEGS,

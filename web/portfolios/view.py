@@ -8,21 +8,22 @@ from typing import Any
 from sqlalchemy import RowMapping, select
 
 from adapters.metrics.curves import points
-from adapters.portfolios.series import PRUNED, PortfolioSeries
-from adapters.portfolios.store import batch_of, legs_of, portfolio_of, portfolio_row
+from adapters.plans.portfolio import legs_of, portfolio_of
+from adapters.plans.portfolio_series import PRUNED, PortfolioSeries
+from adapters.plans.store import plan_row, spec_of
 from adapters.rows import rows_by
 from adapters.runs.times import utc_text
 from adapters.tables import RUN, runs
 from contracts.errors import Conflict
 from contracts.portfolio_request import PortfolioStatus
-from contracts.status import ErrorType, RunStatus
+from contracts.status import ErrorType, PlanKind, RunStatus
 from contracts.values import Json, picked
 from web.platform import reading_database
 from web.titles import portfolio_title
 
 RECEIPT = ("data_hash", "result_hash", "engine_version", "analysis_version", "image_tag")
-_OF_LEGS = RUN["batch_id", "rule_id", "error_type", "error_message"]
-_LISTED = ("name", "mode", "total_return_pct", "sharpe_ratio", "max_drawdown_pct")
+_OF_LEGS = RUN["plan_id", "rule_id", "error_type", "error_message"]
+_LISTED = ("total_return_pct", "sharpe_ratio", "max_drawdown_pct")
 _NOT_TRADED = (PortfolioStatus.FAILED, PortfolioStatus.CANCELLED)
 
 
@@ -31,13 +32,14 @@ class Shown:
 
     def __init__(self, portfolio_id: str) -> None:
         with reading_database() as connection:
-            self.row = portfolio_row(connection, portfolio_id)
+            self.row = plan_row(connection, PlanKind.PORTFOLIO, portfolio_id)
             self.plan = portfolio_of(self.row)
             self.runs = legs_of(connection, self.plan.legs, *_OF_LEGS)
             jobs = rows_by(connection, select(runs), RUN.run_id, [portfolio_id])
             self.job: Mapping[Any, Any] = jobs.get(portfolio_id, {})
-        self.asked: Json = json.loads(self.row["request_json"])
-        self.title = portfolio_title(self.row["title"], self.asked)
+        self.asked = spec_of(self.row)
+        self.summary: Json = json.loads(self.row["summary"])
+        self.title = portfolio_title(self.row["title"], self.summary)
 
     @property
     def status(self) -> str:
@@ -93,7 +95,7 @@ class Shown:
         if self.plan.status is PortfolioStatus.FAILED:
             runs = filter(None, map(self.runs.get, self.plan.legs))
             failed = (run["error_type"] for run in runs if run["status"] == RunStatus.FAILED)
-            return next(failed, ErrorType.SYSTEM_ERROR), self.row["reason"]
+            return next(failed, ErrorType.SYSTEM_ERROR), self.row["sentence"]
         return self.job.get("error_type"), self.job.get("error_message")
 
 
@@ -106,16 +108,16 @@ def _end_of(status: PortfolioStatus, job_status: str | None) -> RunStatus | None
 
 def row_shown(row: RowMapping) -> Json:
     """A portfolio as lists show it."""
-    asked = json.loads(row["request_json"])
+    summary = json.loads(row["summary"])
     return {
-        "portfolio_id": row["run_id"],
-        "title": portfolio_title(row["title"], asked),
-        **{name: row[name] for name in _LISTED},
+        "portfolio_id": row["plan_id"],
+        "title": portfolio_title(row["title"], summary),
+        **picked(summary, ("name", "mode", "tickers")),
+        **picked(row, _LISTED),
         "status": (_end_of(row["status"], row["job_status"]) or RunStatus.RUNNING).public,
-        "tickers": list(dict.fromkeys(leg["ticker"] for leg in asked["legs"])),
-        "legs": len(asked["legs"]),
+        "legs": summary["count"],
         "created_at": utc_text(row["created_at"]),
-        "completed_at": utc_text(row["completed_at"] or row["ended_at"]),
+        "completed_at": utc_text(row["job_completed_at"] or row["completed_at"]),
     }
 
 
@@ -124,14 +126,14 @@ def described(shown: Shown) -> Json:
     row, job, measured = shown.row, shown.job, shown.measured
     error_type, error_message = shown.fault
     return {
-        "portfolio_id": row["run_id"],
+        "portfolio_id": row["plan_id"],
         "title": shown.title,
-        "name": row["name"],
+        "name": shown.summary["name"],
         "status": shown.status,
         "error_type": error_type,
         "error_message": error_message,
         "request": shown.asked,
-        "batch_id": batch_of(row["run_id"]),
+        "batch_id": row["name"],
         "legs": shown.legs,
         "created_at": utc_text(row["created_at"]),
         "completed_at": utc_text(row["completed_at"] or job.get("completed_at")),

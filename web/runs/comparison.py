@@ -10,9 +10,9 @@ from typing import Any
 from flask import Blueprint, render_template
 from sqlalchemy import Connection, RowMapping, select
 
-from adapters.batches.leaderboard import is_ruined
 from adapters.metrics.entry import Metric
 from adapters.metrics.table import METRICS
+from adapters.plans.ranking import is_ruined
 from adapters.runs.stored_series import decode_signals, short
 from adapters.tables import RUN, runs
 from contracts.run_request import LABEL_FIELDS

@@ -6,9 +6,10 @@ from math import isfinite
 from operator import eq, ge, le
 from typing import Any
 
-from sqlalchemy import Column, true
+from sqlalchemy import Column, select, true
 
 from adapters.metrics.table import HEADLINES
+from adapters.plan_tables import PLAN
 from adapters.runs.lists import STATES, Cursor, RunFilter
 from adapters.runs.words import Word
 from adapters.tables import RUN, Criterion, run_tags
@@ -48,6 +49,12 @@ class Filter(Argument):
     folded: bool = False
 
 
+def _is_named(plan_id: Column[Any], name: str) -> Criterion:
+    """The plan of a run has this name."""
+    named = select(PLAN.plan_id).where(PLAN.name == name)
+    return plan_id == named.scalar_subquery()
+
+
 FROM = Filter("from", day, "submitted, both days included", title="Submitted from", folded=True)
 FILTERS = (
     Filter(
@@ -63,7 +70,13 @@ FILTERS = (
     Filter("label", words(64), "part of it, in any case", title="Label"),
     Filter("tag", words(TAG_LENGTH), "one of the run's tags", column=run_tags.c.tag, title="Tag"),
     Filter(
-        "batch", words(64), "the whole of it", column=RUN.batch_id, title="Batch", folded=True
+        "batch",
+        words(64),
+        "the whole of it",
+        column=RUN.plan_id,
+        compare=_is_named,
+        title="Batch",
+        folded=True,
     ),
     Filter(
         "prices",

@@ -7,12 +7,14 @@ from uuid import UUID
 from flask import Blueprint, abort, render_template, request
 from sqlalchemy import Connection, RowMapping, select
 
-from adapters.batches.lists import ListedBatch, latest_batches
+from adapters.plan_tables import PLAN
+from adapters.plans.batch import Batch, latest_batches
 from adapters.prices.store import Version
-from adapters.runs.queries import STATUS_COLUMNS, run_row
+from adapters.runs.queries import STATUS_COLUMNS, run_row, with_plan
 from adapters.sparkline import LEVELS
 from adapters.tables import RUN
 from contracts.run_request import RunRequest
+from contracts.status import PlanKind
 from contracts.values import Json
 from rules.catalog import RULES
 from rules.language import EXAMPLES, FUNCTIONS, SERIES
@@ -28,7 +30,7 @@ PREFILLED = ("ticker", "timeframe", "rule_type")  # by the address alone
 FIRST = {"ticker": "AAPL", "rule_type": "MA_CROSS"}
 LATEST = 8  # lines beside the form, each of a run or of a batch
 LATEST_BATCHES = 3  # of them at most, since counting a batch takes time
-Line = RowMapping | ListedBatch
+Line = RowMapping | Batch
 
 
 @blueprint.get("/")
@@ -83,13 +85,17 @@ def _newer_prices(row: RowMapping) -> Version | None:
 
 def _latest(connection: Connection) -> list[Line]:
     """What was submitted latest, newest first; a batch is one line."""
-    columns = select(*STATUS_COLUMNS, *RUN["title", "rule_type", "params_json"])
-    alone = columns.where(RUN.batch_id.is_(None)).order_by(RUN.id.desc()).limit(LATEST)
-    rows = connection.execute(alone).mappings()
-    found = [*rows, *latest_batches(connection, LATEST_BATCHES)]
-    return sorted(found, key=_submitted, reverse=True)[:LATEST]
+    columns = select(*STATUS_COLUMNS, *RUN["id", "title", "rule_type", "params_json"])
+    latest = with_plan(columns).order_by(RUN.id.desc()).limit(LATEST)
+    # two queries, each of which finds its rows in one index
+    alone = latest.where(RUN.plan_id.is_(None))
+    of_screens = latest.where(PLAN.kind == PlanKind.SCREEN, PLAN.name.is_(None))
+    lines: list[Line] = [*latest_batches(connection, LATEST_BATCHES)]
+    for query in (alone, of_screens):
+        lines += connection.execute(query).mappings()
+    return sorted(lines, key=_submitted, reverse=True)[:LATEST]
 
 
 def _submitted(line: Line) -> datetime:
-    moment: datetime = (line.first if isinstance(line, ListedBatch) else line)["created_at"]
+    moment: datetime = (line.first if isinstance(line, Batch) else line)["created_at"]
     return moment

@@ -8,9 +8,8 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from adapters.batches.lists import titles_of
-from adapters.batches.queries import is_batch
 from adapters.metrics.table import HEADLINE_NAMES, HEADLINES, METRICS
+from adapters.plans.store import plan_named
 from adapters.runs.lists import STATES, list_runs
 from adapters.runs.queries import run_with_prefix
 from adapters.runs.times import times_of
@@ -61,9 +60,6 @@ def page() -> str:
     return render_template(
         "runs/history.html",
         runs=page.rows,
-        batch_names=ask_database(
-            titles_of, [row["batch_id"] for row in page.rows if row["batch_id"]]
-        ),
         columns=columns,
         offered=COLUMNS | MORE_COLUMNS,
         benchmark_metrics=benchmark_metrics,
@@ -115,7 +111,7 @@ def search() -> ResponseReturnValue:
     start = named.lower()
     if _ID_START.fullmatch(start) and (run_id := ask_database(run_with_prefix, start)):
         return redirect(url_for("run.page", run_id=run_id))
-    if ask_database(is_batch, named):
+    if ask_database(plan_named, named):
         return redirect(url_for("batches.page", batch_id=named))
     return redirect(url_for("runs.page", **_filters_of(words)))
 

@@ -15,25 +15,24 @@ from uuid import uuid4
 from sqlalchemy import Connection, RowMapping
 from sqlalchemy.exc import DBAPIError
 
-from adapters.batches.leaderboard import hold_batch
-from adapters.batches.queries import runs_by_hash
-from adapters.database_errors import DuplicateKey
 from adapters.logs import current_actor, log_context
+from adapters.plans.batch import runs_by_hash
+from adapters.plans.store import join_batch
 from adapters.queue.liveness import counted
 from adapters.queue.messages import Attempt, RunMessage
 from adapters.runs.changes import CANCEL, RETRY
+from adapters.runs.idempotency import row_with_key
 from adapters.runs.new_runs import NewRun, insert_runs, mark_enqueued, now_waiting
 from adapters.runs.queries import run_row
 from adapters.runs.turns import most_before
-from adapters.screens.store import screen_jobs
-from adapters.tables import RUN, Criterion
+from adapters.tables import Criterion, runs
 from contracts.errors import Conflict, QueueFull, QueueUnavailable
 from contracts.run_request import RunRequest
 from contracts.status import Kind, RunStatus
 from contracts.values import Json
-from web.ownership import refuse_others
+from web.ownership import refuse_actor_but
 from web.platform import ask_database, ask_queue, change_database, platform
-from web.recorded import recorded_once
+from web.recorded import get_or_insert, stored_key
 from web.runs.validation import ValidRequest
 
 log = logging.getLogger(__name__)
@@ -44,63 +43,72 @@ SLOW_S = 1.0
 
 
 def submit_run(valid: ValidRequest, reproduces: str | None = None) -> tuple[str, bool]:
-    """Record and enqueue one run, unless the key, or the batch, has this request already; its id, whether it is new.
+    """Record and enqueue one run, unless the key, or its batch, has this request already; its id, whether it is new.
 
     Conflict when the key was used for another request; QueueFull above the configured depth.
     """
+    run_id, key = str(uuid4()), stored_key()
+    batch_id, request_hash = valid.request.batch_id, valid.request_hash
 
-    def record(own: Json) -> None:
+    def find() -> str | None:
+        if key and (row := ask_database(row_with_key, runs, key)):
+            if row["request_hash"] != request_hash:
+                raise Conflict("this Idempotency-Key was used for a different request")
+            return str(row["run_id"])
+        same = ask_database(runs_by_hash, batch_id, [request_hash]) if batch_id else {}
+        return same[request_hash]["run_id"] if same else None
+
+    def insert() -> str:
         refuse_when_full(1)
-        key, actor = own["idempotency_key"], own["submitted_by"]
-        request = replace(valid.request, run_id=own["run_id"])
-        with log_context(run_id=request.run_id, batch_id=request.batch_id, attempt=1):
-            start_runs([NewRun(request, valid.request_hash, key, reproduces, actor)])
+        request = replace(valid.request, run_id=run_id)
+        with log_context(run_id=run_id, batch_id=batch_id, attempt=1):
+            new = NewRun(request, request_hash, key, reproduces, current_actor())
+            start_runs([new], batch_joiner(batch_id))
             log.info("run_accepted rule=%s ticker=%s", request.rule_id, request.ticker)
+        return run_id
 
-    return recorded_or_known([valid], record)
-
-
-def recorded_or_known(
-    asked: Sequence[ValidRequest], record: Callable[[Json], None]
-) -> tuple[str, bool]:
-    """As `recorded_once`, of a run or the Jobs of a screen; those that their batch has already are known, too."""
-    batch_id, hashes = asked[0].request.batch_id, [each.request_hash for each in asked]
-
-    def is_same(row: RowMapping) -> bool:
-        is_screen = row["kind"] == Kind.SCREEN
-        known = ask_database(screen_jobs, row["run_id"]) if is_screen else [row]
-        return [each["request_hash"] for each in known] == hashes
-
-    try:
-        return recorded_once("request", RUN.run_id, is_same, record)
-    except DuplicateKey:
-        known = ask_database(runs_by_hash, str(batch_id), hashes)
-        if len(known) < len(hashes):
-            raise Conflict(f"batch {batch_id} has a part of this already") from None
-        return known[hashes[0]]["run_id"], False
+    return get_or_insert(find, insert)
 
 
-def new_run(valid: ValidRequest, **own: Any) -> NewRun:
-    """A run of whoever asks now, with an id of its own; own: in what its request differs."""
-    request = replace(valid.request, run_id=str(uuid4()), **own)
+def new_run(valid: ValidRequest, **changes: Any) -> NewRun:
+    """A run of the actor with an id of its own; changes: fields in which its request differs."""
+    request = replace(valid.request, run_id=str(uuid4()), **changes)
     return NewRun(request, valid.request_hash, submitted_by=current_actor())
 
 
-def start_runs(
-    new: Sequence[NewRun], beside: Callable[[Connection], object] = lambda connection: None
-) -> None:
-    """Record runs, of one batch or of none, with what is recorded `beside` them, and send their messages.
+def batch_joiner(
+    batch_id: str | None, spec: Json | None = None
+) -> Callable[[Connection], str | None]:
+    """The function that finds or makes the batch of new runs, locks it, and returns its plan_id; None without a batch.
 
-    DuplicateKey when a batch, or a key, has one of them already; Forbidden when the batch is somebody else's.
+    spec: of a new batch. Forbidden when the batch is somebody else's, Conflict when it belongs to another kind of plan.
+    """
+    if batch_id is None:
+        return lambda connection: None
+    plan_id, actor = str(uuid4()), current_actor()
+
+    def join(connection: Connection) -> str:
+        plan = join_batch(connection, batch_id, plan_id, actor, spec)
+        refuse_actor_but(plan["submitted_by"])
+        return str(plan["plan_id"])
+
+    return join
+
+
+def start_runs(
+    new: Sequence[NewRun],
+    find_plan: Callable[[Connection], str | None] = lambda connection: None,
+) -> None:
+    """Record runs with their plan in one transaction, and send their messages.
+
+    find_plan: records or locks the plan of all of them and returns its plan_id. DuplicateKey when the plan, or a key,
+    has one of them already.
     """
 
     def record(connection: Connection) -> None:
-        beside(connection)
-        for batch_id in {run.request.batch_id or "" for run in new} - {""}:
-            hold_batch(connection, batch_id)  # no other transaction adds runs to it meanwhile
-            refuse_others(connection, "batch_id", batch_id)
+        plan_id = find_plan(connection)
         began = time.monotonic()
-        insert_runs(connection, new)
+        insert_runs(connection, new, plan_id)
         # nobody sees the rows before the commit, when the reconciler would take them for forgotten
         if time.monotonic() - began > SLOW_S:
             now_waiting(connection, [run.run_id for run in new])
@@ -163,7 +171,7 @@ def retry_run(run_id: str) -> None:
     """Make a failed run wait again as its next attempt; Conflict when it has not failed, QueueFull."""
     refuse_when_full(1)
     failed = change_database(RETRY.one, run_id)
-    message = _next_attempt(failed, is_bulk=False)
+    message = RunMessage(*_next_attempt(failed), is_bulk=False)
     with log_context(attempt=message.attempt):
         log.info("run_retried")
         enqueue([message])
@@ -199,17 +207,14 @@ def retry_among(among: Criterion) -> list[str]:
 
     retried = _in_portions(
         change,
-        lambda rows: enqueue(
-            [_next_attempt(row, is_bulk=row["batch_id"] is not None) for row in rows]
-        ),
+        lambda rows: enqueue([RunMessage.of_stored(*_next_attempt(row)) for row in rows]),
     )
     log.info("runs_retried runs=%d", len(retried))
     return retried
 
 
-def _next_attempt(failed: RowMapping, is_bulk: bool) -> RunMessage:
-    request = json.loads(failed["request_json"])
-    return RunMessage(failed["run_id"], failed["attempt"] + 1, request, is_bulk)
+def _next_attempt(failed: RowMapping) -> tuple[str, int, Json]:
+    return failed["run_id"], failed["attempt"] + 1, json.loads(failed["request_json"])
 
 
 def _in_portions(

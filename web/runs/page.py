@@ -17,11 +17,9 @@ from flask import Blueprint, Response, abort, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection, RowMapping
 
-from adapters.batches.lists import titles_of
 from adapters.metrics.timing import run_timing
 from adapters.runs.queries import events_of, run_row, run_status
 from adapters.runs.series import RunSeries, run_series, series_of
-from adapters.studies.store import study_id_of
 from contracts.errors import UnknownRun
 from contracts.run_result import RunResult
 from contracts.status import Kind, RunStatus
@@ -63,7 +61,6 @@ def page(run_id: str) -> ResponseReturnValue:
         found = {
             "events": events_of(connection, run_id),
             "before": asked_before(connection),
-            "batch_names": titles_of(connection, [row["batch_id"]]) if row["batch_id"] else {},
             **comparison.compared(connection, row),
         }
     series = series_of(row)
@@ -91,7 +88,7 @@ def _page_of(row: RowMapping) -> str:
         return url_for("screens.page", screen_id=row["run_id"])
     if row["kind"] == Kind.PORTFOLIO:
         return url_for("portfolios.page", portfolio_id=row["run_id"])
-    return url_for("studies.page", study_id=study_id_of(row["batch_id"]))  # a part of it
+    return url_for("studies.page", study_id=row["plan_id"])  # a part of it
 
 
 def _waiting(row: RowMapping) -> Json:

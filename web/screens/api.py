@@ -7,10 +7,11 @@ from flask import Blueprint, Response, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import RowMapping
 
-from adapters.batches.leaderboard import Ranking
+from adapters.plans.combinations import CORE_CONDITIONS, MAX_COMBINATIONS
+from adapters.plans.ranking import Ranking
+from adapters.plans.screen import screen_jobs
+from adapters.plans.store import ranking_of
 from adapters.runs.times import utc_text
-from adapters.screens.columns import CORE_CONDITIONS, MAX_COMBINATIONS
-from adapters.screens.store import screen_jobs, stored_ranking
 from contracts.errors import Conflict, InvalidRequest
 from contracts.status import RunStatus
 from contracts.values import Json, picked, side_by_side
@@ -78,14 +79,14 @@ def submit() -> ResponseReturnValue:
 def screen(screen_id: str) -> Response:
     """How far a screen is, and its best rows: ?metric=sharpe_ratio&goal=max&constraint=num_trades>=5&top=10."""
     jobs = ask_database(screen_jobs, screen_id)
-    ranking = ranking_of(jobs)
+    ranking = wanted_ranking(jobs)
     shown = leaderboard(ranked_rows(screened_jobs(jobs), ranking, arguments()["top"]))
     return conditional(described(jobs) | ranking.to_json() | {"leaderboard": shown})
 
 
-def ranking_of(jobs: Sequence[RowMapping]) -> Ranking:
+def wanted_ranking(jobs: Sequence[RowMapping]) -> Ranking:
     """The query's, and for what it leaves out what the screen was submitted with."""
-    return asked_ranking(stored_ranking(jobs[0]))
+    return asked_ranking(ranking_of(jobs[0]))
 
 
 def described(jobs: Sequence[RowMapping]) -> Json:
@@ -95,7 +96,7 @@ def described(jobs: Sequence[RowMapping]) -> Json:
     states = [RunStatus(status) for status in of_all["status"]]
     failed = next((job for job in jobs if job["status"] == RunStatus.FAILED), Json())
     return {
-        "screen_id": first["screen_id"],
+        "screen_id": first["plan_id"],
         "title": screen_title(first, tickers, json.loads(first["values_json"])),
         "name": first["label"],
         "status": min(states, key=WEIGHTS.index).public,
@@ -141,13 +142,13 @@ def run(screen_id: str) -> ResponseReturnValue:
 def batch(screen_id: str) -> ResponseReturnValue:
     """Run the best combinations of a screen, or all, as Jobs of one batch: ?best=10&metric=sharpe_ratio."""
     jobs = ask_database(screen_jobs, screen_id)
-    rows = ranked_rows(_completed(jobs), ranking_of(jobs), arguments()["best"])
+    rows = ranked_rows(_completed(jobs), wanted_ranking(jobs), arguments()["best"])
     if not 0 < len(rows) <= (most := platform().settings.max_bulk_runs):
         raise InvalidRequest(
             {"best": f"{len(rows):,} combinations have a place; 1 to {most:,} runs are accepted"}
         )
-    batch_id = f"screen-{jobs[0]['screen_id']}"
-    answer = submit_bulk(batch_id, [row.run(batch_id=batch_id) for row in rows])
+    batch_id, origin = f"screen-{jobs[0]['plan_id']}", {"screen_id": jobs[0]["plan_id"]}
+    answer = submit_bulk(batch_id, [row.run(batch_id=batch_id) for row in rows], origin)
     body = {
         "batch_id": batch_id,
         "runs": len(rows),
@@ -162,7 +163,7 @@ def _completed(jobs: Sequence[RowMapping], ticker: str | None = None) -> list[Sc
     if found := screened_jobs(jobs, ticker):
         return found
     raise Conflict(
-        f"screen {jobs[0]['screen_id']} has not completed{f' on {ticker}' if ticker else ''}"
+        f"screen {jobs[0]['plan_id']} has not completed{f' on {ticker}' if ticker else ''}"
     )
 
 

@@ -5,11 +5,11 @@ import json
 from flask import Blueprint, render_template
 from markupsafe import Markup
 
-from adapters.batches.leaderboard import Ranking, tried_note
-from adapters.batches.surface import Surface
 from adapters.metrics.table import METRICS_BY_NAME
-from adapters.screens.columns import CORE
-from adapters.screens.store import screen_jobs
+from adapters.plans.combinations import CORE
+from adapters.plans.ranking import Ranking, tried_note
+from adapters.plans.screen import screen_jobs
+from adapters.plans.surface import Surface
 from contracts.status import RunStatus
 from contracts.values import Json
 from web.arguments import arguments, read_argument
@@ -20,7 +20,7 @@ from web.parsers import one_of, whole_number
 from web.platform import ask_database
 from web.request_fields import terms_said
 from web.runs.page import await_end
-from web.screens.api import MAX_TOP, RANKING, described, ranking_of
+from web.screens.api import MAX_TOP, RANKING, described, wanted_ranking
 from web.screens.rows import Row, Screened, leaderboard, ranked_rows, screened_jobs, surface_of
 from web.studies.pictures import histogram_picture
 
@@ -42,7 +42,7 @@ def page(screen_id: str) -> str:
     """A screen, ranked and mapped: ?metric=sharpe_ratio&constraint=num_trades>=20&ticker=AAPL&x=fast&top=1000."""
     await_end(screen_id)
     jobs = ask_database(screen_jobs, screen_id)
-    ranking, top = ranking_of(jobs), arguments()["top"]
+    ranking, top = wanted_ranking(jobs), arguments()["top"]
     tickers = {job["ticker"]: job["combinations"] for job in jobs}
     ticker: str | None = read_argument("ticker", one_of(*tickers), None)
     found = screened_jobs(jobs, ticker)

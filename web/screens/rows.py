@@ -10,13 +10,13 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
-from adapters.batches.flat_params import with_params
-from adapters.batches.leaderboard import Ranking
-from adapters.batches.surface import Surface
 from adapters.metrics.measured import Array
+from adapters.plans.combinations import CORE, Combinations, ranked_places, unpacked_metrics
+from adapters.plans.flat_params import with_params
+from adapters.plans.ranking import Ranking
+from adapters.plans.screen import count_differing
+from adapters.plans.surface import Surface
 from adapters.runs.queries import runs_alike
-from adapters.screens.columns import CORE, Combinations, ranked_places, unpacked_metrics
-from adapters.screens.store import count_differing
 from contracts.run_request import RunRequest, request_hash
 from contracts.status import RunStatus
 from contracts.values import Json, frozen, picked

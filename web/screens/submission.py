@@ -6,18 +6,21 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from adapters.batches.expansion import Expansion
-from adapters.batches.leaderboard import DEFAULT, Ranking
 from adapters.logs import log_context
-from adapters.screens.columns import CORE, Combinations
-from adapters.screens.store import insert_screen
+from adapters.plans.combinations import CORE, Combinations
+from adapters.plans.expansion import Expansion
+from adapters.plans.ranking import DEFAULT, Ranking
+from adapters.plans.screen import insert_search
+from adapters.plans.store import insert_plan
 from contracts.errors import InvalidRequest
-from contracts.status import Kind
+from contracts.run_request import canonical_hash
+from contracts.status import Kind, PlanKind
 from contracts.values import Json
 from rules.catalog import check_params
 from web.batches.bodies import MAX_FAULTS
 from web.platform import platform
-from web.runs.operations import new_run, recorded_or_known, refuse_when_full, start_runs
+from web.recorded import submit_plan
+from web.runs.operations import new_run, refuse_when_full, start_runs
 from web.runs.validation import ValidRequest, validate_request
 
 log = logging.getLogger(__name__)
@@ -30,26 +33,33 @@ def submit_screen(sweep: Expansion) -> tuple[str, bool]:
     """
     tried = Combinations.of(sweep.members)
     jobs = _checked_jobs(sweep, tried)
-    start = partial(_start, jobs, tried, sweep.ranking or DEFAULT)
-    return recorded_or_known(jobs, start)
+    insert = partial(_insert, jobs, tried, sweep.ranking or DEFAULT)
+    request_hash = canonical_hash([job.request_hash for job in jobs])
+    return submit_plan(PlanKind.SCREEN, request_hash, insert, jobs[0].request.batch_id)
 
 
-def _start(jobs: list[ValidRequest], tried: Combinations, ranking: Ranking, own: Json) -> None:
-    """Record and enqueue the Jobs of a new screen, the first of which has the id and the key of `own`."""
+def _insert(
+    jobs: list[ValidRequest],
+    tried: Combinations,
+    ranking: Ranking,
+    screen_id: str,
+    columns: Json,
+) -> None:
+    """Record and enqueue the Jobs of a new screen, the first of which has the screen's id."""
     refuse_when_full(len(jobs))
     first, *others = (replace(new_run(job), kind=Kind.SCREEN) for job in jobs)
-    screen_id, key = own["run_id"], own["idempotency_key"]
-    named = replace(first.request, run_id=screen_id)
-    new = [replace(first, request=named, idempotency_key=key), *others]
+    new = [replace(first, request=replace(first.request, run_id=screen_id)), *others]
 
-    def beside(connection: Connection) -> None:
+    def record_plan(connection: Connection) -> str:
+        insert_plan(connection, PlanKind.SCREEN, ranking, plan_id=screen_id, **columns)
         for job in new:
-            insert_screen(connection, job.run_id, tried, ranking, screen_id=screen_id)
+            insert_search(connection, job.run_id, tried)
+        return screen_id
 
-    start_runs(new, beside)
-    for run_id, asked in ((job.run_id, job.request) for job in new):
-        with log_context(run_id=run_id, attempt=1):
-            log.info("run_accepted rule=%s ticker=%s", asked.rule_id, asked.ticker)
+    start_runs(new, record_plan)
+    for job in new:
+        with log_context(run_id=job.run_id, attempt=1):
+            log.info("run_accepted rule=%s ticker=%s", job.request.rule_id, job.request.ticker)
 
 
 def _checked_jobs(sweep: Expansion, tried: Combinations) -> list[ValidRequest]:

@@ -1,41 +1,28 @@
 """The HTTP API of studies: what one would cost, its submission, how far it is, its verdict."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 from flask import Blueprint, Response, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection, RowMapping
 
-from adapters.batches.lists import (
-    ListedBatch,
-    batches_of,
-    latest_batches,
-    set_batch_title,
-    titles_of,
-)
-from adapters.batches.queries import batch_summary
-from adapters.plan_tables import STUDY
+from adapters.plans.batch import Batch, batch_summary, batches_of, latest_batches
+from adapters.plans.store import list_plans, plan_row, set_title
+from adapters.plans.study import cancel_study, insert_study, judge_again, study_batch, study_of
+from adapters.runs.stored_series import unpacked_json
 from adapters.runs.times import utc_text
-from adapters.studies.store import (
-    batch_of,
-    cancel_study,
-    insert_study,
-    judge_again,
-    list_studies,
-    study_of,
-    study_row,
-)
 from adapters.tables import RUN
-from contracts.run_request import Titled
+from contracts.run_request import Titled, canonical_hash
+from contracts.status import PlanKind
 from contracts.study import StudyPlan, StudyStatus
-from contracts.values import Json
+from contracts.values import Json, picked
 from web.answers import conditional
 from web.arguments import DRY_RUN, KEY, arguments, typed_body
 from web.operation import ENDED, FAULTS, REFUSED, TITLED, operation
 from web.platform import ask_database, ask_queue, change_database, reading_database
-from web.recorded import LISTED, asked_page, recorded_once
+from web.recorded import LISTED, asked_page, submit_plan
 from web.runs.operations import cancel_among, refuse_when_full
 from web.studies.validation import checked_plan
 from web.titles import asked_title, study_title, titled
@@ -63,16 +50,14 @@ def submit() -> ResponseReturnValue:
     if arguments()["dry_run"]:
         return _cost(plan)
 
-    def record(own: Json) -> None:
+    def insert(study_id: str, columns: Json) -> None:
         refuse_when_full(plan.training_jobs)
-        change_database(insert_study, plan, own)
+        change_database(insert_study, study_id, plan, **columns)
 
-    study_id, is_new = recorded_once(
-        "study", STUDY.study_id, lambda row: study_of(row).plan == plan, record
-    )
+    study_id, is_new = submit_plan(PlanKind.STUDY, canonical_hash(plan.to_json()), insert)
     accepted = {
         "study_id": study_id,
-        "batch_id": batch_of(study_id),
+        "batch_id": study_batch(study_id),
         "status_url": url_for("study_api.study", study_id=study_id),
         "page_url": url_for("studies.page", study_id=study_id),
     }
@@ -115,18 +100,18 @@ def listed() -> Response:
 
 def asked_studies() -> tuple[list[tuple[RowMapping, Json]], int | None]:
     """The studies that the query asks for, as stored and as shown, and where the next page begins; None at the end."""
-    rows, next_after = asked_page(list_studies)
-    titles = ask_database(titles_of, [batch_of(row["study_id"]) for row in rows])
-    return [(row, listed_study(row, titles)) for row in rows], next_after
+    rows, next_after = asked_page(partial(list_plans, kind=PlanKind.STUDY))
+    return [(row, listed_study(row)) for row in rows], next_after
 
 
-def listed_study(row: RowMapping, titles: Mapping[str, str]) -> Json:
-    """A study as lists show it; titles: what people call studies, by their batches."""
-    shown = ("name", "kind", "ticker", "rule_type", "outcome", "sentence")
+def listed_study(row: RowMapping) -> Json:
+    """A study as lists show it."""
+    summary = json.loads(row["summary"])
     return {
-        "study_id": row["study_id"],
-        "title": study_title(titles.get(batch_of(row["study_id"])), row),
-        **{name: row[name] for name in shown},
+        "study_id": row["plan_id"],
+        "title": study_title(row["title"], summary),
+        **summary,
+        **picked(row, ("outcome", "sentence")),
         "status": StudyStatus(row["status"]).public,
         **{name: utc_text(row[name]) for name in ("created_at", "completed_at")},
     }
@@ -142,24 +127,23 @@ def study(study_id: str) -> Response:
 def described(study_id: str) -> Json:
     """A study as the API and its page show it; UnknownStudy when there is none."""
     with reading_database() as connection:
-        row = study_row(connection, study_id)
+        row = plan_row(connection, PlanKind.STUDY, study_id)
         found = study_of(row)
-        titles = titles_of(connection, [found.batch_id])
-        batch = next(iter(batches_of(connection, [found.batch_id])), None)
+        batch = next(iter(batches_of(connection, [row])), None)
         seconds_left = _seconds_left(connection, batch, found.plan) if batch else None
     return {
-        **listed_study(row, titles),
+        **listed_study(row),
         "batch_id": found.batch_id,
         **found.plan.to_json(),
         "runs": {"training": found.plan.training_jobs, "test": found.plan.test_runs},
         "counts": batch and batch.counts,
         "seconds_left": seconds_left,
         "choices": found.choices,
-        "verdict": json.loads(row["verdict_json"]) if row["verdict_json"] else None,
+        "verdict": unpacked_json(row["result"]) if row["result"] else None,
     }
 
 
-def _seconds_left(connection: Connection, batch: ListedBatch, plan: StudyPlan) -> float | None:
+def _seconds_left(connection: Connection, batch: Batch, plan: StudyPlan) -> float | None:
     """Until all Jobs of a plan have ended, also those that are not submitted yet; None before that can be said."""
     living, left_s = batch.living, batch_summary(connection, batch)["seconds_left"]
     to_come = plan.training_jobs + plan.test_runs - batch.runs
@@ -170,10 +154,10 @@ def _seconds_left(connection: Connection, batch: ListedBatch, plan: StudyPlan) -
 @operation(TITLED, FAULTS, NO_STUDY, json=Titled, owned=True)
 def title(study_id: str) -> ResponseReturnValue:
     """Call a study what people are to read; an empty title gives way to its name."""
-    asked = asked_title()
-    row = ask_database(study_row, study_id)
-    change_database(set_batch_title, batch_of(study_id), asked)
-    return titled(study_title(asked, row))
+    new_title = asked_title()
+    row = ask_database(plan_row, PlanKind.STUDY, study_id)
+    change_database(set_title, study_id, new_title)
+    return titled(study_title(new_title, json.loads(row["summary"])))
 
 
 @blueprint.post("/api/studies/<uuid:study_id>/judge")
@@ -197,5 +181,5 @@ def judge(study_id: str) -> ResponseReturnValue:
 def cancel(study_id: str) -> ResponseReturnValue:
     """End a study without a verdict, and its waiting and running runs with it."""
     change_database(cancel_study, study_id)
-    cancelled = cancel_among(RUN.batch_id == batch_of(study_id))
+    cancelled = cancel_among(RUN.plan_id == study_id)
     return {"study_id": study_id, "cancelled": len(cancelled)}

@@ -9,11 +9,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from adapters.batches.conditions import METRIC_CONDITIONS
-from adapters.batches.expansion import Expansion
-from adapters.batches.queries import batch_requests
 from adapters.metrics.sharpe_evidence import LEAST_RETURNS
-from adapters.screens.columns import CORE_CONDITIONS
+from adapters.plans.batch import batch_requests
+from adapters.plans.combinations import CORE_CONDITIONS
+from adapters.plans.conditions import METRIC_CONDITIONS
+from adapters.plans.expansion import Expansion
 from contracts.errors import InvalidRequest
 from contracts.run_request import RunRequest, canonical_json
 from contracts.study import StudyPlan, StudyRequest, Window

@@ -15,10 +15,10 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from adapters.plans.screen import all_differing
 from adapters.queue.liveness import Upkeep, upkeep
 from adapters.runs.times import seconds_between
 from adapters.runs.totals import RUN, WAIT, Totals, histogram, totals
-from adapters.screens.store import all_differing
 from adapters.upkeep.storage import bytes_by_kind
 from web.operation import operation
 from web.platform import ask_queue, platform, reading_database

@@ -1,15 +1,11 @@
 """Whose runs, batches, studies and idempotency keys are: their submitter's alone, and admins'."""
 
-import hashlib
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import update
 
-from adapters import plan_tables, tables
-from adapters.database import connect_database
 from tests.services.portfolios import ASKED
 from tests.services.studies import WALK_FORWARD
 from tests.services.web_app import run_values, sweep_values
@@ -185,32 +181,3 @@ def test_keys_are_the_actors_own(anybody: FlaskClient, made: TokenMaker) -> None
         assert [answer.status_code for answer in answers] == [202, 202, 200, 200], path
         ids = [answer.json[name] for answer in answers]
         assert (ids[:2], len(set(ids))) == (ids[2:], 2), path
-
-
-def test_a_key_of_before_keys_were_the_actors_own_is_still_known(
-    anybody: FlaskClient, made: TokenMaker, database_url: str
-) -> None:
-    mine, other = ({**made("submit", name), "Idempotency-Key": "k"} for name in ("mine", "other"))
-    old_batch = f"key-{hashlib.sha256(b'k').hexdigest()[:32]}"
-    calls = [
-        ("/run_backtest", run_values(), "run_id"),
-        ("/api/studies", WALK_FORWARD, "study_id"),
-    ]
-    first = [anybody.post(path, json=body, headers=mine).json[name] for path, body, name in calls]
-    anybody.post(f"/api/runs/bulk?batch_id={old_batch}", json=sweep_values(2), headers=mine)
-    with connect_database(database_url).begin() as connection:
-        for table in (tables.runs, plan_tables.studies):
-            connection.execute(
-                update(table)
-                .where(table.c.idempotency_key.is_not(None))
-                .values(idempotency_key="k")
-            )
-
-    again = [anybody.post(path, json=body, headers=mine).json[name] for path, body, name in calls]
-    others = [anybody.post(path, json=body, headers=other).status_code for path, body, _ in calls]
-    batches = [
-        anybody.post("/api/runs/bulk", json=sweep_values(2), headers=who).json["batch_id"]
-        for who in (mine, other)
-    ]
-    assert (again, others) == (first, [202, 202])
-    assert (batches[0], batches[1] == old_batch) == (old_batch, False)

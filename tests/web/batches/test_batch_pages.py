@@ -8,10 +8,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from adapters.batches.evidence import batch_evidence
-from adapters.batches.surface import Surface
 from adapters.database import reading
 from adapters.metrics.sharpe_evidence import MeasuredSharpe, luck_sharpe, probabilistic_sharpe
+from adapters.plans.luck import batch_evidence
+from adapters.plans.surface import Surface
 from tests.services.finished_runs import succeed
 from tests.web.conftest import ON_BOTH_DATABASES, RunMaker
 from web.batches.pages import heat_map, shade

@@ -13,13 +13,15 @@ from sqlalchemy import select, update
 from sqlalchemy.engine import Engine
 
 from adapters.database import database_now, reading
-from adapters.plan_tables import portfolios
-from adapters.portfolios.series import PRUNED
-from adapters.portfolios.store import batch_of, portfolio_of, portfolio_row
+from adapters.plan_tables import plans
+from adapters.plans.portfolio import batch_name, portfolio_of
+from adapters.plans.portfolio_series import PRUNED
+from adapters.plans.store import plan_row
 from adapters.tables import runs
 from adapters.upkeep.retention import prune_runs
 from consumer.portfolios import Portfolios
 from contracts.errors import Conflict
+from contracts.status import PlanKind
 from tests.services.finished_runs import break_down
 from tests.services.jobs import run_all
 from tests.services.portfolios import ASKED, CROSS, LEGS, complete, leader, submit_portfolio
@@ -358,7 +360,7 @@ def test_of_legs_that_failed_the_first_one_says_why(client: FlaskClient, engine:
     # in an order in which no index of the database has them
     legs = sorted((leg["run_id"] for leg in shown(client, portfolio_id)["legs"]), reverse=True)
     with engine.begin() as connection:
-        connection.execute(update(portfolios).values(legs_json=json.dumps(legs)))
+        connection.execute(update(plans).values(step=json.dumps(legs)))
     break_down(engine, legs[0], "no prices")
     for run_id in legs[1:]:
         client.post(f"/api/runs/{run_id}/cancel")
@@ -404,14 +406,14 @@ def test_of_two_retries_at_once_one_is_made(
     run_all(engine)
     leader(engine).advance()
     with reading(engine) as connection:
-        read_by_both = portfolio_of(portfolio_row(connection, portfolio_id))
+        read_by_both = portfolio_of(plan_row(connection, PlanKind.PORTFOLIO, portfolio_id))
 
     assert client.post(f"/api/portfolios/{portfolio_id}/retry").status_code == 202
     legs = [leg["run_id"] for leg in shown(client, portfolio_id)["legs"]]
     with app.test_request_context(), pytest.raises(Conflict, match="was retried a moment ago"):
         renew_legs(read_by_both, [1])
 
-    of_batch = client.get(f"/api/batches/{batch_of(portfolio_id)}/runs").json["runs"]
+    of_batch = client.get(f"/api/batches/{batch_name(portfolio_id)}/runs").json["runs"]
     assert {run["run_id"] for run in of_batch} == {*legs}
     assert [leg["run_id"] for leg in shown(client, portfolio_id)["legs"]] == legs
 
@@ -514,7 +516,7 @@ def test_one_whose_series_were_deleted_keeps_its_metrics(
 
     found, page = shown(client, portfolio_id), client.get(f"/portfolios/{portfolio_id}").text
     with reading(engine) as connection:
-        assert connection.execute(select(portfolios.c.found)).scalar_one() is None
+        assert connection.execute(select(plans.c.result)).scalar_one() is None
     assert found["metrics"]["num_trades"] > 0
     assert "equity_curve" not in found
     assert found["notes"] == [PRUNED]
@@ -532,7 +534,7 @@ def test_one_that_ended_without_a_job_is_deleted_in_time(
     list(prune_runs(engine, settings))
     assert shown(client, portfolio_id)["status"] == "failed"
     with engine.begin() as connection:
-        connection.execute(update(portfolios).values(completed_at=database_now(-11 * 86_400)))
+        connection.execute(update(plans).values(completed_at=database_now(-11 * 86_400)))
 
     list(prune_runs(engine, settings))
 

@@ -9,8 +9,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Connection, select, update
 
-from adapters.screens.columns import CORE
-from adapters.screens.store import insert_screen
+from adapters.plans.combinations import CORE
+from adapters.plans.screen import insert_search
 from adapters.tables import runs, screens
 from contracts.errors import QueueFull
 from tests.services.jobs import run_all
@@ -245,12 +245,15 @@ def test_a_screen_is_recorded_on_all_of_its_tickers_or_on_none(
 ) -> None:
     both = {"base": {**BASE, "ticker": None, "tickers": ["AAPL", "IBM"]}}
 
-    def insert_first(connection: Connection, run_id: str, *given: Any, **more: Any) -> None:
-        if more.get("screen_id") not in (None, run_id):
-            raise QueueFull("others have filled the queue", 30)
-        insert_screen(connection, run_id, *given, **more)
+    recorded: list[str] = []
 
-    monkeypatch.setattr(submission, "insert_screen", insert_first)
+    def insert_first(connection: Connection, run_id: str, *given: Any) -> None:
+        if recorded:
+            raise QueueFull("others have filled the queue", 30)
+        recorded.append(run_id)
+        insert_search(connection, run_id, *given)
+
+    monkeypatch.setattr(submission, "insert_search", insert_first)
     answer = client.post("/api/screens", json=SPEC | both)
 
     assert answer.status_code == 429

@@ -11,9 +11,12 @@ from flask.testing import FlaskClient
 from sqlalchemy import delete, select, update
 from sqlalchemy.engine import Engine
 
-from adapters.plan_tables import studies
-from adapters.studies.store import fail_study, study_of, study_row
+from adapters.plan_tables import plans
+from adapters.plans.store import plan_row
+from adapters.plans.study import fail_study, study_of
+from adapters.runs.stored_series import packed_json, unpacked_json
 from adapters.tables import runs
+from contracts.status import PlanKind
 from tests.services.finished_runs import succeed
 from tests.services.studies import (
     BASE,
@@ -316,7 +319,7 @@ def test_jobs_that_are_no_runs_are_not_studied(app: Flask, client: FlaskClient) 
     engine = app.extensions["platform"].engine
     complete(client, engine, kind="selection", train_by="screens")
     with engine.begin() as connection:
-        batch_id = connection.scalar(select(runs.c.batch_id).where(runs.c.kind != "run"))
+        batch_id = connection.scalar(select(plans.c.name))
 
     refused = client.get(f"/studies?batch={batch_id}")
 
@@ -327,14 +330,14 @@ def test_jobs_that_are_no_runs_are_not_studied(app: Flask, client: FlaskClient) 
 def as_of_method_1(engine: Engine, study_id: str) -> None:
     """Give a study a verdict as it was before verdicts named their method."""
     with engine.begin() as connection:
-        verdict = json.loads(study_row(connection, study_id)["verdict_json"])
+        verdict = unpacked_json(plan_row(connection, PlanKind.STUDY, study_id)["result"])
         for part in (verdict, verdict["out_of_sample"], *verdict["folds"]):
-            for name in {"method", "beside", "timing", "earlier"} & part.keys():
+            for name in {"beside", "timing"} & part.keys():
                 del part[name]
-        verdict |= {"outcome": "holds", "sentence": "Holds as it did."}
+        verdict |= {"method": 1, "outcome": "holds", "sentence": "Holds as it did."}
         said = {name: verdict[name] for name in ("outcome", "sentence")}
-        changed = update(studies).where(studies.c.study_id == study_id)
-        connection.execute(changed.values(verdict_json=json.dumps(verdict), **said))
+        changed = update(plans).where(plans.c.plan_id == study_id)
+        connection.execute(changed.values(result=packed_json(verdict), **said))
 
 
 def test_an_old_verdict_stays_until_it_is_judged_again_and_beside_the_new_one(
@@ -375,7 +378,7 @@ def test_a_study_whose_new_judgement_fails_or_is_cancelled_keeps_its_verdict(
     page = client.get(f"/studies/{study['study_id']}").text
     cancelled = client.post(f"/api/studies/{study['study_id']}/cancel")
     with engine.begin() as connection:
-        judging = study_of(study_row(connection, study["study_id"]))
+        judging = study_of(plan_row(connection, PlanKind.STUDY, study["study_id"]))
         fail_study(connection, judging, "the process that judges it died 5 times")
     after = client.get(f"/api/studies/{study['study_id']}").json
 
@@ -412,7 +415,7 @@ def test_a_study_whose_every_job_was_deleted_is_not_judged_again(
     # tried by screens and not tested, so that no run of it is named in its choices
     study = complete(client, engine, kind="selection", train_by="screens")
     with engine.begin() as connection:
-        connection.execute(delete(runs).where(runs.c.batch_id == study["batch_id"]))
+        connection.execute(delete(runs).where(runs.c.plan_id == study["study_id"]))
 
     refused = client.post(f"/api/studies/{study['study_id']}/judge")
 

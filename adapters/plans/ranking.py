@@ -1,15 +1,10 @@
-"""Runs of a batch against each other: what is better, as it was submitted with them, and what to bear in mind."""
+"""The ranking of a plan's runs: a metric, a goal and constraints; and the caveat that every ranking needs."""
 
-import json
 from collections.abc import Sequence
 from typing import Literal
 
-from sqlalchemy import Connection, delete, insert, select
-
-from adapters.batches.conditions import METRIC_CONDITIONS, Condition
-from adapters.database import inserted
 from adapters.metrics.table import METRICS_BY_NAME
-from adapters.tables import batch_rankings
+from adapters.plans.conditions import METRIC_CONDITIONS, Condition
 from contracts.values import Json, Values, frozen
 
 Goal = Literal["max", "min"]
@@ -70,28 +65,3 @@ def tried_note(tried: int, left_out: int = 0, *, to_come: int = 0, what: str = "
     if left_out > 1:
         has_no_place = has_no_place.replace("breaks", "break")
     return note + (f" {left_out:,} of them {has_no_place}." if left_out else "")
-
-
-def hold_batch(connection: Connection, batch_id: str) -> None:
-    """Lock a batch until the transaction ends, also one without runs, whose ranking is the default then."""
-    known = select(batch_rankings.c.batch_id).filter_by(batch_id=batch_id).with_for_update()
-    is_known = connection.execute(known).first()
-    if not is_known and not inserted(connection, batch_rankings, **_row(batch_id, DEFAULT)):
-        connection.execute(known)  # somebody else has begun it, and has committed by now
-
-
-def keep_ranking(connection: Connection, batch_id: str, ranking: Ranking) -> None:
-    """Record it as the batch's, in place of an earlier one."""
-    connection.execute(delete(batch_rankings).filter_by(batch_id=batch_id))
-    connection.execute(insert(batch_rankings).values(_row(batch_id, ranking)))
-
-
-def _row(batch_id: str, ranking: Ranking) -> Json:
-    told = ranking.to_json()
-    return {"batch_id": batch_id, "constraints_json": json.dumps(told.pop("constraints")), **told}
-
-
-def ranking_of(connection: Connection, batch_id: str) -> Ranking:
-    """The batch's own, or that by the Sharpe ratio when none was submitted."""
-    row = connection.execute(select(batch_rankings).filter_by(batch_id=batch_id)).one_or_none()
-    return ranking_by(row.metric, row.goal, json.loads(row.constraints_json)) if row else DEFAULT

@@ -10,11 +10,11 @@ from functools import cached_property
 from itertools import islice
 from typing import Any
 
-from adapters.batches.axes import Axes, Member, axis_values, drawn, grid
-from adapters.batches.conditions import METRIC_CONDITIONS, Condition, Reader
-from adapters.batches.flat_params import flat_params, with_params
-from adapters.batches.leaderboard import Goal, Ranking, default_goal
 from adapters.metrics.table import METRIC_NAMES
+from adapters.plans.axes import Axes, Member, axis_values, drawn, grid
+from adapters.plans.conditions import METRIC_CONDITIONS, Condition, Reader
+from adapters.plans.flat_params import flat_params, with_params
+from adapters.plans.ranking import Goal, Ranking, default_goal
 from contracts.errors import InvalidRequest
 from contracts.sweep import SweepSpec
 from contracts.values import Json, Values

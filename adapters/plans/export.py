@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, select
 
-from adapters.batches.flat_params import flat_params
-from adapters.batches.queries import RUN_COLUMNS, batch_run
 from adapters.database import reading
 from adapters.metrics.table import METRIC_NAMES
+from adapters.plans.batch import RUN_COLUMNS, batch_run
+from adapters.plans.flat_params import flat_params
 from adapters.tables import RUN
 from contracts.values import Json, Values
 
@@ -30,14 +30,14 @@ _FIXED = (
 
 
 def export_rows(
-    engine: Engine, batch_id: str, title_of: Callable[[Values], str]
+    engine: Engine, plan_id: str, title_of: Callable[[Values], str]
 ) -> Iterator[list[Any]]:
     """A header and one row per run in the order of submission; empty where a run has no such parameter or metric."""
     with reading(engine) as connection:
-        params = _param_names(connection, batch_id)
+        params = _param_names(connection, plan_id)
     yield [*_FIXED, *(f"params.{name}" for name in params), *METRIC_NAMES]
     query = (
-        select(RUN.id, *RUN_COLUMNS).filter_by(batch_id=batch_id).order_by(RUN.id).limit(PORTION)
+        select(RUN.id, *RUN_COLUMNS).filter_by(plan_id=plan_id).order_by(RUN.id).limit(PORTION)
     )
     last_id = 0
     while True:
@@ -50,8 +50,8 @@ def export_rows(
         last_id = rows[-1]["id"]
 
 
-def _param_names(connection: Connection, batch_id: str) -> list[str]:
-    query = select(RUN.params_json).filter_by(batch_id=batch_id).order_by(RUN.id)
+def _param_names(connection: Connection, plan_id: str) -> list[str]:
+    query = select(RUN.params_json).filter_by(plan_id=plan_id).order_by(RUN.id)
     flat = (flat_params(json.loads(text)) for text in dict.fromkeys(connection.scalars(query)))
     return list(dict.fromkeys(chain.from_iterable(flat)))
 

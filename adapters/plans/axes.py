@@ -7,7 +7,7 @@ from itertools import islice, product
 from math import prod
 from typing import Any
 
-from adapters.batches.conditions import Condition
+from adapters.plans.conditions import Condition
 from contracts.values import Json, Values
 
 # combinations that are looked at, before `where` has chosen among them

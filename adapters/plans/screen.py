@@ -2,57 +2,47 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, insert, or_, select, update
 
-from adapters.batches.leaderboard import Ranking, ranking_by
 from adapters.metrics.measured import Array
+from adapters.plan_tables import PLAN, plans
+from adapters.plans.combinations import Combinations, unpacked_metrics
+from adapters.plans.ranking import Ranking
+from adapters.plans.store import ranking_of
 from adapters.rows import rows_by
-from adapters.screens.columns import Combinations, unpacked_metrics
-from adapters.tables import RUN, screens
+from adapters.tables import RUN, runs, screens
 from contracts.errors import UnknownScreen
 from contracts.status import Kind
 
 
-def insert_screen(
+def insert_search(
     connection: Connection,
     run_id: str,
     tried: Combinations,
-    ranking: Ranking,
     permuted: Mapping[str, int] | None = None,
-    screen_id: str | None = None,
 ) -> None:
     """Record what a Job is to try; its run was inserted in the same transaction.
 
-    permuted: seed, first and last of the orders of the bars, of a Job of that kind. screen_id: the run_id of the first
-    ticker's; None for that one.
+    permuted: seed, first and last of the orders of the bars, of a Job of that kind.
     """
     values = insert(screens).values(
         run_id=run_id,
-        screen_id=screen_id or run_id,
-        ranking_json=json.dumps(ranking.to_json()),
         permuted_json=json.dumps(permuted) if permuted else None,
         **tried.packed(),
     )
     connection.execute(values)
 
 
-def asked_of(
+def search_of(
     connection: Connection, run_id: str
 ) -> tuple[Combinations, Ranking, dict[str, int] | None]:
-    """What a Job is to try, by what that is ranked, and in which orders of the bars."""
-    columns = select(
-        *screens.c["combinations", "values_json", "places", "ranking_json", "permuted_json"]
-    )
-    row = connection.execute(columns.filter_by(run_id=run_id)).mappings().one()
+    """The combinations that a Job is to try, the ranking of its plan, and the orders of the bars."""
+    mine = select(screens, PLAN.ranking).join(runs, RUN.run_id == screens.c.run_id)
+    query = mine.join(plans, PLAN.plan_id == RUN.plan_id).where(screens.c.run_id == run_id)
+    row = connection.execute(query).mappings().one()
     permuted = json.loads(row["permuted_json"]) if row["permuted_json"] else None
-    return Combinations.unpacked(row), stored_ranking(row), permuted
-
-
-def stored_ranking(row: Mapping[Any, Any]) -> Ranking:
-    """The ranking that was submitted."""
-    return ranking_by(**json.loads(row["ranking_json"]))
+    return Combinations.unpacked(row), ranking_of(row), permuted
 
 
 def found_by(connection: Connection, run_ids: Sequence[str]) -> dict[str, dict[str, Array]]:
@@ -65,15 +55,15 @@ def found_by(connection: Connection, run_ids: Sequence[str]) -> dict[str, dict[s
 def screen_jobs(connection: Connection, screen_id: str) -> Sequence[RowMapping]:
     """The Jobs of a screen, one for each ticker, in the order of the sweep; UnknownScreen when there is none.
 
-    screen_id: its own, or that of one of its Jobs.
+    screen_id: its own, or the run_id of one of its Jobs. Each row has the plan's ranking, too.
     """
-    named = select(screens.c.screen_id).where(
-        or_(screens.c.run_id == screen_id, screens.c.screen_id == screen_id)
-    )
+    of_job = select(RUN.plan_id).where(RUN.run_id == screen_id).scalar_subquery()
+    columns = (column for column in RUN if column.name not in screens.c)
     query = (
-        select(screens, *(column for column in RUN if column.name not in screens.c))
+        select(screens, *columns, PLAN.ranking)
         .join(screens, screens.c.run_id == RUN.run_id)
-        .where(screens.c.screen_id.in_(named), RUN.kind == Kind.SCREEN)
+        .join(plans, PLAN.plan_id == RUN.plan_id)
+        .where(or_(RUN.plan_id == screen_id, RUN.plan_id == of_job), RUN.kind == Kind.SCREEN)
         .order_by(RUN.id)
     )
     jobs = connection.execute(query).mappings().all()

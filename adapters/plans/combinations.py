@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from adapters.batches.conditions import Reader
-from adapters.batches.flat_params import flat_params
-from adapters.batches.leaderboard import RUIN_PCT, Ranking
 from adapters.metrics.measured import Array
+from adapters.plans.conditions import Reader
+from adapters.plans.flat_params import flat_params
+from adapters.plans.ranking import RUIN_PCT, Ranking
 from adapters.prices.packing import packed_columns, unpacked_columns
 from contracts.values import Json, Values, side_by_side
 

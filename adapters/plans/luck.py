@@ -14,7 +14,7 @@ from contracts.values import Json
 
 
 def batch_evidence(
-    connection: Connection, batch_id: str, ticker: str | None = None
+    connection: Connection, plan_id: str, ticker: str | None = None
 ) -> Json | None:
     """Of a batch, or of its one `ticker`; None while no run has a Sharpe ratio, and for results without timing.
 
@@ -23,7 +23,7 @@ def batch_evidence(
     """
     # a ruined one has none
     measured = (RUN.sharpe_ratio.is_not(None), RUN.ticker == ticker if ticker else true())
-    mine = select(RUN.run_id).filter_by(batch_id=batch_id).where(*measured)
+    mine = select(RUN.run_id).filter_by(plan_id=plan_id).where(*measured)
     first = mine.order_by(RUN.sharpe_ratio.desc(), RUN.id).limit(1)
     whole = select(runs).filter_by(run_id=first.scalar_subquery())
     best = connection.execute(whole).mappings().one_or_none()
@@ -35,12 +35,12 @@ def batch_evidence(
     except (NoValue, Conflict):  # its series was deleted after the time that it is kept
         return None
     per_year: float = metrics["bars_per_year"]
-    trials, variance = _trials(connection, batch_id, best)
+    trials, variance = _trials(connection, plan_id, best)
     found = evidence(timing, variance and variance / per_year, trials, per_year)
     return {"run": best, "found": found, "metrics": metrics}
 
 
-def _trials(connection: Connection, batch_id: str, best: RowMapping) -> tuple[int, float | None]:
+def _trials(connection: Connection, plan_id: str, best: RowMapping) -> tuple[int, float | None]:
     """How many completed runs are of the best one's ticker, and the variance of their timing's ratios in its timeframe.
 
     The database adds up, by distances from the best one so that no digits are lost: ten thousands of ratios would take
@@ -51,6 +51,6 @@ def _trials(connection: Connection, batch_id: str, best: RowMapping) -> tuple[in
     sums = select(
         func.count(), func.count(distance), func.sum(distance), func.sum(distance * distance)
     )
-    own = (RUN.batch_id == batch_id, RUN.ticker == best["ticker"], IS_SUCCEEDED)
+    own = (RUN.plan_id == plan_id, RUN.ticker == best["ticker"], IS_SUCCEEDED)
     trials, ratios, total, squares = connection.execute(sums.where(*own)).one()
     return trials, (squares - total**2 / ratios) / (ratios - 1) if ratios > 1 else None
