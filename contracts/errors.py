@@ -93,5 +93,9 @@ class RunTimeout(PlatformError):
     """The run took longer than its time limit."""
 
 
+class OlderDatabase(PlatformError):
+    """The database was made by a release whose data this one does not read."""
+
+
 class InvalidSettings(PlatformError):
     """Settings are missing or wrong; the text lists all of them."""

@@ -22,7 +22,6 @@ from sqlalchemy import (
     Table,
     Update,
     and_,
-    case,
     delete,
     exists,
     false,
@@ -239,11 +238,11 @@ def _old_plans(connection: Connection, days: int, plan_ids: set[str]) -> set[str
 
 
 def _delete_empty(connection: Connection, days: int) -> None:
-    """Delete plans that ended, or batches that were made, so many days ago, and of which no run is left."""
+    """Delete batches, and other plans that ended so many days ago, of which no run is left."""
     has_run = exists().where(or_(RUN.plan_id == PLAN.plan_id, RUN.run_id == PLAN.plan_id))
     is_batch = PLAN.kind == PlanKind.BATCH
-    is_old = case((is_batch, PLAN.created_at), else_=PLAN.completed_at) < _days_ago(days)
-    connection.execute(delete(plans).where(is_old, ~has_run))
+    is_old = PLAN.completed_at < _days_ago(days)
+    connection.execute(delete(plans).where(or_(is_batch, is_old), ~has_run))
 
 
 def _last_too_many(connection: Connection, count: int) -> int:

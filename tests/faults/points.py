@@ -37,13 +37,13 @@ POINTS = {
     "before the template's imports": Point("consumer.termination:Termination.install"),
     # of the reconciler and a study's judge
     "at the judgement of leases": Point("consumer.repairs:expired_leases"),
-    "between the state and its runs": Point("consumer.studies:move", "after"),
+    "between the state and its runs": Point("consumer.studies:move_study", "after"),
     "between the runs and the commit": Point("consumer.studies:insert_runs", "after"),
-    "between a portfolio's state and its Job": Point("consumer.portfolios:move", "after"),
-    "between messages and their marking": Point("consumer.repairs:mark_enqueued"),
-    "between the count of a judge and its start": Point(
-        "consumer.studies:count_judgement", "after"
+    "between a portfolio's state and its Job": Point(
+        "consumer.portfolios:move_portfolio", "after"
     ),
+    "between messages and their marking": Point("consumer.repairs:mark_enqueued"),
+    "between the count of a judge and its start": Point("consumer.studies:count_start", "after"),
     "in the verdict's process": Point("adapters.studies.verdict:stitched"),
     # of the web tier
     "between a submission's commit and its message": Point("web.runs.operations:enqueue"),

@@ -97,7 +97,7 @@ def test_the_page_of_the_database_describes_it() -> None:
     assert "web SELECT, INSERT; reconciler SELECT, DELETE" in page
 
 
-@pytest.mark.parametrize("subject", ["run", "batch"])
-def test_what_belongs_to_a_run_or_batch_says_how_long_it_is_kept(subject: str) -> None:
+@pytest.mark.parametrize("subject", ["run", "plan"])
+def test_what_belongs_to_a_run_or_plan_says_how_long_it_is_kept(subject: str) -> None:
     with pytest.raises(ValueError, match="kept"):
         Rows("Rows that would stay behind.", of=subject)  # type: ignore[arg-type]

@@ -40,7 +40,9 @@ def make(
         if state == "failed":
             fail(connection, held, error_type, "division by <zero>")
         else:
-            outcome = backtest(held.request, run_prices(connection, held.request))
+            outcome = backtest(
+                held.request, run_prices(connection, held.request), keeps_lines=held.keeps_lines
+            )
             finish(connection, held, outcome.columns, outcome.lines)
     if held.request.charts and state == "completed":
         draw_charts(platform.engine, run_id)

@@ -72,7 +72,7 @@ def _completed(shown: Shown, tab: str) -> Json:
     """What only a completed portfolio has; that of a tab until its series are deleted."""
     measured, series = shown.measured, shown.series
     view = RunResult(
-        run_id=shown.row["run_id"],
+        run_id=shown.row["plan_id"],
         status="completed",
         request=shown.asked,
         metrics=measured["values"],

@@ -51,10 +51,10 @@ class Shown:
     @cached_property
     def series(self) -> PortfolioSeries | None:
         """What came of it; None until it has completed, and once it was deleted."""
-        if not self.row["found"]:
+        if not self.row["result"]:
             return None
         tickers = [leg["ticker"] for leg in self.asked["legs"]]
-        return PortfolioSeries(self.job, self.row["found"], tickers)
+        return PortfolioSeries(self.job, self.row["result"], tickers)
 
     @property
     def notes(self) -> list[str]:
@@ -67,7 +67,7 @@ class Shown:
         """What came of it; Conflict until it has completed."""
         if self.series:
             return self.series
-        known = f"portfolio {self.row['run_id']} is {self.status}"
+        known = f"portfolio {self.row['plan_id']} is {self.status}"
         raise Conflict(*self.notes or [f"{known}; only a completed one has results"])
 
     @property

@@ -534,7 +534,8 @@ def test_one_that_ended_without_a_job_is_deleted_in_time(
     list(prune_runs(engine, settings))
     assert shown(client, portfolio_id)["status"] == "failed"
     with engine.begin() as connection:
-        connection.execute(update(plans).values(completed_at=database_now(-11 * 86_400)))
+        for table in (plans, runs):
+            connection.execute(update(table).values(completed_at=database_now(-11 * 86_400)))
 
     list(prune_runs(engine, settings))
 
