@@ -4,7 +4,7 @@ Exit code 0: the run succeeded, was handed back, its message was stale, or the q
 nothing could be persisted.
 """
 
-from consumer.termination import termination
+from consumer.job.termination import termination
 
 termination.install()  # before the imports below, which take long enough for a signal to get lost
 
@@ -13,7 +13,7 @@ import gc  # noqa: E402
 # the process lives for one run: collecting among freshly imported modules is a tenth of its start
 gc.disable()
 
-from consumer.worker import main  # noqa: E402
+from consumer.job.worker import main  # noqa: E402
 
 if __name__ == "__main__":
     termination.leave(main())

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from adapters.queue.run_queue import TOLD_S, RunQueue, ScalerState
 from adapters.settings import Settings
-from consumer.children import Children
 from consumer.program import run_program
-from consumer.scaling import ScaledJob, jobs_to_start, read_scaled_job
+from consumer.scaler.children import Children
+from consumer.scaler.scaling import ScaledJob, jobs_to_start, read_scaled_job
 from contracts.errors import InvalidSettings, QueueUnavailable
 
 log = logging.getLogger(__name__)

@@ -3,7 +3,7 @@
 One process is enough and two do no harm: a row in the database says which one works.
 """
 
-from consumer.termination import termination
+from consumer.job.termination import termination
 
 # before the imports below: a process that is PID 1 ignores signals that it has no handler for
 termination.install()
@@ -27,10 +27,9 @@ from adapters.queue.liveness import give_up_lead, take_lead  # noqa: E402
 from adapters.runs.totals import fold  # noqa: E402
 from adapters.settings import Settings  # noqa: E402
 from adapters.upkeep.retention import Removed, is_configured, prune_runs  # noqa: E402
-from consumer.portfolios import Portfolios  # noqa: E402
+from consumer.leader.plans import Plans  # noqa: E402
+from consumer.leader.repairs import Repairs  # noqa: E402
 from consumer.program import run_program  # noqa: E402
-from consumer.repairs import Repairs  # noqa: E402
-from consumer.studies import Studies  # noqa: E402
 
 log = logging.getLogger("consumer.reconciler")
 
@@ -54,8 +53,7 @@ class Reconciler:
         self._settings = settings
         self._repairs = Repairs(engine, settings, self._take_lead)
         self._pruning: Iterator[Removed] = iter(())
-        self._studies = Studies(engine, self._repairs.enqueue)
-        self._portfolios = Portfolios(engine, self._repairs.enqueue)
+        self._plans = Plans(engine, self._repairs.enqueue)
         self._holder = f"{socket.gethostname()[:40]}.{os.getpid()}.{uuid4().hex[:8]}"
         self._lead_s = settings.lease_s / LEADS_PER_LEASE
         self._leads = False
@@ -75,8 +73,8 @@ class Reconciler:
                     self._repairs.make(judge_leases=led_s >= self._settings.lease_s)
                     committed(self._engine, fold)
                     self._prune()
-                if led_s is not None:  # one step of each kind of plan
-                    is_advancing = self._studies.advance() | self._portfolios.advance()
+                if led_s is not None:
+                    is_advancing = self._plans.advance()
             except DBAPIError as error:
                 self._leads = False
                 self._say_failed(error)

@@ -15,7 +15,6 @@ from adapters.plans.store import (
     LISTED,
     SENTENCE_LENGTH,
     insert_plan,
-    living_plans,
     spec_of,
     update_plan,
 )
@@ -100,11 +99,6 @@ def list_portfolios(
     query = select(*LISTED, *JOB_COLUMNS).outerjoin_from(plans, runs, job)
     mine = query.where(PLAN.kind == PlanKind.PORTFOLIO)
     return latest_rows(connection, after, limit, mine, plans)
-
-
-def living_portfolios(connection: Connection) -> list[str]:
-    """The ids of those whose legs have not all been seen to end, oldest first."""
-    return living_plans(connection, PlanKind.PORTFOLIO, [PortfolioStatus.LEGS])
 
 
 def legs_of(

@@ -21,7 +21,7 @@ PRUNED = (
 
 
 class PortfolioSeries:
-    """account: times, equity and trades as of a run. found: what else its Job kept, see consumer.portfolio.
+    """account: times, equity and trades as of a run. found: what else its Job kept, see consumer.kinds.portfolio.
 
     tickers: by leg.
     """

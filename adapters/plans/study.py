@@ -30,7 +30,7 @@ from contracts.status import Kind, PlanKind
 from contracts.study import StudyPlan, StudyStatus
 from contracts.values import Json, frozen, picked
 
-_LIVING = [status for status in StudyStatus if not status.is_terminal]
+LIVING = [status for status in StudyStatus if not status.is_terminal]
 
 
 @frozen
@@ -145,7 +145,7 @@ def cancel_study(connection: Connection, study_id: str) -> None:
     has_ended = not update_plan(
         connection,
         study_id,
-        PLAN.status.in_(_LIVING),
+        PLAN.status.in_(LIVING),
         PLAN.outcome.is_(None),
         status=StudyStatus.CANCELLED,
         completed_at=database_now(),
@@ -157,7 +157,7 @@ def cancel_study(connection: Connection, study_id: str) -> None:
 
 def living_studies(connection: Connection) -> list[str]:
     """The ids of all studies that are not over, oldest first."""
-    return living_plans(connection, PlanKind.STUDY, _LIVING)
+    return living_plans(connection, PlanKind.STUDY, LIVING)
 
 
 def study_of(row: RowMapping) -> Study:

@@ -9,7 +9,7 @@ from contracts.status import RunStatus
 from contracts.values import Json, frozen
 
 # The only function that may run; named, so that the web tier never imports it.
-RUN_FUNCTION = "consumer.task.run_backtest"
+RUN_FUNCTION = "consumer.job.task.run_backtest"
 # finished and failed jobs stay visible in Redis for an hour; RQ's own default keeps failures for a year
 KEPT_S = 3600
 REFUSED_KEY = "rq:refused"  # a hash: how many popped messages nothing was done for, by cause

@@ -18,7 +18,7 @@ PARSED = (
 )
 TOLD = (
     "adapters/schema.py", "consumer/__main__.py", "consumer/local_scaler.py", "consumer/reconciler.py",
-    "consumer/draw_charts.py", "scripts/set_image.py", "scripts/fill_secret.py",
+    "consumer/kinds/draw_charts.py", "scripts/set_image.py", "scripts/fill_secret.py",
 )
 # fmt: on
 _UNTOLD = (argparse._HelpAction, argparse._SubParsersAction)

@@ -9,9 +9,9 @@ ENTRY = re.compile(r"^((?:# .*\n)*)(\w+)=(.*)", re.MULTILINE)
 ROLES = {  # who runs a file, by what its path begins with; the first that fits
     "web/": "web",
     "consumer/local_scaler": "local scaler",
-    "consumer/children": "local scaler",
+    "consumer/scaler/children": "local scaler",
     "consumer/rec": "reconciler",
-    "consumer/repairs": "reconciler",
+    "consumer/leader/repairs": "reconciler",
     "consumer/": "Job",
     "adapters/schema": "schema",
     "adapters/upkeep/retention": "reconciler, prune",

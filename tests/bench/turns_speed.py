@@ -13,7 +13,7 @@ from adapters.database import committed
 from adapters.queue.connection import queues_of
 from adapters.queue.messages import attempt_of
 from adapters.runs.turns import Turn, claim_turn, mark_served
-from consumer.messages import MessageWorker
+from consumer.job.messages import MessageWorker
 from tests.bench.services import platform, row
 from tests.services.runs import Submitter
 

@@ -20,8 +20,8 @@ from adapters.prices.bars import bar_dates
 from adapters.prices.packing import unpack
 from adapters.runs.stored_series import decode_equity, decode_signals, decode_trades
 from adapters.settings import PROJECT_ROOT
-from consumer.backtest import backtest
-from consumer.setup import Setup
+from consumer.kinds.backtest import backtest
+from consumer.kinds.setup import Setup
 from contracts.errors import NoPricesInRange
 from contracts.run_request import RunRequest, about
 from engine.engine import BacktestEngine

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from consumer.run_engine import RunEngine
+from consumer.kinds.run_engine import RunEngine
 from tests.engine.markets import (
     cases,
     flat,

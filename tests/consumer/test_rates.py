@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from adapters.metrics.curves import cash_curve
 from adapters.metrics.rates import Rates
-from consumer.run_engine import RunEngine, carried
+from consumer.kinds.run_engine import RunEngine, carried
 from rules.indicators import atr
 from rules.optimizer import ParameterOptimizer
 from tests.consumer.test_exits import AMOUNTS, EVENTS, exits, settled

@@ -22,9 +22,9 @@ from adapters.plans.combinations import (
 )
 from adapters.plans.flat_params import with_params
 from adapters.plans.ranking import Ranking, ranking_by
-from consumer.backtest import backtest
-from consumer.screen import screen
-from consumer.setup import Setup
+from consumer.kinds.backtest import backtest
+from consumer.kinds.screen import screen
+from consumer.kinds.setup import Setup
 from contracts.run_request import RunRequest
 from tests.consumer.test_backtest import DATA, OTHER_TERMS, WHOLE
 from tests.services.prices import packed_file

@@ -1,7 +1,7 @@
 """The rules of the engine once more, as one slow loop over bars that shares no code with it: the tests' authority.
 
 Everything is a plain float or list; nothing is vectorised, looked up ahead or skipped, so each line can be checked
-against docs/engine.md by eye. The exits of consumer/run_engine.py are here too.
+against docs/engine.md by eye. The exits of consumer/kinds/run_engine.py are here too.
 """
 
 import math

@@ -17,8 +17,8 @@ from adapters.database import reading
 from adapters.plans.combinations import unpacked_metrics
 from adapters.plans.screen import search_of
 from adapters.tables import screens
-from consumer.screen import screen
-from consumer.setup import Setup
+from consumer.kinds.screen import screen
+from consumer.kinds.setup import Setup
 from contracts.run_request import RunRequest
 from tests.faults.injection_point import Fault
 from tests.faults.test_studies import STEADY, Killer

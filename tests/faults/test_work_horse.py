@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from consumer.task import memory_limit
+from consumer.job.task import memory_limit
 from tests.faults.injection_point import Fault, limited
 from tests.faults.recovery import measured
 from tests.services.invariants import check_queue_is_clean, check_tables
@@ -180,7 +180,7 @@ def test_a_dead_parent_takes_its_work_horse_along(
     pause = fault(ENGINE, "pause")
     consumer = programs.start("consumer", **pause.environ)
     pause.wait()
-    (horse,) = consumer.children()
+    (horse,) = consumer.scaler.children()
 
     consumer.send(signal.SIGKILL)
 

@@ -159,7 +159,7 @@ def test_the_reconciler_loads_no_pandas_and_no_engine() -> None:
 
 def test_a_job_loads_neither_pandas_nor_pydantic_nor_matplotlib_nor_the_orm() -> None:
     loaded = loaded_by(
-        "import consumer.worker, consumer.task, sys; assert 'sqlalchemy.orm' not in sys.modules"
+        "import consumer.job.worker, consumer.job.task, sys; assert 'sqlalchemy.orm' not in sys.modules"
     )
 
     assert not loaded & {"pandas", "pydantic", "matplotlib", "flask", "web"}

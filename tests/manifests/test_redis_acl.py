@@ -19,9 +19,9 @@ from adapters.queue.connection import connect_redis, queues_of
 from adapters.queue.messages import BYTES_PER_MESSAGE, RunMessage
 from adapters.queue.run_queue import RunQueue
 from adapters.settings import load_settings
-from consumer.horse import HorseExit
-from consumer.messages import MessageWorker
-from consumer.waiting import wait_and_pop
+from consumer.job.child import HorseExit
+from consumer.job.messages import MessageWorker
+from consumer.job.waiting import wait_and_pop
 from tests.manifests.acl_redis import PASSWORDS, AclRedis
 from tests.manifests.checks.documents import read_platform
 from tests.services.redis_server import installed

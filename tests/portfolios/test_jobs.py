@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from adapters.runs.stored_series import decode_equity, decode_trades, unpacked_json
-from consumer.backtest import backtest
-from consumer.portfolio import LegRun, Traded
-from consumer.setup import Setup
+from consumer.kinds.backtest import backtest
+from consumer.kinds.portfolio import LegRun, Traded
+from consumer.kinds.setup import Setup
 from contracts.portfolio_request import LegRequest, PortfolioRequest, Sharing
 from contracts.run_request import RunRequest
 from rules.catalog import RULES

@@ -11,7 +11,7 @@ from adapters.runs.condition_summary import condition_summaries
 from adapters.runs.lines import BARS_PER_PART, RunLines, lines_on, packed_lines
 from adapters.runs.stored_series import unpacked_json
 from adapters.settings import PROJECT_ROOT
-from consumer.backtest import backtest
+from consumer.kinds.backtest import backtest
 from contracts.run_request import RunRequest
 from rules.catalog import RULES
 from tests.services.prices import packed_file

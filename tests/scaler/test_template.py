@@ -266,7 +266,7 @@ def test_a_template_ends_with_its_scaler(programs: Programs) -> None:
 
 KEEPS = """
 import gc, os, sys
-import consumer.template
+import consumer.scaler.template
 environ = {id(os.environ._data)}  # the environment itself, as every process has it
 for each in gc.get_objects():
     if id(each) in environ:
@@ -304,8 +304,8 @@ from dataclasses import replace
 from datetime import date
 from tests.services.prices import DATA, packed_file
 packed = packed_file(DATA, "AAPL")
-import consumer.template
-from consumer.backtest import backtest
+import consumer.scaler.template
+from consumer.kinds.backtest import backtest
 from contracts.run_request import RunRequest
 from rules.catalog import RULES
 from tests.kernel.test_rooms import ROOMS

@@ -8,7 +8,7 @@ import select
 import sys
 from pathlib import Path
 
-from consumer.children import Template
+from consumer.scaler.children import Template
 
 
 def main(pid_file: Path) -> int:

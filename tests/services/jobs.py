@@ -8,7 +8,7 @@ from adapters.plans.progress import save_portfolio_result, save_screen_result
 from adapters.queue.messages import Attempt
 from adapters.runs.states import claim, finish
 from adapters.tables import runs
-from consumer.task import compute
+from consumer.job.task import compute
 from contracts.status import RunStatus
 from tests.services.prices import run_prices
 

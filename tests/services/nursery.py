@@ -82,7 +82,7 @@ def main() -> None:
     """Serve the socket that is the standard input; in a fork: be the program that was asked for."""
     import consumer.local_scaler
     import consumer.reconciler
-    import consumer.template  # noqa: F401
+    import consumer.scaler.template  # noqa: F401
 
     requests = socket.socket(fileno=sys.stdin.fileno())
     exit_files: dict[int, Path] = {}

@@ -8,8 +8,8 @@ from sqlalchemy.engine import Engine
 from adapters.database import reading
 from adapters.plans.store import plan_row
 from adapters.plans.study import study_of
-from consumer.studies import Studies
-from consumer.study_verdict import judge, store
+from consumer.leader.plans import Plans
+from consumer.leader.verdict import judge, store
 from contracts.status import PlanKind
 from contracts.study import StudyStatus
 from tests.services.jobs import run_all
@@ -40,9 +40,9 @@ def submit_study(client: FlaskClient, **changes: Any) -> str:
     return str(answer.json["study_id"])
 
 
-def leader(engine: Engine) -> Studies:
+def leader(engine: Engine) -> Plans:
     """The leader's studies; nobody sends messages, and no process judges."""
-    return Studies(engine, lambda run_ids: None)
+    return Plans(engine, lambda run_ids: None)
 
 
 def state_of(engine: Engine, study_id: str) -> StudyStatus:

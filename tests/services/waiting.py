@@ -23,7 +23,7 @@ def slowness() -> float:
     """How many times longer this machine takes, measured once in each test process; 1 for a faster one."""
     began = time.monotonic()
     subprocess.run(
-        [sys.executable, "-c", "import consumer.worker"],
+        [sys.executable, "-c", "import consumer.job.worker"],
         cwd=Path(__file__).parents[2],
         check=True,
     )

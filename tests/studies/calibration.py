@@ -26,8 +26,8 @@ from adapters.prices.bars import bar_dates
 from adapters.studies import trials
 from adapters.studies import verdict as verdicts
 from adapters.studies.path import Market, RunData
-from consumer.backtest import TRADE_FIELDS
-from consumer.run_engine import RunEngine
+from consumer.kinds.backtest import TRADE_FIELDS
+from consumer.kinds.run_engine import RunEngine
 from contracts.study import StudyPlan, StudyRequest, Window
 from engine.bars import Bars, check_bars
 from rules.prices import Prices

@@ -14,8 +14,8 @@ from adapters.plans.combinations import Combinations
 from adapters.plans.ranking import Ranking
 from adapters.studies.resampling import permuted
 from adapters.tables import runs
-from consumer.screen import bests_of, core_of, permuted_bars
-from consumer.setup import Setup
+from consumer.kinds.screen import bests_of, core_of, permuted_bars
+from consumer.kinds.setup import Setup
 from contracts.run_request import RunRequest
 from tests.consumer.test_backtest import DATA, WHOLE
 from tests.consumer.test_screen import ASKED, PAIRS

@@ -14,9 +14,9 @@ from adapters.plan_tables import plans
 from adapters.plans.store import plan_row
 from adapters.plans.study import study_of
 from adapters.tables import runs
-from consumer import studies as module
-from consumer.studies import MAX_JUDGEMENTS
-from consumer.study_verdict import store
+from consumer.leader import studies as module
+from consumer.leader.studies import MAX_JUDGEMENTS
+from consumer.leader.verdict import store
 from contracts.status import PlanKind
 from contracts.study import StudyStatus
 from tests.services.finished_runs import break_down

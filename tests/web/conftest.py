@@ -53,7 +53,7 @@ def make_run(page_app: Flask, monkeypatch: pytest.MonkeyPatch) -> RunMaker:
     from tests.web.made_runs import make
 
     pictures = dict.fromkeys(CHART_NAMES, b"\x89PNG\r\n")  # to draw them takes half a second
-    monkeypatch.setattr("consumer.draw_charts.render_charts", lambda data: pictures)
+    monkeypatch.setattr("consumer.kinds.draw_charts.render_charts", lambda data: pictures)
 
     def run(
         state: str = "completed", error_type: ErrorType = ErrorType.ENGINE_ERROR, **fields: Any

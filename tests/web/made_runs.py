@@ -6,8 +6,8 @@ from flask import Flask
 
 from adapters.queue.messages import Attempt
 from adapters.runs.states import claim, fail, finish
-from consumer.backtest import backtest
-from consumer.draw_charts import draw_charts
+from consumer.kinds.backtest import backtest
+from consumer.kinds.draw_charts import draw_charts
 from contracts.status import ErrorType
 from tests.services.prices import run_prices
 from web.platform import Platform

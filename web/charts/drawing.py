@@ -55,7 +55,7 @@ def _draw(run_id: str) -> None:
     if not _drawers.acquire(timeout=DRAWING_S):
         raise DrawingUnavailable("too many charts are being drawn; try again in a moment")
     try:
-        command = [sys.executable, "-m", "consumer.draw_charts", run_id]
+        command = [sys.executable, "-m", "consumer.kinds.draw_charts", run_id]
         environment = environment_with({"DATABASE_URL": platform().settings.database_url})
         subprocess.run(command, cwd=PROJECT_ROOT, env=environment, check=False, timeout=DRAWING_S)
     except subprocess.TimeoutExpired:

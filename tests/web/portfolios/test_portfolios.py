@@ -19,7 +19,7 @@ from adapters.plans.portfolio_series import PRUNED
 from adapters.plans.store import plan_row
 from adapters.tables import runs
 from adapters.upkeep.retention import prune_runs
-from consumer.portfolios import Portfolios
+from consumer.leader.plans import Plans
 from contracts.errors import Conflict
 from contracts.status import PlanKind
 from tests.services.finished_runs import break_down
@@ -64,7 +64,7 @@ def test_its_legs_run_first_and_then_one_job_that_people_wait_for(
     assert client.get(f"/status/{portfolio_id}").status_code == 404
     run_all(engine)
     sent = list[str]()
-    Portfolios(engine, sent.extend).advance()
+    Plans(engine, sent.extend).advance()
 
     assert sent == [portfolio_id]
     assert shown(client, portfolio_id)["status"] == "running"

@@ -11,7 +11,7 @@ from adapters.queue.messages import Attempt
 from adapters.runs.states import claim, finish
 from adapters.runs.stored_series import decode_signals
 from adapters.tables import runs
-from consumer.backtest import backtest
+from consumer.kinds.backtest import backtest
 from tests.services.prices import run_prices
 from tests.web.conftest import RunMaker
 

@@ -1,7 +1,7 @@
-"""Studies move on: the leader starts their runs, chooses, and has them judged, one guarded transaction at a time.
+"""The steps of a study: start its runs, choose, have it judged; one guarded transaction each.
 
-A transaction changes the state of a study and inserts the runs of the new one, so that a crash at any point leaves
-either both or neither; messages that were not sent are sent by the repairs.
+A transaction changes the status and inserts the runs of the new one, so that a crash at any point leaves both or
+neither; the repairs send messages that were not sent.
 """
 
 import json
@@ -12,24 +12,23 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, Engine, RowMapping
 
 from adapters.database import reading
 from adapters.plans.combinations import ranked_places
 from adapters.plans.screen import insert_search
-from adapters.plans.store import has_living_runs, plan_row
+from adapters.plans.store import has_living_runs
 from adapters.plans.study import (
+    LIVING,
     Study,
     count_start,
     existing_runs,
     fail_study,
-    living_studies,
     move_study,
     study_of,
 )
 from adapters.runs.new_runs import insert_runs
-from consumer.study_jobs import StudyJob, run_of, search_jobs, trained
+from consumer.leader.study_jobs import StudyJob, run_of, search_jobs, trained
 from contracts.errors import QueueUnavailable
 from contracts.status import PlanKind
 from contracts.study import StudyStatus, Window
@@ -40,38 +39,25 @@ log = logging.getLogger(__name__)
 MAX_JUDGEMENTS = 5  # starts of the verdict's process, which may be killed with the machine
 
 
-class Studies:
-    """Advances every study that is not over; `enqueue` sends the messages of runs by their ids."""
+class StudySteps:
+    """Start a study's runs, choose, and have it judged; `enqueue` sends the messages of runs by their ids."""
+
+    kind = PlanKind.STUDY
+    living = LIVING
 
     def __init__(self, engine: Engine, enqueue: Callable[[list[str]], None]) -> None:
         self._engine = engine
         self._enqueue = enqueue
         self._judge_process: subprocess.Popen[bytes] | None = None
 
-    def advance(self) -> bool:
-        """Take each living study one step further, if it is time for it; whether there is any."""
-        with reading(self._engine) as connection:
-            study_ids = living_studies(connection)
-        for study_id in study_ids:
-            self._advance(study_id)
-        return bool(study_ids)
+    def advance(self, plan: RowMapping) -> None:
+        """Take the next step of a study, if it is time for it."""
+        study = study_of(plan)
+        _STEPS[study.status](self, study)
 
-    def _advance(self, study_id: str) -> None:
-        with reading(self._engine) as connection:
-            study = study_of(plan_row(connection, PlanKind.STUDY, study_id))
-        if study.status.is_terminal:  # since a moment ago
-            return
-        try:
-            _STEPS[study.status](self, study)
-        except DBAPIError:
-            raise
-        except Exception as error:  # a fault of one study must not keep the others, and the repairs, from going on
-            log.exception("study_failed study_id=%s", study_id)
-            with self._engine.begin() as connection:
-                reason = (
-                    f"internal error: {type(error).__name__}; the reconciler's log has the trace"
-                )
-                fail_study(connection, study, reason)
+    def fail(self, connection: Connection, plan: RowMapping, reason: str) -> None:
+        """End a study without a verdict, or with the one that it had."""
+        fail_study(connection, study_of(plan), reason)
 
     def _train(self, study: Study) -> None:
         """Start every combination on every training part."""
@@ -128,16 +114,16 @@ class Studies:
                 return
             if not count_start(connection, study):
                 return
-        command = [sys.executable, "-m", "consumer.study_verdict", study.study_id]
+        command = [sys.executable, "-m", "consumer.leader.verdict", study.study_id]
         self._judge_process = subprocess.Popen(command)
         log.info("study_judged_by study_id=%s pid=%d", study.study_id, self._judge_process.pid)
 
 
-_STEPS: dict[StudyStatus, Callable[[Studies, Study], None]] = {
-    StudyStatus.ACCEPTED: Studies._train,
-    StudyStatus.TRAINING: Studies._choose,
-    StudyStatus.TESTING: Studies._close,
-    StudyStatus.JUDGING: Studies._judge,
+_STEPS: dict[StudyStatus, Callable[[StudySteps, Study], None]] = {
+    StudyStatus.ACCEPTED: StudySteps._train,
+    StudyStatus.TRAINING: StudySteps._choose,
+    StudyStatus.TESTING: StudySteps._close,
+    StudyStatus.JUDGING: StudySteps._judge,
 }
 
 

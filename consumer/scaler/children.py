@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.settings import PROJECT_ROOT, environment_with
-from consumer.scaling import ScaledJob
+from consumer.scaler.scaling import ScaledJob
 
 log = logging.getLogger(__name__)
 
@@ -44,13 +44,13 @@ class Child:
 
 
 class Template:
-    """The process that forks Jobs (consumer/template.py), seen from the scaler."""
+    """The process that forks Jobs (consumer/scaler/template.py), seen from the scaler."""
 
     def __init__(self, environment: dict[str, str], codes: dict[int, int]) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket.settimeout(ANSWER_S)
         with theirs:
-            command = [sys.executable, "-m", "consumer.template"]
+            command = [sys.executable, "-m", "consumer.scaler.template"]
             self.pid = _spawn(command, environment, theirs.fileno())
         self.is_ready = False
         self.forks = 0

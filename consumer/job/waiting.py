@@ -15,7 +15,7 @@ from rq import Queue
 from rq.job import Job
 
 from adapters.queue.run_queue import IDLE_TOLD_S, tell_idle
-from consumer.messages import MessageWorker, redis_may_fail
+from consumer.job.messages import MessageWorker, redis_may_fail
 
 log = logging.getLogger(__name__)
 
@@ -48,9 +48,9 @@ def wait_and_pop(
         with redis_may_fail("wait"):
             tell_idle(redis, messages.name, True)
         if not is_loaded:
-            from consumer import warm
+            from consumer.job import preload
 
-            warm.rehearse()
+            preload.load_lazy_parts()
             is_loaded, patience_s = True, LOOK_S
             log.info("job_waits for_s=%d", idle_s)
     log.info("idle_over after_s=%d", idle_s)

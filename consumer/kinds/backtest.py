@@ -13,7 +13,7 @@ from adapters.prices.packing import PackedPrices, RunPrices
 from adapters.runs.lines import RunLines, packed_lines
 from adapters.runs.stored_series import encode_equity, encode_signals, encode_trades, significant
 from adapters.sparkline import encode_sparkline
-from consumer.setup import Setup
+from consumer.kinds.setup import Setup
 from contracts.run_request import RunRequest, canonical_hash
 from contracts.values import Json, Values, frozen
 from engine.engine import BacktestResult, Trade

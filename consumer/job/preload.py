@@ -1,4 +1,4 @@
-"""What a Job loads when it needs it, loaded beforehand: by the local scaler's template, and by a Job that waits."""
+"""Everything that a Job imports when it needs it, for the local scaler's template and for a Job that waits."""
 
 import secrets  # noqa: F401
 from datetime import datetime
@@ -8,17 +8,13 @@ import sqlalchemy.dialects.mysql.pymysql
 import sqlalchemy.dialects.sqlite  # noqa: F401
 from sqlalchemy import make_url
 
-import consumer.draw_charts
-import consumer.portfolio
-import consumer.screen
-import consumer.task  # noqa: F401
 import rules.explanation
 import rules.formula.compiling
 import rules.formula.evaluation  # noqa: F401
 
 
-def rehearse() -> None:
-    """Let libraries load and compile what they put off until its first use: 5 ms of each Job."""
+def load_lazy_parts() -> None:
+    """Make libraries load and compile what they put off until first use: 5 ms of each Job."""
     make_url("sqlite://")
     "localhost".encode("idna")
     # as RQ dates its messages

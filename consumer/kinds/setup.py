@@ -12,7 +12,7 @@ from adapters.metrics.measured import Array, Measured
 from adapters.metrics.table import ANALYSIS_VERSION
 from adapters.plans.flat_params import with_params
 from adapters.prices.packing import PackedPrices, RunPrices, run_prices
-from consumer.run_engine import RunEngine, carried
+from consumer.kinds.run_engine import RunEngine, carried
 from contracts.errors import BadParams
 from contracts.run_request import RunRequest
 from contracts.values import Json, Values

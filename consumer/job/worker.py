@@ -27,13 +27,13 @@ from adapters.queue.messages import STALE, Attempt, attempt_of
 from adapters.runs.states import Claim, extend_lease
 from adapters.runs.turns import Turn, claim_turn, mark_served
 from adapters.settings import Settings
-from consumer.horse import Horse, HorseExit
-from consumer.messages import MessageWorker
-from consumer.persistence import persist
+from consumer.job.child import Horse, HorseExit
+from consumer.job.messages import MessageWorker
+from consumer.job.outcome import settle
+from consumer.job.persistence import persist
+from consumer.job.termination import termination
+from consumer.job.waiting import wait_and_pop
 from consumer.program import run_program
-from consumer.settlement import settle
-from consumer.termination import termination
-from consumer.waiting import wait_and_pop
 from contracts.errors import LeaseLost, StaleMessage, UnknownTicker
 from contracts.status import Kind
 
@@ -136,7 +136,7 @@ class RunWorker:
 
         def run(horse: Horse) -> int:
             # numpy and the engine are loaded by the work horse only
-            from consumer.task import run_backtest
+            from consumer.job.task import run_backtest
 
             return run_backtest(held, prices, self._engine, self._settings, horse)
 

@@ -13,9 +13,9 @@ from adapters.queue.run_queue import RunQueue
 from adapters.runs.new_runs import mark_enqueued
 from adapters.runs.states import Claim, fail, hand_back, lose
 from adapters.settings import Settings
-from consumer.horse import HorseExit
-from consumer.persistence import persist
-from consumer.termination import termination
+from consumer.job.child import HorseExit
+from consumer.job.persistence import persist
+from consumer.job.termination import termination
 from contracts.errors import LeaseLost, QueueUnavailable
 from contracts.status import ErrorType, RunStatus
 

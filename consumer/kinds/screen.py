@@ -24,9 +24,9 @@ from adapters.plans.combinations import (
 from adapters.plans.ranking import Ranking
 from adapters.studies.path import Market, run_data
 from adapters.studies.trials import OF_TRIAL, trial
-from consumer.backtest import Outcome, outcome_of, trades_of
-from consumer.setup import Setup
-from consumer.study_jobs import BEST, columns_of
+from consumer.kinds.backtest import Outcome, outcome_of, trades_of
+from consumer.kinds.setup import Setup
+from consumer.leader.study_jobs import BEST, columns_of
 from contracts.status import Kind
 from contracts.values import Json
 from engine.engine import BacktestResult

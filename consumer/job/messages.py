@@ -32,9 +32,9 @@ from adapters.queue.messages import (
     attempt_of,
 )
 from adapters.settings import Settings
-from consumer.horse import HorseExit
-from consumer.readiness import ReadyFile
-from consumer.termination import termination
+from consumer.job.child import HorseExit
+from consumer.job.readiness import ReadyFile
+from consumer.job.termination import termination
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""`python -m consumer.draw_charts <run_id>`: draw and store the charts that a completed run does not have.
+"""`python -m consumer.kinds.draw_charts <run_id>`: draw and store the charts that a completed run does not have.
 
 Exit code 0: they are there. 1: the run or its prices are not, or it has not completed.
 """

@@ -1,4 +1,4 @@
-"""`python -m consumer.study_verdict <study_id>`: judge a study whose runs have ended, and store the verdict once.
+"""`python -m consumer.leader.verdict <study_id>`: judge a study whose runs have ended, and store the verdict once.
 
 The reconciler's leader starts it. It may be killed and started again at any point: what it computes follows from the
 runs and the study's seed, and only the first verdict is kept. 0 when there is one afterwards.
@@ -25,16 +25,16 @@ from adapters.studies.path import Market, RunData, run_data
 from adapters.studies.resampling import permuted
 from adapters.studies.trials import OF_TRIAL, Tried, trial, tried_of
 from adapters.studies.verdict import Part, Verdict
-from consumer.backtest import backtest
-from consumer.persistence import persist
-from consumer.study_jobs import permuted_bests, run_of, trained, training_jobs
+from consumer.job.persistence import persist
+from consumer.kinds.backtest import backtest
+from consumer.leader.study_jobs import permuted_bests, run_of, trained, training_jobs
 from contracts.errors import UnknownTicker
 from contracts.run_request import RunRequest
 from contracts.status import PlanKind
 from contracts.study import StudyStatus, Window
 from contracts.values import Json, Values, picked
 
-log = logging.getLogger("consumer.study_verdict")
+log = logging.getLogger("consumer.leader.verdict")
 
 # for a database that is away when the verdict is ready; the leader starts another process later
 PATIENCE_S = 60.0

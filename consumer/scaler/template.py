@@ -1,4 +1,4 @@
-"""`python -m consumer.template`: a process that has imported what a Job needs, and forks one Job per request.
+"""`python -m consumer.scaler.template`: a process that has imported what a Job needs, and forks one Job per request.
 
 The local scaler starts it, with a socket as its standard input. A request is the path of a Job's ready file; the
 answers are `ready` once, `started <pid>` for each request, and `ended <pid> <exit code>`. It ends when its socket is
@@ -6,7 +6,7 @@ closed, and instead of answering when a module that it has loaded was changed; t
 standard library's forkserver does none of that, and loses its children's exit codes when it dies.
 """
 
-from consumer.termination import termination
+from consumer.job.termination import termination
 
 termination.install()  # here for the Jobs, which are forked with it
 
@@ -23,7 +23,7 @@ from pathlib import Path  # noqa: E402
 from typing import NoReturn  # noqa: E402
 
 from adapters.settings import PROJECT_ROOT  # noqa: E402
-from consumer import warm, worker  # noqa: E402
+from consumer.job import preload, worker  # noqa: E402
 
 
 def main() -> None:
@@ -34,7 +34,7 @@ def main() -> None:
         )
     requests = socket.socket(fileno=sys.stdin.fileno())
     signal.signal(signal.SIGCHLD, lambda signum, frame: report_ended(requests))
-    warm.rehearse()
+    preload.load_lazy_parts()
     versions = source_versions()
     requests.send(b"ready")
     with suppress(FileNotFoundError):  # a module is gone

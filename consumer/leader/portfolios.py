@@ -1,7 +1,7 @@
-"""Portfolios move on: once the runs of all legs have ended, the leader starts the Job that trades them together.
+"""The step of a portfolio: once the runs of all legs have ended, start the Job that trades them together.
 
-One guarded transaction changes the state and inserts the Job, so that a crash at any point leaves both or neither; a
-message that was not sent is sent by the repairs.
+One guarded transaction changes the status and inserts the Job, so that a crash at any point leaves both or neither;
+the repairs send a message that was not sent.
 """
 
 import json
@@ -10,17 +10,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from sqlalchemy import Connection, Engine, RowMapping
-from sqlalchemy.exc import DBAPIError
 
 from adapters.database import reading
 from adapters.plans.portfolio import (
     Portfolio,
     legs_of,
-    living_portfolios,
     move_portfolio,
     portfolio_of,
 )
-from adapters.plans.store import plan_row
 from adapters.runs.new_runs import NewRun, insert_runs
 from adapters.runs.queries import run_row
 from adapters.tables import RUN
@@ -36,52 +33,43 @@ OWN_TERMS: Json = {"initial_capital": DEFAULT_CAPITAL, "label": None, "tags": []
 log = logging.getLogger(__name__)
 
 
-class Portfolios:
-    """Advances every portfolio whose legs still run; `enqueue` sends the messages of Jobs by their ids."""
+class PortfolioSteps:
+    """Start a portfolio's Job once its legs have ended; `enqueue` sends the messages of Jobs by their ids."""
+
+    kind = PlanKind.PORTFOLIO
+    living = (PortfolioStatus.LEGS,)
 
     def __init__(self, engine: Engine, enqueue: Callable[[list[str]], None]) -> None:
         self._engine = engine
         self._enqueue = enqueue
 
-    def advance(self) -> bool:
-        """Start the Job of each one whose legs have ended; whether any waits still."""
+    def advance(self, plan: RowMapping) -> None:
+        """Start its Job once all legs have their result, or fail it with the fault of the first that has none."""
+        portfolio = portfolio_of(plan)
+        columns = RUN["error_message", "rule_id", "ticker"]
         with reading(self._engine) as connection:
-            waiting = living_portfolios(connection)
-        for portfolio_id in waiting:
-            try:
-                fault = self._advance(portfolio_id)
-            except DBAPIError:
-                raise
-            except Exception as error:
-                # a fault of one must not keep the others, and the repairs, from going on
-                log.exception("portfolio_failed portfolio_id=%s", portfolio_id)
-                name = type(error).__name__
-                fault = f"internal error: {name}; the reconciler's log has the trace"
-            if fault:
-                states = PortfolioStatus.LEGS, PortfolioStatus.FAILED
-                with self._engine.begin() as connection:
-                    move_portfolio(connection, portfolio_id, *states, fault)
-        return bool(waiting)
-
-    def _advance(self, portfolio_id: str) -> str | None:
-        """Start its Job once all legs have their result; what is wrong with one that has ended without."""
-        with reading(self._engine) as connection:
-            plan = portfolio_of(plan_row(connection, PlanKind.PORTFOLIO, portfolio_id))
-            legs = legs_of(connection, plan.legs, *RUN["error_message", "rule_id", "ticker"])
+            legs = legs_of(connection, portfolio.legs, *columns)
         if any(not RunStatus(leg["status"]).is_terminal for leg in legs.values()):
-            return None
-        if fault := _fault(plan, legs):
-            log.info("portfolio_failed portfolio_id=%s reason=%s", portfolio_id, fault)
-            return fault
+            return
+        portfolio_id, fault = portfolio.portfolio_id, _fault(portfolio, legs)
         with self._engine.begin() as connection:
-            has_started = _started(connection, plan)
+            if fault:
+                log.info("portfolio_failed portfolio_id=%s reason=%s", portfolio_id, fault)
+                self.fail(connection, plan, fault)
+            has_started = not fault and _started(connection, portfolio)
         if has_started:
-            log.info("portfolio_trading portfolio_id=%s legs=%d", portfolio_id, len(plan.legs))
+            log.info(
+                "portfolio_trading portfolio_id=%s legs=%d", portfolio_id, len(portfolio.legs)
+            )
             try:
                 self._enqueue([portfolio_id])
             except QueueUnavailable as error:
                 log.warning("enqueue_postponed portfolio_id=%s reason=%s", portfolio_id, error)
-        return None
+
+    def fail(self, connection: Connection, plan: RowMapping, reason: str) -> None:
+        """End a portfolio without a Job."""
+        states = PortfolioStatus.LEGS, PortfolioStatus.FAILED
+        move_portfolio(connection, plan["plan_id"], *states, reason)
 
 
 def _fault(plan: Portfolio, legs: Mapping[str, RowMapping]) -> str | None:

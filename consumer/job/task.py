@@ -17,10 +17,10 @@ from adapters.plans.progress import save_portfolio_result, save_screen_result
 from adapters.prices.packing import PackedPrices
 from adapters.runs.states import Claim, fail, finish
 from adapters.settings import Settings
-from consumer.backtest import Outcome, backtest
-from consumer.horse import Horse, HorseExit
-from consumer.persistence import persist
-from consumer.setup import Setup
+from consumer.job.child import Horse, HorseExit
+from consumer.job.persistence import persist
+from consumer.kinds.backtest import Outcome, backtest
+from consumer.kinds.setup import Setup
 from contracts.errors import (
     BadParams,
     BadPrices,
@@ -76,7 +76,7 @@ def run_backtest(
 
 def _draw_charts(run_id: str, engine: Engine) -> None:
     """Draw the charts of a run that has succeeded, whatever becomes of them."""
-    from consumer.draw_charts import draw_charts  # matplotlib takes half a second
+    from consumer.kinds.draw_charts import draw_charts  # matplotlib takes half a second
 
     try:
         with UnixSignalDeathPenalty(DRAWING_S, JobTimeoutException):
@@ -100,11 +100,11 @@ def compute(
         return backtest(held.request, prices, keeps_lines=held.keeps_lines)
     with reading(engine) as connection:
         if held.kind is Kind.PORTFOLIO:
-            from consumer.portfolio import portfolio  # a run does without it
+            from consumer.kinds.portfolio import portfolio  # a run does without it
 
             return portfolio(connection, held.run_id)
         from adapters.plans.screen import search_of
-        from consumer.screen import try_all
+        from consumer.kinds.screen import try_all
 
         search = search_of(connection, held.run_id)
     return try_all(Setup.of(held.request, prices), held.kind, search, tell)

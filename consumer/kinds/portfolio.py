@@ -23,8 +23,8 @@ from adapters.prices.packing import PackedPrices, benchmark_closes
 from adapters.prices.store import packed_prices
 from adapters.runs.stored_series import decode_signals, encode_trades, packed_json
 from adapters.tables import RUN
-from consumer.backtest import TRADE_FIELDS, Outcome, columns_of
-from consumer.setup import Setup, measured_of
+from consumer.kinds.backtest import TRADE_FIELDS, Outcome, columns_of
+from consumer.kinds.setup import Setup, measured_of
 from contracts.errors import BadParams
 from contracts.portfolio_request import PortfolioRequest
 from contracts.portfolio_request import Sharing as Asked

@@ -1,0 +1,1 @@
+"""Work of the leading reconciler: repairs, and plans that move on."""
