@@ -66,7 +66,7 @@ class Settings:
     web_concurrency: int = 2  # web processes, of eight threads each
     # names under which people reach the web tier, beside those of loopback
     trusted_hosts: tuple[str, ...] = ()
-    # the address whose X-Forwarded-Proto and -For are believed; * for any
+    # the address whose X-Forwarded-Proto, -For and -Prefix are believed; * for any
     trusted_proxy: str = ""
     # whether the first start of `make run` submits a run, a batch and a study as examples
     examples: bool = True

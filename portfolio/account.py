@@ -109,10 +109,14 @@ class Account:
     def accrue(self, bar: int, days: int) -> None:
         """Book what each pool has earned and paid since the bar before."""
         assert self.sharing.accrual is not None
-        shorts = np.maximum(-self.shares, 0.0) * self._closes[bar - 1]
-        borrowed = shorts.tolist() if len(self.cash) > 1 else [total(shorts)]
+        values = self.shares * self._closes[bar - 1]
+        held, borrowed = (
+            each.tolist() if len(self.cash) > 1 else [total(each)]
+            for each in (values, np.maximum(-values, 0.0))
+        )
         for pool, cash in enumerate(self.cash):
-            interest, fee = self.sharing.accrual(cash, borrowed[pool], days)
+            equity = cash + held[pool]
+            interest, fee = self.sharing.accrual(cash, borrowed[pool], equity, days)
             self.interest += interest
             self.borrow_fees += fee
             self.set_cash(bar, pool, cash + (interest - fee))

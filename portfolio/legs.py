@@ -14,12 +14,15 @@ from portfolio.sharing import Sharing
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+DAY = np.timedelta64(1, "D")
+DAYS_PER_YEAR = 365.25
+
 
 @dataclass(frozen=True, eq=False)
 class Leg:
     """One rule on one ticker, from the first bar that it may trade.
 
-    ticker: legs of one ticker share its bound. times: (bars,), rising, of any comparable dtype that all legs share.
+    ticker: legs of one ticker share its bound. times: (bars,) datetime64, rising.
     signals: (bars,) int8 of 1, 0 and -1. stops: what ends a position before its signal does. priority: (bars,), the
     higher first when cash or places do not suffice, by its value on the signal's bar; NaN comes last. weight: of its
     sleeve, relative to the others'. before: closes before the first bar, oldest first, for the volatility. ends:
@@ -87,6 +90,20 @@ class Calendar:
 
     def __len__(self) -> int:
         return len(self.times)
+
+    def bars_per_year(self, of_legs: Sequence[float]) -> float:
+        """Bars in a year of 365.25 days, counted from the first bar to the last, by those of each leg.
+
+        A leg that has every bar decides with its own, the largest of several such; no other calendar has more bars
+        than all legs together.
+        """
+        whole = [
+            own for own, bars in zip(of_legs, self.bar_of, strict=True) if len(bars) == len(self)
+        ]
+        if whole:
+            return max(whole)
+        years = (self.times[-1] - self.times[0]) / DAY / DAYS_PER_YEAR
+        return min(float(round((len(self) - 1) / years)) or 1.0, sum(of_legs))
 
     def has_bar(self) -> Array:
         """(bars, legs): where a leg can be traded."""

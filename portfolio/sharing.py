@@ -3,7 +3,7 @@
 A size is the engine's arithmetic, under the bounds of an account that others share.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from math import floor, inf
@@ -12,8 +12,8 @@ from engine.engine import BacktestEngine
 from engine.simulation import SHARE_ROUNDING
 
 DUST = 1e-9  # of equity; what rounding leaves of the cash buys nothing
-# cash, value of all shorts, calendar days -> interest earned, borrow fee paid
-Accrual = Callable[[float, float, int], tuple[float, float]]
+# cash, value of all shorts, equity, calendar days -> interest earned, borrow fee paid
+Accrual = Callable[[float, float, float, int], tuple[float, float]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,22 +75,30 @@ class Room:
     ) -> tuple[float, str]:
         """The number of shares, and what binds it, which is why an order is left out when that is 0.
 
+        Of bounds that differ by rounding alone the first binds: size, cash, max_gross, max_weight.
         limit: the most of equity in this ticker, as a fraction. in_ticker: the value of what is held of it already.
         """
-        shares, reason = self.budget / price, "budget_below_one_share"
+        budget = shares = self.budget / price
+        reason, dust = "budget_below_one_share", max(DUST * self.equity / price, 0.0)
         if self._limit <= 1.0:
             cap = self.cash / (price * (1.0 + self._fee_rate))
             if self.cash <= 0.0:
                 return 0.0, "no_cash"
             if cap <= shares:
-                shares, reason = cap, "cash_below_one_share"
-        if (cap := self._cap(price, self._limit, self.gross)) < shares:
-            shares, reason = cap, "max_gross"
-        if limit < inf and (cap := self._cap(price, limit, in_ticker)) < shares:
-            shares, reason = cap, "max_weight"
-        dust = 0.0 if reason == "budget_below_one_share" else DUST * self.equity / price
+                shares, reason = cap, "no_cash" if cap <= dust else "cash_below_one_share"
+        for cap, bound in self._caps(price, limit, in_ticker):
+            if cap < shares - dust:
+                reason = bound
+            shares = min(cap, shares)
+        least = 0.0 if shares == budget else dust
         shares = whole(shares, self._terms)
-        return (shares if shares > max(dust, 0.0) else 0.0), reason
+        return (shares if shares > least else 0.0), reason
+
+    def _caps(self, price: float, limit: float, in_ticker: float) -> Iterator[tuple[float, str]]:
+        """The shares that the bounds on positions leave, and the name of each bound."""
+        yield self._cap(price, self._limit, self.gross), "max_gross"
+        if limit < inf:
+            yield self._cap(price, limit, in_ticker), "max_weight"
 
     def _cap(self, price: float, limit: float, used: float) -> float:
         """The shares that a bound leaves, as a fraction of equity after their fee."""

@@ -6,22 +6,28 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from adapters.prices.checks import oddities
+from adapters.prices.checks import oddities, other_tickers
+from adapters.prices.containers import unpacked
 from adapters.prices.reading import Meaning, read_prices
-from adapters.prices.table import Refused, unpacked
-from adapters.prices.tickers import FILE_NAMES, price_files, series_of_file
+from adapters.prices.table import Refused
+from adapters.prices.tickers import name_fault, price_files, series_of_file
 
 
 def findings(path: Path) -> list[str]:
     """What there is to say about one price file: faults, or warnings."""
     named = series_of_file(path.name)
     if named is None:
-        return [f"error: not named {FILE_NAMES} (A-Z 0-9 . ^ = -)"]
+        return [f"error: {name_fault(path.name)}"]
     try:
         reading = read_prices(unpacked(path.read_bytes()), Meaning(timeframe=named[1]))
+    except OSError as error:  # a dangling link, a folder, or no permission
+        return [f"error: cannot be read: {error.strerror}"]
     except Refused as fault:
         return [f"error: {each}" for each in fault.findings]
-    return [f"warning: {each}" for each in reading.warnings + oddities(reading.bars)]
+    warnings = (
+        other_tickers(reading.tickers, named[0]) + reading.warnings + oddities(reading.bars)
+    )
+    return [f"warning: {each}" for each in warnings]
 
 
 def main() -> int:

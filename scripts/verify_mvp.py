@@ -62,7 +62,7 @@ def verify(client: Client, wait_s: float) -> None:
     print(
         f"completed: waited {result['queue_wait_s']:.2f} s, ran {result['run_s']:.2f} s, attempt {result['attempt']}"
     )
-    shown = ", ".join(f"{name} {result['metrics'][name]:,.2f}" for name in METRICS)
+    shown = ", ".join(f"{name} {result['metrics'][name]:z,.2f}" for name in METRICS)
     print(f"result: {shown}; {len(result['charts'])} charts; image {result['image_tag']}")
 
 

@@ -10,6 +10,7 @@ from web.platform import platform
 
 # in the WSGI environment: who is at the other end, whatever a proxy says of its client
 PEER = "web.peer"
+BAD_PREFIX = "web.bad_prefix"  # there, too: a trusted proxy's X-Forwarded-Prefix that is no path
 _USER = re.compile(r"[!-~]{1,64}")  # names and addresses of mail; one word in a line of the log
 
 

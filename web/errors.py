@@ -4,7 +4,7 @@ import logging
 from functools import partial
 from itertools import islice
 
-from flask import Flask, g, jsonify, render_template, request
+from flask import Flask, g, jsonify, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import (
     DataError,
@@ -25,6 +25,7 @@ from contracts.errors import (
     QueueFull,
     QueueUnavailable,
     Unknown,
+    UnknownTicker,
 )
 
 log = logging.getLogger(__name__)
@@ -57,8 +58,14 @@ def register(app: Flask) -> None:
     app.register_error_handler(Exception, _internal_error)
 
 
+def describe_ticker(error: UnknownTicker) -> str:
+    """Say what is wrong with a ticker, and where all of them are listed."""
+    return f"{error}; all are listed at {url_for('prices.tickers')}"
+
+
 def _platform_error(code: int, error: PlatformError) -> ResponseReturnValue:
-    body: dict[str, object] = {"error": str(error)}
+    text = describe_ticker(error) if isinstance(error, UnknownTicker) else str(error)
+    body: dict[str, object] = {"error": text}
     if isinstance(error, InvalidRequest):
         body["errors"] = dict(islice(error.errors.items(), MAX_FAULTS))
     headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, QueueFull) else {}

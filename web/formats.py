@@ -10,7 +10,9 @@ from typing import Any
 
 from markupsafe import Markup
 
+from adapters.money import CENTS, CENTS_FROM, money_decimals
 from adapters.sparkline import LEVELS
+from contracts.run_request import DEFAULT_CAPITAL
 from contracts.status import ErrorType, RunStatus
 from contracts.timeframes import BY_DAY
 
@@ -27,7 +29,7 @@ def plain(value: Any) -> str:
         return "yes" if value else "no"
     if not isinstance(value, int | float):
         return str(value)
-    text = f"{value:,.10g}"
+    text = f"{value:z,.10g}" if isinstance(value, float) else f"{value:,.10g}"
     shown = f"{Decimal(text):,f}" if "e" in text and SMALLEST < abs(value) < LARGEST else text
     return shown.replace("-", "−")
 
@@ -39,9 +41,19 @@ def number(value: float | None, decimals: int = 2) -> str:
     return f"{value:z,.{decimals}f}".replace("-", "−")
 
 
-def money(value: float | None) -> str:
-    """Money to the cent, without cents from a million on."""
-    return number(value, 0 if abs(value or 0) >= 1e6 else 2)
+def money(value: float | None, decimals: int = CENTS) -> str:
+    """Money with the decimals of its account, without any from a million on."""
+    return number(value, 0 if abs(value or 0) >= 1e6 else decimals)
+
+
+def account_decimals(request: Mapping[str, Any]) -> int:
+    """Decimals of money in the account that a request asks for."""
+    return money_decimals(request.get("initial_capital", DEFAULT_CAPITAL))
+
+
+def coarse_money(value: float, capital: float) -> str:
+    """Money in a sentence: whole, or in an account that began with less than 1,000 with its decimals."""
+    return number(value, 0 if capital >= CENTS_FROM else money_decimals(capital))
 
 
 def signed(value: float | None, decimals: int = 2) -> str:
@@ -149,7 +161,7 @@ def heat(value: float | None, largest: float) -> str:
 
 # fmt: off
 FILTERS = (
-    direction_class, duration, heat, money, number, plain, signed, sparkline_points,  # of numbers
+    account_decimals, direction_class, duration, heat, money, number, plain, signed, sparkline_points,  # of numbers
     age, breakable, iso, moment, public_status, run_word, short_hash, time_left, within_days,
     loads,
 )

@@ -6,12 +6,14 @@ route, who may send a large one and how many at once, what connections may take,
 
 import asyncio
 import math
+import re
 import resource
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import partial
 from socket import socket
 from typing import Any
+from wsgiref.types import WSGIEnvironment
 
 from flask import Flask
 from gunicorn.workers import gasgi  # type: ignore[import-untyped]
@@ -19,7 +21,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from contracts.values import Json
-from web.actors import PEER
+from web.actors import BAD_PREFIX, PEER
 from web.connections import CONNECTIONS, Connection, Connections
 from web.exchange import Answer, Exchange, environ_of
 from web.guard import is_welcome
@@ -32,8 +34,9 @@ PROBES = ("/health", "/ready")
 ACCEPTED_AT_ONCE = 16  # connections, before those that there are have their turn
 
 gasgi.ASGIProtocol = Connection  # gunicorn has no setting for it
-# takes X-Forwarded-For and -Proto into an environ
-_believe = ProxyFix(lambda environ, start_response: [])
+# takes X-Forwarded-For, -Proto and -Prefix into an environ
+_proxy_fix = ProxyFix(lambda environ, start_response: [], x_prefix=1)
+_PREFIX = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)+")  # no host, no way out of it
 
 
 class FrontWorker(gasgi.ASGIWorker):  # type: ignore[misc]
@@ -99,7 +102,7 @@ class Front:
     async def _answer(self, exchange: Exchange, scope: Json) -> None:
         environ = environ_of(scope)
         if self._proxy in ("*", environ[PEER]):
-            _believe(environ, None)  # type: ignore[arg-type]
+            _believe(environ)
         most = self._most_bytes(scope)
         if most > MAX_BODY_BYTES and not await exchange.in_turn(is_welcome, self._app, environ):
             most = NOTHING
@@ -117,6 +120,16 @@ class Front:
         except HTTPException:
             return MAX_BODY_BYTES
         return most_bytes(self._app, endpoint)
+
+
+def _believe(environ: WSGIEnvironment) -> None:
+    """Take client, scheme and prefix from a trusted proxy's headers; a prefix that is no path becomes BAD_PREFIX."""
+    _proxy_fix(environ, None)  # type: ignore[arg-type]
+    prefix = environ["SCRIPT_NAME"].rstrip("/")
+    is_path = not prefix or _PREFIX.fullmatch(prefix)
+    environ["SCRIPT_NAME"] = prefix if is_path else ""
+    if not is_path:
+        environ[BAD_PREFIX] = prefix
 
 
 def _allow_files(needed: int) -> None:

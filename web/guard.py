@@ -28,7 +28,7 @@ from werkzeug.exceptions import (
 
 from adapters.access.tokens import digest_of
 from adapters.logs import set_log_context
-from web.actors import are_tokens_asked_for, asking, holder_of
+from web.actors import BAD_PREFIX, are_tokens_asked_for, asking, holder_of
 from web.arguments import read_body
 from web.operation import MAX_BODY_BYTES, current_operation, operation
 from web.ownership import refuse_others
@@ -64,6 +64,10 @@ class _Sessions(SecureCookieSessionInterface):
         """Over TLS the session's cookie is never sent in the clear."""
         return request.is_secure
 
+    def get_cookie_path(self, app: Flask) -> str:
+        """Return the path that a proxy serves the platform at: other sites on its host do not get the cookie."""
+        return request.script_root or "/"
+
 
 def protect(app: Flask) -> None:
     """Check each request before its view, and send the security headers with each answer."""
@@ -72,9 +76,25 @@ def protect(app: Flask) -> None:
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
     )
     app.session_interface = _Sessions()
-    for check in (_check_host, _identify, _check_rate, _check_origin, _check_scope):
+    for check in (
+        _check_prefix,
+        _check_host,
+        _identify,
+        _check_rate,
+        _check_origin,
+        _check_scope,
+    ):
         app.before_request(check)
     app.after_request(_harden)
+
+
+def _check_prefix() -> None:
+    """Refuse a path that the trusted proxy names and that is none: links could not be written with it."""
+    if (prefix := request.environ.get(BAD_PREFIX)) is not None:
+        g.actor = None
+        raise BadRequest(
+            f"X-Forwarded-Prefix {prefix[:100]!r} is not a path such as /backtests; correct it in the proxy"
+        )
 
 
 def _check_host() -> None:
@@ -149,7 +169,8 @@ def _check_scope() -> None:
         return
     if g.actor is None:
         raise Unauthorized(
-            "a token is needed: send it as 'Authorization: Bearer <token>', or log in at /login"
+            "a token is needed: send it as 'Authorization: Bearer <token>', or log in at "
+            + url_for("access.login")
         )
     if not g.actor.may(needed):
         raise Forbidden(f"{g.actor.name} may {g.actor.scope}; the scope {needed} is needed here")
@@ -163,7 +184,7 @@ def is_welcome(app: Flask, environ: WSGIEnvironment) -> bool:
     """Whether a request that brings a large body may do so: asked before the body is read, and uncounted."""
     with app.request_context(environ):
         try:
-            for check in (_check_host, _identify, _check_origin, _check_scope):
+            for check in (_check_prefix, _check_host, _identify, _check_origin, _check_scope):
                 check()
         except HTTPException:
             return False

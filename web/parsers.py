@@ -1,6 +1,6 @@
 """How the values of a query are read: each parser says what it accepts, in words and as a schema."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import date
 from typing import Generic, TypeVar
 from uuid import UUID
@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from werkzeug.routing import BaseConverter, UUIDConverter
 
-from adapters.prices.tickers import is_ticker
+from adapters.prices.tickers import nearest_tickers, parse_ticker
+from contracts.tickers import normalize_ticker
 from contracts.values import Json, frozen
 
 T = TypeVar("T")
@@ -81,13 +82,22 @@ def ascii_words(length: int) -> Parser[str]:
     )
 
 
-# what may name a ticker, in capitals; the column behind it holds nothing outside ASCII
-ticker_symbol = Parser(
-    str.upper,
-    TEXT | {"pattern": "^[A-Za-z0-9.^=-]{1,15}$"},
-    "1 to 15 of A-Z 0-9 . ^ = -",
-    lambda text: is_ticker(text.upper()),
-)
+# what may name a ticker; the column behind it holds nothing outside ASCII
+ticker_symbol = Parser(parse_ticker, TEXT | {"pattern": "^[A-Za-z0-9.^=-]{1,15}$"})
+
+
+def ticker_among(tickers: Collection[str]) -> Parser[str]:
+    """A parser of one of these tickers."""
+
+    def read(text: str) -> str:
+        ticker = normalize_ticker(text)
+        if ticker in tickers:
+            return ticker
+        raise ValueError(f"one of {len(tickers):,} tickers; {nearest_tickers(ticker, tickers)}")
+
+    return Parser(read, {"enum": list(tickers)})
+
+
 # a hash, such as that which a page of a batch ended with
 sha256 = Parser(
     str,

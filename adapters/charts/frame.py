@@ -133,7 +133,7 @@ def line(
     if len(y) > 4 * WIDTH_PX:
         starts = np.linspace(0, len(y), WIDTH_PX, endpoint=False).astype(int)
         y = np.column_stack(
-            (np.minimum.reduceat(y, starts), np.maximum.reduceat(y, starts))
+            (np.fmin.reduceat(y, starts), np.fmax.reduceat(y, starts))  # past NaN
         ).ravel()
         x = np.repeat(starts.astype(float), 2)
     axes.plot(
@@ -221,4 +221,4 @@ def number(value: float, digits: int = 6) -> str:
     for size, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M")):
         if abs(value) >= size:
             return f"{value / size:,.{digits}g}{letter}"
-    return f"{value:,.{digits}g}"
+    return f"{value:z,.{digits}g}"

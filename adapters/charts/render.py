@@ -68,8 +68,8 @@ def equity_curve(axes: Axes, found: RunBars) -> str:
         line(axes, found.columns["benchmark_equity"], TEXT, f"{name} held", 0.9)
     line(axes, found.run.equity, UP, "strategy")
     value_axis(axes, number)
-    tag(axes, end, _money(end), UP)
-    return f"Equity: {_money(start)} → {_money(end)} ({end / start - 1:+,.1%})"
+    tag(axes, end, _money(end, found), UP)
+    return f"Equity: {_money(start, found)} → {_money(end, found)} ({end / start - 1:+z,.1%})"
 
 
 @drawn
@@ -88,7 +88,7 @@ def drawdown_curve(axes: Axes, found: RunBars) -> str:
     if deepest < 0:
         _mark(axes, np.array([[worst], [deepest]]), TIP_UP, TEXT, "deepest")
     value_axis(axes, _percent)
-    tag(axes, drawdown[-1], f"{drawdown[-1]:.1f}%", DOWN)
+    tag(axes, drawdown[-1], f"{drawdown[-1]:z.1f}%", DOWN)
     return f"Drawdown: deepest {-deepest:.1f}% on {day}" if deepest < 0 else "Drawdown: none"
 
 
@@ -126,9 +126,9 @@ def trade_pnl(axes: Axes, found: RunBars) -> str:
     if len(ended):
         axes.axhline(ended.mean(), color=TEXT, label="average", **DASHED)
         won = f"{(ended > 0).sum():,} of {len(ended):,} closed won"
-        finding = f"{won}, average {ended.mean():+.2f}%"
+        finding = f"{won}, average {ended.mean():+z.2f}%"
     else:
-        finding = f"the only trade is still open, at {pnl_pct.sum():+.2f}%"
+        finding = f"the only trade is still open, at {pnl_pct.sum():+z.2f}%"
     value_axis(axes, _percent)
     return f"Trade P&L: {finding}"
 
@@ -143,8 +143,8 @@ def cumulative_return(axes: Axes, found: RunBars) -> str:
     area: Any = {"interpolate": True, "alpha": 0.25, "linewidth": 0}
     axes.fill_between(x, growth, below, growth > below, color=UP, label="ahead", **area)
     axes.fill_between(x, growth, below, growth < below, color=DOWN, label="behind", **area)
-    value_axis(axes, lambda factor: f"{(factor - 1) * 100:+,.5g}%")
-    tag(axes, grown[-1], f"{grown[-1] - 1:+,.1%}", TEXT)
+    value_axis(axes, lambda factor: f"{(factor - 1) * 100:+z,.5g}%")
+    tag(axes, grown[-1], f"{grown[-1] - 1:+z,.1%}", TEXT)
     ahead = (grown - held)[-1] * 100
     words = f"{abs(ahead):,.1f} points {'ahead of' if ahead >= 0 else 'behind'} buy and hold"
     return f"Cumulative return: {words}"
@@ -225,12 +225,12 @@ def _orders(found: RunBars) -> tuple[Array, Array, str]:
     return buys, sells, f"{buys.shape[1]:,} bought, {sells.shape[1]:,} sold"
 
 
-def _money(amount: float) -> str:
-    return number(round(amount, 0 if abs(amount) >= 100 else 2))
+def _money(amount: float, found: RunBars) -> str:
+    return number(round(amount, 0 if abs(amount) >= 100 else found.run.money_decimals))
 
 
 def _percent(value: float) -> str:
-    return f"{value:,.4g}%"
+    return f"{value:z,.4g}%"
 
 
 CHARTS: dict[str, Callable[[RunBars], Figure]] = {

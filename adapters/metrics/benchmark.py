@@ -9,6 +9,7 @@ from adapters.metrics.measured import (
     Measured,
     NoValue,
     average,
+    bar_rate,
     centred,
     deviation,
     total,
@@ -21,21 +22,23 @@ from adapters.metrics.risk import ROUNDING_NOISE
 )
 def alpha(run: Measured) -> float:
     """Mean excess return - beta times the benchmark's, per bar, compounded over P bars."""
-    ours, theirs = (average(each) - run.bar_rate for each in run.beside_benchmark)
-    return _yearly(1.0 + ours - beta(run) * theirs, run.periods_per_year)
+    common = run.common_returns
+    rate = bar_rate(run.risk_free_rate, common.per_year)
+    ours, theirs = average(common.run) - rate, average(common.benchmark) - rate
+    return _yearly(1.0 + ours - beta(run) * theirs, common.per_year)
 
 
 @BENCHMARK("Beta", "ratio")
 def beta(run: Measured) -> float:
     """Covariance of the returns with the benchmark's / variance of the benchmark's."""
-    ours, theirs = map(centred, run.beside_benchmark)
+    ours, theirs = map(centred, run.common_returns[:2])
     return total(ours * theirs) / total(theirs * theirs)
 
 
 @BENCHMARK("Correlation", "ratio")
 def correlation(run: Measured) -> float:
     """Pearson's correlation of the returns with the benchmark's."""
-    ours, theirs = map(centred, run.beside_benchmark)
+    ours, theirs = map(centred, run.common_returns[:2])
     if math.sqrt(average(ours * ours)) <= ROUNDING_NOISE:
         raise NoValue(STEADY)
     return total(ours * theirs) / math.sqrt(total(ours * ours) * total(theirs * theirs))
@@ -44,7 +47,7 @@ def correlation(run: Measured) -> float:
 @BENCHMARK("Tracking error", "percent")
 def tracking_error(run: Measured) -> float:
     """Standard deviation (ddof 1) of the returns above the benchmark's, times sqrt(P)."""
-    return deviation(_active(run)) * math.sqrt(run.periods_per_year) * 100.0
+    return deviation(_active(run)) * math.sqrt(run.common_returns.per_year) * 100.0
 
 
 @BENCHMARK(
@@ -59,33 +62,37 @@ def information_ratio(run: Measured) -> float:
     spread = deviation(active)
     if spread <= ROUNDING_NOISE:
         raise NoValue("the run does not differ from its benchmark")
-    return average(active) / spread * math.sqrt(run.periods_per_year)
+    return average(active) / spread * math.sqrt(run.common_returns.per_year)
 
 
 @BENCHMARK("Up capture", "percent", "high")
 def up_capture(run: Measured) -> float:
     """Yearly growth on the bars on which the benchmark rose / the benchmark's on them."""
-    return _capture(run, run.beside_benchmark[1] > 0)
+    return _capture(run, run.common_returns.benchmark > 0)
 
 
 @BENCHMARK("Down capture", "percent", "low")
 def down_capture(run: Measured) -> float:
     """Yearly growth on the bars on which the benchmark fell / the benchmark's on them."""
-    return _capture(run, run.beside_benchmark[1] < 0)
+    return _capture(run, run.common_returns.benchmark < 0)
 
 
 def _active(run: Measured) -> Array:
     """Return of each bar above the benchmark's."""
-    ours, theirs = run.beside_benchmark
-    return ours - theirs
+    common = run.common_returns
+    return common.run - common.benchmark
 
 
-def _capture(run: Measured, bars: Array) -> float:
-    """On these of the bars on which both have a return."""
-    ours, theirs = (each[bars] for each in run.beside_benchmark)
+def _capture(run: Measured, chosen: Array) -> float:
+    """On the chosen ones of the common returns."""
+    common = run.common_returns
+    ours, theirs = common.run[chosen], common.benchmark[chosen]
     if not len(theirs):
         raise NoValue("the benchmark never moved that way")
-    return _growth(ours, run.periods_per_year) / _growth(theirs, run.periods_per_year) * 100.0
+    moved = _growth(theirs, common.per_year)
+    if moved == 0.0:
+        raise NoValue("the benchmark hardly moved that way")
+    return _growth(ours, common.per_year) / moved * 100.0
 
 
 def _growth(returns: Array, periods_per_year: float) -> float:

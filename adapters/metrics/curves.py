@@ -7,6 +7,7 @@ from typing import NamedTuple, cast
 import numpy as np
 
 from adapters.metrics.rates import Rates
+from adapters.money import CENTS, rounded
 from adapters.prices.bar_times import CLOSE_OFFSET_S, fill_time
 from adapters.prices.bars import DAY_S, Column, Whole, bar_dates
 from contracts.run_result import (
@@ -20,8 +21,9 @@ from contracts.values import Json, Values, picked
 
 DAY = timedelta(days=1)
 FILLED_BARS = ("entry_bar", "exit_bar")  # of a trade
-# of a trade's numbers, where they are rounded
-DECIMALS = {"entry_fees": 4, "exit_fees": 4, "pnl_abs": 2, "pnl_pct": 4, "holding_period": 4}
+# of a trade's numbers that are no money, where they are rounded
+DECIMALS = {"pnl_pct": 4, "holding_period": 4}
+FEE_DECIMALS = 2  # more than other money has
 
 
 def close_times(times: Whole, timeframe: Timeframe) -> Whole:
@@ -93,15 +95,22 @@ def cash_curve(
     initial_capital: float,
     rates: Rates,
 ) -> Column:
-    """Cash after each bar's fills: it follows from the trades, and with rates from equity, too."""
+    """Cash after each bar's fills: it follows from the trades, and with rates from equity, too.
+
+    Without a position it is equity, which is stored in fewer digits than the trades.
+    """
+    is_flat = shares_held(trades, len(equity)) == 0.0
     changes = np.zeros(len(equity))
     changes[0] = initial_capital
     for fill in fills(trades):
         changes[fill.bar] -= fill.shares * fill.price + fill.fees
     if not rates:
-        return changes.cumsum()
+        return np.where(is_flat, equity, changes.cumsum())
     cash, worth, days = changes.tolist(), equity.tolist(), np.diff(times // DAY_S).tolist()
     for bar, passed in enumerate(days, start=1):
+        if is_flat[bar]:
+            cash[bar] = worth[bar]
+            continue
         interest, fee = rates.accrued(cash[bar - 1], worth[bar - 1], passed)
         cash[bar] += cash[bar - 1] + interest - fee
     return np.array(cash)
@@ -132,27 +141,35 @@ def excursions(trade: Values, high: Column, low: Column) -> dict[str, float]:
     return {"mae_pct": round(against, 4), "mfe_pct": round(favourable, 4)}
 
 
-def portfolio_points(dates: Sequence[str], equity: Column, cash: Column) -> list[PortfolioPoint]:
+def portfolio_points(
+    dates: Sequence[str], equity: Column, cash: Column, money_decimals: int = CENTS
+) -> list[PortfolioPoint]:
     """Cash and market value of the position after each bar's fills."""
     return [
         {
             "date": date,
-            "cash": round(money, 2),
-            "position": round(total - money, 2) + 0.0,
+            "cash": rounded(money, money_decimals),
+            "position": rounded(total - money, money_decimals),
             "total": total,
         }
         for date, money, total in zip(dates, cash.tolist(), equity.tolist(), strict=True)
     ]
 
 
-def trade_rows(trades: Sequence[Values], times: Whole, timeframe: Timeframe) -> list[TradeRow]:
+def trade_rows(
+    trades: Sequence[Values], times: Whole, timeframe: Timeframe, money_decimals: int = CENTS
+) -> list[TradeRow]:
     """Some of a run's trades as the contract shows them; times: of all bars, of which those with fills are dated."""
+    fees = money_decimals + FEE_DECIMALS
+    money = {"entry_fees": fees, "exit_fees": fees, "pnl_abs": money_decimals}
     bars = sorted({trade[end] for trade in trades for end in FILLED_BARS})
     dates = dict(zip(bars, bar_dates(times[bars], timeframe), strict=True))
-    return [_trade_row(trade, dates, timeframe) for trade in trades]
+    return [_trade_row(trade, dates, timeframe, DECIMALS | money) for trade in trades]
 
 
-def _trade_row(trade: Values, dates: Mapping[int, str], timeframe: Timeframe) -> TradeRow:
+def _trade_row(
+    trade: Values, dates: Mapping[int, str], timeframe: Timeframe, decimals: Mapping[str, int]
+) -> TradeRow:
     entry = fill_time(dates[trade["entry_bar"]], trade["entry_at"], timeframe)
     left = fill_time(dates[trade["exit_bar"]], trade["exit_at"], timeframe)
     held = datetime.fromisoformat(left) - datetime.fromisoformat(entry)
@@ -162,7 +179,7 @@ def _trade_row(trade: Values, dates: Mapping[int, str], timeframe: Timeframe) ->
         "exit_timestamp": left,
         "holding_period": held / DAY,
     }
-    known |= {name: round(known[name], decimals) for name, decimals in DECIMALS.items()}
+    known |= {name: rounded(known[name], places) for name, places in decimals.items()}
     return cast(
         TradeRow, picked(known, TradeRow.__annotations__)
     )  # older runs have no excursions

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -32,6 +32,14 @@ class NoValue(Exception):
     """This metric does not exist for this run; the text says why."""
 
 
+class CommonReturns(NamedTuple):
+    """Simple returns of a run and of its benchmark between bars that both have; per_year: how many there are a year."""
+
+    run: Array
+    benchmark: Array
+    per_year: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class Measured:
     """One run in numbers. Sums run in the order of the bars, so that they are the same on every CPU.
@@ -41,8 +49,10 @@ class Measured:
     fields of the engine's trades by name, with their excursions, in order. fee_rate: fraction of traded value.
     slippage_bps: basis points against each trade. risk_free_rate: fraction per year.
     periods_per_year: bars in a year. interest, borrow_fees: money, earned on idle cash and paid for shorts. benchmark:
-    (bars,) float64, closes of what the run is held against, NaN before its first one; None for the run's own prices.
+    (bars,) float64, closes of what the run is held against, NaN where it has no bar; None for the run's own prices.
     shares: (bars,) signed, of `close`, after each bar's fills; None where trades, which do not overlap then, say so.
+    positions, gross: (bars,), how many are open after each bar's fills, and their values without signs; None where one
+    position at most is open.
     """
 
     path: Array
@@ -57,6 +67,8 @@ class Measured:
     rates: Rates = Rates()
     rejected_orders: int = 0
     shares: Array | None = None
+    positions: Array | None = None
+    gross: Array | None = None
     interest: float = 0.0
     borrow_fees: float = 0.0
     benchmark: Array | None = None
@@ -127,7 +139,7 @@ class Measured:
         """Simple return of each bar, the first one from the initial capital; NoValue once equity was 0 or less."""
         if self.is_ruined:
             raise NoValue(RUINED)
-        return self.path[1:] / self.path[:-1] - 1.0
+        return simple_returns(self.path)
 
     @property
     def excess_returns(self) -> Array:
@@ -140,19 +152,24 @@ class Measured:
         return bar_rate(self.risk_free_rate, self.periods_per_year)
 
     @cached_property
-    def beside_benchmark(self) -> tuple[Array, Array]:
-        """Returns of the run and of its benchmark, from close to close, on the bars on which both have one.
+    def common_returns(self) -> CommonReturns:
+        """Returns from each close of a bar that run and benchmark have to the next such close.
 
-        NoValue for fewer than LEAST_PAIRS of them, and where the benchmark did not vary.
+        NoValue for fewer than LEAST_PAIRS of them, where the benchmark did not vary, and once equity was 0 or less.
         """
         closes = self.close if self.benchmark is None else self.benchmark
-        first = int(np.isnan(closes).sum())
-        theirs = closes[first + 1 :] / closes[first:-1] - 1.0
-        if len(theirs) < LEAST_PAIRS:
+        bars = np.flatnonzero(np.isfinite(closes))
+        if len(bars) <= LEAST_PAIRS:
             raise NoValue(f"fewer than {LEAST_PAIRS} returns beside the benchmark")
-        if theirs.min() == theirs.max():
+        benchmark = simple_returns(closes[bars])
+        if benchmark.min() == benchmark.max():
             raise NoValue("the benchmark did not vary")
-        return self.returns[first + 1 :], theirs
+        if self.is_ruined:
+            raise NoValue(RUINED)
+        share = len(benchmark) / float(bars[-1] - bars[0])
+        return CommonReturns(
+            simple_returns(self.path[1:][bars]), benchmark, self.periods_per_year * share
+        )
 
     @cached_property
     def ordered_returns(self) -> Array:
@@ -171,8 +188,13 @@ class Measured:
 
     @property
     def bars_held(self) -> int:
-        """Bars at whose close a position is held."""
-        return int(np.count_nonzero(self.held))
+        """Bars at whose close any position is open."""
+        return int(np.count_nonzero(self.held if self.positions is None else self.positions))
+
+    @property
+    def gross_value(self) -> Array:
+        """(bars,) value of all positions at each close, shorts counted by their size."""
+        return np.abs(self.held * self.close) if self.gross is None else self.gross
 
     @cached_property
     def closed(self) -> list[Values]:
@@ -186,6 +208,12 @@ class Measured:
     def profits(self) -> list[float]:
         """Money earned by each closed trade, fees included; NoValue when there are none."""
         return [float(trade["pnl_abs"]) for trade in self.closed]
+
+
+def simple_returns(values: Array) -> Array:
+    """(values - 1,) change of each value from the one before, as a fraction of that."""
+    returns: Array = values[1:] / values[:-1] - 1.0
+    return returns
 
 
 def bar_rate(yearly_rate: float, periods_per_year: float) -> float:

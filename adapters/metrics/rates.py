@@ -22,8 +22,10 @@ class Rates:
         """Interest earned and borrow fee paid over so many calendar days, by what the account was before them.
 
         A short is worth cash - equity, and that much of the cash is its collateral, so equity is what is idle; while
-        long or flat it is cash. Interest compounds to the yearly rate; the fee is simple.
+        long or flat it is cash. Interest compounds to the yearly rate; the fee is simple. Below zero both are 0.
         """
+        if equity < 0.0:
+            return 0.0, 0.0
         borrowed, idle = max(cash - equity, 0.0), max(min(cash, equity), 0.0)
         return idle * _growth(
             self.cash_rate, days

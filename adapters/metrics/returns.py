@@ -127,6 +127,8 @@ def total_interest(run: Measured) -> float:
 @COSTS("Turnover", "ratio", "low")
 def turnover(run: Measured) -> float:
     """Value of all fills / mean equity, per year: 2 when all was bought and sold once a year."""
+    if run.is_ruined:
+        raise NoValue(RUINED)
     traded = math.fsum(fill.price * abs(fill.shares) for fill in fills(run.trades))
     return traded / average(run.path) / run.bars * run.periods_per_year if traded else 0.0
 
@@ -179,14 +181,15 @@ def rolling_sharpe(
     """Sharpe ratio of the last `bars` returns, per bar; NaN before there are so many, or while they do not vary.
 
     path: (bars + 1,) the initial capital, then equity. Simple returns above the risk-free one, ddof 1, times the square
-    root of the periods in a year, as the metric's. A bar that begins with nothing left has a return of 0.
+    root of the periods in a year, as the metric's. NaN from the first bar on at which equity is 0 or less.
     """
+    is_sound = np.minimum.accumulate(path) > 0
     returns = np.zeros(len(path) - 1)
-    np.divide(np.diff(path), path[:-1], out=returns, where=path[:-1] > 0)
+    np.divide(np.diff(path), path[:-1], out=returns, where=is_sound[:-1])
     mean, mean_square = (_window_means(each, bars) for each in (returns, returns * returns))
     variance = (mean_square - mean * mean) * bars / (bars - 1)
     above = (mean - bar_rate(risk_free_rate, periods_per_year)) * np.sqrt(periods_per_year)
-    known = variance > FLAT_VARIANCE
+    known = (variance > FLAT_VARIANCE) & is_sound[bars:]
     found = np.full(len(returns), np.nan)
     found[bars - 1 :][known] = above[known] / np.sqrt(variance[known])
     return found

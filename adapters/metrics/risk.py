@@ -111,7 +111,7 @@ def tail_ratio(run: Measured) -> float:
 
 @RISK("Exposure", "percent", plain="Time invested")
 def exposure_pct(run: Measured) -> float:
-    """Share of the bars at whose close a position is held."""
+    """Share of the bars at whose close any position is open, long or short."""
     return run.bars_held / run.bars * 100.0
 
 
@@ -126,7 +126,7 @@ def exposure_adjusted_return(run: Measured) -> float:
 @RISK("Bars per year", "count")
 def bars_per_year(run: Measured) -> float:
     """P: sessions per year (the nearest of 252, 260, 365) times the median of bars per session; the count of bars where
-    none of the three is near.
+    none of the three is near, and of a portfolio whose calendar no leg has whole.
     """
     return run.periods_per_year
 

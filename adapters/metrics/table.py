@@ -3,14 +3,20 @@
 Adding one takes a function in the file of its section.
 """
 
+import logging
 import math
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from adapters.metrics import benchmark, drawdown, returns, risk, timing, trades  # noqa: F401
 from adapters.metrics.entry import DECLARED, SECTIONS
 from adapters.metrics.measured import Measured, NoValue
+from contracts.errors import PlatformError
 from contracts.values import frozen
+
+log = logging.getLogger(__name__)
 
 METRICS = tuple(sorted(DECLARED, key=lambda metric: SECTIONS.index(metric.section)))
 METRICS_BY_NAME = {metric.name: metric for metric in METRICS}
@@ -21,6 +27,10 @@ HEADLINE_NAMES = tuple(metric.name for metric in HEADLINES.values())
 # Of all that lies around the engine: the bars that a rule sees, and the derived metrics. A run reproduced under another
 # version may come to other numbers. None in a row: 250 bars of warm-up, before versions were recorded.
 ANALYSIS_VERSION = "2.1.0"
+TOO_LARGE = "too large for a number"
+NOT_COMPUTED = (
+    "could not be computed"  # a fault of the metric's own, of which the log has the trace
+)
 
 
 @frozen
@@ -30,6 +40,11 @@ class Performance:
     metrics: dict[str, float | int | None]
     notes: dict[str, str]
 
+    @property
+    def failed(self) -> list[str]:
+        """The metrics that could not be computed."""
+        return [name for name, note in self.notes.items() if note == NOT_COMPUTED]
+
 
 def performance(run: Measured) -> Performance:
     """The metrics of one run."""
@@ -38,13 +53,26 @@ def performance(run: Measured) -> Performance:
     # what overflows ends as a reason, not as a warning
     with np.errstate(over="ignore", invalid="ignore"):
         for metric in METRICS:
-            try:
-                value = metric.compute(run)
-                if not math.isfinite(value):
-                    raise OverflowError
-                metrics[metric.name] = value
-            except NoValue as reason:
-                metrics[metric.name], notes[metric.name] = None, str(reason)
-            except OverflowError:
-                metrics[metric.name], notes[metric.name] = None, "too large for a number"
+            metrics[metric.name], note = computed(metric.name, partial(metric.compute, run))
+            if note:
+                notes[metric.name] = note
     return Performance(metrics, notes)
+
+
+def computed(name: str, compute: Callable[[], float]) -> tuple[float | int | None, str | None]:
+    """The value of a metric, or the reason why there is none: a metric that fails does not fail its run.
+
+    PlatformError, such as the end of the run's time, and MemoryError concern the whole run.
+    """
+    try:
+        value = compute()
+        return (value, None) if math.isfinite(value) else (None, TOO_LARGE)
+    except NoValue as reason:
+        return None, str(reason)
+    except OverflowError:
+        return None, TOO_LARGE
+    except (PlatformError, MemoryError):
+        raise
+    except Exception:
+        log.exception("metric_failed metric=%s", name)
+        return None, NOT_COMPUTED

@@ -13,9 +13,17 @@ from typing import NamedTuple
 import numpy as np
 
 from adapters.metrics.entry import TIMING
-from adapters.metrics.measured import SAME_SHARE, Array, Measured, NoValue, average
+from adapters.metrics.measured import (
+    RUINED,
+    SAME_SHARE,
+    TOO_FEW_BARS,
+    Array,
+    Measured,
+    NoValue,
+    average,
+)
 from adapters.metrics.rates import Rates
-from adapters.metrics.risk import kurtosis_of, skewness_of, spread
+from adapters.metrics.risk import ROUNDING_NOISE, kurtosis_of, skewness_of, spread
 from adapters.metrics.sharpe_evidence import MeasuredSharpe, probabilistic_sharpe
 
 # one in so many bars, those after a bar, are left out of the exposure that it is compared with
@@ -55,7 +63,8 @@ class Timing(NamedTuple):
 
     def _above(self, usual: Array) -> Array:
         found: Array = self.returns - usual * self.moves - self.carry
-        if not found.std() > LEAST_CHANGE * self.returns.std():
+        least = max(LEAST_CHANGE * float(self.returns.std()), ROUNDING_NOISE)
+        if not self.exposures.any() or not found.std() > least:
             raise NoValue(SAME_SHARE)
         return found
 
@@ -110,10 +119,18 @@ def usual_exposures(exposures: Array) -> Array:
     return usual
 
 
-@TIMING("Average exposure", "percent")
+@TIMING("Average net exposure", "percent")
 def average_exposure_pct(run: Measured) -> float:
-    """Mean of the position's value over equity, at each close but the last; shorts count below 0."""
+    """Mean of the positions' value over equity, at each close but the last; shorts count below 0."""
     return average(run.timing.exposures) * 100.0
+
+
+@TIMING("Average gross exposure", "percent")
+def average_gross_exposure_pct(run: Measured) -> float:
+    """Mean of the positions' value over equity, at each close but the last; shorts count by their size."""
+    if run.is_ruined or run.bars < 2:
+        raise NoValue(RUINED if run.is_ruined else TOO_FEW_BARS)
+    return average(run.gross_value[:-1] / run.path[1:-1]) * 100.0
 
 
 @TIMING(

@@ -1,5 +1,7 @@
 """What a portfolio's Job found beside metrics and equity, which are its run's: compressed JSON in one column."""
 
+from itertools import combinations_with_replacement
+
 import numpy as np
 
 from adapters.metrics.measured import Array
@@ -9,16 +11,29 @@ from contracts.values import Json
 CORRELATED = 30
 
 
-def correlated(earned: Array) -> Json:
-    """How the legs' profits of each bar go together.
+def correlated(earned: Array, has_bar: Array) -> Json:
+    """How the legs' profits go together, of each two from one bar that both have to the next.
 
-    earned: (legs, bars), money up to each bar. legs: their numbers. of: rows of correlations, None for a leg without
-    any profit or loss.
+    earned: (legs, bars), money up to each bar. has_bar: (bars, legs), where a leg can be traded. legs: their numbers.
+    of: rows of correlations, None for a leg without any profit or loss, and for two with fewer than two common bars.
     """
     order = np.argsort(-np.abs(earned[:, -1]), kind="stable")[:CORRELATED]
-    legs = np.sort(order)
-    gains = np.diff(earned[legs], axis=1, prepend=0.0)
+    legs = np.sort(order).tolist()
+    pairs = {
+        (one, other): _correlation(earned[[one, other]], has_bar[:, one] & has_bar[:, other])
+        for one, other in combinations_with_replacement(legs, 2)
+    }
+    rows = [[pairs[min(one, other), max(one, other)] for other in legs] for one in legs]
+    return {"legs": legs, "of": rows}
+
+
+def _correlation(earned: Array, is_common: Array) -> float | None:
+    """Of the profits of two legs, (2, bars), between their common bars; None where it does not exist."""
+    bars = np.flatnonzero(is_common)
+    if len(bars) < 2:
+        return None
+    before = earned[:, bars[0] - 1] if bars[0] else np.zeros(2)
+    gains = np.diff(earned[:, bars], axis=1, prepend=before[:, None])
     with np.errstate(divide="ignore", invalid="ignore"):
-        matrix = np.atleast_2d(np.corrcoef(gains)).round(3)
-    rows = [[None if value != value else value for value in row] for row in matrix.tolist()]
-    return {"legs": legs.tolist(), "of": rows}
+        value: float = np.corrcoef(gains)[0, 1].round(3).item()
+    return None if value != value else value

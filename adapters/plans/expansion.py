@@ -17,12 +17,15 @@ from adapters.plans.flat_params import flat_params, with_params
 from adapters.plans.ranking import Goal, Ranking, default_goal
 from contracts.errors import InvalidRequest
 from contracts.sweep import SweepSpec
+from contracts.tickers import normalize_ticker, normalize_tickers
 from contracts.values import Json, Values
 
 GOALS: Mapping[Any, Goal] = {"max": "max", "min": "min", "maximize": "max", "minimize": "min"}
 MAX_NAME = 40  # characters of the name that go into the batch id
 MAX_SWEPT = 100  # parameters; no rule has so many
 _NUMBER = re.compile(r"(?<![\w'])-?\d+(\.\d+)?(?![\w'])")  # by itself, not in a ticker
+_NOTHING: tuple[Any, ...] = (None, "", [])
+_QUOTED = "a ticker is written in quotation marks, or they are a list of such"
 Faults = dict[str, str]
 
 
@@ -125,7 +128,7 @@ def expanded(
     base and the values of the parameters are those of a run, and not checked here.
     """
     found = dict(errors or {})
-    base = dict(spec.base)
+    base = normalize_tickers(spec.base)
     tickers = _tickers(base, found)
     fixed = _fixed_params(base, rules, found)
     ranking = _ranking(spec, found)
@@ -140,12 +143,15 @@ def expanded(
 
 def _tickers(base: Json, errors: Faults) -> list[str]:
     """The tickers, which are taken out of the base."""
-    given = base.pop("tickers", None) or base.pop("ticker", None)
+    field = "ticker" if base.get("tickers") in _NOTHING else "tickers"
+    given = base.pop("tickers", None) if field == "tickers" else base.pop("ticker", None)
     tickers = given if isinstance(given, list) else [given]
-    if {*map(type, tickers)} != {str}:
+    other = [each for each in tickers if not isinstance(each, str)]
+    if given in _NOTHING:
         errors.setdefault("base.ticker", "one ticker or a list of tickers is required")
-        return []
-    return list(dict.fromkeys(tickers))
+    elif other:
+        errors.setdefault(f"base.{field}", f"{json.dumps(other[0])[:60]} is not text; {_QUOTED}")
+    return [] if other else list(dict.fromkeys(map(normalize_ticker, tickers)))
 
 
 def _fixed_params(base: Values, rules: Mapping[str, Values], errors: Faults) -> Json | None:

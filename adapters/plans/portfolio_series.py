@@ -48,7 +48,9 @@ class PortfolioSeries:
     def trades(self) -> list[TradeRow]:
         """As the contract shows those of a run, with leg, ticker, resizes and the bar whose signal opened each."""
         account = self.account
-        rows = trade_rows(account.trades, account.times, account.timeframe)
+        rows = trade_rows(
+            account.trades, account.times, account.timeframe, account.money_decimals
+        )
         late = int(account.request["fill"] == "next_open")
         signalled = self.dates_of([trade["entry_bar"] - late for trade in account.trades])
         for row, (leg, resized), date in zip(
@@ -82,6 +84,11 @@ class PortfolioSeries:
             self.dates_of([span[end] for span in spans]) for end in ("first", "last")
         )
         return [
-            {"contribution": earned, "first_date": first, "last_date": last, "ends": span["ends"]}
+            {
+                "contribution": earned + 0.0,
+                "first_date": first,
+                "last_date": last,
+                "ends": span["ends"],
+            }
             for earned, first, last, span in zip(contributions, firsts, lasts, spans, strict=True)
         ]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.run_result import Candle
-from contracts.timeframes import BY_DAY, Timeframe
+from contracts.timeframes import BY_DAY, LENGTH_S, Timeframe
 
 COLUMNS = ("Date", "Open", "High", "Low", "Close", "Volume")
 HEADER = ",".join(COLUMNS)
@@ -185,17 +185,35 @@ def candle_columns(bars: Bars) -> dict[str, Any]:
 
 
 def closes_at(bars: Bars, times: Whole) -> Column:
-    """(times,) the latest close at each time, seconds since 1970; NaN before the first bar.
+    """(times,) the latest close at each time, seconds since 1970; NaN before the first bar and after the last one.
 
-    A time without a bar, such as a holiday of the one and not of the other, repeats the close of before.
+    Between them a time without a bar, such as a holiday of the one and not of the other, repeats the close of before.
     """
-    places = np.searchsorted(bars.times, times, side="right") - 1
-    closes: Column = np.where(places >= 0, bars.columns["Close"][places], np.nan)
+    places, ages_s = _latest(bars, times)
+    ended = (places == len(bars) - 1) & (ages_s >= LENGTH_S[bars.timeframe])
+    closes: Column = np.where((places >= 0) & ~ended, bars.columns["Close"][places], np.nan)
     return closes
 
 
+def common_closes(bars: Bars, times: Whole) -> Column:
+    """(times,) the close of the bar at each time, or that it lies within; NaN where there is none."""
+    places, ages_s = _latest(bars, times)
+    is_common = (places >= 0) & (ages_s < LENGTH_S[bars.timeframe])
+    closes: Column = np.where(is_common, bars.columns["Close"][places], np.nan)
+    return closes
+
+
+def _latest(bars: Bars, times: Whole) -> tuple[Whole, Whole]:
+    """Place of the latest bar at each time, -1 before the first, and the seconds since it began."""
+    places = np.searchsorted(bars.times, times, side="right") - 1
+    return places, times - bars.times[places]
+
+
 def held(bars: Bars, times: Whole, capital: float) -> Column:
-    """Money at each time of holding what `capital` bought at the first close there, without costs; NaN before it."""
+    """Money at each time of holding what `capital` bought at the first close there, without costs.
+
+    NaN where `closes_at` is: before the first bar and after the last one.
+    """
     closes = closes_at(bars, times)
     return capital * closes / next(iter(closes[np.isfinite(closes)]), np.nan)
 
@@ -205,16 +223,37 @@ def bars_per_year(times: Whole) -> int:
 
     Where none of SESSIONS_PER_YEAR is near, as for weekly and monthly bars, the bars themselves over their time.
 
-    times: seconds since 1970, UTC, ascending, at least two. A session is a UTC date; its bars are the median over all,
-    so that half days and gaps do not count. Sessions per year: (sessions - 1) / days * YEAR_DAYS, as the nearest of
-    SESSIONS_PER_YEAR; in a series shorter than LEAST_DAYS, 365 if weekends are among its days, else 252.
+    times: seconds since 1970, UTC, ascending, at least two. A session lies between two of the longest pauses of usual
+    days; its bars are the median over all, so that half days and gaps do not count. Sessions per year:
+    (sessions - 1) / days * YEAR_DAYS, as the nearest of SESSIONS_PER_YEAR; in a series shorter than LEAST_DAYS, 365 if
+    weekends are among its days, else 252.
     """
-    days, lengths = np.unique(times // DAY_S, return_counts=True)
+    days, lengths = np.unique(_session_days(times), return_counts=True)
     sessions = _sessions_per_year(days)
     expected = (len(days) - 1) / sessions * YEAR_DAYS
     if abs(days[-1] - days[0] - expected) <= GAPS * expected + GAP_DAYS:
         return sessions * int(np.sort(lengths)[len(lengths) // 2])
     return round((len(times) - 1) / int(times[-1] - times[0]) * DAY_S * YEAR_DAYS) or 1
+
+
+def _session_days(times: Whole) -> Whole:
+    """(bars,) the day, since 1970, of each bar's session: the UTC date of the session's middle.
+
+    So a session that crosses midnight UTC, in summer or all year, is one. Where trading does not pause once a day, as
+    with currencies and bitcoin, or pauses more often than that, as in a series with many gaps, a session is a UTC date.
+    """
+    steps, dates = np.diff(times), times // DAY_S
+    if not len(steps):
+        return dates
+    firsts = np.flatnonzero(np.diff(dates[:-1], prepend=dates[0] - 1))
+    longest = np.sort(np.maximum.reduceat(steps, firsts))
+    pause_s, usual_s = longest[len(longest) // 2], np.sort(steps)[len(steps) // 2]
+    starts = np.append(0, np.flatnonzero(steps > max(pause_s / 2, usual_s)) + 1)
+    if pause_s <= usual_s or len(starts) > len(firsts) + 1:
+        return dates
+    stops = np.append(starts[1:], len(times))
+    middles = (times[starts] + times[stops - 1]) // 2
+    return np.repeat(middles // DAY_S, stops - starts)
 
 
 def _sessions_per_year(days: Whole) -> int:

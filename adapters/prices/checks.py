@@ -10,11 +10,14 @@ from adapters.prices.bars import (
     DAY_S,
     Bars,
     Column,
+    Whole,
     bar_dates,
     bars_per_year,
 )
 from adapters.prices.looks import duration, usual_distance_s
+from adapters.prices.sessions import LEAST_BARS, STRAY
 from adapters.prices.table import listed
+from adapters.prices.tickers import names_ticker
 from contracts.timeframes import BY_DAY, LENGTH_S
 
 SPLITS = (2, 3, 4, 5, 7, 8, 10, 15, 20, 25, 30, 50, 100)
@@ -24,6 +27,12 @@ FRACTIONAL_SPLITS = (3 / 2, 4 / 3, 5 / 4)
 # Prices fall by a fifth to a third without a split, too, but rarely overnight: of 120,000 adjusted bars of 34 stocks,
 # 1995 to 2018, 5 opened this near to such a part of the close before, and 11 closed there.
 FRACTION_TOLERANCE = 0.02
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+# a day of bars in place of another one, by their places in DAYS, and what that looks like
+SUNDAYS_FOR_FRIDAYS = (6, 4, "the day before")
+SATURDAYS_FOR_MONDAYS = (5, 0, "the day after")
+SESSIONS_A_WEEK = 5
+LEAST_SHARE = 0.1  # of the bars, on such a day
 LONGEST_BREAK_DAYS = 7  # of an exchange: from 10 to 17 September 2001
 # change of a close from bar to bar, as a fraction, above which it is worth a look
 LARGEST_STEP = 0.5
@@ -34,7 +43,7 @@ STALE_BARS = 10  # equal closes at the end: a delisted ticker, or a feed that st
 
 def oddities(bars: Bars) -> list[str]:
     """Warnings about a whole series, none of which refuses it."""
-    return [*_spacing(bars), *_gaps(bars), *_jumps(bars), *_columns(bars)]
+    return [*_spacing(bars), *_week(bars), *_gaps(bars), *_jumps(bars), *_columns(bars)]
 
 
 def _spacing(bars: Bars) -> Iterator[str]:
@@ -45,12 +54,30 @@ def _spacing(bars: Bars) -> Iterator[str]:
         yield f"{known}: is it the timeframe of the file? A year is counted as {bars_per_year(bars.times):,} of them"
 
 
+def _week(bars: Bars) -> Iterator[str]:
+    """Daily bars at weekends in place of the weekday next to them, which are dated a day off, or Tel Aviv's."""
+    if bars.timeframe != "1d" or len(bars) < LEAST_BARS:
+        return
+    counts = np.bincount(_weekdays(bars), minlength=7).tolist()
+    for extra, lacking, off in (SUNDAYS_FOR_FRIDAYS, SATURDAYS_FOR_MONDAYS):
+        if counts[extra] >= LEAST_SHARE * len(bars) and counts[lacking] <= STRAY * counts[extra]:
+            days = f"{counts[extra]:,} bars on {DAYS[extra]}s and {counts[lacking]:,} on {DAYS[lacking]}s"
+            yield f"{days}: is each dated {off} its session, where the market is not one of such days?"
+
+
+def _weekdays(bars: Bars) -> Whole:
+    """(bars,) 0 for Monday to 6 for Sunday."""
+    days: Whole = (bars.times // DAY_S + 3) % 7
+    return days
+
+
 def _gaps(bars: Bars) -> Iterator[str]:
     """Days on end without a daily or weekly bar; tickers that trade at weekends trade every day."""
     if bars.timeframe not in BY_DAY:
         return
     on_weekdays = np.is_busday(bars.timestamps.astype("M8[D]")).all()
-    longest_s = DAY_S * (LONGEST_BREAK_DAYS if on_weekdays else 1)
+    has_weekends = on_weekdays or len(np.unique(_weekdays(bars))) == SESSIONS_A_WEEK
+    longest_s = DAY_S * (LONGEST_BREAK_DAYS if has_weekends else 1)
     before = np.flatnonzero(np.diff(bars.times) > longest_s)
     breaks = [" to ".join(bar_dates(bars.times[place : place + 2], "1d")) for place in before]
     if breaks:
@@ -62,16 +89,17 @@ def _jumps(bars: Bars) -> Iterator[str]:
     factors, falls = closes[1:] / closes[:-1], closes[:-1] / opens[1:]
     places = np.flatnonzero((abs(factors - 1) > LEAST_JUMP) | (abs(falls - 1) > LEAST_JUMP))
     factors, falls = factors[places], falls[places]
-    is_split = _are_near(np.maximum(factors, 1 / factors), SPLITS, SPLIT_TOLERANCE)
+    at_close = _are_near(np.maximum(factors, 1 / factors), SPLITS, SPLIT_TOLERANCE)
     # it opens at 2/3, 3/4 or 4/5 of the close before
-    is_split |= _are_near(falls, FRACTIONAL_SPLITS, FRACTION_TOLERANCE)
+    at_open = _are_near(falls, FRACTIONAL_SPLITS, FRACTION_TOLERANCE) & ~at_close
+    is_split, split_factors = at_close | at_open, np.where(at_open, 1 / falls, factors)
     days = bar_dates(bars.times[places + 1], bars.timeframe)
-    jumps = [*zip(days, factors, is_split, strict=True)]
-    if splits := [f"{day} (×{factor:.3g})" for day, factor, split in jumps if split]:
+    jumps = [*zip(days, factors, split_factors, is_split, strict=True)]
+    if splits := [f"{day} (×{factor:.3g})" for day, _, factor, split in jumps if split]:
         yield f"a jump looks like a split, {_times(len(splits))}, so the prices may not be adjusted: {listed(splits)}"
     if large := [
         f"{day} ({(factor - 1) * 100:+.0f}%)"
-        for day, factor, split in jumps
+        for day, factor, _, split in jumps
         if not split and abs(factor - 1) > LARGEST_STEP
     ]:
         yield f"a close moved by over {LARGEST_STEP:.0%} in one bar, {_times(len(large))}: {listed(large)}"
@@ -124,3 +152,12 @@ def changes(bars: Bars, before: Bars) -> tuple[dict[str, int], list[str]]:
         )
     added = len(bars) - len(common)
     return {"added": added, "revised": len(revised), "removed": len(removed)}, warnings
+
+
+def other_tickers(names: Sequence[str], ticker: str) -> list[str]:
+    """A warning of each ticker that a file names and that is not the one it is loaded as."""
+    return [
+        f"the file names {name}, and its prices are loaded as {ticker}"
+        for name in names
+        if not names_ticker(name, ticker)
+    ]

@@ -13,7 +13,8 @@ from adapters.database import committed, database_now, inserted, reading
 from adapters.logs import current_actor
 from adapters.price_tables import VERSION, price_parts, price_series, price_versions
 from adapters.prices.bars import Bars, bars_per_year
-from adapters.prices.checks import changes, oddities
+from adapters.prices.checks import changes, oddities, other_tickers
+from adapters.prices.containers import unpacked
 from adapters.prices.packing import pack
 from adapters.prices.reading import Meaning, read_prices
 from adapters.prices.store import (
@@ -24,8 +25,8 @@ from adapters.prices.store import (
     of_series,
     version,
 )
-from adapters.prices.table import SHOWN, Refused, unpacked
-from adapters.prices.tickers import FILE_NAMES, price_files, series_of_file
+from adapters.prices.table import SHOWN, Refused
+from adapters.prices.tickers import name_fault, price_files, series_of_file
 from adapters.sparkline import encode_sparkline
 from adapters.tables import RUN
 from contracts.errors import Conflict, UnknownTicker
@@ -51,7 +52,9 @@ def examine(
         outcome = "unchanged" if current == bars.data_hash else "changed"
         before = store.bars(current)
     counts, changed = changes(bars, before)
-    warnings = reading.warnings + oddities(bars) + changed
+    warnings = (
+        other_tickers(reading.tickers, ticker) + reading.warnings + oddities(bars) + changed
+    )
     return bars, {
         "ticker": ticker,
         "timeframe": bars.timeframe,
@@ -129,7 +132,7 @@ def load_folder(engine: Engine, folder: Path) -> list[tuple[str, str]]:
 def _take_in(engine: Engine, path: Path) -> str:
     named = series_of_file(path.name)
     if named is None:
-        return f"left out: not named {FILE_NAMES}"
+        return f"left out: {name_fault(path.name)}"
     with reading(engine) as connection:
         found = found_versions(connection, *of_series(*named))
     sources = {each.data_hash: each.source for each in found}
@@ -140,6 +143,8 @@ def _take_in(engine: Engine, path: Path) -> str:
             return "known"
         meaning = Meaning(timeframe=named[1])
         bars, report = examine(PriceStore(engine), named[0], content, meaning)
+    except OSError as error:  # a dangling link, a folder, or no permission
+        return f"left out: cannot be read: {error.strerror}"
     except Refused as fault:
         return f"left out: {'; '.join(fault.findings[:SHOWN])}"
     if bars.data_hash in sources:

@@ -12,7 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from adapters.prices.bars import CLOSES_ONLY, Bars, Column, Whole, bars_per_year, closes_at
+from adapters.prices.bars import (
+    CLOSES_ONLY,
+    Bars,
+    Column,
+    Whole,
+    bar_dates,
+    bars_per_year,
+    common_closes,
+)
 from contracts.errors import BadPrices, NoPricesInRange
 from contracts.run_request import Timeframe
 from contracts.values import frozen
@@ -108,7 +116,7 @@ class RunPrices:
 
     bars_per_year: of the whole series, so that all its runs are annualised alike, unless the request says otherwise.
     clipped: a sentence when the request reached beyond the prices. packed: what they were unpacked from, whose last bar
-    is at `last_time`.
+    is at `last_time`. benchmark: `benchmark_closes` of the traded bars.
     """
 
     bars: Bars
@@ -117,6 +125,7 @@ class RunPrices:
     clipped: str | None
     packed: PackedPrices
     last_time: np.datetime64
+    benchmark: Column | None = None
 
     @property
     def first_bar(self) -> int:
@@ -125,19 +134,35 @@ class RunPrices:
 
     @property
     def notes(self) -> list[str]:
-        """Sentences on clipped dates, and on traded bars that are closes only."""
+        """Sentences on clipped dates, on traded bars that are closes only, and on a benchmark that lacks some."""
         lone = f"The prices have {CLOSES_ONLY}" if self.traded.closes_only else None
-        return [note for note in (self.clipped, lone) if note]
-
-    @property
-    def benchmark(self) -> Column | None:
-        """Closes of what the run is held against, at its traded bars; None for its own."""
-        return benchmark_closes(self.packed, self.traded.times)
+        lacking = benchmark_note(self.packed, self.benchmark, self.traded.times)
+        return [note for note in (self.clipped, lone, lacking) if note]
 
 
 def benchmark_closes(packed: PackedPrices, times: Whole) -> Column | None:
-    """(times,) the benchmark's latest close at each time, NaN before its first bar; None where there is none."""
-    return closes_at(unpack(packed.benchmark), times) if packed.benchmark else None
+    """(times,) the benchmark's close at each time, NaN where it has no bar; None without a benchmark."""
+    return common_closes(unpack(packed.benchmark), times) if packed.benchmark else None
+
+
+def benchmark_note(packed: PackedPrices, closes: Column | None, times: Whole) -> str | None:
+    """A sentence on a benchmark that lacks some bars of a run; None where it has them all, and without one.
+
+    closes: `benchmark_closes` of the run's bars. times: of the run's bars, seconds since 1970.
+    """
+    if packed.benchmark is None or closes is None:
+        return None
+    common = times[np.isfinite(closes)]
+    name, timeframe = packed.benchmark.ticker, packed.timeframe
+    if len(common) == len(times):
+        return None
+    if not len(common):
+        return f"The benchmark {name} has no bar on any of the {len(times):,} bars: nothing is compared with it"
+    first, last = bar_dates(common[[0, -1]], timeframe)
+    return (
+        f"The benchmark {name} has bars on {len(common):,} of the {len(times):,} bars, from {first} to {last}: "
+        "alpha, beta and all that compares with it are of these alone"
+    )
 
 
 def run_prices(
@@ -162,4 +187,5 @@ def run_prices(
             f"{held}: {start} to {end} was clipped to {max(first, start)} to {min(last, end)}"
         )
     read = bars.between(date.min, end_date)
-    return RunPrices(read, traded, per_year, clipped, packed, bars.timestamps[-1])
+    benchmark = benchmark_closes(packed, traded.times)
+    return RunPrices(read, traded, per_year, clipped, packed, bars.timestamps[-1], benchmark)

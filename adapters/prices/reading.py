@@ -1,7 +1,7 @@
 """A price file becomes bars: what it means is worked out, said, and checked line by line."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from decimal import Context, Decimal
 from functools import partial
@@ -12,6 +12,9 @@ import numpy as np
 from adapters.prices.bars import LEAST_DECIMALS, MOST_DIGITS, Bars, Whole
 from adapters.prices.dates import Dates
 from adapters.prices.dates import Meaning as Meaning
+from adapters.prices.encodings import decode
+from adapters.prices.moments import clock_reader, with_clock
+from adapters.prices.rows import PRICES, check_rows, mended, separate_repeated_hours
 from adapters.prices.table import NAME, Faults, Objects, Table, listed, read_table, refuse
 from contracts.timeframes import Timeframe
 
@@ -20,11 +23,16 @@ LEAST = 1 / MOST  # of a price
 ADJUSTED_DIGITS = 7  # significant ones that the lowest adjusted price keeps
 _EXACT = Context(prec=5 * MOST_DIGITS)  # what LEAST, MOST and the ratio of both make of a price
 MOST_NAMES = 20  # of columns that are left out
-PRICES = ("open", "high", "low", "close")
-NULLS = frozenset({"", "null", "nan", "n/a", "-", "."})
-TWICE = {"1d": "on one day", "1w": "in one week"}
+VOLUMES = ("volume", "ticks")
+NULLS = frozenset({"", "null", "nan", "none", "na", "n/a", "#n/a", "-", "--", "."})
+_TITLES = {"adjusted": "Adj Close", "clock": "Time", "ticks": "Tick volume"}
+_NO_CLOCK = "{!r} is not a time of day; HH:MM is understood everywhere"
 _UNSURE = "nothing in its column tells separators of thousands from those of decimals"
 _TAKEN = "an open is taken as the close, a high and a low as the higher and the lower of the two"
+_DIGITS_ALONE = re.compile("[0-9.,]*")
+_MONEY = re.compile(
+    r"(?<![^+-])([A-Z]{0,3}[$€£¥₩₹]|(USD|EUR|GBP) )\s*(?=[\d.])|\s*([$€£¥₩₹¢円원]|USD|EUR|GBP)$"
+)
 _SCALES = {"K": Decimal(10**3), "M": Decimal(10**6), "B": Decimal(10**9)}
 
 
@@ -37,29 +45,41 @@ class Reading:
     looks: str
     done: list[str]
     warnings: list[str]
+    tickers: Sequence[str]  # that the file names, one at most
 
 
 def read_prices(content: bytes, meaning: Meaning) -> Reading:
     """The bars of a CSV; Refused names every fault with its line."""
-    table = read_table(content)
-    done, warnings = list[str](), list[str]()
+    text, done = decode(content)
+    table = read_table(text)
+    done += table.done
+    warnings = [*table.warnings]
     if table.ignored:
         names = listed([name[:NAME] for name in table.ignored], MOST_NAMES)
         done.append(f"columns left out: {names}")
-    table = _without_nulls(table, warnings)
-    dates = Dates(table.columns["date"].tolist(), meaning)
+    table = _with_times(_without_nulls(table, warnings))
+    dates = Dates(
+        table.columns["date"].tolist(), replace(meaning, zone=meaning.zone or table.zone)
+    )
+    done += [dates.order] if dates.order else []
     warnings += dates.doubts()
     rows = _read(table, dates, warnings)
+    done += _choose_volume(rows.columns)
     _fill(rows.columns, warnings)
     times = rows.columns["date"]
     if times[0] > times[-1]:
         rows = rows.part(slice(None, None, -1))
         done.append("newest first in the file: turned round")
+    timeframe, zone = dates.meaning.timeframe, dates.clock_zone
+    if zone:
+        separate_repeated_hours(rows.columns, zone, done)
+    rows = mended(rows, dates.meaning.bad_rows, done, warnings)
+    check_rows(rows, timeframe, zone)
     done += _adjust(rows.columns, dates.meaning.adjust)
-    timeframe = dates.meaning.timeframe
-    _check_rows(rows, timeframe)
     bars = _bars(rows.columns, timeframe)
-    return Reading(bars, dates.meaning, dates.looks.in_words(timeframe), done, warnings)
+    return Reading(
+        bars, dates.meaning, dates.looks.in_words(timeframe), done, warnings, table.tickers
+    )
 
 
 def _without_nulls(table: Table, warnings: list[str]) -> Table:
@@ -77,6 +97,22 @@ def _without_nulls(table: Table, warnings: list[str]) -> Table:
     return table.part(kept)
 
 
+def _with_times(table: Table) -> Table:
+    """The table with the times of day of a column of their own behind its dates."""
+    if "clock" not in table.columns:
+        return table
+    faults, read = Faults(), clock_reader(table.columns["clock"])
+    clocks = _meant(
+        table, "clock", lambda cell: _NO_CLOCK if (clock := read(cell)) is None else clock, faults
+    )
+    faults.check()
+    columns = dict(table.columns)
+    days = columns.pop("date")
+    del columns["clock"]
+    dates = [*map(with_clock, days, clocks)]
+    return replace(table, columns={"date": np.array(dates, object), **columns})
+
+
 def _is_given(cell: str) -> bool:
     return cell.lower() not in NULLS
 
@@ -85,17 +121,31 @@ def _read(table: Table, dates: Dates, warnings: list[str]) -> Table:
     """The table with what its cells mean: dates as seconds since 1970, UTC, the rest as numbers."""
     faults = Faults()
     columns = {"date": _meant(table, "date", dates.seconds, faults)}
-    texts = {name: cells for name, cells in table.columns.items() if name != "date"}
+    texts = {name: _plain(cells) for name, cells in table.columns.items() if name != "date"}
+    table = replace(table, columns={"date": table.columns["date"], **texts})
     comma = writes_decimal_comma(texts, table.delimiter)
     for name, cells in texts.items():
         if cell := ambiguous_cell(cells, table.delimiter):
             warnings.append(
                 f"{_title(name)} {cell!r} is read as {number(cell, comma):f}; {_UNSURE}"
             )
-        read = partial(_number, is_volume=name == "volume", comma=comma)
+        read = partial(_number, is_volume=name in VOLUMES, comma=comma)
         columns[name] = _meant(table, name, read, faults)
     faults.check()
     return replace(table, columns=columns)
+
+
+def _plain(cells: Objects) -> Objects:
+    """Numbers without signs of money, and without blanks and apostrophes between thousands; other cells as they are."""
+    bare = {cell: text for cell in set(cells) if (text := _bare_number(cell)) != cell}
+    return np.array([bare.get(cell, cell) for cell in cells], object) if bare else cells
+
+
+def _bare_number(cell: str) -> str:
+    if _DIGITS_ALONE.fullmatch(cell):
+        return cell
+    bare = re.sub(r"(?<=\d)[\s'’](?=\d{3}(\D|$))", "", _MONEY.sub("", cell))
+    return bare if bare[:1] in "+-.,0123456789" else cell
 
 
 def _meant(table: Table, name: str, read: Callable[[str], object], faults: Faults) -> Objects:
@@ -112,7 +162,7 @@ def _meant(table: Table, name: str, read: Callable[[str], object], faults: Fault
 
 
 def _title(name: str) -> str:
-    return "Adj Close" if name == "adjusted" else name.capitalize()
+    return _TITLES.get(name) or name.capitalize()
 
 
 def _number(cell: str, is_volume: bool, comma: bool) -> Decimal | str:
@@ -127,6 +177,17 @@ def _number(cell: str, is_volume: bool, comma: bool) -> Decimal | str:
     return f"{{}} is out of range: {wanted} and below 1e{MOST_DIGITS}"
 
 
+def _choose_volume(columns: dict[str, Objects]) -> list[str]:
+    """Take the number of ticks as the volume where the file has no other; what was done, in a sentence."""
+    ticks = columns.pop("ticks", None)
+    if ticks is None:
+        return []
+    if "volume" in columns and columns["volume"].any():
+        return ["tick volume left out: the file has a traded volume"]
+    columns["volume"] = ticks
+    return ["the volume is that of ticks: the file has no other"]
+
+
 def _fill(columns: dict[str, Objects], warnings: list[str]) -> None:
     """Put in what the file lacks."""
     if missing := [name.capitalize() for name in PRICES if name not in columns]:
@@ -138,6 +199,8 @@ def _fill(columns: dict[str, Objects], warnings: list[str]) -> None:
     if "volume" not in columns:
         columns["volume"] = np.full(len(close), Decimal(0))
         warnings.append("no column for Volume: taken as 0, so rules that read volume say nothing")
+    elif not columns["volume"].any():
+        warnings.append("no volume in any bar, so rules that read volume say nothing")
 
 
 def _adjust(columns: dict[str, Objects], wanted: bool) -> list[str]:
@@ -160,36 +223,6 @@ def _adjust(columns: dict[str, Objects], wanted: bool) -> list[str]:
         f"prices of whole bars multiplied by Adj Close / Close, {ratios.min():.4f} to {ratios.max():.4f}; "
         "volumes as they are"
     ]
-
-
-def _check_rows(rows: Table, timeframe: Timeframe) -> None:
-    """Refused with every bar that is out of order, repeated, or impossible."""
-    faults = Faults()
-    steps, later = np.diff(rows.columns["date"]), rows.lines[1:]
-    faults.add(
-        f"Date appears twice: two bars {TWICE.get(timeframe, 'at one time')}", later[steps == 0]
-    )
-    faults.add(
-        "Date is before that of the row above; the dates must ascend, or descend, throughout",
-        later[steps < 0],
-    )
-    open_, high, low, close = (rows.columns[name] for name in PRICES)
-    highest, lowest = np.maximum(np.maximum(open_, close), low), np.minimum(open_, close)
-    under = high < highest
-    over = (low > lowest) & ~under
-    faults.add(
-        "High {} is below the highest of Open, Low and Close ({})",
-        rows.lines[under],
-        high[under],
-        highest[under],
-    )
-    faults.add(
-        "Low {} is above the lowest of Open and Close ({})",
-        rows.lines[over],
-        low[over],
-        lowest[over],
-    )
-    faults.check()
 
 
 def _bars(columns: dict[str, Objects], timeframe: Timeframe) -> Bars:
@@ -250,7 +283,7 @@ def writes_decimal_comma(columns: Mapping[str, Iterable[str]], delimiter: str) -
         cells = chain.from_iterable(columns.values())
         if any(fitting.fullmatch(cell) and not other.fullmatch(cell) for cell in cells):
             return fitting is _WITH_COMMA
-    prices = chain.from_iterable(cells for name, cells in columns.items() if name != "volume")
+    prices = chain.from_iterable(cells for name, cells in columns.items() if name not in VOLUMES)
     return delimiter != "," and {mark for cell in prices for mark in cell} & {*",."} == {","}
 
 

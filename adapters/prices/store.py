@@ -16,7 +16,7 @@ from adapters.database import reading
 from adapters.price_tables import VERSION, price_parts, price_series, price_versions
 from adapters.prices.bars import SHOWN_DECIMALS, Bars, candles
 from adapters.prices.packing import PackedPrices, unpack
-from adapters.prices.tickers import is_ticker
+from adapters.prices.tickers import is_ticker, nearest_tickers, parse_ticker
 from adapters.tables import RUN
 from contracts.errors import UnknownTicker
 from contracts.run_request import RunRequest, Timeframe
@@ -92,7 +92,7 @@ def versions_of(connection: Connection, ticker: str, timeframe: Timeframe) -> li
     """All versions of one series, the latest first; UnknownTicker when there is none."""
     found = found_versions(connection, *of_series(ticker, timeframe))
     if not found:
-        raise UnknownTicker(f"no {timeframe} prices of ticker {ticker[:32]!r}")
+        raise UnknownTicker(_unknown(connection, ticker, timeframe, None))
     return found[::-1]
 
 
@@ -122,6 +122,10 @@ def version(
 
 
 def _unknown(connection: Connection, ticker: str, timeframe: str, data_hash: str | None) -> str:
+    try:
+        parse_ticker(ticker)
+    except ValueError as fault:
+        return f"{ticker[:32]!r} is not a ticker; accepted: {fault}"
     series = select(price_series.c.ticker, price_series.c.timeframe)
     held = connection.execute(series.order_by(price_series.c.ticker)).all()
     own = [frame for name, frame in held if name == ticker]
@@ -130,7 +134,7 @@ def _unknown(connection: Connection, ticker: str, timeframe: str, data_hash: str
     there = (
         f"it has {', '.join(own)}"
         if own
-        else f"known are {', '.join(dict.fromkeys(name for name, _ in held)) or 'none'}"
+        else nearest_tickers(ticker, dict.fromkeys(name for name, _ in held))
     )
     return f"no {timeframe} prices of ticker {ticker[:32]!r}; {there}"
 

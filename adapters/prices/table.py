@@ -1,46 +1,27 @@
 """A price file as rows and named columns, whoever exported it, or why it is none: faults with their lines."""
 
-import csv
-import gzip
 import re
-import sys
-import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from io import BytesIO
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adapters.prices.bars import Whole
+from adapters.prices.forms import Header
+from adapters.prices.headers import COMMENT, Layout, find_layout, is_ticker_like, split_line
+from adapters.prices.tickers import names_ticker
 from contracts.errors import InvalidRequest
 from contracts.values import frozen
 
 Objects = NDArray[np.object_]
 
 SHOWN = 5  # of the lines, dates or names that a finding concerns, in its sentence
-DELIMITERS = ",;\t|"
 NAME = 40  # characters of a cell or a column's name in a sentence
 REQUIRED = ("date", "close")
-# What exporters call a column, in lower case and without spaces, underscores, dots and angle brackets.
-NAMES = {
-    "date": ("date", "datetime", "timestamp", "time", ""),
-    "clock": ("time",),  # beside a date, as Stooq writes it
-    "open": ("open",),
-    "high": ("high",),
-    "low": ("low",),
-    "close": ("close", "price", "last", "closelast"),
-    "adjusted": ("adjclose", "adjustedclose"),
-    "volume": ("volume", "vol"),
-}
-_LEFT_OUT = str.maketrans("", "", ' _.<>"')
-_MAGIC = (
-    (b"PK\x03\x04", "a zip archive"),
-    (b"\x89PNG", "a PNG picture"),
-    (b"%PDF", "a PDF"),
-    (b"\xd0\xcf\x11", "an Excel file"),
-)
+# a last line that is a sentence, such as the source of the file
+_SENTENCE = re.compile(r"(\W*[^\W\d]{2,}){3}.*")
 
 
 class Refused(InvalidRequest):
@@ -92,14 +73,30 @@ def listed(every: Sequence[object], shown: int = SHOWN) -> str:
     return ", ".join(map(str, every[:shown])) + more
 
 
+def check_size(size: int, most_bytes: int | None) -> None:
+    """Refused above the limit, where there is one."""
+    if most_bytes is not None and size > most_bytes:
+        raise refuse(
+            f"the file has more than {most_bytes / 2**20:,.0f} MB, which is the limit (MAX_PRICES_MB)"
+        )
+
+
 @frozen
 class Table:
-    """Known columns with their cells, and the line of the file that each row is in."""
+    """Known columns with their cells, and the line of the file that each row is in.
+
+    ignored: names of other columns. tickers: those that the file names, one at most. zone: that of times without an
+    offset, where the header says it. done, warnings: sentences on how it was taken.
+    """
 
     lines: Whole
     columns: dict[str, Objects]
-    ignored: Sequence[str]
     delimiter: str
+    ignored: Sequence[str]
+    tickers: Sequence[str]
+    zone: str | None
+    done: Sequence[str]
+    warnings: Sequence[str]
 
     def part(self, rows: Any) -> "Table":
         """Those rows alone, by a mask or a slice."""
@@ -107,113 +104,125 @@ class Table:
         return replace(self, lines=self.lines[rows], columns=columns)
 
 
-def unpacked(content: bytes, most_bytes: int | None = None) -> bytes:
-    """The content, gunzipped when it is gzip; Refused above `most_bytes`, before more is unpacked."""
-    if content.startswith(b"\x1f\x8b"):
-        try:
-            content = gzip.GzipFile(fileobj=BytesIO(content)).read(
-                -1 if most_bytes is None else most_bytes + 1
-            )
-        except (OSError, EOFError, zlib.error) as error:
-            raise refuse(f"not a whole gzip file: {error}") from None
-    if most_bytes is not None and len(content) > most_bytes:
-        raise refuse(
-            f"the file has more than {most_bytes / 2**20:,.0f} MB, which is the limit (MAX_PRICES_MB)"
-        )
-    return content
-
-
-def read_table(content: bytes) -> Table:
-    """The rows of a CSV; Refused when it is none, or lacks a column."""
-    text = _text(content)
+def read_table(text: str) -> Table:
+    """The rows of a CSV; Refused when it is none, lacks a column, has one twice, or has prices of several tickers."""
     if not text.strip():
         raise refuse(
             "the file is empty; a CSV with Date, Open, High, Low, Close and Volume, or Date and Close, is expected"
         )
     lines = text.splitlines()
-    first = next(number for number, line in enumerate(lines) if line.strip())
-    csv.field_size_limit(sys.maxsize)  # a long cell is a fault of its own line and column
-    delimiter = max(DELIMITERS, key=lines[first].count)
-    header = _cells(lines[first], first + 1, delimiter, ())
-    start = first + 1
-    if re.match("Ticker.*\nDate", "\n".join(lines[start : start + 2])):
-        # yfinance writes a line of names, one of tickers, and one for the index
-        header[0], start = "Date", start + 2
-    places = _places(header, first + 1)
-    ignored = [header[place] for place in sorted({*range(len(header))} - {*places.values()})]
-    rows = _rows(lines, start, delimiter, header, max(places.values()))
+    layout = find_layout(lines)
+    header, place = layout.header, f"line {layout.line + 1}"
+    _check_quotes(header.names, layout.line + 1, ())
+    _check_header(layout, place)
+    form = layout.form or header.form
+    rows, done = _rows(lines, layout, form.footer if form else "")
     if not rows:
-        raise refuse("no bars after the header", f"line {start + 1}")
+        raise refuse("no bars after the header", f"line {layout.start + 1}")
+    if layout.form:
+        names = ", ".join(name.capitalize() for name in header.places)
+        done.append(f"no header: columns taken as {names}, as in the form {layout.form.name!r}")
     columns = {
-        name: np.array([row[place].strip() for row in rows.values()], object)
-        for name, place in places.items()
+        name: np.array([row[at].strip() for row in rows.values()], object)
+        for name, at in header.places.items()
     }
-    if "clock" in columns:
-        columns["date"] = columns["date"] + "T" + columns.pop("clock")
-    return Table(np.array([*rows]), columns, [*filter(str.strip, ignored)], delimiter)
+    _drop_unless_numbers(header, columns, "adjusted")
+    symbols = _tickers_of(columns.pop("symbol", ()))
+    _check_one_ticker(symbols, place)
+    ignored = [header.names[at] for at in header.ignored()]
+    return Table(
+        np.array([*rows]),
+        columns,
+        layout.delimiter,
+        [*filter(str.strip, ignored)] if not layout.form else [],
+        symbols[:1] or layout.tickers,
+        header.zone,
+        done,
+        [_adjusted_warning(name, "adjusted" in columns) for name in header.looks_adjusted()],
+    )
+
+
+def _drop_unless_numbers(header: Header, columns: dict[str, Objects], name: str) -> None:
+    """Leave out a column without any digit, such as a flag by the name of adjusted closes."""
+    if name in columns and not any(re.search(r"\d", cell) for cell in columns[name]):
+        del columns[name], header.places[name]
+
+
+def _adjusted_warning(name: str, has_other: bool) -> str:
+    advice = "another column is read as Adj Close" if has_other else "call it Adj Close to use it"
+    return f"the column {name[:NAME]!r} looks like adjusted closes and is left out; {advice}"
+
+
+def _check_header(layout: Layout, place: str) -> None:
+    """Refused where a column is missing or appears twice, or several tickers are named."""
+    header = layout.header
+    _check_one_ticker(layout.tickers, place)
+    missing = [name.capitalize() for name in REQUIRED if name not in header.places]
+    if missing:
+        named = listed([repr(name[:NAME]) for name in header.names], 12)
+        raise refuse(f"no column for {', '.join(missing)}; the header has {named}", place)
+    if same := header.repeated():
+        names = " and ".join(
+            f"{header.names[at][:NAME]!r} (column {at + 1})" for at in same[:SHOWN]
+        )
+        raise refuse(
+            f"one column appears {len(same)} times: {names}; keep the one that is meant", place
+        )
+
+
+def _check_one_ticker(tickers: Sequence[str], place: str) -> None:
+    if len(tickers) > 1:
+        names = listed([name[:NAME] for name in tickers])
+        raise refuse(
+            f"the file has prices of {len(tickers):,} tickers: {names}; load a file of one of them",
+            place,
+        )
+
+
+def _tickers_of(cells: Iterable[str]) -> list[str]:
+    """Return the tickers of a column, each as it is written first; none where its cells are something else."""
+    names = [*dict.fromkeys(filter(None, cells))]
+    if not all(map(is_ticker_like, names)):
+        return []
+    tickers = list[str]()
+    for name in names:
+        if not any(names_ticker(name, each) for each in tickers):
+            tickers.append(name)
+    return tickers
 
 
 def _rows(
-    lines: Sequence[str], start: int, delimiter: str, header: Sequence[str], last: int
-) -> dict[int, list[str]]:
-    """The cells of each line that has any, by its number; Refused where the column `last` is not reached."""
-    rows = {}
-    for line, text in enumerate(lines[start:], start=start + 1):
-        row = _cells(text, line, delimiter, header)
-        if not any(map(str.strip, row)):
-            continue
-        if len(row) <= last:
-            raise refuse(f"{len(row)} columns, but the header has {len(header)}", f"line {line}")
-        rows[line] = row
-    return rows
+    lines: Sequence[str], layout: Layout, footer: str
+) -> tuple[dict[int, list[str]], list[str]]:
+    """The cells of each line that has any, by its number, and which last lines are none.
+
+    Refused where a row ends before the last column that is read, or goes on after all of them.
+    """
+    rows, done = dict[int, list[str]](), list[str]()
+    for line, text in enumerate(lines[layout.start :], start=layout.start + 1):
+        row = split_line(text, layout.delimiter)
+        if any(map(str.strip, row)) and not text.startswith(COMMENT):
+            rows[line] = row
+    while rows and _is_footer(row := rows[line := max(rows)], footer):
+        done.insert(0, f"line {line} left out, which is no bar: {row[0].strip()[:NAME]}")
+        del rows[line]
+    names, last = layout.header.names, max(layout.header.places.values())
+    for line, row in rows.items():
+        _check_quotes(row, line, names)
+        if len(row) <= last or any(map(str.strip, row[len(names) :])):
+            raise refuse(f"{len(row)} columns, but the header has {len(names)}", f"line {line}")
+    return rows, done
 
 
-def _cells(text: str, line: int, delimiter: str, header: Sequence[str]) -> list[str]:
-    """The cells of one line; Refused where a quote is not closed, which would take the lines below into its cell."""
-    row = next(csv.reader([f"{text}\n"], delimiter=delimiter))
+def _is_footer(row: Sequence[str], footer: str) -> bool:
+    """True for a last line that is a sentence, or the footer of the file's form."""
+    if any(map(str.strip, row[1:])):
+        return False
+    return bool(_SENTENCE.fullmatch(row[0]) or re.fullmatch(footer, row[0].strip()))
+
+
+def _check_quotes(row: Sequence[str], line: int, names: Sequence[str]) -> None:
+    """Refused where a quote is not closed, which would take the lines below into its cell."""
     if row and row[-1].endswith("\n"):
-        named = repr(header[len(row) - 1][:NAME]) if len(row) <= len(header) else str(len(row))
+        named = repr(names[len(row) - 1][:NAME]) if len(row) <= len(names) else str(len(row))
         raise refuse(f"the quote in column {named} is not closed", f"line {line}")
-    return row
-
-
-def _text(content: bytes) -> str:
-    for magic, what in _MAGIC:
-        if content.startswith(magic):
-            raise refuse(f"this is {what}, not a CSV file")
-    if content.lstrip()[:15].lower().startswith((b"<!doctype", b"<html")):
-        raise refuse("this is an HTML page, perhaps of a login or an error, not a CSV file")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise refuse(
-            f"byte 0x{content[error.start]:02x} is not UTF-8 text", f"line {line}"
-        ) from None
-    if "\0" in text:
-        raise refuse("this is not text but binary data")
-    return text
-
-
-def _places(header: Sequence[str], line: int) -> dict[str, int]:
-    """The place of each known column; Refused where one is missing."""
-    places = _known_places([name.lower().translate(_LEFT_OUT) for name in header])
-    if len(header) == 2 and "date" in places and not {*places} - {"date", "adjusted"}:
-        # FRED and others call it by the ticker
-        places = {"date": places["date"], "close": 1 - places["date"]}
-    missing = [name.capitalize() for name in REQUIRED if name not in places]
-    if missing:
-        named = listed([repr(name[:NAME]) for name in header], 12)
-        raise refuse(
-            f"no column for {', '.join(missing)}; the header has {named}", f"line {line}"
-        )
-    return places
-
-
-def _known_places(header: Sequence[str]) -> dict[str, int]:
-    """The place of each column that goes by one of its names, of which the first counts."""
-    free, places = {name: header.index(name) for name in header}, dict[str, int]()
-    for column, names in NAMES.items():
-        if known := [name for name in names if name in free]:
-            places[column] = free.pop(known[0])
-    return places

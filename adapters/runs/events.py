@@ -9,6 +9,8 @@ from contracts.status import RunStatus
 
 HOST = socket.gethostname()[:128]
 REASON_LENGTH = 255  # characters, the width of the column
+# how the reason begins of a run that has finished without some of its metrics
+METRIC_FAILED = "finished, could not compute"
 
 
 def event(

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from adapters.money import decimals_for
 from adapters.prices.bars import Bars, Column, Whole
 from adapters.prices.packing import packed_columns
 from adapters.runs.reasons import SIGNS
-from adapters.runs.stored_series import decimals_for, packed_json
+from adapters.runs.stored_series import packed_json
 from contracts.values import Json, Values, frozen
 
 BARS_PER_PART = 16_384  # a point of a million bars is then found by reading a sixtieth of them

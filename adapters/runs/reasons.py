@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from adapters.runs.stored_series import decimals_for
+from adapters.money import decimals_for
 from contracts.values import Values, frozen
 
 Condition = Values  # as rules.explanation.Explanation.head says
@@ -161,7 +161,7 @@ def wanted(condition: Condition, lines: Sequence[Values]) -> str:
 def name_of(side: Values, lines: Sequence[Values]) -> str:
     """What one side of a comparison is called."""
     if "number" in side:
-        return f"{side['number']:,.10g}".replace("-", "−")
+        return f"{float(side['number']):z,.10g}".replace("-", "−")
     return str(lines[side["line"]]["name"] if "line" in side else side["text"])
 
 

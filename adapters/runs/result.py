@@ -50,7 +50,9 @@ def _found(row: RowMapping, series: RunSeries | None) -> Json:
     head, bars = row["lines_head"], bar_dates(series.times, series.timeframe)
     return kept | {
         "notes": list(series.notes),
-        "trades": trade_rows(series.trades, series.times, series.timeframe),
+        "trades": trade_rows(
+            series.trades, series.times, series.timeframe, series.money_decimals
+        ),
         "rejected_orders": [{**order, "date": bars[order["bar"]]} for order in series.rejected],
         "explanation_summary": head and condition_summaries(unpacked_json(head), series.dates),
     }
@@ -70,7 +72,9 @@ def whole_result(row: RowMapping, charts: dict[str, str], prices: CandleSource) 
     curves: Json = {
         "equity_curve": points(dates, "equity", series.equity),
         "drawdown_curve": points(dates, "drawdown_pct", series.drawdown_pct),
-        "portfolio_curve": portfolio_points(dates, series.equity, series.cash),
+        "portfolio_curve": portfolio_points(
+            dates, series.equity, series.cash, series.money_decimals
+        ),
         "signals": signal_points(dates, decode_signals(row["signals_json"]), candles or []),
         "price_candles": candles,
     }

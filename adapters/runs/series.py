@@ -10,6 +10,7 @@ import numpy as np
 
 from adapters.metrics.curves import cash_curve, close_times, drawdowns
 from adapters.metrics.rates import Rates
+from adapters.money import money_decimals
 from adapters.prices.bars import Column, Whole, bar_dates
 from adapters.runs.stored_series import decode_equity, decode_trades
 from contracts.run_request import Timeframe
@@ -40,6 +41,11 @@ class RunSeries:
     def capital(self) -> float:
         """With which it began."""
         return float(self.request["initial_capital"])
+
+    @property
+    def money_decimals(self) -> int:
+        """With which its profits, fees, cash and position are shown."""
+        return money_decimals(self.capital)
 
     @cached_property
     def path(self) -> Column:

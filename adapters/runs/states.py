@@ -12,7 +12,7 @@ from sqlalchemy import Connection, and_, insert, select, update
 from adapters.database import database_now, has_rows
 from adapters.plan_tables import PLAN, plans
 from adapters.queue.messages import Attempt
-from adapters.runs.events import event
+from adapters.runs.events import METRIC_FAILED, event
 from adapters.tables import RUN, Criterion, run_charts, run_events, run_lines, runs
 from contracts.errors import LeaseLost, StaleMessage, UnknownRun
 from contracts.run_request import RunRequest
@@ -109,9 +109,14 @@ def extend_lease(connection: Connection, held: Claim, lease_s: float) -> None:
 
 
 def finish(
-    connection: Connection, held: Claim, result: Values, lines: Sequence[bytes] = ()
+    connection: Connection,
+    held: Claim,
+    result: Values,
+    lines: Sequence[bytes] = (),
+    failed_metrics: Sequence[str] = (),
 ) -> None:
     """Record result, lines and SUCCEEDED together; LeaseLost, with nothing to keep, when the lease is gone."""
+    reason = f"{METRIC_FAILED}: {', '.join(failed_metrics)}" if failed_metrics else "finished"
     values = {
         **result,
         "status": RunStatus.SUCCEEDED,
@@ -119,7 +124,7 @@ def finish(
         "lease_until": None,
         **_NO_ERROR,
     }
-    if not _move(connection, held, values, "finished"):
+    if not _move(connection, held, values, reason):
         _check_ended(connection, held, RunStatus.SUCCEEDED)
     elif lines:
         rows = [

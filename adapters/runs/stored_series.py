@@ -1,19 +1,20 @@
 """How a run's series are stored and read back: compact JSON.
 
 A 3,270-bar run takes about 25 KB: steps between bars instead of dates, differences instead of values. Prices of trades
-keep 15 significant digits, which is all that a stored price has, their other numbers 10, equity its cents.
+keep 15 significant digits, which is all that a stored price has, their other numbers 10, equity the decimals of money.
 """
 
 import json
 import zlib
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
-from math import floor, log10
+from math import inf
 from operator import sub
 from typing import Any
 
 import numpy as np
 
+from adapters.money import money_decimals
 from adapters.prices.bars import DAY_S, MOST_DIGITS, Column, Whole, bar_dates
 from contracts.errors import Conflict
 from contracts.run_request import Timeframe
@@ -44,13 +45,17 @@ DIGITS = 10  # significant ones, as results are stored and hashed
 TRADE_DIGITS = [MOST_DIGITS if column.endswith("_price") else DIGITS for column in TRADE_COLUMNS]
 
 
-def encode_equity(times: Whole, equity: Sequence[float] | Column, timeframe: Timeframe) -> str:
-    """Times, seconds since 1970, and equity of all traded bars as one JSON text."""
+def encode_equity(
+    times: Whole, equity: Sequence[float] | Column, timeframe: Timeframe, capital: float = inf
+) -> str:
+    """Times, seconds since 1970, and equity of all traded bars as one JSON text, exact to the decimals of money.
+
+    capital: initial, where it may be below the largest equity.
+    """
     steps = np.diff(times)
     unit_s = DAY_S if timeframe == "1d" else int(np.gcd.reduce(steps)) or 1
     largest = float(np.abs(equity).max())
-    # cents; small accounts get more decimals, so that nine digits are kept
-    decimals = 2 if largest >= 1000 else decimals_for(largest, 9)
+    decimals = money_decimals(min(largest, capital))
     values = list(map(int, np.rint(np.multiply(equity, float(10**decimals))).tolist()))
     return _compact(
         {
@@ -83,11 +88,6 @@ def _digits(steps: Whole) -> str | list[int]:
     """Steps of one digit as one text, half as long as a list of them; a series with longer gaps stays a list."""
     every: list[int] = steps.tolist()
     return "".join(map(str, every)) if (steps < 10).all() else every
-
-
-def decimals_for(value: float, digits: int) -> int:
-    """With how many decimals a number has so many significant digits; below 0 for a larger one."""
-    return digits - 1 - floor(log10(abs(value))) if value else 0
 
 
 def encode_trades(

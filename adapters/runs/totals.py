@@ -13,6 +13,7 @@ from itertools import accumulate
 from sqlalchemy import Connection, func, insert, select, update
 
 from adapters.database import database_now
+from adapters.runs.events import METRIC_FAILED
 from adapters.tables import EVENT, run_events, run_totals
 from contracts.status import ErrorType, RunStatus
 
@@ -78,9 +79,9 @@ def _counted(connection: Connection, after: datetime, until: datetime) -> Totals
 
 
 def _cause(left: str | None, arrived: str, reason: str) -> str:
-    """Why a run failed, or waits again; empty of what went well."""
+    """Why a run failed, waits again, or lacks a metric; empty of what went well."""
     if arrived == RunStatus.FAILED:
         return next((kind.value for kind in ErrorType if reason.startswith(kind)), "other")
     if (left, arrived) == _BACK:
         return "handed_back" if reason.startswith("handed back") else "lost"
-    return ""
+    return "metric_failed" if reason.startswith(METRIC_FAILED) else ""

@@ -28,12 +28,20 @@ class Market:
     benchmark: Array | None = None
     rates: Rates = Rates()
 
-    def growth_pct(self, times: Array, closes: Array | None) -> float | None:
-        """Return of `closes` from the first to the last of these times, in percent; None where there is no price."""
-        if closes is None:
-            return None
-        first, last = closes[np.searchsorted(self.times, times[[0, -1]])].tolist()
-        return None if math.isnan(first) else (last / first - 1.0) * 100.0
+    def growth_pct(self, times: Array, closes: Array) -> float:
+        """Return of `closes` from the first to the last of these times, in percent; NoValue without prices at both."""
+        first, last = map(float, closes[np.searchsorted(self.times, times[[0, -1]])])
+        if math.isnan(first) or math.isnan(last):
+            priced = self.times[np.isfinite(closes)]
+            extent = f"prices from {_span(priced)}" if len(priced) else "no prices"
+            raise NoValue(f"it has {extent}, and the comparison is from {_span(times)}")
+        return (last / first - 1.0) * 100.0
+
+
+def _span(times: Array) -> str:
+    """The days of the first and the last of some times."""
+    first, last = times[[0, -1]].view("M8[s]").astype("M8[D]").tolist()
+    return f"{first} to {last}"
 
 
 @frozen

@@ -112,8 +112,8 @@ def _nothing(reason: str) -> Judged:
 
 
 def _number(value: float) -> str:
-    return f"{value:.2f}".replace("-", "−")
+    return f"{value:z.2f}".replace("-", "−")
 
 
 def _signed(value: float) -> str:
-    return f"{value:+,.1f}".replace("-", "−")
+    return f"{value:+z,.1f}".replace("-", "−")

@@ -168,7 +168,12 @@ class Verdict:
         return {
             "beside": self._beside(subject),
             "out_of_sample": self._ahead(subject) if is_tested else None,
-            "equity": encode_equity(subject.times, subject.measured.path[1:], base["timeframe"]),
+            "equity": encode_equity(
+                subject.times,
+                subject.measured.path[1:],
+                base["timeframe"],
+                float(subject.measured.path[0]),
+            ),
             "bootstrap": self._known("bootstrap", self._bootstrap, subject, seed),
             "shuffled_trades": self._known(
                 "shuffled_trades", shuffled_trades, subject.trade_steps, seed, SAMPLES
@@ -192,11 +197,15 @@ class Verdict:
 
     def _beside(self, subject: Stitched) -> Json:
         """What came of the money, and of money that bought and held, before costs; in percent over the same bars."""
-        base, market = self.plan.request.base, self.market
+        base, market, times = self.plan.request.base, self.market, subject.times
+        benchmark_pct = None
+        if market.benchmark is not None:
+            place = "beside.benchmark_pct"
+            benchmark_pct = self._known(place, market.growth_pct, times, market.benchmark)
         percents: Json = {
             "return_pct": subject.return_pct,
-            "buy_hold_pct": market.growth_pct(subject.times, market.closes),
-            "benchmark_pct": market.growth_pct(subject.times, market.benchmark),
+            "buy_hold_pct": market.growth_pct(times, market.closes),
+            "benchmark_pct": benchmark_pct,
         }
         return percents | {"sentence": beside(base["ticker"], base["benchmark"], **percents)}
 

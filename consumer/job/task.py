@@ -46,6 +46,10 @@ ERROR_TYPES: dict[type[Exception], ErrorType] = {  # of faults whose own words a
 }
 
 
+class TimeLimit(RunTimeout, JobTimeoutException):
+    """The end of a run's time, a PlatformError wherever in its computation the alarm interrupts it."""
+
+
 def run_backtest(
     held: Claim,
     prices: PackedPrices | UnknownTicker,
@@ -58,7 +62,7 @@ def run_backtest(
     try:
         with (
             memory_limit(settings.run_memory_mb),
-            UnixSignalDeathPenalty(limit_s, JobTimeoutException),
+            UnixSignalDeathPenalty(limit_s, TimeLimit),
         ):
             outcome = compute(held, prices, engine, horse.say_done)
     except Exception as error:  # every fault of a run ends as its recorded reason
@@ -129,7 +133,7 @@ def memory_limit(beyond_mb: int) -> Iterator[None]:
 
 def _record_success(held: Claim, engine: Engine, outcome: Outcome) -> HorseExit:
     def write(connection: Connection) -> None:
-        finish(connection, held, outcome.columns, outcome.lines)
+        finish(connection, held, outcome.columns, outcome.lines, outcome.failed_metrics)
         if outcome.screened:
             save_screen_result(connection, held.run_id, *outcome.screened)
         if outcome.portfolio:

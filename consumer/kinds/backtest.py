@@ -38,6 +38,7 @@ class Outcome:
     # the metrics of all combinations, and of the best one
     screened: tuple[bytes, Json | None] | None = None
     portfolio: bytes | None = None  # packed series of a portfolio
+    failed_metrics: Sequence[str] = ()  # those that could not be computed
 
 
 def backtest(request: RunRequest, packed: PackedPrices, *, keeps_lines: bool = False) -> Outcome:
@@ -66,7 +67,7 @@ def outcome_of(setup: Setup, rule: BaseRule) -> Outcome:
         "signals_json": encode_signals(result.signals),
         **setup.versions,
     }
-    return Outcome(columns)
+    return Outcome(columns, failed_metrics=measured.failed)
 
 
 def columns_of(
@@ -81,7 +82,9 @@ def columns_of(
     return {
         **{name: metrics[name] for name in (*HEADLINE_NAMES, "timing_sharpe_ratio")},
         "metrics_json": json.dumps({"values": metrics, "notes": measured.notes}, allow_nan=False),
-        "equity_curve_json": encode_equity(times, result.equity_curve, request.timeframe),
+        "equity_curve_json": encode_equity(
+            times, result.equity_curve, request.timeframe, request.initial_capital
+        ),
         "sparkline": encode_sparkline(equity),
         "result_hash": result_hash(asdict(result.metrics), trades, equity),
     }

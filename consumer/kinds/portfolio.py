@@ -15,11 +15,12 @@ from adapters.metrics.curves import excursions
 from adapters.metrics.measured import Array
 from adapters.metrics.rates import Rates
 from adapters.metrics.table import Performance, performance
+from adapters.money import money_decimals
 from adapters.plans.correlations import correlated
 from adapters.plans.portfolio import Portfolio, legs_of, portfolio_of
 from adapters.plans.store import plan_row
 from adapters.prices.bars import bar_dates
-from adapters.prices.packing import PackedPrices, benchmark_closes
+from adapters.prices.packing import PackedPrices, benchmark_closes, benchmark_note
 from adapters.prices.store import packed_prices
 from adapters.runs.stored_series import decode_signals, encode_trades, packed_json
 from adapters.tables import RUN
@@ -33,7 +34,7 @@ from contracts.status import PlanKind, RunStatus
 from contracts.values import Json, without
 from engine.bars import check_bars
 from engine.engine import BacktestEngine
-from portfolio.legs import Leg
+from portfolio.legs import Calendar, Leg
 from portfolio.result import LegTrade, PortfolioResult
 from portfolio.sharing import Sharing
 from portfolio.walk import trade_together
@@ -83,7 +84,9 @@ def portfolio(connection: Connection, portfolio_id: str) -> Outcome:
     """What the legs of a portfolio come to. PlatformError for a leg whose run has no signals any more."""
     plan = portfolio_of(plan_row(connection, PlanKind.PORTFOLIO, portfolio_id))
     traded = Traded(plan.request, _legs(connection, plan))
-    return Outcome(traded.columns(), portfolio=traded.packed())
+    return Outcome(
+        traded.columns(), portfolio=traded.packed(), failed_metrics=traded.performance.failed
+    )
 
 
 def _legs(connection: Connection, plan: Portfolio) -> list[LegRun]:
@@ -112,7 +115,6 @@ class Traded:
     def __init__(self, request: PortfolioRequest, runs: Sequence[LegRun]) -> None:
         first = runs[0].setup
         self._request, self._runs, self._rates = request, runs, first.engine.rates
-        self._per_year = max(run.setup.prices.bars_per_year for run in runs)
         capital = float(request.terms.get("initial_capital", DEFAULT_CAPITAL))
         self._run = replace(first.request, initial_capital=capital)
         last_time = max(run.setup.prices.traded.timestamps[-1] for run in runs)
@@ -120,6 +122,9 @@ class Traded:
             run.leg(last_time, leg.weight, request.sharing)
             for run, leg in zip(runs, request.legs, strict=True)
         ]
+        self._per_year = first.request.bars_per_year or Calendar(self.legs).bars_per_year(
+            [run.setup.prices.bars_per_year for run in runs]
+        )
         self.result = self._traded(
             replace(first.engine, initial_capital=capital, periods_per_year=self._per_year)
         )
@@ -164,15 +169,16 @@ class Traded:
         """The columns of the row of its Job."""
         hashes = [str(run.setup.prices.packed.data_hash) for run in self._runs]
         of_all = hashlib.sha256(" ".join(hashes).encode()).hexdigest()
-        measured = self._performance()
         return {
-            **columns_of(measured, self.result, self.trades, self._times, self._run),
+            **columns_of(self.performance, self.result, self.trades, self._times, self._run),
             "trades_json": encode_trades(self.trades, [], self._notes()),
             **self._runs[0].setup.versions,
             "data_hash": of_all if len({*hashes}) > 1 else hashes[0],
         }
 
-    def _performance(self) -> Performance:
+    @cached_property
+    def performance(self) -> Performance:
+        """Its metrics."""
         result = self.result
         measured = measured_of(
             self._run,
@@ -181,6 +187,8 @@ class Traded:
             close=self.held_equally,
             trades=self.trades,
             shares=result.held_curve / self.held_equally,
+            positions=result.positions_curve,
+            gross=result.gross_curve,
             periods_per_year=self._per_year,
             rejected_orders=len(result.left_out),
             benchmark=self._benchmark,
@@ -191,23 +199,25 @@ class Traded:
         return performance(measured)
 
     def packed(self) -> bytes:
-        """What is kept beside the row; bars are numbers of the joined calendar, money is in cents."""
-        result = self.result
+        """What is kept beside the row; bars are numbers of the joined calendar, money has the account's decimals."""
+        result, decimals = self.result, money_decimals(self._run.initial_capital)
         bars = len(result.equity_curve)
         chosen = np.unique(np.linspace(0, bars - 1, min(bars, WEIGHED)).round().astype(int))
         parts = result.values if result.sleeves is None else result.sleeves
         found = {
-            "gross": result.gross_curve.round(2).tolist(),
+            "gross": result.gross_curve.round(decimals).tolist(),
             "positions": result.positions_curve.tolist(),
-            "held_equally": (self.held_equally * self._run.initial_capital).round(2).tolist(),
+            "held_equally": (self.held_equally * self._run.initial_capital)
+            .round(decimals)
+            .tolist(),
             "weights": {
                 "bars": chosen.tolist(),
-                "money": parts[:, chosen].round(2).tolist(),
+                "money": (parts[:, chosen].round(decimals) + 0.0).tolist(),
             },
             "contributions": result.earned[:, -1].tolist(),
             "interest": result.interest,
             "borrow_fees": result.borrow_fees,
-            "correlations": correlated(result.earned),
+            "correlations": correlated(result.earned, result.calendar.has_bar()),
             "of_trades": [[trade.leg, trade.resized] for trade in result.trades],
             "left_out": {
                 "counts": Counter(order.reason for order in result.left_out),
@@ -226,7 +236,7 @@ class Traded:
         return zip(self.legs, self.result.calendar.bar_of, strict=True)
 
     def _notes(self) -> list[str]:
-        """Sentences on dates that were clipped, and on legs that join late or end early."""
+        """Sentences on dates that were clipped, on legs that join late or end early, and on the benchmark."""
         dates = bar_dates(self._times, self._run.timeframe)
         notes = [run.setup.prices.clipped for run in self._runs]
         for leg, bars in self._spans:
@@ -237,13 +247,20 @@ class Traded:
                 notes.append(
                     f"The prices of {leg.ticker} end on {last}: what was held was sold at that close"
                 )
+        packed = self._runs[0].setup.prices.packed
+        notes.append(benchmark_note(packed, self._benchmark, self._times))
         return list(dict.fromkeys(filter(None, notes)))
 
 
 def _accrued(
-    rates: Rates, has_loans: bool, cash: float, borrowed: float, days: int
+    rates: Rates, has_loans: bool, cash: float, borrowed: float, equity: float, days: int
 ) -> tuple[float, float]:
-    """What a pool of cash earns beside shorts of this value; where there are loans, they cost what cash would earn."""
-    if (idle := cash - borrowed) < 0.0 and has_loans:
-        return -rates.accrued(-idle, -idle, days)[0], rates.accrued(borrowed, 0.0, days)[1]
-    return rates.accrued(cash, idle if borrowed else cash, days)
+    """What a pool of cash earns and its shorts cost; loans, where there are any, cost what cash would earn.
+
+    borrowed: the value of the pool's shorts, which cost nothing while its equity is below zero.
+    """
+    if (idle := cash - borrowed) >= 0.0:
+        return rates.accrued(cash, idle if borrowed else cash, days)
+    loan = rates.accrued(-idle, -idle, days)[0] if has_loans else 0.0
+    fee = rates.accrued(borrowed, 0.0, days)[1] if equity >= 0.0 else 0.0
+    return -loan, fee

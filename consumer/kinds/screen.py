@@ -12,7 +12,7 @@ from rq.timeouts import JobTimeoutException
 from adapters.metrics.measured import STEADY, Array, NoValue, average
 from adapters.metrics.risk import measured_sharpe, spread
 from adapters.metrics.sharpe_evidence import evidence, sharpe_variance
-from adapters.metrics.table import performance
+from adapters.metrics.table import computed, performance
 from adapters.metrics.timing import measured_timing, timing_over
 from adapters.plans.combinations import (
     CORE,
@@ -61,7 +61,7 @@ def screen(setup: Setup, tried: Combinations, tell: Tell) -> tuple[bytes, Json |
     measured = np.empty((len(tried), len(MEASURED)))
     for number in range(len(tried)):
         result = setup.result_of(setup.rule(tried.member(number)))
-        timing = _value(partial(_timing_ratio, setup, result))
+        timing = _value("timing_sharpe_ratio", partial(_timing_ratio, setup, result))
         measured[number] = (*core_metrics(setup, result), timing)
         tell(number + 1)
     return packed_metrics(measured), _best(setup, tried, measured)
@@ -77,16 +77,14 @@ def core_metrics(setup: Setup, result: BacktestResult) -> tuple[float | None, ..
     """The values of CORE, equal to those of a run with this result; None becomes NaN in an array of floats."""
     core, ratio = result.metrics, result.metrics.sharpe_ratio
     if ratio is not None and setup.request.risk_free_rate:
-        ratio = _value(lambda: measured_sharpe(setup.measured(result)))
+        ratio = _value("sharpe_ratio", lambda: measured_sharpe(setup.measured(result)))
     return core.total_return_pct, ratio, core.max_drawdown_pct, core.num_trades
 
 
-def _value(metric: Callable[[], float]) -> float:
+def _value(name: str, compute: Callable[[], float]) -> float:
     """NaN where a metric has no value."""
-    try:
-        return metric()
-    except NoValue:
-        return math.nan
+    value, _ = computed(name, compute)
+    return math.nan if value is None else value
 
 
 def _timing_ratio(setup: Setup, result: BacktestResult) -> float:

@@ -17,7 +17,8 @@ from adapters.logs import configure_logging
 from adapters.metrics.rates import Rates
 from adapters.plans.store import plan_row
 from adapters.plans.study import Study, move_study, result_of, study_of
-from adapters.prices.packing import benchmark_closes, unpack
+from adapters.prices.bars import closes_at
+from adapters.prices.packing import unpack
 from adapters.prices.store import prices_of
 from adapters.runs.stored_series import packed_json, unpacked_json
 from adapters.settings import load_settings
@@ -60,7 +61,7 @@ def judge(engine: Engine, study: Study) -> Json:
     if isinstance(packed, UnknownTicker):
         raise packed
     bars, rates = unpack(packed), Rates(request.borrow_rate, request.cash_rate)
-    benchmark = benchmark_closes(packed, bars.times)
+    benchmark = closes_at(unpack(packed.benchmark), bars.times) if packed.benchmark else None
     market = Market(bars.times, bars.columns["Close"], benchmark, rates)
     data = partial(run_data, capital=request.initial_capital, market=market)
 

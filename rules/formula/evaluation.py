@@ -122,10 +122,10 @@ def _latest(a: Condition, b: Condition) -> Condition:
 
 
 def _becomes(condition: Condition) -> Condition:
-    """As `condition and not` the one before it, but unknown where one of them is."""
-    turned = np.zeros_like(condition)
-    now, before = condition[1:], condition[:-1]
-    turned[1:] = np.minimum(now, -before) * np.abs(now * before)
+    """As `condition and not` the one before it, which is unknown on the first bar."""
+    before = np.zeros_like(condition)
+    before[1:] = condition[:-1]
+    turned: Condition = np.minimum(condition, -before)
     return turned
 
 

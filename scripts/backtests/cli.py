@@ -19,7 +19,7 @@ from backtests import __version__, commands, plan_commands
 from backtests.client import Client
 from backtests.commands import EXIT_BAD_INPUT, EXIT_DETACHED, EXIT_UNREACHABLE, called
 from backtests.errors import BacktestsError, Unreachable
-from backtests.loading import TIMEFRAMES
+from backtests.loading import BAD_ROWS, TIMEFRAMES
 from backtests.progress import Progress
 from backtests.results import FORMATS
 from backtests.transport import DEFAULT_URL, Json
@@ -57,7 +57,11 @@ def form(pattern: str, named: str, read: Callable[[str], Any] = str) -> Callable
 
 
 WHOLE_NUMBER = form(r"0*[1-9]\d*", "a whole number from 1", int)
-TICKER = form("[A-Za-z0-9.^=-]{1,15}", "a ticker: 1 to 15 of A-Z 0-9 . ^ = -", str.upper)
+TICKER = form(
+    r"\s*[A-Za-z0-9.^=-]{1,15}\s*",
+    "a ticker: 1 to 15 of A-Z 0-9 . ^ = -",
+    lambda text: text.strip().upper(),
+)
 DAY = form(".*", "a date of the form YYYY-MM-DD", date.fromisoformat)
 SETTING = form(r"(?s)\s*[^\s=][^=]*=\s*\S.*", "FIELD=VALUE", lambda text: text.split("=", 1))
 FLAGS = {
@@ -67,6 +71,7 @@ FLAGS = {
     "--cancelled": "the cancelled runs, too",
     "--dry-run": "report only, and store nothing",
     "--no-adjust": "ignore Adj Close; else bars are adjusted by it",
+    "--keep-dates": "date daily bars as written, also where their session is on another day",
 }
 REPEATED: Json = {"action": "append", "default": []}
 # what argparse is told of each
@@ -121,7 +126,15 @@ ARGUMENTS: dict[str, Json] = {
     },
     "--ticker": {"type": TICKER, "help": "in place of what the name of the one file says"},
     "--timeframe": {"choices": TIMEFRAMES, "help": "in place of what the names say"},
-    "--timezone": {"help": "of times without an offset: America/New_York"},
+    "--timezone": {
+        "help": "of times without an offset, or daily bars' exchange: America/New_York"
+    },
+    "--bad-rows": {
+        "choices": BAD_ROWS,
+        "default": "refuse",
+        "help": "rows whose High or Low contradicts their other prices: refuse the file, widen High and Low, or drop "
+        "the rows (default: %(default)s)",
+    },
     "--note": {"help": "stored with the versions"},
 }
 RANKED = "--top --format --metric --constraint"
@@ -137,7 +150,8 @@ COMMANDS: dict[Work, str] = {
     plan_commands.study: "spec --set --dry-run --detach",
     plan_commands.portfolio: "spec --set --detach",
     commands.load: (
-        "files --folder --yahoo --from --ticker --timeframe --no-adjust --timezone --note --dry-run"
+        "files --folder --yahoo --from --ticker --timeframe --no-adjust --timezone --keep-dates --bad-rows --note "
+        "--dry-run"
     ),
 }
 

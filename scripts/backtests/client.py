@@ -142,16 +142,28 @@ class Client(Bulk):
         dry_run: bool = False,
         adjust: bool = True,
         timezone: str | None = None,
+        keep_dates: bool = False,
+        bad_rows: str = "refuse",
         source: str | None = None,
         note: str | None = None,
     ) -> Json:
-        """Make a CSV, plain or gzip, the current version of a ticker's prices; the report on it. dry_run: only report.
+        """Make a price file, plain or packed, the current version of a series; its report. dry_run: only report.
 
         adjust: multiply whole bars by Adj Close / Close where the file has both. timezone: of times without an offset,
-        such as America/New_York. Refused names each fault by `line <number>`, or `file`.
+        such as America/New_York, or the exchange's of daily bars with a time of day. keep_dates: date daily bars as
+        written, also where their session is on another day. bad_rows: what becomes of rows whose High or Low
+        contradicts their other prices: "refuse" the file, "widen" High and Low to Open and Close, or "drop" the rows.
+        Refused names each fault by `line <number>`, or `file`.
         """
         query = query_of(
-            dry_run=dry_run, adjust=adjust, timezone=timezone, source=source, note=note
+            dry_run=dry_run,
+            adjust=adjust,
+            timezone=timezone,
+            keep_dates=keep_dates
+            or None,  # defaults are not sent: an older platform does not know them
+            bad_rows=None if bad_rows == "refuse" else bad_rows,
+            source=source,
+            note=note,
         )
         path = f"/api/prices/{quoted(ticker)}/{quoted(timeframe)}" + query
         packed = content if content.startswith(b"\x1f\x8b") else gzip.compress(content, mtime=0)

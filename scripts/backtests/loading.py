@@ -13,6 +13,7 @@ from backtests.results import aligned, paragraphs
 from backtests.yahoo import require_yfinance, yahoo_csv
 
 TOO_LARGE = 413
+BAD_ROWS = ("refuse", "widen", "drop")
 COLUMNS = ("file", "ticker", "timeframe", "bars", "from", "to", "outcome", "warnings")
 # Names that exports have when nobody gave them one; none of them is a ticker that was meant.
 NAMELESS = "chart data download export history ohlcv prices quotes stock table"
@@ -31,7 +32,7 @@ _TICKER = r"(?P<ticker>[A-Z0-9.^=-]{1,15}?)"
 _PATTERNS = (
     rf"{_TICKER}[._]us(?:_(?P<frame>[dhwm]|5))?",  # Stooq: aapl.us, aapl_us_d
     rf"{_TICKER}(?:_(?P<frame>\d+[dhmw]))?",  # ours: AAPL, BRK-B_1h
-    rf"[A-Z0-9]+_{_TICKER}, (?P<frame>\d*[A-Z]?)(?:_[0-9a-f]+)?",  # TradingView: NASDAQ_AAPL, 1D
+    rf"[A-Z0-9_]+_{_TICKER}, (?P<frame>\d*[A-Z]?)(?:_[0-9a-f]+)?",  # TradingView: NASDAQ_AAPL, 1D
     rf"(?P<frame>daily|weekly)(?:_adjusted)?_{_TICKER}",  # Alpha Vantage: daily_AAPL
     rf"intraday_(?P<frame>\d+min)_{_TICKER}",  # Alpha Vantage: intraday_5min_AAPL
     rf"{_TICKER} Historical Data",  # Investing.com
@@ -51,12 +52,13 @@ class Series(NamedTuple):
 
 
 class Source(NamedTuple):
-    """A price file, or what stands for one."""
+    """A price file, or what stands for one; fault: why it is not sent."""
 
     name: str
     ticker: str
     timeframe: str
     read: Callable[[], bytes]
+    fault: str = ""
 
 
 class Outcome(NamedTuple):
@@ -68,26 +70,45 @@ class Outcome(NamedTuple):
 
 
 def sources_of(asked: Namespace) -> list[Source]:
-    """What the command line names; BadInput with all that is wrong about it, before anything is sent."""
+    """The command line's sources; BadInput with all faults of what it names, before anything is sent.
+
+    A fault of a file that only its folder names is the source's, and keeps no other out.
+    """
     if asked.yahoo:
         return _yahoo(asked)
-    found, seen, faults = list[Source](), dict[Series, Path](), list[str]()
-    for path in _paths(asked):
-        named = series_named(path.name)
-        ticker, timeframe = asked.ticker or named.ticker, asked.timeframe or named.timeframe
-        first = seen.setdefault(Series(ticker, timeframe), path)
-        if not path.is_file():
-            faults.append(f"{path}: no such file")
-        elif not ticker:
-            faults.append(f"{path}: {NO_TICKER}")
-        elif timeframe is None:
-            faults.append(f"{path}: {NO_TIMEFRAME}")
-        elif first != path:  # only the last would stay current
-            faults.append(f"{first} and {path} are both {ticker} {timeframe}; load one of them")
-        found.append(Source(path.name, ticker, str(timeframe), path.read_bytes))
-    if faults:
+    paths, named = _paths(asked), [Path(name) for name in asked.files]
+    series = {path: _series_of(path, asked) for path in paths}
+    sources = [_source(path, series) for path in paths]
+    of_files = zip(paths, sources, strict=True)
+    if faults := [
+        f"{path}: {each.fault}" for path, each in of_files if each.fault and path in named
+    ]:
         raise BadInput(*faults)
-    return found
+    return sources
+
+
+def _series_of(path: Path, asked: Namespace) -> Series:
+    named = series_named(path.name)
+    return Series(asked.ticker or named.ticker, asked.timeframe or named.timeframe)
+
+
+def _source(path: Path, every: Mapping[Path, Series]) -> Source:
+    series = every[path]
+    same = [str(each) for each, its in every.items() if its == series]
+    fault = ""
+    if not path.is_file():
+        fault = "is a folder" if path.is_dir() else "no such file"
+    elif not series.ticker:
+        fault = no_ticker(path.name)
+    elif series.timeframe is None:
+        fault = NO_TIMEFRAME
+    elif len(same) > 1:  # only the last would stay current
+        fault = (
+            f"{' and '.join(same)} are both {series.ticker} {series.timeframe}; load one of them"
+        )
+    return Source(
+        path.name, series.ticker or "-", series.timeframe or "-", path.read_bytes, fault
+    )
 
 
 def _paths(asked: Namespace) -> list[Path]:
@@ -121,7 +142,7 @@ def series_named(name: str) -> Series:
 
     A copy's number, as browsers add it, is not part of the name: `AAPL (1).csv`.
     """
-    stem = re.sub(r"( ?\(\d+\))?(\.(csv|txt)(\.gz)?)?$", "", name, flags=re.IGNORECASE)
+    stem = _stem(name)
     for pattern in _PATTERNS:
         found = re.fullmatch(pattern, stem, re.IGNORECASE | re.ASCII)
         if found and found["ticker"].lower() not in NAMELESS.split():
@@ -131,8 +152,30 @@ def series_named(name: str) -> Series:
     return Series("", "1d")
 
 
+def _stem(name: str) -> str:
+    endings = r"( ?\(\d+\))?(\.(csv|txt|tsv|xlsx))?(\.(gz|bz2|xz|zip))?$"
+    return re.sub(endings, "", name, flags=re.IGNORECASE)
+
+
+def no_ticker(name: str) -> str:
+    """Say why a file's name names no ticker: it says nothing, or the character that no ticker has."""
+    stem = _stem(name)
+    if stem.lower() in ["", *NAMELESS.split()]:
+        return NO_TICKER
+    named = re.fullmatch(r".+_([^_]+), \w*", stem)  # TradingView: CME_MINI_ES1!, 1D
+    text = (named[1] if named else stem).upper()
+    odd = [*dict.fromkeys(re.sub(r"[A-Z0-9.^=-]", "", text, flags=re.ASCII))]
+    has = " ".join(map(repr, odd)) or f"{len(text)} of them"
+    return (
+        f"{text} is not a ticker: 1 to 15 of A-Z 0-9 . ^ = - are accepted, and it has {has}; "
+        "rename the file, or say --ticker"
+    )
+
+
 def load_source(client: Client, source: Source, asked: Namespace) -> Outcome:
     """Send one source. Refused when the question is wrong, or who asks, so that no other would be taken either."""
+    if source.fault:
+        return _refused(source, {"file": source.fault})
     try:
         report = client.load_prices(
             source.ticker,
@@ -141,6 +184,8 @@ def load_source(client: Client, source: Source, asked: Namespace) -> Outcome:
             dry_run=asked.dry_run,
             adjust=not asked.no_adjust,
             timezone=asked.timezone,
+            keep_dates=asked.keep_dates,
+            bad_rows=asked.bad_rows,
             source=source.name,
             note=asked.note,
         )

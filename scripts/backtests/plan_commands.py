@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 from collections import Counter
+from urllib.parse import urljoin
 
 from backtests.client import Client
 from backtests.commands import EXIT_OK, EXIT_SOME_FAILED, spec_of
@@ -54,7 +55,7 @@ def study(client: Client, asked: Namespace, progress: Progress) -> int:
     if asked.dry_run:
         return EXIT_OK
     started = client.submit_study(sweep.values, sweep.key("study", cost["data_hash"]))
-    progress.say(f"page: {client.url}{started['page_url']}")
+    progress.say(f"page: {urljoin(client.url, started['page_url'])}")
     if asked.detach:
         print(started["study_id"])
         return EXIT_OK
@@ -84,7 +85,7 @@ def _cost_text(cost: Json) -> str:
 def portfolio(client: Client, asked: Namespace, progress: Progress) -> int:
     """Start the portfolio of a file, its legs or its section portfolio; follow its runs, print what they came to."""
     started = _started(client, spec_of(client, asked, "a portfolio"))
-    progress.say(f"page: {client.url}{started['page_url']}")
+    progress.say(f"page: {urljoin(client.url, started['page_url'])}")
     if asked.detach:
         print(started["portfolio_id"])
         return EXIT_OK

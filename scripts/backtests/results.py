@@ -86,7 +86,7 @@ def _named(run: Json) -> str:
 def _number(value: float | int | None) -> str:
     if value is None:
         return "-"
-    return str(value) if isinstance(value, int) else f"{value:.3f}"
+    return str(value) if isinstance(value, int) else f"{value:z.3f}"
 
 
 def as_account(portfolio: Json) -> str:
@@ -102,7 +102,9 @@ def as_account(portfolio: Json) -> str:
     carried = {"interest": portfolio["interest"], "borrow fees": -portfolio["borrow_fees"]}
     rows += [(name, "", earned) for name, earned in carried.items() if earned]
     rows.append(("profit", "", sum(row[2] for row in rows)))
-    earned = [("leg", "rule", "contribution"), *((*row[:2], f"{row[2]:.2f}") for row in rows)]
+    decimals = portfolio.get("money_decimals", 2)  # not of older servers
+    earned = [("leg", "rule", "contribution")]
+    earned += [(*row[:2], f"{row[2]:z.{decimals}f}") for row in rows]
     counts = portfolio["left_out"]["counts"].items()
     left_out = [f"{count} orders were left out: {reason}" for reason, count in counts]
     return paragraphs(aligned(account), aligned(earned), left_out)

@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from backtests import yaml_values
 from backtests.client import Client
 from backtests.errors import BadInput, Refused
 from backtests.transport import Json
 
 MAX_DEPTH = 4  # of what is looked at; an alias could lead round in circles
+MAX_MISREAD = 3  # values that one message names
 MAX_LABEL = 64  # characters
 
 
@@ -21,6 +23,7 @@ class Spec(NamedTuple):
 
     values: Json
     lines: dict[str, int]  # by dotted path
+    nodes: dict[str, yaml.Node] = {}  # of YAML, by the same
 
     @property
     def terms(self) -> Any:
@@ -55,7 +58,7 @@ class Spec(NamedTuple):
             return send(self.values, *more)
         except Refused as refused:
             told = [
-                f"line {self._line(field)}: {field}: {fault}"
+                f"line {self._line(field)}: {field}: {fault}{self._misread(field)}"
                 for field, fault in refused.errors.items()
             ]
             raise BadInput(*told, *unfolded(refused, told)) from None
@@ -65,11 +68,21 @@ class Spec(NamedTuple):
 
         Fields of a study are in its section.
         """
+        return self.lines.get(self._place(field), 1)
+
+    def _misread(self, field: str) -> str:
+        """The values there that YAML reads otherwise than they are written, as the end of a message."""
+        nodes = yaml_values.scalars(self.nodes.get(self._place(field)))
+        told = dict.fromkeys(filter(None, map(yaml_values.difference, nodes)))
+        return f" ({'; '.join(list(told)[:MAX_MISREAD])})" if told else ""
+
+    def _place(self, field: str) -> str:
+        """The dotted path of as much of a field as the file has."""
         field = field.replace("[", ".").replace("]", "")
         field = f"study.{field}" if f"study.{field}" in self.lines else field
         while field not in self.lines and field:
             field = field.rpartition(".")[0]
-        return self.lines.get(field, 1)
+        return field
 
 
 def unfolded(refused: Refused, told: list[str]) -> list[str]:
@@ -82,16 +95,29 @@ def read_spec(path: Path) -> Spec:
     values, document = _read(path)
     if not isinstance(values, dict):
         raise BadInput("line 1: a mapping is expected: name, base, parameters, ...")
-    lines, faults = dict[str, int](), list[str]()
-    for path_in_file, line in _places(document):
+    is_yaml = path.suffix != ".json"
+    lines, nodes, faults = dict[str, int](), dict[str, yaml.Node](), list[str]()
+    for path_in_file, line, value in _places(document):
         if path_in_file in lines:  # YAML's reader takes the last and says nothing
             faults.append(f"line {line}: {path_in_file}: appears twice")
-        lines[path_in_file] = line
+        lines[path_in_file], nodes[path_in_file] = line, value
+    if is_yaml:
+        faults += _refused(document)
     if faults:
         raise BadInput(*faults)
+    nodes = nodes if is_yaml else {}
     if {"legs", "batch_id"} & values.keys():  # a portfolio that is no sweep
-        return Spec({"label": path.stem[:MAX_LABEL], **values}, lines)
-    return Spec({**values, "name": str(values.get("name") or path.stem)}, lines)
+        return Spec({"label": path.stem[:MAX_LABEL], **values}, lines, nodes)
+    name = values.get("name")
+    if name not in (None, "") and isinstance(node := nodes.get("name"), yaml.ScalarNode):
+        name = node.value  # as it is written: NO, 1.10
+    return Spec({**values, "name": str(name or path.stem)}, lines, nodes)
+
+
+def _refused(document: yaml.Node | None) -> list[str]:
+    """The numbers that YAML takes for others than people do, with their lines."""
+    found = ((node, yaml_values.refusal(node)) for node in yaml_values.scalars(document))
+    return [f"line {node.start_mark.line + 1}: {fault}" for node, fault in found if fault]
 
 
 def _read(path: Path) -> tuple[Any, yaml.Node | None]:
@@ -101,7 +127,8 @@ def _read(path: Path) -> tuple[Any, yaml.Node | None]:
         # all of it is YAML, too, but for its tabs, and numbers such as 1e-3
         if path.suffix == ".json":
             return json.loads(text), yaml.compose(text.expandtabs(), Loader=yaml.SafeLoader)
-        return yaml.safe_load(text), yaml.compose(text, Loader=yaml.SafeLoader)
+        loader = yaml_values.Loader
+        return yaml.load(text, loader), yaml.compose(text, loader)
     except json.JSONDecodeError as error:
         raise BadInput(f"line {error.lineno}: not JSON: {error.msg}") from None
     except yaml.YAMLError as error:
@@ -111,12 +138,12 @@ def _read(path: Path) -> tuple[Any, yaml.Node | None]:
         ) from None
 
 
-def _places(node: yaml.Node | None, inside: str = "") -> Iterator[tuple[str, int]]:
-    """The dotted path and the line of every entry of a document, as deep as faults are told."""
+def _places(node: yaml.Node | None, inside: str = "") -> Iterator[tuple[str, int, yaml.Node]]:
+    """The dotted path, the line and the node of every entry of a document, as deep as faults are told."""
     entries = node.value if isinstance(node, yaml.CollectionNode) else []
     for number, entry in enumerate(entries):
         key, value = entry if isinstance(entry, tuple) else (None, entry)
         place = f"{inside}{key.value if key else number}"
-        yield place, (key or value).start_mark.line + 1
+        yield place, (key or value).start_mark.line + 1, value
         if inside.count(".") < MAX_DEPTH:
             yield from _places(value, f"{place}.")

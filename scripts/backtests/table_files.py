@@ -81,7 +81,9 @@ def read_sweep(path: Path, client: Client, given: Cells | None = None) -> Spec |
     except OSError as error:
         raise BadInput(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise BadInput(f"{path}: not UTF-8 text") from None
+        raise BadInput(
+            f"{path}: not UTF-8 text; save it as UTF-8 (in Excel: CSV UTF-8)"
+        ) from None
     except csv.Error as error:
         raise BadInput(f"{path}: not CSV: {error}") from None
 

@@ -87,6 +87,7 @@ def site(
     settings = settings_of(emptied(mariadb_process.url()), redis_process.url)
     store_broken_prices(settings["DATABASE_URL"])
     settings |= {"PORT": port, "WEB_HOST": "127.0.0.1", "WEB_CONCURRENCY": "1"}
+    settings["TRUSTED_PROXY"] = "127.0.0.1"  # see prefix_proxy
     for starter in programs(tmp_path_factory.mktemp("site"), settings):
         web = starter.run(
             [

@@ -155,3 +155,39 @@ def test_timeframe_and_zone_are_guessed_shown_changed_and_the_way_to_a_run_is_sh
     expect(page.locator("[name=ticker]")).to_have_value("MINE")
     expect(page.locator("[name=timeframe]")).to_have_value("5m")
     expect(page.locator("[name=start_date]")).to_have_value("2024-01-02")
+
+
+def test_bad_rows_and_dates_are_dealt_with_as_chosen(visit: Visit, tmp_path: Path) -> None:
+    days = (7, 8, 9, 10, 11, 14, 15)
+    rows = [f"2024-01-{day:02}T22:00:00Z,104,{100 + day / 2},99,104.55,5" for day in days]
+    (tmp_path / "FX.csv").write_text("\n".join(["time,open,high,low,close,volume", *rows]))
+    visit.open("/prices")
+
+    visit.page.locator("#price-files").set_input_files(str(tmp_path / "FX.csv"))
+
+    report = visit.page.get_by_role("group", name="FX.csv")
+    expect(report).to_contain_text("bad_rows=widen or bad_rows=drop loads the file all the same")
+    visit.expect_fault("status of 400")
+    visit.page.get_by_label("Bad High or Low").select_option("widen")
+    expect(report).to_contain_text("A new series. 7 bars from 2024-01-08 to 2024-01-16")
+    expect(report).to_contain_text(
+        "High and Low widened to Open and Close in 3 rows: lines 2, 3, 4"
+    )
+    expect(report).to_contain_text("7 of 7 daily bars dated by their session")
+    visit.page.get_by_label("keep as written").check()
+    expect(report).to_contain_text("7 bars from 2024-01-07 to 2024-01-15")
+
+
+def test_a_name_with_a_character_that_no_ticker_has_is_not_loaded_as_another_ticker(
+    visit: Visit, tmp_path: Path
+) -> None:
+    for name, ticker in (("M&M.NS.csv", "M&M.NS"), ("CME_MINI_ES1!, 1D.csv", "ES1!")):
+        (tmp_path / name).write_text("Date,Close\n2013-02-28,63\n2013-03-01,64\n")
+        visit.open("/prices")
+
+        visit.page.locator("#price-files").set_input_files(str(tmp_path / name))
+
+        expect(visit.page.locator("#price-reports")).to_contain_text(
+            f"Ticker: '{ticker}' is not accepted; accepted: 1 to 15 of A-Z 0-9"
+        )
+        visit.expect_fault("status of 400")

@@ -398,3 +398,16 @@ def test_numbers_have_six_digits_at_most():
         "1T",
         "-0.5",
     ]
+
+
+@pytest.mark.parametrize("bars", [500, 20_000])
+def test_a_line_that_begins_late_and_ends_early_has_all_its_values(bars):
+    for seed in range(30):
+        first, last = sorted(np.random.default_rng(seed).integers(0, bars, 2).tolist())
+        values = np.full(bars, np.nan)
+        values[first : last + 1] = np.arange(first, last + 1)
+        _, axes = frame.chart(bars)
+
+        _, drawn = frame.line(axes, values, "black", "held")
+
+        assert (np.nanmin(drawn), np.nanmax(drawn)) == (first, last), seed

@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 
 from adapters.metrics import table
-from adapters.metrics.curves import cash_curve, portfolio_points, trade_rows
+from adapters.metrics.curves import cash_curve, portfolio_points, shares_held, trade_rows
 from adapters.metrics.rates import Rates
 from adapters.prices.bars import bar_dates
 from adapters.prices.packing import unpack
+from adapters.runs.series import run_series
 from adapters.runs.stored_series import decode_equity, decode_signals, decode_trades
 from adapters.settings import PROJECT_ROOT
 from consumer.kinds.backtest import backtest
@@ -140,6 +141,35 @@ def test_equity_read_back_is_cash_plus_position_at_each_bar(rates: Rates) -> Non
         abs(point["cash"] + point["position"] - point["total"]) < 0.011 for point in points
     )
     assert all(abs(point["position"]) < 0.02 for point in flat)
+
+
+@pytest.mark.parametrize("rates", [Rates(), Rates(borrow_rate=0.03, cash_rate=0.04)])
+def test_a_flat_account_read_back_has_cash_alone(rates: Rates) -> None:
+    flat = 0
+    for seed, rule_type in enumerate(["MA_CROSS", "RSI", "MACD", "BOLLINGER", "BREAKOUT"] * 4):
+        draw = Random(seed)
+        request = replace(
+            WHOLE,
+            rule_type=rule_type,
+            params=random_params(rule_type, seed, spread=60),
+            initial_capital=draw.choice([1_003.17, 100_000.0, 7_777_777.77]),
+            position_size=draw.choice([10.0, 90.0]),
+            size_type="percent",
+            direction=draw.choice(["longonly", "longshort"]),  # type: ignore[arg-type]
+            exit_after_bars=draw.choice([None, 7]),
+            fractional_shares=draw.random() < 0.5,
+            **asdict(rates),
+        )
+        columns = columns_of(request)
+
+        run = run_series(columns | {"request_json": json.dumps(request.to_json())})
+        points = portfolio_points(run.dates, run.equity, run.cash)
+
+        for bar in np.flatnonzero(shares_held(run.trades, len(points)) == 0).tolist():
+            assert points[bar]["position"] == 0.0, (seed, bar)
+            assert points[bar]["cash"] == points[bar]["total"], (seed, bar)
+            flat += 1
+    assert flat > 1_000
 
 
 def test_trades_read_back_carry_the_contracts_times() -> None:

@@ -1,5 +1,6 @@
 """The documentation as a site: it builds without a broken link, and the platform serves every page of it."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +42,13 @@ def test_every_page_is_served(
         "/docs/search/search_index.json", headers={"Accept-Encoding": "gzip"}, buffered=True
     )
 
+    absolute = {
+        f"{path.name}: {address}"
+        for path in tmp_path.glob("site/**/*.html")
+        for address in re.findall(r'(?:href|src)="?(/[^" >]*)', path.read_text("utf-8"))
+    }
+
+    assert absolute == set()  # it may be served under a path
     assert "rules.html" in names
     assert refused == []
     assert zipped.headers["Content-Encoding"] == "gzip"

@@ -107,6 +107,8 @@ def backtest(bars: dict, signals, *, initial_capital=100_000.0, fee_rate=0.001, 
         idle = account.cash if value >= 0 else account.cash + value
         interest = max(idle, 0.0) * ((1 + cash_rate) ** (days[bar] / 365) - 1)
         fee = max(-value, 0.0) * borrow_rate * days[bar] / 365
+        if account.cash + value < 0.0:  # an account below zero earns and pays nothing
+            interest = fee = 0.0
         account.interest += interest
         account.borrow_fees += fee
         account.cash += interest - fee

@@ -1,12 +1,20 @@
 """A run beside its benchmark: against empyrical and pandas on random series, and where there is nothing to compare."""
 
+import json
+from dataclasses import replace
+from datetime import date
+
 import empyrical
 import numpy as np
 import pandas as pd
 import pytest
 
-from adapters.prices.bars import closes_at, held
-from adapters.prices.packing import unpack
+from adapters.prices.bars import Bars, closes_at, common_closes, held
+from adapters.prices.packing import run_prices, unpack
+from adapters.runs.stored_series import decode_trades
+from consumer.kinds.backtest import backtest
+from contracts.run_request import RunRequest
+from contracts.timeframes import LENGTH_S, TIMEFRAMES
 from tests.metrics.test_performance import of
 from tests.services.prices import DATA, packed_file
 
@@ -121,3 +129,130 @@ def test_closes_of_a_benchmark_are_those_known_at_each_bar():
         for row in (DATA / "GOOG.csv").read_text().splitlines()[1:]
     }
     assert closes[1:].tolist() == [rows["2004-08-19"], rows["2004-08-20"], rows["2004-08-23"]]
+
+
+def lacking(rng, bars):
+    """Which bars of a run the benchmark has: all, from a later one on, up to an earlier one, not all between them."""
+    first, last = sorted(rng.integers(0, bars, 2))
+    has = np.zeros(bars, dtype=bool)
+    has[first * rng.integers(2) : last + 1 if rng.integers(2) else bars] = True
+    return has & (rng.random(bars) < rng.choice([1.0, 0.95, 0.7]))
+
+
+def test_only_bars_that_both_have_are_compared():
+    days = pd.date_range("2020-01-01", periods=900, freq="D")
+    for seed in range(200):
+        equity, closes = random_pair(seed)
+        has = lacking(np.random.default_rng(seed), len(equity))
+        run = pd.Series(equity, index=days[: len(equity)])
+        market = pd.Series(closes[has], index=run.index[has])
+
+        found = of(
+            equity,
+            close=np.full(len(equity), 7.0),
+            benchmark=np.where(has, closes, np.nan),
+            risk_free_rate=0.02,
+        )
+
+        both = pd.concat([run, market], axis=1, join="inner").pct_change().dropna()
+        if len(both) < 30:
+            assert {found.metrics[name] for name in NAMES} == {None}, seed
+            continue
+        ours, theirs = both[0], both[1]
+        per_year = 252 * len(both) / (np.flatnonzero(has)[-1] - np.flatnonzero(has)[0])
+        rate = 1.02 ** (1 / per_year) - 1
+        spread = ours - theirs
+        expected = {
+            "alpha": empyrical.alpha(ours, theirs, risk_free=rate, annualization=per_year) * 100,
+            "beta": ours.cov(theirs) / theirs.var(),
+            "correlation": ours.corr(theirs),
+            "tracking_error": spread.std() * per_year**0.5 * 100,
+            "information_ratio": spread.mean() / spread.std() * per_year**0.5,
+        }
+        for name, value in expected.items():
+            assert found.metrics[name] == pytest.approx(value, rel=1e-9, abs=1e-9), (seed, name)
+        for name, chosen in (("up_capture", theirs > 0), ("down_capture", theirs < 0)):
+            grown = [
+                (1 + each[chosen]).prod() ** (per_year / chosen.sum()) - 1
+                for each in (ours, theirs)
+            ]
+            assert found.metrics[name] == pytest.approx(grown[0] / grown[1] * 100), (seed, name)
+
+
+def test_a_benchmark_that_ends_early_says_what_common_dates_say():
+    own, market = (
+        pd.read_csv(path, index_col="Date", parse_dates=True)["Close"]["2015-01-02":"2022-12-28"]
+        for path in (DATA / "XOM.csv.gz", DATA / "^GSPC.csv.gz")
+    )
+    packed = replace(packed_file(DATA, "XOM"), benchmark=packed_file(DATA, "^GSPC"))
+    held_throughout = RunRequest(
+        ticker="XOM",
+        rule_type="FORMULA",
+        params={"buy": "close > 0", "sell": "close < 0", "inputs": {}},
+        start_date=date(2015, 1, 2),
+        end_date=date(2022, 12, 28),
+        fee_rate=0.0,
+        size_type="percent",
+        position_size=100.0,
+        fractional_shares=True,
+    )
+
+    columns = backtest(held_throughout, packed).columns
+
+    both = pd.concat([own, market], axis=1, join="inner").pct_change().dropna().to_numpy().T
+    metrics = json.loads(columns["metrics_json"])["values"]
+    slope = np.cov(both)[0, 1] / both[1].var(ddof=1)
+    assert metrics["beta"] == pytest.approx(slope) == pytest.approx(0.908, abs=5e-4)
+    assert metrics["correlation"] == pytest.approx(np.corrcoef(both)[0, 1])
+    assert metrics["correlation"] == pytest.approx(0.646, abs=5e-4)
+    yearly = (1 + both[0].mean() - slope * both[1].mean()) ** 252 - 1
+    assert metrics["alpha"] == pytest.approx(yearly * 100) == pytest.approx(-7.28, abs=5e-3)
+    assert [note for note in decode_trades(columns["trades_json"])[2] if "benchmark" in note] == [
+        "The benchmark ^GSPC has bars on 1,006 of the 2,012 bars, from 2015-01-02 to 2018-12-31: "
+        "alpha, beta and all that compares with it are of these alone"
+    ]
+
+
+def bars_at(times, timeframe):
+    prices = np.arange(100, 100 + len(times))
+    return Bars(timeframe, np.asarray(times), (prices,) * 4, prices, 0, 0)
+
+
+@pytest.mark.parametrize("timeframe", TIMEFRAMES)
+def test_a_line_ends_with_its_last_bar_and_goes_on_over_holes(timeframe):
+    length = LENGTH_S[timeframe]
+    for seed in range(50):
+        rng = np.random.default_rng(seed)
+        grid = np.arange(80) * length + 1_577_923_200  # a Thursday
+        own = np.sort(rng.choice(np.arange(10, 70), 20, replace=False))
+        bars = bars_at(grid[own], timeframe)
+
+        drawn, common = held(bars, grid, 50.0), common_closes(bars, grid)
+
+        assert np.isfinite(drawn).nonzero()[0].tolist() == [*range(own[0], own[-1] + 1)], seed
+        assert np.isfinite(common).nonzero()[0].tolist() == own.tolist(), seed
+        assert np.array_equal(drawn[own], 50.0 * common[own] / common[own[0]]), seed
+
+
+def test_a_bar_is_common_with_the_one_that_began_within_its_length():
+    half_past = np.array([1800, 5400, 9000, 12600])
+    full_hours = bars_at([0, 3600, 10800], "1h")
+
+    assert common_closes(full_hours, half_past)[[0, 1, 3]].tolist() == [100.0, 101.0, 102.0]
+    assert np.isnan(common_closes(full_hours, half_past)[2])
+
+
+def test_a_benchmark_without_a_common_bar_is_named():
+    own, other = packed_file(DATA, "XOM"), packed_file(DATA, "FB")
+
+    prices = run_prices(replace(own, benchmark=other), date(2014, 1, 1), date(2014, 12, 31))
+
+    assert prices.notes[-1] == (
+        "The benchmark FB has no bar on any of the 252 bars: nothing is compared with it"
+    )
+
+
+def test_a_benchmark_with_all_bars_needs_no_note():
+    both = replace(packed_file(DATA, "AAPL"), benchmark=packed_file(DATA, "IBM"))
+
+    assert run_prices(both, date(2005, 1, 3), date(2009, 12, 31)).notes == []

@@ -8,6 +8,7 @@ import pytest
 
 from adapters.metrics.measured import Measured, NoValue
 from adapters.metrics.rates import Rates
+from adapters.metrics.table import METRICS
 from adapters.metrics.timing import Timing, joined, usual_exposures
 from tests.metrics.test_performance import of, trade
 
@@ -44,6 +45,9 @@ def test_a_run_that_is_in_the_market_before_its_rises_alone_has_timing():
     ]
     values = pd.Series(excess)
     assert metrics["average_exposure_pct"] == pytest.approx(usual * 100)
+    assert metrics["average_gross_exposure_pct"] == pytest.approx(
+        sum(map(abs, exposures)) / 4 * 100
+    )
     assert metrics["timing_return_pct"] == pytest.approx(values.mean() * 252 * 100)
     assert metrics["timing_sharpe_ratio"] == pytest.approx(
         values.mean() / values.std() * math.sqrt(252)
@@ -125,3 +129,25 @@ def test_interest_and_borrow_fees_of_the_usual_share_are_no_timing():
     paid = [1.03 ** (count / 365) - 1 - borrowed * 0.05 * count / 365 for count in (1, 3, 1)]
     assert short.carry == pytest.approx(paid)
     assert flat.returns == pytest.approx(flat.carry)
+
+
+TIMING = [metric.name for metric in METRICS if metric.section == "Timing"][1:]
+
+
+@pytest.mark.parametrize("step", [[1], [1, 1, 1, 1, 3], [7]])
+def test_interest_alone_is_no_timing(step):
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        capital, bars = float(rng.choice([0.37, 1e3, 1e5, 1e9])), int(rng.integers(3, 400))
+        days = np.cumsum(np.resize(step, bars))
+        rate, closes = rng.uniform(0.001, 0.5), np.cumprod(1 + rng.normal(0, 0.02, bars)) * 50
+        equity = capital * (1 + rate) ** ((days - days[0]) / 365)
+        stored = np.round(equity, 2) if capital >= 1000 else equity  # as studies read it
+        times = np.datetime64("2020-01-01", "D") + days
+
+        for path in (equity, stored):
+            found = of(path, (), capital, closes, times, rates=Rates(cash_rate=rate))
+
+            assert found.metrics["average_exposure_pct"] == 0.0, seed
+            assert {found.metrics[name] for name in TIMING} == {None}, seed
+            assert found.notes["timing_return_pct"] == "it held the same share all the time", seed

@@ -100,7 +100,8 @@ def test_the_price_checker_finds_no_fault_in_our_files():
         == "AAPL.csv: warning: a close moved by over 50% in one bar, once: 2000-09-29 (-52%)"
     )
     assert [line.split(": ", 2)[2][:11] for line in found if line.startswith("KO.")] == [
-        "closes only"
+        "no volume i",
+        "closes only",
     ]
     assert summary == f"0 faults and {len(found)} warnings in 24 files"
 
@@ -123,7 +124,28 @@ def test_the_price_checker_prints_every_fault_with_file_and_line(tmp_path):
         "ABC.csv: error: line 3: Volume -1",
         "ABC.csv: error: line 4: Open 'x'",
         "NONE.csv: error: the file",
-        "lower.csv: error: not named <TICKER>.csv, or <TICKER>_ and one of 1m, 5m, 15m, 30m, 1h, 4h, 1w before .csv"
-        " (A-Z 0-9 . ^ = -)",
+        "lower.csv: error: not named <TICKER>.csv, or <TICKER>_ and one of 1m, 5m, 15m, 30m, 1h, 4h, 1w before .csv: "
+        "lower",
         "4 faults and 0 warnings in 3 files",
     ]
+
+
+def test_a_dangling_link_or_a_folder_is_one_line_of_the_price_checker_s(tmp_path):
+    (tmp_path / "LINK.csv").symlink_to(tmp_path / "gone.csv")
+    (tmp_path / "LINK.csv.gz").symlink_to(tmp_path / "LINK.csv.gz")
+    (tmp_path / "FOLDER.csv").mkdir()
+    (tmp_path / "GOOD.csv").write_text(BAR)
+    (tmp_path / "M&M.NS.csv").write_text(BAR)
+
+    report = quality_report(tmp_path)
+
+    assert (report.returncode, report.stderr) == (1, "")
+    *lines, summary = report.stdout.splitlines()
+    names = ["FOLDER.csv", "LINK.csv", "LINK.csv.gz", "M&M.NS.csv"]
+    assert [line.split(":")[0] for line in lines] == names
+    assert all("error: cannot be read: " in line for line in lines[:3])
+    assert (
+        "M&M.NS is not a ticker: 1 to 15 of A-Z 0-9 . ^ = - are accepted, and it has '&'"
+        in lines[3]
+    )
+    assert summary == "4 faults and 0 warnings in 5 files"

@@ -4,13 +4,14 @@ import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from random import Random
 
 import numpy as np
 
 from adapters.prices.bars import CLOSES_ONLY, Bars
 from adapters.prices.checks import changes, oddities
+from adapters.prices.containers import unpacked
 from adapters.prices.reading import Meaning, read_prices
-from adapters.prices.table import unpacked
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 
@@ -173,3 +174,43 @@ def test_a_new_version_says_what_it_adds_revises_and_drops() -> None:
         "1 bars of the current version are missing: 2012-01-06",
     )
     assert changes(before, before) == ({"added": 0, "revised": 0, "removed": 0}, [])
+
+
+def test_the_factor_of_a_split_is_that_of_the_jump_that_looks_like_one() -> None:
+    chance = Random(18)
+    for _ in range(300):
+        factor = chance.choice((2 / 3, 3 / 4, 4 / 5))
+        opened = 100 * factor * chance.uniform(0.985, 1.015)
+        close = chance.uniform(91, 109)  # which is no jump
+        rows = (
+            f"2012-01-03,100,101,99,100,1\n2012-01-04,{opened},{max(opened, close)},1,{close},1\n"
+        )
+        bars = read_prices(
+            f"Date,Open,High,Low,Close,Volume\n{rows}".encode(), Meaning(timeframe="1d")
+        ).bars
+
+        assert f"2012-01-04 (×{opened / 100:.3g})" in words(bars), (opened, close)
+
+    for ratio in (2, 3, 10, 0.5, 0.1):
+        assert f"(×{ratio:.3g})" in words(daily([100, 100 * ratio, 100 * ratio]))
+
+
+def test_a_week_of_other_days_is_asked_about_and_its_weekends_are_no_gaps() -> None:
+    days = [date(2012, 1, 1) + timedelta(days=number) for number in range(200)]
+    for left_out, says in (
+        ((4, 5), "on Sundays and 0 on Fridays"),
+        ((6, 0), "on Saturdays and 0 on Mondays"),
+        ((5, 6), ""),
+    ):
+        rows = "".join(
+            f"{day},1,2,1,{1 + day.day % 2},1\n" for day in days if day.weekday() not in left_out
+        )
+        bars = read_prices(
+            f"Date,Open,High,Low,Close,Volume\n{rows}".encode(), Meaning(timeframe="1d")
+        ).bars
+
+        warnings = [
+            each for each in oddities(bars) if "jump" not in each and "over 50%" not in each
+        ]
+        assert len(warnings) == bool(says), (left_out, warnings)
+        assert says in "".join(warnings)

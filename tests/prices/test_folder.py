@@ -130,3 +130,21 @@ def schema(database_url: str, data_dir: Path, *arguments: str) -> str:
         check=True,
     )  # fmt: skip
     return finished.stdout
+
+
+def test_what_cannot_be_read_is_left_out_and_the_others_are_taken_in(
+    engine: Engine, tmp_path: Path
+) -> None:
+    (tmp_path / "LINK.csv").symlink_to(tmp_path / "gone.csv")
+    (tmp_path / "DIR.csv").mkdir()
+    (tmp_path / "ES1!.csv").write_text(CSV.format(close=63.5))
+    (tmp_path / "NEW.csv").write_text(CSV.format(close=63.5))
+
+    outcomes = dict(load_folder(engine, tmp_path))
+
+    assert outcomes["NEW.csv"].startswith("new: 2 bars")
+    assert outcomes["ES1!.csv"].endswith(
+        "ES1! is not a ticker: 1 to 15 of A-Z 0-9 . ^ = - are accepted, and it has '!'"
+    )
+    for name in ("LINK.csv", "DIR.csv"):
+        assert outcomes[name].startswith("left out: cannot be read: ")

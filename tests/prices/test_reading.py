@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from adapters.prices.bars import csv_chunks
+from adapters.prices.containers import unpacked
 from adapters.prices.reading import Meaning, Reading, read_prices
-from adapters.prices.table import Refused, unpacked
+from adapters.prices.table import Refused
 from adapters.prices.tickers import price_files
 from contracts.run_request import Timeframe
 from tests.prices.exports import EXPORTS

@@ -98,7 +98,7 @@ def test_an_unknown_ticker_timeframe_or_version_is_named_with_what_there_is(
     store = PriceStore(engine)
 
     for arguments, says in (
-        (("OLD",), "known are NEW"),
+        (("OLD",), "the nearest are NEW"),
         (("NEW", "1h"), "it has 1d"),
         (("NEW", "1d", "f" * 64), "no 1d prices with data_hash ffffffffffff"),
     ):

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from hypothesis import given, settings
 
+from adapters.prices.containers import unpacked
 from adapters.prices.packing import unpack
 from adapters.prices.reading import Meaning, read_prices
-from adapters.prices.table import unpacked
 from adapters.prices.tickers import price_files
 from tests.prices.test_packing import COLUMNS, packed_prices, series
 

@@ -47,8 +47,11 @@ def test_no_signal_comes_before_the_bars_that_the_text_needs(random_ohlcv):
     writer, ohlcv = Writer(random.Random(8)), dated(random_ohlcv(320, seed=32))
     conditions = [writer.condition() for _ in range(FORMULAS)]
 
-    # a part of `and` and `or` may decide before the other is known
-    for condition in (each for each in conditions if " and " not in each and " or " not in each):
+    # a part of `and` and `or` may decide before the other is known, as what is false on a bar has not begun there
+    early = (" and ", " or ", "becomes(", "crosses_above(", "crosses_below(")
+    chosen = [each for each in conditions if not any(word in each for word in early)]
+    assert len(chosen) > 20
+    for condition in chosen:
         rule = formula(condition)
         with naming(condition=condition):
             assert not rule.generate_signals(ohlcv)[: rule.formula.buy.lookback].any()

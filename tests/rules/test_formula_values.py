@@ -70,7 +70,7 @@ CLOSE = [5, 3, 4, 4, 6, 2, 7]
         ("min(close, open) == close", "TTTTTTT"),
         ("max(2, 3) == 3", "TTTTTTT"),
         ("crosses_above(close, 4)", ".FFFTFT"),
-        ("crosses_below(close, 4)", ".TFFFTF"),
+        ("crosses_below(close, 4)", "FTFFFTF"),
         ("crosses_above(prev(close), 4)", "..FFFTF"),
         ("becomes(close > 4)", ".FFFTFT"),
         ("above_for(close >= 4, 2)", ".FFTTFF"),
@@ -117,6 +117,52 @@ def test_a_bar_without_a_value_makes_its_neighbours_unknown_and_no_more(conditio
         truth(f"y = (close - 5) / abs(close - 5)\n{condition}", bars_of([6, 4, 5, 6, 4, 6]))
         == expected
     )
+
+
+@pytest.mark.parametrize(
+    ("function", "condition"),
+    [
+        ("becomes(y > 0)", "y > 0"),
+        ("crosses_above(y, 0)", "y > 0"),
+        ("crosses_below(y, 0)", "y < 0"),
+    ],
+)
+def test_what_begins_on_a_bar_is_true_and_was_not_before_in_three_values(function, condition):
+    """y is above 0, below 0 or unknown, at random; true 1, false -1, unknown 0 as Kleene has it."""
+    number = {TRUE: 1, UNKNOWN: 0, FALSE: -1}
+    for seed in range(60):
+        with naming(seed=seed):
+            ohlcv = bars_of(np.random.default_rng(seed).choice([4, 5, 6], 40))
+            y = "y = (close - 5) / abs(close - 5)\n"
+            now = [number[each] for each in truth(y + condition, ohlcv)]
+
+            begun = [number[each] for each in truth(y + function, ohlcv)]
+
+            before = [0, *now[:-1]]
+            assert begun == [min(a, -b) for a, b in zip(now, before, strict=True)]
+
+
+def test_averages_that_are_equal_on_paper_may_differ_in_their_last_digit():
+    """The example of docs/rules.md."""
+    ohlcv = {
+        "Open": [142_000.0, 142_000.0, 142_000.0],
+        "High": [142_200.0, 142_100.0, 142_100.0],
+        "Low": [141_900.0, 141_900.0, 141_900.0],
+        "Close": [142_100.0, 141_900.0, 142_000.0],
+    }
+    bars = bars_of([1, 1, 1], **{name: np.array(values) for name, values in ohlcv.items()})
+    first, second = (
+        sum(
+            weight * sum(ohlcv[name][bar] for name in names) / len(names)
+            for bar, weight in enumerate((1, 2, 3))
+        )
+        / 6
+        for names in (("Open", "High", "Low", "Close"), ("High", "Low", "Close"))
+    )
+
+    assert first == pytest.approx(142_000) and second == pytest.approx(142_000)
+    assert truth("wma(ohlc4, 3) > wma(hlc3, 3)", bars) == "..T"
+    assert truth("wma(ohlc4, 3) > wma(hlc3, 3) + 0.001", bars) == "..F"
 
 
 def test_the_calendar_is_that_of_the_bars_own_dates():

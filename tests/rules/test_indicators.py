@@ -120,6 +120,28 @@ def test_a_million_bars_stay_as_close_to_talib(random_ohlcv):
     assert_same(rsi(close, 14), talib.RSI(close, 14))
 
 
+def test_equal_moves_of_inexact_prices_are_decided_as_talib_decides_them():
+    """The figures of docs/differences.md: the same prices as 1.10003 and as 110,003."""
+    worst_di, worst_adx = 0.0, 0.0
+    for seed in range(200):
+        with naming(seed=seed):
+            rng = np.random.default_rng(seed)
+            close = (110_000 + rng.integers(-12, 13, 300).cumsum()).astype(float)
+            points = close + rng.integers(0, 10, 300), close - rng.integers(0, 10, 300), close
+            prices = tuple(each / 1e5 for each in points)
+
+            inexact, exact = adx(*prices), adx(*points)
+
+            for found, columns in ((inexact, prices), (exact, points)):
+                assert_all_same(
+                    found,
+                    (talib.ADX(*columns), talib.PLUS_DI(*columns), talib.MINUS_DI(*columns)),
+                )
+            off = [np.nanmax(np.abs(a - b)) for a, b in zip(inexact, exact, strict=True)]
+            worst_di, worst_adx = max(worst_di, *off[1:]), max(worst_adx, off[0])
+    assert (round(worst_di, 2), round(worst_adx, 2)) == (5.01, 3.9)
+
+
 @pytest.mark.parametrize("scale", [1e-3, 1e9, 1e12])
 def test_tiny_and_huge_prices_give_talibs_values(scale, random_ohlcv):
     high, low, close, _ = series(500, random_ohlcv)

@@ -32,7 +32,7 @@ def run_one(engine: Engine, run_id: str) -> None:
         held = claim(connection, Attempt(run_id, 1), "token", 60.0, "test")
         prices = run_prices(connection, held.request)
         outcome = compute(held, prices, engine, lambda done: None)
-        finish(connection, held, outcome.columns, outcome.lines)
+        finish(connection, held, outcome.columns, outcome.lines, outcome.failed_metrics)
         if outcome.screened:
             save_screen_result(connection, run_id, *outcome.screened)
         if outcome.portfolio:

@@ -12,13 +12,13 @@ from sqlalchemy.engine import Connection, Engine
 
 from adapters.database import connect_database, reading
 from adapters.price_tables import price_parts, price_series, price_versions
+from adapters.prices.containers import unpacked
 from adapters.prices.loading import load_folder
 from adapters.prices.packing import PackedPrices, RunPrices, pack
 from adapters.prices.packing import run_prices as prices_of_run
 from adapters.prices.reading import Meaning
 from adapters.prices.reading import read_prices as read
 from adapters.prices.store import prices_of
-from adapters.prices.table import unpacked
 from adapters.prices.tickers import price_files, series_of_file
 from adapters.schema import create_schema
 from contracts.run_request import RunRequest, Timeframe

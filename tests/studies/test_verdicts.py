@@ -374,3 +374,16 @@ def test_the_benchmark_is_named_beside_buying_and_holding(
         f"the benchmark IBM brought {'more' if beside['benchmark_pct'] > beside['return_pct'] else 'less'} ("
         in (beside["sentence"])
     )
+
+
+def test_a_benchmark_without_prices_at_one_end_is_not_compared(
+    client: FlaskClient, engine: Engine
+) -> None:
+    base = BASE | {"ticker": "XOM", "benchmark": "^GSPC", "end_date": "2020-12-31"}
+
+    verdict = complete(client, engine, kind="selection", base=base)["verdict"]
+
+    assert verdict["beside"]["benchmark_pct"] is None
+    assert verdict["beside"]["buy_hold_pct"] is not None
+    assert "to 2018-12-31, and the comparison is from" in verdict["notes"]["beside.benchmark_pct"]
+    assert "^GSPC" not in verdict["beside"]["sentence"]

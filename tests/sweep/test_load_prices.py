@@ -141,6 +141,74 @@ def test_a_broken_file_is_refused_by_line_and_the_others_are_loaded(
     assert "GOOD.csv: warning: no volume in 1 of 30 bars" in loaded.stdout
 
 
+def test_odd_names_and_entries_of_a_folder_are_refused_and_the_others_are_loaded(
+    base_url: str, folder: Path
+) -> None:
+    for name in ("SPY", "table", "M&M.NS", "TWICE", "TWICE (1)", "OLD_2h"):
+        (folder / f"{name}.csv").write_text(daily(5))
+    (folder / "LINK.csv").symlink_to(folder / "gone.csv")
+    (folder / "DIR.csv").mkdir()
+
+    loaded = load(base_url, "--folder", folder)
+
+    assert (loaded.returncode, "Traceback" in loaded.stderr) == (1, False)
+    outcomes = [line.split()[-2:] for line in loaded.stdout.partition("\n\n")[0].splitlines()[1:]]
+    assert [outcome for outcome, _ in outcomes].count("refused") == 7
+    assert "SPY.csv" in loaded.stdout and ["new", "0"] in outcomes
+    for says in (
+        "table.csv: file: its name does not say which ticker it holds",
+        "M&M.NS.csv: file: M&M.NS is not a ticker: 1 to 15 of A-Z 0-9 . ^ = - are accepted, and it has '&'",
+        "LINK.csv: file: no such file",
+        "DIR.csv: file: is a folder",
+        "OLD_2h.csv: file: its name speaks of another timeframe",
+        f"{folder / 'TWICE (1).csv'} and {folder / 'TWICE.csv'} are both TWICE 1d; load one of them",
+    ):
+        assert says in loaded.stdout, says
+    tickers = {series["ticker"] for series in Client(base_url).prices()}
+    assert "SPY" in tickers and "TWICE" not in tickers
+
+
+def test_bad_rows_and_dates_are_dealt_with_as_the_command_says(
+    base_url: str, folder: Path
+) -> None:
+    rows = [f"{9 + day:02},104,104.5,103,104.55,5" for day in range(2)]
+    (folder / "BAD.csv").write_text(
+        "\n".join(
+            [
+                "Date,Open,High,Low,Close,Volume",
+                *(f"2024-01-{row}" for row in rows),
+                "2024-01-11,9,10,8,9,5",
+            ]
+        )
+    )
+    (folder / "FX.csv").write_text(
+        "Date,Close\n"
+        + "".join(f"2024-01-{day:02}T22:00:00Z,1.{day}\n" for day in (7, 8, 9, 10, 11, 14, 15))
+    )
+
+    refused = load(base_url, folder / "BAD.csv")
+    widened = load(base_url, "--folder", folder, "--bad-rows", "widen")
+    dropped = load(base_url, folder / "BAD.csv", "--bad-rows", "drop")
+    kept = load(base_url, folder / "FX.csv", "--keep-dates")
+
+    assert (refused.returncode, widened.returncode, dropped.returncode, kept.returncode) == (
+        1,
+        0,
+        0,
+        0,
+    )
+    assert "bad_rows=widen or bad_rows=drop" in refused.stdout
+    assert (
+        "warning: High and Low widened to Open and Close in 2 rows: lines 2, 3" in widened.stdout
+    )
+    assert "FX.csv: warning: 7 of 7 daily bars dated by their session" in widened.stdout
+    assert "other prices: 2 rows: lines 2, 3" in dropped.stdout
+    assert [each["first_bar"] for each in Client(base_url).price_versions("FX")] == [
+        "2024-01-07",
+        "2024-01-08",
+    ]
+
+
 def test_a_file_over_the_platforms_limit_is_refused_and_the_next_is_loaded(
     app: Flask, base_url: str, folder: Path
 ) -> None:

@@ -1,8 +1,10 @@
 """Which series a price file's name speaks of."""
 
+from random import Random
+
 import pytest
 
-from backtests.loading import series_named
+from backtests.loading import NO_TICKER, no_ticker, series_named
 
 NAMES = {
     "AAPL.csv": ("AAPL", "1d"),
@@ -10,6 +12,9 @@ NAMES = {
     "AAPL (1).csv": ("AAPL", "1d"),
     "^GSPC.csv": ("^GSPC", "1d"),
     "^GSPC.csv.gz": ("^GSPC", "1d"),
+    "AAPL.xlsx": ("AAPL", "1d"),
+    "AAPL_1h.csv.xz": ("AAPL", "1h"),
+    "BTCUSDT.zip": ("BTCUSDT", "1d"),
     "EURUSD=X_5m.csv": ("EURUSD=X", "5m"),
     "BRK-B_1h.csv": ("BRK-B", "1h"),
     "0700.HK.csv": ("0700.HK", "1d"),
@@ -25,6 +30,9 @@ NAMES = {
     "NYSE_IBM, 5.csv": ("IBM", "5m"),
     "NYSE_IBM, 1W.csv": ("IBM", "1w"),
     "NYSE_IBM, 240.csv": ("IBM", "4h"),
+    "CME_MINI_NQ, 1D.csv": ("NQ", "1d"),
+    "M&M.NS.csv": ("", "1d"),
+    "CME_MINI_ES1!, 1D.csv": ("", "1d"),
     "NYSE_IBM, 1M.csv": ("IBM", None),
     "daily_AAPL.csv": ("AAPL", "1d"),
     "daily_adjusted_IBM.csv": ("IBM", "1d"),
@@ -47,3 +55,22 @@ NAMES = {
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_says_ticker_and_timeframe_or_nothing(name: str) -> None:
     assert series_named(name) == NAMES[name]
+
+
+def test_a_name_with_a_character_that_no_ticker_has_says_which() -> None:
+    chance = Random(18)
+    for _ in range(300):
+        ticker, odd = "".join(chance.choices("ABC019.^=-", k=5)), chance.choice("&!$%+@#é€ /_~'(")
+        place = chance.randrange(6)
+        named = ticker[:place] + odd + ticker[place:]
+        for name in (f"{named}.csv", f"{named}.csv.gz", f"{named} (1).csv"):
+            if series_named(name).ticker:  # as C_1D is C, daily
+                continue
+            says = f"is not a ticker: 1 to 15 of A-Z 0-9 . ^ = - are accepted, and it has {odd.upper()!r}"
+            assert says in no_ticker(name), name
+
+    assert no_ticker("CME_MINI_ES1!, 1D.csv").startswith("ES1! is not a ticker")
+    assert no_ticker("NOTHINGBUTALONGNAME.csv").endswith(
+        "it has 19 of them; rename the file, or say --ticker"
+    )
+    assert no_ticker("table.csv.gz") == no_ticker("data (2).csv") == NO_TICKER

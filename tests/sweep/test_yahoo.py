@@ -31,6 +31,8 @@ class Ticker:
         days = pd.DatetimeIndex([], name="Date") if self.ticker == "NONE" else pd.DatetimeIndex(
             ["2013-02-28", "2013-03-01"], name="Date", tz="America/New_York")
         rows = [[63.436, 63.983, 63.057, 63.057, 55.0, 80628800], [62.571, 62.597, 61.425, 61.496, 53.64, 137899100]]
+        if self.ticker == "BAD":
+            rows[0][1] = 63.0
         return pd.DataFrame(rows[: len(days)], index=days, columns=columns)
 """
 EXCEPTIONS = """
@@ -117,6 +119,22 @@ def test_tickers_of_yahoo_are_loaded_adjusted_by_one_command(
         "Yahoo Finance NEW: prices of whole bars multiplied by Adj Close / Close, 0.8722 to 0.8723"
         in loaded.stdout
     )
+
+
+def test_bad_rows_of_yahoo_are_dealt_with_as_the_command_says(
+    base_url: str, stand_in: Path
+) -> None:
+    yahoo = ("--yahoo", "BAD", "NEW", "--from", "2010-01-01")
+
+    refused, widened, dropped = (
+        load(base_url, stand_in, *yahoo, *options, "--dry-run")
+        for options in ((), ("--bad-rows", "widen"), ("--bad-rows", "drop"))
+    )
+
+    assert (refused.returncode, widened.returncode, dropped.returncode) == (1, 0, 0)
+    assert "Yahoo Finance BAD: line 2: High 63.0 is below the highest" in refused.stdout
+    assert "High and Low widened to Open and Close in 1 row: line 2" in widened.stdout
+    assert "contradicts their other prices: 1 row: line 2" in dropped.stdout
 
 
 def test_without_the_package_the_way_to_it_is_said(base_url: str, tmp_path: Path) -> None:

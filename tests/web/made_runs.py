@@ -43,7 +43,7 @@ def make(
             outcome = backtest(
                 held.request, run_prices(connection, held.request), keeps_lines=held.keeps_lines
             )
-            finish(connection, held, outcome.columns, outcome.lines)
+            finish(connection, held, outcome.columns, outcome.lines, outcome.failed_metrics)
     if held.request.charts and state == "completed":
         draw_charts(platform.engine, run_id)
     return run_id

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import random
 import re
 import signal
 import sys
@@ -112,6 +113,53 @@ def test_only_a_trusted_proxy_is_believed_and_nobody_s_script_name(programs: Pro
 
     assert is_secure(started(programs, WEB_CONCURRENCY="1", TRUSTED_PROXY="127.0.0.1")[1])
     assert not is_secure(started(programs, WEB_CONCURRENCY="1")[1])
+
+
+PREFIX_PARTS = ["backtests", "a.b", ".well-known", "x_1", "~ann", "v2", "UPPER", "..."]
+NO_PREFIXES = [
+    "bt",
+    "//evil.test",
+    "/a//b",
+    "/..",
+    "/a/../b",
+    "/.",
+    "https://evil.test",
+    "/a b",
+    "/a?b",
+    "/a%2e",
+    "/<b>",
+    "/\\b",
+]
+
+
+def test_links_carry_the_prefix_that_a_trusted_proxy_names_and_no_other(
+    programs: Programs,
+) -> None:
+    _, port = started(programs, WEB_CONCURRENCY="1", TRUSTED_PROXY="127.0.0.1")
+    chosen = random.Random(47)
+    prefixes = [
+        "".join(f"/{each}" for each in chosen.choices(PREFIX_PARTS, k=k)) for k in range(1, 6)
+    ]
+
+    def page(prefix: str, port: int) -> tuple[int, str]:
+        with closing(HTTPConnection("127.0.0.1", port, timeout=20)) as connection:
+            headers = {"X-Forwarded-Prefix": prefix, "Accept": "text/html"}
+            connection.request("GET", "/runs", headers=headers)
+            got = connection.getresponse()
+            return got.status, got.read().decode()
+
+    for prefix in prefixes:
+        for ending in ("", "/"):
+            assert f'action="{prefix}/search"' in page(prefix + ending, port)[1], prefix
+    assert 'action="/search"' in page("/", port)[1]
+    for bad in NO_PREFIXES:
+        status, text = page(bad, port)
+        assert (status, "correct it in the proxy" in text) == (400, True), bad
+        assert 'action="/search"' in text, bad
+
+    _, other = started(programs, WEB_CONCURRENCY="1")
+    assert [page(each, other)[0] for each in (*prefixes, *NO_PREFIXES)] == [200] * 17
+    assert all('action="/search"' in page(each, other)[1] for each in prefixes)
 
 
 def test_all_processes_of_a_server_count_their_answers_together(programs: Programs) -> None:

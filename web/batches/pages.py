@@ -1,5 +1,6 @@
 """Batches as pages: all of them with their progress; one with its times, its best runs and a map of parameters."""
 
+import json
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from math import ceil
@@ -8,8 +9,10 @@ from typing import Any
 
 from flask import Blueprint, Response, render_template, request
 from markupsafe import Markup
+from sqlalchemy import Connection
 
 from adapters.metrics.table import METRICS, METRICS_BY_NAME
+from adapters.money import CENTS
 from adapters.plans.batch import (
     Batch,
     batch_named,
@@ -24,6 +27,8 @@ from adapters.plans.luck import batch_evidence
 from adapters.plans.ranking import Goal, Ranking
 from adapters.plans.store import ranking_of
 from adapters.plans.surface import Surface, ordered
+from adapters.runs.queries import run_row
+from adapters.runs.stored_series import significant
 from adapters.runs.times import utc_text
 from contracts.portfolio_request import MAX_LEGS
 from contracts.values import Json, picked
@@ -32,9 +37,9 @@ from web.arguments import arguments, read_argument
 from web.batches.api import note_of, titled_summary
 from web.batches.choice import RANKING, asked_ranking, chosen_runs, given_ranking
 from web.batches.origins import origin_of
-from web.formats import number
+from web.formats import account_decimals, number, plain
 from web.operation import Argument, operation
-from web.parsers import one_of, whole_number
+from web.parsers import one_of, ticker_among, whole_number
 from web.platform import ask_database, reading_database
 from web.recorded import LISTED, asked_page
 from web.request_fields import FIELDS, SHARING
@@ -116,10 +121,11 @@ def page(batch_id: str) -> str:
         plan_id, ranking = batch.plan_id, asked_ranking(ranking_of(batch.plan))
         summary = titled_summary(connection, batch)
         tickers = batch_tickers(connection, plan_id)
-        ticker: str | None = read_argument("ticker", one_of(*tickers), None)
+        ticker: str | None = read_argument("ticker", ticker_among(tickers), None)
         measured = measured_runs(connection, plan_id, ranking, ticker)
         chosen, where = chosen_runs(connection, plan_id, measured, ranking)
         best = leaders(connection, chosen, ranking, arguments()["top"])
+        decimals = _metric_decimals(connection, ranking.metric, best)
         origin = origin_of(batch.plan)
         is_judged = not (batch.living or origin)
         evidence = batch_evidence(connection, plan_id, ticker) if is_judged else None
@@ -139,11 +145,19 @@ def page(batch_id: str) -> str:
         chosen=len(chosen),
         measured=len(measured),
         note=note_of(batch, completed, len(measured)),
-        **shown_parameters(surface_of(measured), ranking),
+        metric_decimals=decimals,
+        **shown_parameters(surface_of(measured), ranking, decimals),
     )
 
 
-def shown_parameters(surface: Surface, ranking: Ranking) -> Json:
+def _metric_decimals(connection: Connection, metric: str, best: Sequence[Json]) -> int:
+    """Of the values of a metric: those of the best run's account where it is money, else 2."""
+    if METRICS_BY_NAME[metric].unit != "money" or not best:
+        return CENTS
+    return account_decimals(json.loads(run_row(connection, best[0]["run_id"])["request_json"]))
+
+
+def shown_parameters(surface: Surface, ranking: Ranking, decimals: int = CENTS) -> Json:
     """The metric, what it is bounded by, and the metric against each parameter that varies and over two of them."""
     varying = surface.varying()
     return {
@@ -151,7 +165,7 @@ def shown_parameters(surface: Surface, ranking: Ranking) -> Json:
         "constraints": [each.text for each in ranking.constraints],
         "varying": varying,
         "slices": [
-            (name, surface.importance(name), slices_svg(surface.groups(name)))
+            (name, surface.importance(name), slices_svg(surface.groups(name), decimals))
             for name in varying[:MAX_SLICED]
         ],
         "grid": (heat_map(surface, *_axes(varying), ranking.goal) if len(varying) > 1 else None),
@@ -206,7 +220,7 @@ def _level(share: float) -> int:
     return 1 + min(int(share * SHADES), SHADES - 1)
 
 
-def slices_svg(groups: Mapping[Any, Sequence[float]]) -> Markup:
+def slices_svg(groups: Mapping[Any, Sequence[float]], decimals: int = CENTS) -> Markup:
     """One column per value of a parameter: a line from the lowest to the highest metric, and a dot at the median."""
     if not (values := ordered(groups)):
         return Markup("")
@@ -214,7 +228,9 @@ def slices_svg(groups: Mapping[Any, Sequence[float]]) -> Markup:
     low, high = min(metrics), max(metrics)
     y = scale(low, high, HEIGHT - BOTTOM, EDGE)
     x = scale(0, len(values), LEFT, WIDTH - RIGHT)
-    parts = [_axis(y(value), value) for value in dict.fromkeys((high, (low + high) / 2, low))]
+    parts = [
+        _axis(y(value), value, decimals) for value in dict.fromkeys((high, (low + high) / 2, low))
+    ]
     labels = list(map(short, values))
     every = ceil(len(values) * (max(map(len, labels)) + 1) * LETTER / (WIDTH - RIGHT - LEFT))
     for place, value in enumerate(values):
@@ -227,5 +243,7 @@ def slices_svg(groups: Mapping[Any, Sequence[float]]) -> Markup:
     return picture(parts, f'viewBox="0 0 {WIDTH} {HEIGHT}"')
 
 
-def _axis(y: float, value: float) -> str:
-    return line("rule", LEFT, y, WIDTH - RIGHT, y) + text(LEFT - 6, y, number(value), "end", dy=5)
+def _axis(y: float, value: float, decimals: int) -> str:
+    # of small money four digits have room
+    words = number(value) if decimals == CENTS else plain(significant(value, 4))
+    return line("rule", LEFT, y, WIDTH - RIGHT, y) + text(LEFT - 6, y, words, "end", dy=5)

@@ -27,8 +27,8 @@ blueprint = Blueprint("bars_api", __name__)
 # in one answer; where there are more, no marker can be told from its neighbours
 MOST_TRADES = 1000
 CACHED_RUNS = 4  # decoded; a million bars are 48 MB beside their prices, 3,270 bars 160 KB
-# of the columns that are rounded in answers; equity and position are whole cents and shares as they are
-DECIMALS = {"holding": 2, "rolling_sharpe": 4, "benchmark_equity": 4}
+SHARPE_DECIMALS = 4
+BENCHMARK_DECIMALS = 2  # more than other money has
 DEFAULT_POINTS, MOST_POINTS = 4_000, 20_000
 FROM = Argument("from", whole_number(0), "number of the first bar, from 0", 0)
 TO = Argument(
@@ -90,6 +90,7 @@ def bars(run_id: str) -> Response:
         "first": shown.first,
         "bars_per_point": shown.group,
         "price_decimals": found.bars.decimals,
+        "money_decimals": found.run.money_decimals,
         **columns(found, shown),
         "benchmark": found.run.request.get("benchmark"),
         "trade_count": len(trades),
@@ -122,8 +123,15 @@ def columns(found: RunBars, shown: Window) -> Json:
     """One value per point: candles joined truly, the deepest drawdown, of everything else the last value."""
     shown_bars = slice(shown.first, shown.stop)
     starts = shown.starts - shown.first
+    money = found.run.money_decimals
+    # equity and position are rounded or whole as they are
+    decimals = {
+        "holding": money,
+        "rolling_sharpe": SHARPE_DECIMALS,
+        "benchmark_equity": money + BENCHMARK_DECIMALS,
+    }
     last = {
-        name: known(column[shown.lasts], DECIMALS.get(name))
+        name: known(column[shown.lasts], decimals.get(name))
         for name, column in found.columns.items()
     }
     if "trailing_stop" in last:
@@ -137,8 +145,8 @@ def columns(found: RunBars, shown: Window) -> Json:
 
 
 def known(values: Column, decimals: int | None = None) -> list[float | None]:
-    """Values with so many decimals, or all; None for NaN."""
-    rounded = values if decimals is None else np.round(values, decimals)
+    """Values with so many decimals, or all, and no sign before a zero; None for NaN."""
+    rounded = (values if decimals is None else np.round(values, decimals)) + 0.0
     return [value if value == value else None for value in rounded.tolist()]
 
 
@@ -153,7 +161,7 @@ def _open_on(run: RunSeries, shown: Window) -> list[Values]:
 
 def _trade_rows(run: RunSeries, trades: Sequence[Values]) -> list[Json]:
     """These trades with the numbers of the bars that they filled on."""
-    rows = trade_rows(trades, run.times, run.timeframe)
+    rows = trade_rows(trades, run.times, run.timeframe, run.money_decimals)
     return [
         {**row, **picked(trade, FILLED_BARS)} for row, trade in zip(rows, trades, strict=True)
     ]

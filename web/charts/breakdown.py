@@ -11,8 +11,7 @@ from markupsafe import Markup
 from adapters.metrics.curves import falls
 from adapters.prices.bars import Column
 from adapters.runs.series import RunSeries
-from contracts.run_result import TradeRow
-from contracts.values import Json
+from contracts.values import Json, Values
 from web.formats import number
 from web.svg import bar, picture, scale, text
 
@@ -25,8 +24,9 @@ WIDTH, HEIGHT, TOP, BOTTOM = 320, 150, 8, 26
 LABEL_EVERY = 5  # bins
 
 
-def breakdown(run: RunSeries, trades: Sequence[TradeRow]) -> Json:
-    """What charts/_breakdown.html shows of a completed run."""
+def breakdown(run: RunSeries) -> Json:
+    """What charts/_breakdown.html shows of a completed run; trades are judged by their unrounded profits."""
+    trades = run.trades
     closed = [each for each in trades if not each["is_open"]]
     return {
         "drawdowns": worst_drawdowns(run),
@@ -59,11 +59,13 @@ def _drawdown(run: RunSeries, start: int, end: int) -> Json:
 def returns_histogram(path: Column) -> list[tuple[float, int]]:
     """How many bars returned from so many percent to below those of the next bin; [] where nothing was ever held.
 
-    The outermost bins hold all that lies beyond them, none those bars without a return. Zero is a bin's edge.
+    The outermost bins hold all that lies beyond them, none those bars without a return. Zero is a bin's edge. Bars
+    that began with nothing left are not counted.
     """
     before, after = path[:-1], path[1:]
-    moved = after != before
-    returns = np.sort(after[moved] / before[moved] - 1) * 100
+    has_money = before > 0
+    returns = np.sort(after[has_money] / before[has_money] - 1) * 100
+    returns = returns[returns != 0]
     if not len(returns):
         return []
     cut = floor(len(returns) * EXTREME_SHARE)
@@ -90,21 +92,21 @@ def histogram_svg(bins: Sequence[tuple[float, int]]) -> Markup | None:
     return picture(parts, f'viewBox="-30 0 {WIDTH + 60} {HEIGHT}"')
 
 
-def ending_of(trade: TradeRow) -> str:
+def ending_of(trade: Values) -> str:
     """Why it ended, or open."""
-    return "open" if trade["is_open"] else trade["exit_reason"]
+    return "open" if trade["is_open"] else str(trade["exit_reason"])
 
 
-def trades_by(trades: Sequence[TradeRow], kind: Callable[[TradeRow], str]) -> list[Json]:
+def trades_by(trades: Sequence[Values], kind: Callable[[Values], str]) -> list[Json]:
     """Trades by kind, the largest group first; an open one counts as what it is worth now."""
-    groups: dict[str, list[TradeRow]] = {}
+    groups: dict[str, list[Values]] = {}
     for trade in trades:
         groups.setdefault(kind(trade), []).append(trade)
     found = [_group(name, members) for name, members in groups.items()]
     return sorted(found, key=lambda group: -group["trades"])
 
 
-def _group(name: str, trades: Sequence[TradeRow]) -> Json:
+def _group(name: str, trades: Sequence[Values]) -> Json:
     returns = [trade["pnl_pct"] for trade in trades]
     earned = [trade["pnl_abs"] for trade in trades]
     return {

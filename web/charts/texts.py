@@ -4,17 +4,17 @@ from collections.abc import Callable
 
 from adapters.runs.series import RunSeries
 from contracts.run_result import RunResult
-from web.formats import number, signed
+from web.formats import coarse_money, signed
 from web.runs.view import earned
 from web.titles import rule_title
 
 
-def equity(result: RunResult, _: RunSeries) -> str:
+def equity(result: RunResult, run: RunSeries) -> str:
     metrics = result.metrics or {}
-    start, end = float(result.request["initial_capital"]), metrics["final_equity"]
+    start, end = float(result.request["initial_capital"]), float(run.equity[-1])
     holding = metrics.get("buy_hold_return_pct")
     held = "" if holding is None else f", while buying and holding {earned(holding)}"
-    return f"Equity of {_subject(result)} went from {number(start, 0)} to {number(end, 0)}{held}"
+    return f"Equity of {_subject(result)} went from {coarse_money(start, start)} to {coarse_money(end, start)}{held}"
 
 
 def drawdown(result: RunResult, run: RunSeries) -> str:

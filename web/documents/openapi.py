@@ -4,7 +4,7 @@ import copy
 import re
 from typing import Any
 
-from flask import Blueprint, Flask, Response, current_app
+from flask import Blueprint, Flask, Response, current_app, request
 from werkzeug.routing import Rule
 
 from contracts.run_result import CHART_NAMES
@@ -52,7 +52,8 @@ _IN_PATHS: dict[str, Json] = {
 @blueprint.get("/api/openapi.json")
 def openapi() -> Response:
     """This description."""
-    return conditional(description_of(current_app))
+    servers = [{"url": request.script_root or "/"}]
+    return conditional(description_of(current_app) | {"servers": servers})
 
 
 def description_of(app: Flask) -> Json:

@@ -63,9 +63,10 @@ ANSWERS = {
     "RunBars": f"""{_BARS}
         equity holding drawdown_pct position: number[], rolling_sharpe: number?[]
         benchmark: text?  # the ticker that the run is held against
-        benchmark_equity: number?[]?  # of holding it; null before its first bar
+        benchmark_equity: number?[]?  # of holding it; null before its first bar and after its last
         trade_count: count  # trades that were open on these bars
         trades: object[]  # they, or none of too many
+        money_decimals: count  # of profits, fees and equity
         trailing_stop?: number?[]  # its level during the bar, of runs that asked for one""",
     "Curves": "curves: curve[], benchmarks: benchmark_curve[]",
     "Error": """
@@ -158,10 +159,10 @@ ANSWERS = {
         metrics: number?{{}}?, metrics_notes: text{{}}
         equity_curve?: EquityPoint[], drawdown_curve?: DrawdownPoint[], trades?: PortfolioTrade[]
         left_out?: left_out, interest? borrow_fees?: number, weights?: weights
-        correlations?: correlations, notes?: text[]""",
+        correlations?: correlations, notes?: text[], money_decimals?: count""",
     "PortfolioCurves": """
         time: times, equity held_equally drawdown_pct positions: number[], invested_pct: number?[]
-        benchmark: held?""",
+        benchmark: held?, money_decimals: count""",
     "PriceSeries": "series: series_version[]",
     "PriceVersions": "ticker timeframe: text, versions: version[]",
     "PriceReport": """

@@ -136,8 +136,9 @@ def curves(portfolio_id: str) -> Response:
     beside = None
     if benchmark:
         every = benchmark_equity(account, platform().prices.bars, account.capital)
-        beside = {"name": benchmark, "equity": known(every[lasts], 2)}
+        beside = {"name": benchmark, "equity": known(every[lasts], account.money_decimals)}
     body = {
+        "money_decimals": account.money_decimals,
         "time": account.times[lasts].tolist(),
         "equity": equity.tolist(),
         "held_equally": held.tolist(),

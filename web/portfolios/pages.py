@@ -6,6 +6,7 @@ from adapters.plans.portfolio_series import PortfolioSeries
 from contracts.portfolio_request import Sharing
 from contracts.run_result import RunResult
 from contracts.status import RunStatus
+from contracts.tickers import normalize_tickers
 from contracts.values import Json, without
 from web.answers import csv_file
 from web.charts.breakdown import breakdown
@@ -97,12 +98,14 @@ def _legs(series: PortfolioSeries) -> Json:
 def _stats(series: PortfolioSeries) -> Json:
     return {
         "months": run_view.months(series.account),
-        "parts": breakdown(series.account, series.trades),
+        "parts": breakdown(series.account),
     }
 
 
 def _trades(series: PortfolioSeries) -> Json:
-    asked = {name: request.args[name] for name in TRADES_BY if request.args.get(name)}
+    asked = normalize_tickers(
+        {name: request.args[name] for name in TRADES_BY if request.args.get(name)}
+    )
     ticker = asked.get("ticker")
     chosen = [trade for trade in series.trades if ticker in (None, trade["ticker"])]  # type: ignore[typeddict-item]
     return {

@@ -149,6 +149,7 @@ def _of_series(series: PortfolioSeries) -> Json:
     account, found = series.account, series.found
     weights = found["weights"]
     return {
+        "money_decimals": account.money_decimals,
         "equity_curve": points(account.dates, "equity", account.equity),
         "drawdown_curve": points(account.dates, "drawdown_pct", account.drawdown_pct),
         "trades": series.trades,

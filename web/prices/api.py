@@ -6,10 +6,11 @@ from flask import Blueprint, Response, current_app, request
 from flask.typing import ResponseReturnValue
 
 from adapters.prices.bars import candle_columns, csv_chunks, joined
+from adapters.prices.containers import unpacked
+from adapters.prices.dates import BAD_ROWS
 from adapters.prices.loading import delete_version, examine, save_version
 from adapters.prices.reading import Meaning
 from adapters.prices.store import Version, current_versions, run_counts, versions_of
-from adapters.prices.table import unpacked
 from adapters.runs.times import utc_text
 from contracts.timeframes import TIMEFRAMES, Timeframe
 from contracts.values import Json
@@ -26,12 +27,24 @@ NO_SERIES, NO_VERSION = "404 no such series", "404 no such version"
 LOADING = (
     replace(DRY_RUN, about="report on the file, store nothing"),
     Argument("adjust", flag, "multiply whole bars by Adj Close / Close; true by default", True),
-    Argument("timezone", time_zone, "of times without an offset, such as America/New_York"),
+    Argument(
+        "timezone",
+        time_zone,
+        "of times without an offset, such as America/New_York; of daily bars with a time of day, the exchange's",
+    ),
     Argument(
         "guess",
         flag,
         "take the timeframe, and a zone that is lacking, from what the dates look like",
         False,
+    ),
+    Argument("keep_dates", flag, "date daily bars as written; false by default", False),
+    Argument(
+        "bad_rows",
+        one_of(*BAD_ROWS),
+        "rows whose High or Low contradicts their other prices: refuse the file, by default, widen High and Low to "
+        "Open and Close, or drop the rows",
+        "refuse",
     ),
     Argument("source", words(255), "where the file is from; kept with the version"),
     Argument("note", words(255), "kept with the version"),
@@ -120,16 +133,22 @@ def _as_json(held: Version) -> Json:
     needs="admin",
 )
 def put(ticker: str, timeframe: str) -> ResponseReturnValue:
-    """Load a CSV, plain or gzip, as the current version of a series; with ?dry_run=true only report on it.
+    """Load a file of prices, plain or packed, as the current version of a series; with ?dry_run=true only report on it.
 
     ?adjust=false leaves Adj Close out; ?timezone=America/New_York is where times without an offset are; ?guess=true
-    takes both timeframe and time zone from what the dates look like, and the answer says what was taken; ?source= and
-    ?note= are kept with the version.
+    takes both timeframe and time zone from what the dates look like, and the answer says what was taken.
+    ?keep_dates=true dates daily bars as written, which are dated by their session else. ?bad_rows=widen or drop loads a
+    file with rows whose High or Low contradicts their other prices. ?source= and ?note= are kept with the version.
     """
     symbol, frame = named_series(ticker, timeframe)
     asked = arguments()
     meaning = Meaning(
-        timeframe=frame, adjust=asked["adjust"], zone=asked["timezone"], guesses=asked["guess"]
+        timeframe=frame,
+        adjust=asked["adjust"],
+        zone=asked["timezone"],
+        guesses=asked["guess"],
+        keep_dates=asked["keep_dates"],
+        bad_rows=asked["bad_rows"],
     )
     content = unpacked(read_body(), most_bytes(current_app, request.endpoint))
     bars, report = examine(platform().prices, symbol, content, meaning)

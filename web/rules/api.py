@@ -8,6 +8,7 @@ from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
 from contracts.errors import InvalidRequest, UnknownTicker
+from contracts.tickers import normalize_ticker
 from contracts.values import Values
 from rules.catalog import BaseRule, check_params, checked_rule, complete_params
 from rules.language import FormulaError, doubts, free_names, text_faults
@@ -86,7 +87,7 @@ def _bars_until(ticker: Any, timeframe: Any, end: Any) -> int | None:
     prices = platform().prices
     try:
         last = date.fromisoformat(end)
-        held = prices.get(ticker, timeframe)
+        held = prices.get(normalize_ticker(ticker), timeframe)
     except (ValueError, UnknownTicker):
         return None
     if last >= held.last_date:

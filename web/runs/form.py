@@ -15,6 +15,7 @@ from adapters.sparkline import LEVELS
 from adapters.tables import RUN
 from contracts.run_request import RunRequest
 from contracts.status import PlanKind
+from contracts.tickers import normalize_tickers
 from contracts.values import Json
 from rules.catalog import RULES
 from rules.language import EXAMPLES, FUNCTIONS, SERIES
@@ -38,7 +39,7 @@ def page() -> str:
     """The form for a new run, filled from another run with ?clone=<run_id>, or with ?ticker=AAPL&rule_type=RSI."""
     origin, tickers = request.args.get("clone"), ticker_ranges()
     asked = {name: request.args[name] for name in PREFILLED if request.args.get(name)}
-    values: Json = FIRST | asked
+    values: Json = FIRST | normalize_tickers(asked)
     unknown = None
     if values["ticker"] not in tickers:
         unknown = asked.get("ticker") if tickers else None

@@ -15,6 +15,7 @@ from adapters.runs.queries import run_with_prefix
 from adapters.runs.times import times_of
 from adapters.runs.words import unmatched
 from contracts.status import RunStatus
+from contracts.tickers import normalize_ticker
 from contracts.values import Json, picked, without
 from rules.catalog import RULES
 from web.operation import operation
@@ -132,7 +133,7 @@ def _filters_of(words: list[str]) -> Json:
 
 def _meanings(word: str, tickers: Container[str]) -> Iterator[tuple[str, str]]:
     """The filters that a word may be meant for, the likeliest first, with the value of each."""
-    upper, lower = word.upper(), word.lower()
+    upper, lower = normalize_ticker(word), word.lower()
     if upper in tickers:
         yield "ticker", upper
     if upper in RULES:

@@ -131,7 +131,7 @@ def _completed(
         return shared | _trades(view)
     if tab == "numbers":
         return shared | {"charts": chart_texts(view, run)}
-    return shared | {"months": months(run), "parts": breakdown(run, view.trades or [])}
+    return shared | {"months": months(run), "parts": breakdown(run)}
 
 
 def _trades(view: RunResult) -> Json:

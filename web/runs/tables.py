@@ -97,7 +97,7 @@ def trade_rows(
 def _trades(run_id: str) -> list[TradeRow]:
     """Those that the address asks for; Conflict before there is a result, and after its series were deleted."""
     run = run_series(completed_row(run_id))
-    return chosen_trades(dated_trades(run.trades, run.times, run.timeframe))
+    return chosen_trades(dated_trades(run.trades, run.times, run.timeframe, run.money_decimals))
 
 
 @blueprint.get("/result/<uuid:run_id>/trades.csv")
@@ -130,25 +130,27 @@ def bar_page(run_id: str) -> ResponseReturnValue:
         run_id=run_id,
         columns=[*table],
         price_decimals=found.bars.decimals,
+        money_decimals=found.run.money_decimals,
         count=len(found.bars),
         **_asked_page(latest_first, ROWS_PER_PAGE),
     )
 
 
 def _bar_table(found: RunBars) -> dict[str, list[Any]]:
-    """Columns by their title; prices as they are stored, money to the cent."""
+    """Columns by their title; prices as they are stored, money to the decimals of the account."""
     run = found.run
+    decimals = run.money_decimals
     prices = {name.lower(): column.tolist() for name, column in found.bars.columns.items()}
     held = {"buy and hold": "holding", f"{run.request.get('benchmark')} held": "benchmark_equity"}
     return {
         "date": run.dates,
         **prices,
         "equity": run.equity.tolist(),
-        "cash": known(run.cash, 2),
-        "position": known(run.equity - run.cash, 2),
+        "cash": known(run.cash, decimals),
+        "position": known(run.equity - run.cash, decimals),
         "drawdown %": known(run.drawdown_pct),
         **{
-            title: known(found.columns[name], 2)
+            title: known(found.columns[name], decimals)
             for title, name in held.items()
             if name in found.columns
         },

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from itertools import chain
 from typing import Any, TypeVar
 
@@ -14,8 +14,11 @@ from pydantic_core import ErrorDetails
 from adapters.prices.store import PriceStore, Version
 from contracts.errors import InvalidRequest, UnknownTicker
 from contracts.run_request import RunRequest, request_hash
+from contracts.tickers import normalize_tickers
+from contracts.timeframes import BY_DAY
 from contracts.values import Json, Values, frozen, without
 from rules.catalog import check_params, checked_rule
+from web.errors import describe_ticker
 from web.operation import MAX_BODY_BYTES
 from web.request_fields import FIELDS, RequestField, adapter_of, read_fields
 
@@ -23,6 +26,7 @@ C = TypeVar("C")
 Faults = dict[str, str]
 Span = tuple[date, date]  # first and last day
 SURE_DAYS = 40  # no market is closed for so long
+DAY = timedelta(days=1)
 LEAST_BARS = 2  # of a backtest; with fewer its Job would end as failed (no_prices)
 SHOWN_CHARACTERS = 60  # of a refused value in its message
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -57,8 +61,8 @@ def validate_request(values: Any, prices: PriceStore) -> ValidRequest:
     held = _version(values, errors, prices, "ticker", "data_hash")
     beside = _version(values, errors, prices, "benchmark", "benchmark_hash")
     for field, fault in chain(
-        _range_faults(held, beside, span, prices) if span else (),
         _combination_faults(values, span),
+        _range_faults(held, beside, span, prices) if span else (),
         _label_faults(values),
     ):
         errors.setdefault(field, fault)
@@ -90,7 +94,8 @@ def _typed(values: Values, errors: Faults) -> RunRequest | None:
 def checked(contract: type[C], values: Any) -> C:
     """What `values` ask for by a contract whose fields are Annotated with About; InvalidRequest with every fault."""
     errors: Faults = {}
-    asked = _as(contract, _object(values), json.dumps(values), errors)
+    values = _object(values)
+    asked = _as(contract, values, json.dumps(values), errors)
     if asked is None:
         raise InvalidRequest(errors)
     return asked
@@ -99,7 +104,7 @@ def checked(contract: type[C], values: Any) -> C:
 def _object(values: Any) -> Json:
     if not isinstance(values, dict):
         raise InvalidRequest({"body": f"a JSON object is expected, not {_shown(values)}"})
-    return values
+    return normalize_tickers(values)
 
 
 def _as(contract: type[C], values: Values, text: str, errors: Faults) -> C | None:
@@ -139,7 +144,11 @@ def _message(
 
 
 def _refusal(field: RequestField, value: Any) -> str:
-    return f"{_shown(value)} is not accepted; accepted: {field.accepts}"
+    quoted = ""
+    if field.kind == "text" and isinstance(value, int | float):  # as YAML reads 7203, ON and NO
+        kind = "true or false" if isinstance(value, bool) else "a number"
+        quoted = f", which is {kind}, not text: quote it"
+    return f"{_shown(value)} is not accepted{quoted}; accepted: {field.accepts}"
 
 
 def _span(values: Values, errors: Faults) -> Span | None:
@@ -164,7 +173,7 @@ def _version(
     try:
         return prices.get(ticker, values.get("timeframe", "1d"), data_hash)
     except UnknownTicker as error:
-        errors[hash_field if "data_hash" in str(error) else ticker_field] = str(error)
+        errors[hash_field if "data_hash" in str(error) else ticker_field] = describe_ticker(error)
         return None
 
 
@@ -173,7 +182,7 @@ def _range_faults(
 ) -> Iterator[tuple[str, str]]:
     """What versions lack between two days: `held`, which the run would read, and `beside`, which it is held against."""
     start, end = span
-    if held and start < end and (bars := _bars_between(held, start, end, prices)) < LEAST_BARS:
+    if held and start <= end and (bars := _bars_between(held, start, end, prices)) < LEAST_BARS:
         found = f"only {bars} bar, and a backtest needs {LEAST_BARS}," if bars else "no prices"
         field = "start_date" if start > held.last_date else "end_date"
         yield field, f"{found} between {start} and {end}: {_extent(held)}"
@@ -194,8 +203,10 @@ def _bars_between(held: Version, start: date, end: date, prices: PriceStore) -> 
 
 def _combination_faults(values: Values, span: Span | None) -> Iterator[tuple[str, str]]:
     """What the contract's types cannot say of two fields that have their types, whatever is wrong with the others."""
-    if span and span[1] <= span[0]:
-        yield "end_date", f"{span[1]}: the end must be after the start, {span[0]}"
+    by_day = values.get("timeframe", FIELDS["timeframe"].default) in [*BY_DAY]
+    if span and span[1] < span[0] + by_day * DAY:
+        accepted = "after the start" if by_day else "on or after the day of the start"
+        yield "end_date", f"{span[1]}: the end must be {accepted}, {span[0]}"
     size = values.get("position_size", FIELDS["position_size"].default)
     if values.get("size_type") == "percent" and isinstance(size, int | float) and size > 100:
         yield "position_size", f"{_shown(size)} is more than 100, and size_type is percent"

@@ -16,7 +16,7 @@ from web.arguments import arguments, read_argument
 from web.batches.choice import given_ranking
 from web.batches.pages import shown_parameters
 from web.operation import Argument, operation
-from web.parsers import one_of, whole_number
+from web.parsers import ticker_among, whole_number
 from web.platform import ask_database
 from web.request_fields import terms_said
 from web.runs.page import await_end
@@ -44,7 +44,7 @@ def page(screen_id: str) -> str:
     jobs = ask_database(screen_jobs, screen_id)
     ranking, top = wanted_ranking(jobs), arguments()["top"]
     tickers = {job["ticker"]: job["combinations"] for job in jobs}
-    ticker: str | None = read_argument("ticker", one_of(*tickers), None)
+    ticker: str | None = read_argument("ticker", ticker_among(tickers), None)
     found = screened_jobs(jobs, ticker)
     asked = json.loads(jobs[0]["request_json"])
     living = [job for job in jobs if not RunStatus(job["status"]).is_terminal]

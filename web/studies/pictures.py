@@ -9,7 +9,7 @@ from markupsafe import Markup
 from adapters.metrics.sharpe_evidence import luck_sharpe
 from adapters.prices.bars import Column
 from contracts.values import Json
-from web.formats import number
+from web.formats import coarse_money, number, plain
 from web.svg import bar, line, picture, polyline, scale, text
 
 WIDTH, HEIGHT, EDGE = 440, 220, 36  # EDGE: room above, and below for words; three stand in a row
@@ -79,12 +79,14 @@ def equity_picture(dates: Sequence[str], curve: Column) -> Markup:
     ]
     return framed(
         shapes,
-        f"Equity from {number(equity[0], 0)} on {first_day} to {number(equity[-1], 0)} on {last_day}",
+        f"Equity from {coarse_money(equity[0], high)} on {first_day} to {coarse_money(equity[-1], high)} on {last_day}",
     )
 
 
 def _short(money: float) -> str:
-    """1,234, 56k, 7.8M."""
+    """0.5004, 1,234, 56k, 7.8M."""
+    if abs(money) < 100:
+        return plain(float(f"{money:.4g}"))
     if abs(money) < 10_000:
         return number(money, 0)
     return f"{number(money / 1e3, 0)}k" if abs(money) < 1e6 else f"{number(money / 1e6, 1)}M"

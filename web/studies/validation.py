@@ -23,7 +23,7 @@ from web.arguments import parse_json
 from web.batches.bodies import few_fields, read_sweep
 from web.platform import ask_database, platform
 from web.request_fields import adapter_of, asked_again, unequal
-from web.runs.validation import Faults, held_days, validate_request, written
+from web.runs.validation import DAY, Faults, held_days, validate_request, written
 
 # what the study itself decides
 DECIDED_BY_STUDY = ("run_id", "params", "rule_id", "batch_id", "label", "charts")
@@ -31,7 +31,6 @@ MAX_SEARCHED = 2_000_000  # combinations times permutations
 MAX_LISTED = 100  # faulty combinations that an answer lists
 # by which field a part is too short, if not by its days
 SHORT_BY = {"selection": "base.start_date", "holdout": "holdout_share"}
-DAY = timedelta(days=1)
 _COMBINATION = re.compile(r"^combinations\.(\d+)")
 
 

@@ -1,12 +1,19 @@
 """A result taken apart, against worked values."""
 
+from dataclasses import replace
 from operator import itemgetter
 
 import numpy as np
 
 from adapters.runs.series import RunSeries
-from contracts.run_result import TradeRow
-from web.charts.breakdown import ending_of, returns_histogram, trades_by, worst_drawdowns
+from contracts.values import Json
+from web.charts.breakdown import (
+    breakdown,
+    ending_of,
+    returns_histogram,
+    trades_by,
+    worst_drawdowns,
+)
 
 
 def run_of(dates: list[str], equity: list[float]) -> RunSeries:
@@ -62,7 +69,7 @@ def test_every_bar_that_moved_is_in_the_histogram_and_zero_divides_falls_from_ri
     assert returns_histogram(np.full(3, 100.0)) == []
 
 
-def trade(**fields: object) -> TradeRow:
+def trade(**fields: object) -> Json:
     usual = {
         "side": "BUY",
         "exit_reason": "signal",
@@ -70,7 +77,7 @@ def trade(**fields: object) -> TradeRow:
         "pnl_abs": 1.0,
         "pnl_pct": 1.0,
     }
-    return usual | fields  # type: ignore[return-value]
+    return usual | fields
 
 
 def test_trades_are_grouped_by_side_and_by_how_they_ended() -> None:
@@ -93,3 +100,21 @@ def test_trades_are_grouped_by_side_and_by_how_they_ended() -> None:
         ("stop_loss", 1),
         ("open", 1),
     ]
+
+
+def test_groups_count_winners_by_unrounded_profits() -> None:
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        profits = (rng.normal(0, 1, 30) * 10.0 ** rng.integers(-9, 3, 30)).tolist()
+        trades = [
+            trade(pnl_abs=profit, side=str(rng.choice(["BUY", "SELL"]))) for profit in profits
+        ]
+        run = replace(run_of(["2020-01-01", "2020-01-02"], [100.0, 101.0]), trades=trades)
+
+        groups = breakdown(run)["groups"]
+
+        winners = [each for each in trades if each["pnl_abs"] > 0]
+        won = {each["name"]: each["won"] for each in groups}
+        for side in ("BUY", "SELL"):
+            assert won[side] == sum(each["side"] == side for each in winners)
+        assert won["signal"] == len(winners)

@@ -585,3 +585,29 @@ def test_pages_of_trades_lead_to_each_other_whatever_else_the_address_has(
         f"/portfolios/{found['portfolio_id']}?side=BUY&amp;sort=pnl_abs&amp;tab=trades&amp;page=2"
     )
     assert f'rel="next" href="{following}"' in page.text
+
+
+def test_a_benchmark_that_ends_within_a_portfolio_is_shown_to_its_end(
+    finish: Finish, client: FlaskClient
+) -> None:
+    legs = [{"ticker": ticker, **CROSS} for ticker in ("XOM", "KO")]
+    dates = {"start_date": "2017-06-01", "end_date": "2020-06-30"}
+
+    found = finish(legs=legs, benchmark="^GSPC", **dates)
+    portfolio_id = found["portfolio_id"]
+    curves = client.get(f"/api/portfolios/{portfolio_id}/curves?max=20000").json
+
+    said = "from 2017-06-01 to 2018-12-31: alpha, beta and all that compares with it"
+    assert [said in note for note in found["notes"]].count(True) == 1
+    for page in (f"/portfolios/{portfolio_id}", f"/portfolios/{portfolio_id}/report.html"):
+        assert said in client.get(page).text
+    days = [point["date"] for point in found["equity_curve"]]
+    assert [value is not None for value in curves["benchmark"]["equity"]] == [
+        day <= "2018-12-31" for day in days
+    ]
+    returns = [
+        np.array([value for value, day in zip(values, days, strict=True) if day <= "2018-12-31"])
+        for values in (curves["equity"], curves["benchmark"]["equity"])
+    ]
+    moved = np.corrcoef([each[1:] / each[:-1] - 1 for each in returns])
+    assert found["metrics"]["correlation"] == pytest.approx(moved[0, 1], abs=1e-4)

@@ -48,6 +48,16 @@ def test_a_dry_run_reports_and_stores_nothing(client: FlaskClient) -> None:
     assert client.get("/api/prices/NEW/1d").status_code == 404
 
 
+def test_a_file_that_names_another_ticker_is_loaded_with_a_warning(client: FlaskClient) -> None:
+    lines = HEADER.strip() + ",Symbol\n" + ROWS.replace(",100\n", ",100,AAA.US\n")
+
+    other = put(client, lines, "BBB/1d", dry_run="true").json["warnings"]
+    same = put(client, lines, "AAA/1d", dry_run="true").json["warnings"]
+
+    warning = "the file names AAA.US, and its prices are loaded as BBB"
+    assert [each["message"] for each in other if each not in same] == [warning]
+
+
 def test_a_guess_says_what_it_took_and_what_it_cannot_tell(client: FlaskClient) -> None:
     unsure = put(client, INTRADAY, dry_run="true", guess="true")
     taken = put(client, INTRADAY, dry_run="true", guess="true", timezone="Europe/Paris")
@@ -58,6 +68,37 @@ def test_a_guess_says_what_it_took_and_what_it_cannot_tell(client: FlaskClient) 
     assert taken.json["looks"].startswith(
         "the bars are 5 minutes apart, as those of 5m are; its days have bars from 10:00"
     )
+
+
+def test_rows_that_contradict_themselves_are_dealt_with_as_asked(client: FlaskClient) -> None:
+    bad = HEADER + ROWS.replace("50,51,50,51", "50,50.5,50,51").replace(
+        "280,281,280,281", "280,281,282,281"
+    )
+
+    refused, widened, dropped = (
+        put(client, bad, dry_run="true", bad_rows=each) for each in ("", "widen", "drop")
+    )
+
+    assert (refused.status_code, widened.status_code, dropped.status_code) == (400, 200, 200)
+    assert list(refused.json["errors"]) == ["line 6"]
+    assert "(2 lines have this fault: 6, 29)" in refused.json["errors"]["line 6"]
+    assert (widened.json["bars"], dropped.json["bars"]) == (28, 26)
+    for answer in (widened, dropped):
+        assert answer.json["warnings"][0]["message"].endswith("2 rows: lines 6, 29")
+    assert "bad_rows" in put(client, bad, bad_rows="fix").json["errors"]
+
+
+def test_daily_bars_of_the_evening_before_are_dated_by_their_session_unless_asked_otherwise(
+    client: FlaskClient,
+) -> None:
+    days = (6, 7, 8, 9, 10, 13, 14)
+    text = "time,close\n" + "".join(f"2013-01-{day:02}T22:00:00Z,{day}\n" for day in days)
+
+    dated, kept = (put(client, text, dry_run="true", keep_dates=each) for each in ("", "true"))
+
+    assert (dated.json["first_bar"], kept.json["first_bar"]) == ("2013-01-07", "2013-01-06")
+    assert "7 of 7 daily bars dated by their session" in str(dated.json["warnings"])
+    assert "2 bars on Sundays and 0 on Fridays" in str(kept.json["warnings"])
 
 
 def test_a_loaded_file_is_listed_given_back_and_runnable(client: FlaskClient) -> None:

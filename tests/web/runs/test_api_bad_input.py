@@ -47,9 +47,12 @@ def test_a_missing_field_is_required(client: FlaskClient, field: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "field", "said"),
     [
-        ({"ticker": "NOPE"}, "ticker", "known are AAPL"),
-        ({"ticker": "../etc/passwd"}, "ticker", "known are AAPL"),
-        ({"ticker": "aapl"}, "ticker", "aapl"),
+        ({"ticker": "NOPE"}, "ticker", "the nearest are "),
+        ({"ticker": "NOPE"}, "ticker", "/api/tickers"),
+        ({"ticker": "../etc/passwd"}, "ticker", "so no '/'"),
+        ({"ticker": "M&M.NS"}, "ticker", "so no '&'"),
+        ({"ticker": 7203}, "ticker", "quote it"),
+        ({"ticker": True}, "ticker", "true is not accepted, which is true or false, not text"),
         ({"ticker": 5}, "ticker", "5"),
         ({"ticker": ""}, "ticker", "1 to 15"),
         ({"ticker": "Ä"}, "ticker", "Ä"),

@@ -77,3 +77,48 @@ def test_a_benchmark_that_cannot_be_one_is_refused(
 
     assert answer.status_code == 400
     assert fault in answer.json["errors"][field]
+
+
+@pytest.mark.parametrize(
+    ("changes", "first", "last"),
+    [
+        (
+            {"ticker": "XOM", "benchmark": "^GSPC", "start_date": "2017-06-01", "end_date": "2020-06-30"},
+            "2017-06-01",
+            "2018-12-31",
+        ),
+        (
+            {"ticker": "AAPL", "benchmark": "FB", "start_date": "2011-01-03", "end_date": "2013-03-01"},
+            "2012-05-18",
+            "2013-03-01",
+        ),
+    ],
+)  # fmt: skip
+def test_a_benchmark_that_has_a_part_of_the_run_is_shown_for_that_part(
+    browser_client: FlaskClient,
+    make_run: RunMaker,
+    changes: dict[str, str],
+    first: str,
+    last: str,
+) -> None:
+    run_id = make_run(**changes)
+    said = f"bars, from {first} to {last}: alpha, beta and all that compares with it"
+
+    result = browser_client.get(f"/api/runs/{run_id}").json
+    bars = browser_client.get(f"/api/runs/{run_id}/bars?max=20000").json
+    [curve] = browser_client.get(f"/api/curves?run={run_id}&max=20000").json["benchmarks"]
+    table = browser_client.get(f"/result/{run_id}/bars.csv").text.splitlines()
+
+    assert [said in note for note in result["notes"]].count(True) == 1
+    for page in (f"/result/{run_id}", f"/result/{run_id}/report.html"):
+        assert said in browser_client.get(page).text
+    dates = [point["date"] for point in result["equity_curve"]]
+    place = table[0].split(",").index(f"{changes['benchmark']} held")
+    lines = {
+        "bars": bars["benchmark_equity"],
+        "curves": curve["growth_pct"],
+        "file": [row.split(",")[place] or None for row in table[1:]],
+    }
+    inside = [first <= date <= last for date in dates]
+    for name, line in lines.items():
+        assert [value is not None for value in line] == inside, name

@@ -1,5 +1,6 @@
 """Runs on bars within a day: orders are drawn at the bar that they filled on, and times say the hour."""
 
+import json
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -74,3 +75,68 @@ def test_equity_is_dated_by_the_close_at_which_trades_are(
     assert first["date"] in [signal["date"] for signal in result["signals"]]
     assert result["equity_curve"][0]["date"] == f"{(START + timedelta(hours=1)).isoformat()}Z"
     assert result["price_candles"][0]["date"] == f"{START.isoformat()}Z"
+
+
+def day_of(number: int) -> dict[str, str]:
+    """Both ends of one day of the wave's prices."""
+    day = str((START + timedelta(days=number)).date())
+    return {"start_date": day, "end_date": day}
+
+
+@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("direction", ["longonly", "longshort"])
+def test_one_day_is_a_run_on_its_bars(
+    browser_client: FlaskClient, make_run: RunMaker, number: int, direction: str
+) -> None:
+    run_id = make_run(**HOURLY, **day_of(number), direction=direction)
+
+    result = browser_client.get(f"/api/runs/{run_id}").get_json()
+
+    assert result["status"] == "completed", result["error_message"]
+    assert result["equity_curve"][0]["date"].startswith(day_of(number)["start_date"])
+    assert len(result["equity_curve"]) == (10 if number == 0 else 24)
+    for address in ("", "?tab=trades", "?tab=numbers", "/report.html"):
+        assert browser_client.get(f"/result/{run_id}{address}").status_code == 200, address
+
+
+HOURLY_RULE = {"rule_type": "RSI", "timeframe": "1h"}
+OVERSOLD = {"oversold": [20, 25], "period": [2, 3]}
+
+
+def one_day_of(day: dict[str, str]) -> dict[str, dict[str, object]]:
+    """What can be asked about one day, by path."""
+    base = HOURLY_RULE | day | {"ticker": "WAVE"}
+    legs = [{**HOURLY, "rule_type": "RSI", "params": {"period": period}} for period in (2, 3)]
+    for leg in legs:
+        del leg["timeframe"]
+    return {
+        "/run_backtest": base,
+        "/api/batches": {"base": base, "parameters": OVERSOLD},
+        "/api/screens": {"base": base, "parameters": OVERSOLD},
+        "/api/studies": {
+            "kind": "selection",
+            "base": base,
+            "combinations": [{"period": period} for period in (2, 3)],
+        },
+        "/api/portfolios": {"legs": legs, "timeframe": "1h", **day},
+    }
+
+
+def test_everything_takes_one_day_of_bars_within_days(client: FlaskClient) -> None:
+    for path, body in one_day_of(day_of(1)).items():
+        answer = client.post(path, json=body)
+        assert answer.status_code == 202 or "only 24 bars" in answer.text, (path, answer.text)
+
+
+@pytest.mark.parametrize(
+    ("timeframe", "fault"), [("1h", "on or after the day of"), ("1d", "after the start")]
+)
+def test_an_end_before_the_start_is_refused_everywhere(
+    client: FlaskClient, timeframe: str, fault: str
+) -> None:
+    day = day_of(1) if timeframe == "1d" else day_of(1) | {"end_date": "2024-01-02"}
+    ticker = "AAPL" if timeframe == "1d" else "WAVE"
+    for path, body in one_day_of(day).items():
+        text = json.dumps(body).replace('"1h"', f'"{timeframe}"').replace('"WAVE"', f'"{ticker}"')
+        answer = client.post(path, json=json.loads(text))
+        assert (answer.status_code, fault in answer.text) == (400, True), (path, answer.text)

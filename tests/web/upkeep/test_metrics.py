@@ -12,6 +12,7 @@ import pytest
 from adapters.database import committed
 from adapters.queue.messages import FOREIGN, REFUSED_KEY, STALE
 from adapters.runs.totals import fold
+from tests.metrics.test_performance_faults import fail
 from tests.services.redis_server import RedisServer
 from tests.services.waiting import service_missing
 from tests.services.web_app import web_app
@@ -52,6 +53,23 @@ def test_runs_are_counted_by_their_ends_with_waits_and_durations(
     assert ages.keys() == {"oldest_waiting", "last_claim"}  # no reconciler has led yet
     assert all(0 < float(age) < 60 for age in ages.values())
     assert re.search(r'backtest_database_bytes\{kind="(runs|everything)"\} [1-9]', text)
+
+
+@pytest.mark.parametrize("name", ["turnover", "total_return_pct", "num_trades"])
+@pytest.mark.usefixtures("counting")
+def test_a_run_without_one_of_its_metrics_is_counted_by_that(
+    client: FlaskClient, make_run: RunMaker, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    fail(monkeypatch, name, ZeroDivisionError())
+
+    run_id = make_run()
+
+    result = client.get(f"/api/runs/{run_id}").json
+    assert (result["status"], result["metrics"][name]) == ("completed", None)
+    assert result["metrics_notes"][name] == "could not be computed"
+    text, succeeded = scraped(client), 'from="running",to="succeeded"'
+    assert f'backtest_transitions_total{{cause="metric_failed",{succeeded}}} 1.0' in text
+    assert f'backtest_transitions_total{{cause="",{succeeded}}}' not in text
 
 
 @pytest.mark.usefixtures("counting")

@@ -1,9 +1,11 @@
 // What a reader chooses for all pages: the theme, and whether single keys do something. Cookies keep it, so that the
 // server renders the next page so from its first byte.
+import { at } from "./addresses.js";
+
 const YEAR_S = 31_536_000;
 
 export function keep(name, value) {
-  document.cookie = `${name}=${value}; path=/; max-age=${YEAR_S}; samesite=strict`;
+  document.cookie = `${name}=${value}; path=${at("/")}; max-age=${YEAR_S}; samesite=strict`;
 }
 
 function onChange({ target }) {

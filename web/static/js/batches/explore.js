@@ -56,7 +56,7 @@ class Axis {
   }
 
   said(value, format = { maximumSignificantDigits: 4 }) {
-    return this.words ? this.words[Math.round(value)] : value.toLocaleString("en", format).replace("-", "−");
+    return this.words ? this.words[Math.round(value)] : (value || 0).toLocaleString("en", format).replace("-", "−");
   }
 
   // With as many digits as have room.

@@ -1,19 +1,19 @@
 // The account of a portfolio: equity beside holding the same assets, drawdown, invested share, number of positions.
-import { number, percent, whole } from "./library.js";
-import { compactPercent, drawdown } from "./panes.js";
+import { percent, whole } from "./library.js";
+import { compactPercent, drawdown, moneyLine } from "./panes.js";
 import { line } from "./series.js";
 
 export function readAccount(body) {
   const data = { ...body, times: body.time, total: body.time.length };
-  const spread = Math.max(...body.equity) / Math.max(Math.min(...body.equity), 1);
+  const spread = Math.max(...body.equity) / Math.min(...body.equity.filter((value) => value > 0));
   return { data, panes: panesOf(body), spread };
 }
 
-function panesOf({ benchmark }) {
-  const beside = (name, colour, lineStyle, values) => line(name, colour, values, number, { options: { lineStyle } });
+function panesOf({ benchmark, money_decimals: digits }) {
+  const beside = (name, colour, lineStyle, values) => moneyLine(name, colour, values, digits, { options: { lineStyle } });
   const held = [beside("The same assets held equally", "holding", 2, (data) => data.held_equally)];
   if (benchmark) held.push(beside(`${benchmark.name} held`, "c5", 1, (data) => data.benchmark.equity));
-  const equity = line("Equity", "strategy", (data) => data.equity, number, { kind: "area" });
+  const equity = moneyLine("Equity", "strategy", (data) => data.equity, digits, { kind: "area" });
   const invested = line("Invested", "c1", (data) => data.invested_pct, percent, { kind: "area", axis: compactPercent });
   const positions = line("Positions", "c2", (data) => data.positions, whole, { options: { lineType: 1 } }); // in steps
   return [

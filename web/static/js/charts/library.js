@@ -53,6 +53,15 @@ export function compact(value) {
   return COMPACT.format(value || 0).replace("-", "−");
 }
 
+// Of shares and of other amounts of any size: as many decimals as they have, of ten digits.
+const AMOUNT = new Intl.NumberFormat("en", { maximumSignificantDigits: 10 });
+export const amount = (value) => number(value, AMOUNT);
+
+// The axis of money in an account of less than cents needs more than three digits, and finer steps.
+const FINE = new Intl.NumberFormat("en", { maximumSignificantDigits: 6 });
+const LEAST_MOVE = 1e-12; // that the library can divide by
+export const moneyAxis = (digits) => (digits > 2 ? { axis: (value) => number(value, FINE), minMove: Math.max(10 ** -digits, LEAST_MOVE) } : {});
+
 export function priceFormat(digits) {
   const format = decimals(digits);
   return (value) => number(value, format);
@@ -60,7 +69,7 @@ export function priceFormat(digits) {
 
 export const percent = (value) => `${number(value)}%`;
 export const whole = (value) => number(value, WHOLE);
-export const signed = (value) => `${value > 0 ? "▲ +" : value < 0 ? "▼ " : ""}${number(value)}`;
+export const signed = (value, format = number) => `${value > 0 ? "▲ +" : value < 0 ? "▼ " : ""}${format(value)}`;
 
 // 2009-03-02, or 2009-03-02 14:30 within a day.
 export function moment(seconds, intraday) {

@@ -1,5 +1,5 @@
 // What the chart of a run, or of prices alone, shows: its panes from the columns that the server sent.
-import { compact, number, percent, priceFormat, whole } from "./library.js";
+import { amount, compact, moneyAxis, number, percent, priceFormat, whole } from "./library.js";
 import { line, named, pointsOf } from "./series.js";
 import { outcome } from "./trades.js";
 
@@ -37,7 +37,7 @@ const volume = {
 };
 
 function holds(shares) {
-  return shares ? `${shares > 0 ? "long" : "short"} ${Math.abs(shares).toLocaleString("en")}` : "no position";
+  return shares ? `${shares > 0 ? "long" : "short"} ${amount(Math.abs(shares))}` : "no position";
 }
 
 function ruleLine(each, at, format = number) {
@@ -75,19 +75,19 @@ const returns = {
   said: ({ closed }, at) => named("Return of the trade", closed[at] ? percent(closed[at].pnl_pct) : "—"),
 };
 
-const held = (name, colour, lineStyle, values) => line(name, colour, values, number, { options: { lineStyle } });
+export const moneyLine = (name, colour, values, digits, more) => line(name, colour, values, priceFormat(digits), { ...moneyAxis(digits), ...more });
 
-const account = (benchmark, before) => [
+const account = (benchmark, before, digits) => [
   {
     id: "equity",
     name: "Equity",
     height: 160,
     log: true,
     series: [
-      held("Buy and hold", "holding", 2, (data) => data.holding),
-      ...(benchmark ? [held(`${benchmark} held`, "c5", 1, (data) => data.benchmark_equity)] : []),
-      ...(before ? [held("Before", "c4", 0, (data) => data.before)] : []),
-      line("Equity", "strategy", (data) => data.equity, number, { kind: "area" }),
+      moneyLine("Buy and hold", "holding", (data) => data.holding, digits, { options: { lineStyle: 2 } }),
+      ...(benchmark ? [moneyLine(`${benchmark} held`, "c5", (data) => data.benchmark_equity, digits, { options: { lineStyle: 1 } })] : []),
+      ...(before ? [moneyLine("Before", "c4", (data) => data.before, digits, { options: { lineStyle: 0 } })] : []),
+      moneyLine("Equity", "strategy", (data) => data.equity, digits, { kind: "area" }),
     ],
   },
   { id: "drawdown", name: "Drawdown", height: 110, series: [drawdown("Drawdown", "down", (data) => data.drawdown_pct)] },
@@ -110,11 +110,11 @@ const trailingStop = (price) => line("Trailing stop", "down", (data) => data.tra
   options: { lineWidth: 1, lineStyle: 2, lineType: 1, lastValueVisible: false }, // in steps
 });
 
-export function panesOf({ lines, high, volume: amounts, equity, benchmark, before, trailing_stop: stops, price_decimals: most }) {
+export function panesOf({ lines, high, volume: amounts, equity, benchmark, before, trailing_stop: stops, price_decimals: most, money_decimals: digits }) {
   const fitting = AXIS_DIGITS - 1 - Math.floor(Math.log10(Math.max(...high)));
   const [price, axisDecimals] = [priceFormat(most), Math.min(Math.max(fitting, 2), most)];
   const series = [candles(price, axisDecimals), ...(stops ? [trailingStop(price)] : []), ...priceLines(lines, price)];
   const prices = { id: "price", name: "Price", height: 340, log: true, series };
   const sold = amounts.some((amount) => amount > 0) ? [{ id: "volume", name: "Volume", height: 70, series: [volume] }] : [];
-  return [prices, ...sold, ...rulePanes(lines), ...(equity ? account(benchmark, before) : [])];
+  return [prices, ...sold, ...rulePanes(lines), ...(equity ? account(benchmark, before, digits) : [])];
 }

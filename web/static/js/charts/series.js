@@ -40,7 +40,9 @@ export function pointsOf(times, values) {
 
 // The library joins what it knows across what it does not: each stretch ends without a line to the next one.
 function withGaps(points) {
-  return points.map((point, at) => ("value" in point && at + 1 < points.length && !("value" in points[at + 1]) ? { ...point, color: "transparent" } : point));
+  const last = points.findLastIndex((point) => "value" in point); // whose colour is that of its label
+  const endsBeforeGap = (at) => at < last && "value" in points[at] && !("value" in points[at + 1]);
+  return points.map((point, at) => (endsBeforeGap(at) ? { ...point, color: "transparent" } : point));
 }
 
 // The levels of a line are in view, so that one sees how far away it stayed.

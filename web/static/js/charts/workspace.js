@@ -186,8 +186,8 @@ export class Workspace {
   choose(trade) {
     this.chosen = trade.trade_no;
     this.lines.show(this.frame.data.trades, this.chosen);
-    const price = priceFormat(this.overview.price_decimals);
-    fillCard(this.why.panel.querySelector(".trade-card"), trade, this.intraday, price);
+    const [price, money] = [this.overview.price_decimals, this.overview.money_decimals].map(priceFormat);
+    fillCard(this.why.panel.querySelector(".trade-card"), trade, this.intraday, price, money);
     this.why.open();
     this.showRow();
   }

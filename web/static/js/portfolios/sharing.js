@@ -1,4 +1,5 @@
 // Several tickers, or the runs of a batch, in one account: how they share it, and how that is sent.
+import { at } from "../addresses.js";
 import { announce } from "../announce.js";
 import { showFaults } from "../runs/faults.js";
 import { valueOf } from "../inputs.js";
@@ -65,7 +66,7 @@ export function startPortfolioForm(form) {
     for (const line of form.querySelectorAll(".fault")) line.textContent = "";
     const terms = [...form.querySelectorAll("[data-field]")].filter((input) => !input.closest("[data-sharing]"));
     const values = { batch_id: form.dataset.batch, ...readFields(terms), ...readSharing(form) };
-    const { ok, body } = await sendOnce("/api/portfolios", values);
+    const { ok, body } = await sendOnce(at("/api/portfolios"), values);
     if (ok) return visit(body.page_url);
     const left = showFaults(form, body.errors ?? {});
     form.querySelector("[data-fault='']").textContent = left.join(" · ") || (body.errors ? "" : body.error);

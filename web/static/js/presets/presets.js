@@ -1,8 +1,9 @@
 // Presets of the form: load, save, change, delete, and whether the form still says what the loaded one says.
+import { at } from "../addresses.js";
 import { announce } from "../announce.js";
 import { sendJson } from "../requests.js";
 
-const URL = "/api/strategies"; // an older word for presets
+const url = () => at("/api/strategies"); // an older word for presets
 
 // What a preset decides, as text; compared with what it was right after loading, so that defaults count too.
 function strategyOf({ form }, request) {
@@ -35,7 +36,7 @@ export function startPresets(form, { read, fill }) {
   }
 
   async function load(selected = "") {
-    const { ok, body } = await sendJson(URL);
+    const { ok, body } = await sendJson(url());
     if (!ok) {
       fault.textContent = body.error;
       return;
@@ -61,13 +62,13 @@ export function startPresets(form, { read, fill }) {
 
   change.addEventListener("click", async () => {
     const { id, name } = chosen();
-    if (await store(`${URL}/${id}`, {}, "PUT")) announce(`Preset ${name} saved`);
+    if (await store(`${url()}/${id}`, {}, "PUT")) announce(`Preset ${name} saved`);
   });
   form.addEventListener("described", (event) => show(event.detail));
   panel.querySelector("#preset-save").addEventListener("submit", async (event) => {
     event.preventDefault();
     const input = event.target.elements.name;
-    const stored = await store(URL, { name: input.value }, "POST");
+    const stored = await store(url(), { name: input.value }, "POST");
     if (!stored) return;
     input.value = "";
     announce(`Preset ${stored.name} saved`);
@@ -75,7 +76,7 @@ export function startPresets(form, { read, fill }) {
   remove.addEventListener("click", async () => {
     const preset = chosen();
     if (!window.confirm(`Delete the preset ${preset.name}?`)) return;
-    const { ok, body } = await sendJson(`${URL}/${preset.id}`, null, { method: "DELETE" });
+    const { ok, body } = await sendJson(`${url()}/${preset.id}`, null, { method: "DELETE" });
     fault.textContent = ok ? "" : body.error;
     announce(ok ? `Preset ${preset.name} deleted` : body.error);
     await load();

@@ -1,4 +1,5 @@
 // Loading of price files: each is examined by the server first, and stored only when asked for after that.
+import { at } from "../addresses.js";
 import { announce } from "../announce.js";
 import { make } from "../elements.js";
 import { sendJson } from "../requests.js";
@@ -10,25 +11,26 @@ const TICKER = "(?<ticker>[A-Z0-9.^=-]{1,15}?)";
 const NAMES = [
   `${TICKER}[._]us(_[dhwm5])?`,
   `${TICKER}(_(?<frame>\\d+[dhmw]))?`,
-  `[A-Z0-9]+_${TICKER}, (?<frame>\\d*[A-Z]?)(_[0-9a-f]+)?`,
+  `[A-Z0-9_]+_${TICKER}, (?<frame>\\d*[A-Z]?)(_[0-9a-f]+)?`,
   `(daily|weekly)(_adjusted)?_${TICKER}`,
   `intraday_\\d+min_${TICKER}`,
   `${TICKER} Historical Data`,
 ].map((name) => new RegExp(`^${name}$`, "i"));
 
-// The ticker that a file's name says, or as much of it as can be one, and its timeframe if that is among `known`.
+// The ticker that a file's name says, or its first word, and its timeframe if that is among `known`.
 function named(fileName, known) {
-  const stem = fileName.replace(/( ?\(\d+\))?(\.(csv|txt)(\.gz)?)?$/i, "");
+  const stem = fileName.replace(/( ?\(\d+\))?(\.(csv|txt|tsv|xlsx))?(\.(gz|bz2|xz|zip))?$/i, "");
   const found = NAMES.map((name) => name.exec(stem)).find(Boolean)?.groups;
-  const ticker = found?.ticker ?? stem.split(/[ ,_(]/)[0];
+  // what no ticker has stays in it, for the server to say so
+  const ticker = found?.ticker ?? /_([^_]+), /.exec(stem)?.[1] ?? stem.split(/[ ,_(]/)[0];
   const timeframe = known.find((each) => each === found?.frame?.toLowerCase()) ?? "1d";
-  return { ticker: ticker.toUpperCase().replace(/[^A-Z0-9.^=-]/g, "").slice(0, 15), timeframe };
+  return { ticker: ticker.toUpperCase(), timeframe };
 }
 
 function put({ file, ticker, timeframe, timezone }, options) {
   const query = new URLSearchParams(Object.entries({ timezone: timezone.value.trim(), ...options }).filter(([, value]) => value !== ""));
   const symbol = ticker.value.trim() || "_"; // which is none, and refused as such
-  const address = `/api/prices/${encodeURIComponent(symbol)}/${timeframe.value}?${query}`;
+  const address = at(`/api/prices/${encodeURIComponent(symbol)}/${timeframe.value}?${query}`);
   return sendJson(address, file, { method: "PUT", headers: { "Content-Type": "text/csv" } });
 }
 
@@ -69,6 +71,8 @@ export function startPriceLoading(form) {
 
   const options = () => ({
     adjust: form.querySelector("#price-adjust").checked ? "" : "false",
+    keep_dates: form.querySelector("#price-keep-dates").checked ? "true" : "",
+    bad_rows: form.querySelector("#price-bad-rows").value,
     note: form.querySelector("#price-note").value.trim(),
   });
 
@@ -132,7 +136,8 @@ export function startPriceLoading(form) {
     event.preventDefault();
     choose(event.dataTransfer.files);
   });
-  form.querySelector("#price-adjust").addEventListener("change", () => chosen.forEach(examine));
+  for (const name of ["adjust", "keep-dates", "bad-rows"])
+    form.querySelector(`#price-${name}`).addEventListener("change", () => chosen.forEach(examine));
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     button.disabled = true;

@@ -1,4 +1,5 @@
 // The same run with other params, from its own page; the new one is shown beside it.
+import { at } from "../addresses.js";
 import { announce } from "../announce.js";
 import { valueOf } from "../inputs.js";
 import { sendOnce } from "../requests.js";
@@ -20,7 +21,7 @@ async function runAgain(form) {
   const params = fields.reduce((all, field) => withValue(all, field.dataset.path, valueOf(field)), asked.params);
   const button = form.querySelector("button");
   button.disabled = true;
-  const { ok, body } = await sendOnce("/run_backtest", { ...asked, params });
+  const { ok, body } = await sendOnce(at("/run_backtest"), { ...asked, params });
   button.disabled = false;
   for (const line of form.querySelectorAll(".fault")) line.textContent = "";
   if (ok) {

@@ -1,4 +1,5 @@
 // The check of the rule while somebody types: what is unlikely to have been meant, and for an editor its faults.
+import { at } from "../addresses.js";
 import { sendJson } from "../requests.js";
 
 const PAUSE_MS = 250; // without a change before the rule is checked
@@ -11,7 +12,7 @@ export function startChecking(form) {
   let timer = 0;
 
   async function check(request, asked) {
-    const answer = await sendJson("/api/rules/check", request);
+    const answer = await sendJson(at("/api/rules/check"), request);
     if (asked !== last || !form.isConnected) return; // it is about another rule
     const [editor, { warnings = [] }] = [editorOf(), answer.body];
     form.querySelector("#rule-warnings").textContent = editor ? "" : warnings.join(" · ");

@@ -1,4 +1,5 @@
 // The form of a new run: what it asks for as JSON, the faults at their fields, and the way to the run's page.
+import { at } from "../addresses.js";
 import { announce } from "../announce.js";
 import { startPresets } from "../presets/presets.js";
 import { startChecking } from "./checking.js";
@@ -33,7 +34,7 @@ function fillForm(form, values) {
 
 function curl(request) {
   const body = JSON.stringify(request).replaceAll("'", "'\\''");
-  return `curl -X POST ${location.origin}/run_backtest \\\n  -H 'Content-Type: application/json' \\\n  -d '${body}'`;
+  return `curl -X POST ${location.origin}${at("/run_backtest")} \\\n  -H 'Content-Type: application/json' \\\n  -d '${body}'`;
 }
 
 function describe(form) {
@@ -82,10 +83,10 @@ function asked(form) {
   if (tickers.length) {
     const { ticker, ...base } = request;
     const sweep = { ...sweepOf(form, { ...base, tickers }, axes), run_cap: 500, portfolio: readSharing(form) };
-    return ["/api/portfolios", sweep, (body) => `A portfolio of ${body.legs} legs was accepted`];
+    return [at("/api/portfolios"), sweep, (body) => `A portfolio of ${body.legs} legs was accepted`];
   }
-  if (!Object.keys(axes).length) return ["/run_backtest", request, () => "The run was accepted"];
-  return [`/api/${chosenWay(form).how}`, sweepOf(form, request, axes), (body) => `${body.runs ?? body.combinations} combinations were accepted`];
+  if (!Object.keys(axes).length) return [at("/run_backtest"), request, () => "The run was accepted"];
+  return [at(`/api/${chosenWay(form).how}`), sweepOf(form, request, axes), (body) => `${body.runs ?? body.combinations} combinations were accepted`];
 }
 
 async function submit(form, note) {
@@ -99,10 +100,10 @@ async function submit(form, note) {
     note();
     announce(accepted(body));
     if (body.page_url) await visit(body.page_url);
-    else if (body.batch_id) await visit(`/batches/${encodeURIComponent(body.batch_id)}`);
+    else if (body.batch_id) await visit(at(`/batches/${encodeURIComponent(body.batch_id)}`));
     else await visit(body.result_url, { Prefer: "wait" }); // its numbers may be there in a moment
   } else {
-    const hint = status === 401 ? " Log in at /login." : "";
+    const hint = status === 401 ? ` Log in at ${at("/login")}.` : "";
     tellFaults(form, fieldFaults(body.errors ?? {}), `${body.error}${hint}`);
   }
 }

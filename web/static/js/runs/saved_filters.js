@@ -1,4 +1,5 @@
 // Filters of the list of runs that this browser keeps by name.
+import { at } from "../addresses.js";
 import { announce } from "../announce.js";
 import { make } from "../elements.js";
 
@@ -25,7 +26,7 @@ function show() {
   const place = document.querySelector("[data-saved]");
   if (!place) return;
   const links = saved().map(({ name, query }) => {
-    const link = make("a", { className: "btn btn-quiet btn-sm", href: `/runs${query}` }, name);
+    const link = make("a", { className: "btn btn-quiet btn-sm", href: at(`/runs${query}`) }, name);
     if (query === shownQuery()) link.ariaCurrent = "true";
     const remove = make("button", { type: "button", className: "btn btn-quiet btn-sm", ariaLabel: `Forget the filter ${name}` }, "✕");
     remove.addEventListener("click", () => keep(saved().filter((each) => each.name !== name)));

@@ -1,4 +1,5 @@
 // The form of a new study: the server makes its combinations, and says what it costs before it can be started.
+import { at } from "../addresses.js";
 import { announce } from "../announce.js";
 import { valueOf } from "../inputs.js";
 import { sendJson, sendOnce } from "../requests.js";
@@ -69,7 +70,7 @@ export function startStudyForm(form) {
   });
   form.querySelector("#s-ticker").addEventListener("change", dates);
   form.querySelector("#study-plan").addEventListener("click", async () => {
-    const { ok, body } = await sendJson("/api/studies?dry_run=true", asked(form, given));
+    const { ok, body } = await sendJson(at("/api/studies?dry_run=true"), asked(form, given));
     start.disabled = !ok;
     if (ok) say(costText(body), "good");
     else faults(body);
@@ -77,7 +78,7 @@ export function startStudyForm(form) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     start.disabled = true;
-    const { ok, body } = await sendOnce("/api/studies", asked(form, given));
+    const { ok, body } = await sendOnce(at("/api/studies"), asked(form, given));
     if (ok) await visit(body.page_url);
     else faults(body);
   });

@@ -1,0 +1,265 @@
+"""Forms of price files: how vendors call and order their columns, and how a header or a first row is recognised."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from typing import NamedTuple
+
+COLUMNS = (
+    "date",
+    "clock",
+    "open",
+    "high",
+    "low",
+    "close",
+    "adjusted",
+    "volume",
+    "ticks",
+    "symbol",
+)
+
+
+class Form(NamedTuple):
+    """One way in which prices are exported.
+
+    header: column names as exported, or, of a form without a header, an example of its first row.
+    columns: one for each of them, "-" for what is not read.
+    first: pattern of the date in the first row, of a form without a header.
+    footer: pattern of a last line that is no bar.
+    """
+
+    name: str
+    header: str
+    columns: str
+    first: str = ""
+    footer: str = ""
+
+    def matches_row(self, cells: Sequence[str]) -> bool:
+        """True for the first row of a file of this form, which has no header."""
+        columns = self.columns.split()
+        if not self.first or len(cells) != len(columns):
+            return False
+        patterns = {"date": self.first, "clock": r"\d{1,2}:\d{2}(:\d{2})?"}
+        pairs = zip(cells, columns, strict=True)
+        return all(
+            re.fullmatch(patterns.get(name, _NUMBER), cell.strip()) for cell, name in pairs
+        )
+
+
+@cache
+def meanings(form: Form) -> dict[str, str]:
+    """The column that each name of its header stands for, by the plain name."""
+    names = map(plain_name, re.split("[,;]", form.header))
+    return dict(zip(names, form.columns.split(), strict=True))
+
+
+_NUMBER = r"\d+([.,]\d*)?([eE][+-]?\d+)?"
+_BARCHART = r"Downloaded from Barchart.*"
+_OHLCV = "date open high low close volume"
+_TIMED = "date clock open high low close volume"
+FORMS = (
+    Form("plain", "Date,Open,High,Low,Close,Volume", _OHLCV),
+    Form("plain, date and time", "Date,Time,Open,High,Low,Close,Volume", _TIMED),
+    Form("Yahoo Finance", "Date,Open,High,Low,Close,Adj Close,Volume", "date open high low close adjusted volume"),
+    Form("Stooq", "<TICKER>,<PER>,<DATE>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>,<OPENINT>", f"symbol - {_TIMED} -"),
+    Form("Stooq, Polish", "Data,Otwarcie,Najwyzszy,Najnizszy,Zamkniecie,Wolumen", _OHLCV),
+    Form("TradingView", "time,open,high,low,close,Volume", _OHLCV),
+    Form("Alpha Vantage", "timestamp,open,high,low,close,volume", _OHLCV),
+    Form("backtesting.py", ",Open,High,Low,Close,Volume", _OHLCV),
+    Form("tidyquant", "symbol,date,open,high,low,close,volume,adjusted", f"symbol {_OHLCV} adjusted"),
+    Form("Tiingo", "date,close,high,low,open,volume,adjClose", "date close high low open volume adjusted"),
+    Form("Kaggle's S&P 500", "date,open,high,low,close,volume,Name", f"{_OHLCV} symbol"),
+    Form("Polygon", "ticker,volume,open,close,high,low,window_start,transactions",
+         "symbol volume open close high low date -"),
+    Form("Nasdaq.com", "Date,Close/Last,Volume,Open,High,Low", "date close volume open high low"),
+    Form("Barchart", "Symbol,Time,Open,High,Low,Last,Change,%Chg,Volume,Open Int",
+         "symbol date open high low close - - volume -", footer=_BARCHART),
+    Form("Barchart, one symbol", "Time,Open,High,Low,Latest,Change,%Change,Volume",
+         "date open high low close - - volume", footer=_BARCHART),
+    Form("FRED", "observation_date,Value", "date close"),
+    Form("EODHD", "Date,Open,High,Low,Close,Adjusted_close,Volume", "date open high low close adjusted volume",
+         footer=r"\d{1,9}"),
+    Form("EODHD, intraday", "Timestamp,Gmtoffset,Datetime,Open,High,Low,Close,Volume",
+         "date - - open high low close volume", footer=r"\d{1,9}"),
+    Form("MetaTrader 5", "<DATE>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<TICKVOL>,<VOL>,<SPREAD>",
+         "date clock open high low close ticks volume -"),
+    Form("MetaTrader 5, Python", "time,open,high,low,close,tick_volume,spread,real_volume",
+         "date open high low close ticks - volume"),
+    Form("Dukascopy", "Gmt time,Open,High,Low,Close,Volume", _OHLCV),
+    Form("Binance", "open_time,open,high,low,close,volume,close_time,quote_volume,count,taker_buy_volume,"
+         "taker_buy_quote_volume,ignore", f"{_OHLCV} - - - - - -"),
+    Form("CryptoDataDownload", "Unix,Date,Symbol,Open,High,Low,Close", "date - symbol open high low close"),
+    Form("CryptoCompare", "time,high,low,open,volumefrom,volumeto,close", "date high low open volume - close"),
+    Form("Investing.com", "Date,Price,Open,High,Low,Vol.,Change %", "date close open high low volume -"),
+    Form("Investing.com, German", "Datum,Zuletzt,Eröffn.,Hoch,Tief,Vol.,+/- %", "date close open high low volume -"),
+    Form("Investing.com, Spanish", "Fecha,Último,Apertura,Máximo,Mínimo,Vol.,% var.",
+         "date close open high low volume -"),
+    Form("Investing.com, French", "Date,Dernier,Ouv.,Plus Haut,Plus Bas,Vol.,Variation %",
+         "date close open high low volume -"),
+    Form("Investing.com, Italian", "Data,Ultimo,Apertura,Massimo,Minimo,Vol.,Var. %",
+         "date close open high low volume -"),
+    Form("Investing.com, Portuguese", "Data,Último,Abertura,Máxima,Mínima,Vol.,Var%",
+         "date close open high low volume -"),
+    Form("Ariva", "Datum;Erster;Hoch;Tief;Schlusskurs;Stuecke;Volumen", "date open high low close volume -"),
+    Form("Onvista, comdirect", "Datum;Eröffnung;Hoch;Tief;Schluss;Volumen", _OHLCV),
+    Form("Börse Frankfurt", "Datum;Eröffnung;Schluss;Tageshoch;Tagestief;Umsatz in Euro;Umsatz in Stück",
+         "date open close high low - volume"),
+    Form("KRX", "일자,종가,대비,등락률,시가,고가,저가,거래량,거래대금,시가총액,상장주식수",
+         "date close - - open high low volume - - -"),
+    Form("Naver", "날짜,종가,전일비,시가,고가,저가,거래량", "date close - open high low volume"),
+    Form("Yahoo Japan", "日付,始値,高値,安値,終値,出来高,調整後終値", "date open high low close volume adjusted"),
+    Form("kabuoji3", "日付,始値,高値,安値,終値,出来高,終値調整値", "date open high low close volume adjusted"),
+    Form("Investing.com, Japanese", "日付け,終値,始値,高値,安値,出来高,変化率 %", "date close open high low volume -"),
+    Form("Chinese", "日期,开盘,收盘,最高,最低,成交量", "date open close high low volume"),
+    Form("Binance, no header", "1704067200000,10,11,9,10,5,1704153599999,50,1,2,20,0",
+         f"{_OHLCV} - - - - - -", first=r"\d{13}|\d{16}"),
+    Form("Kraken, API", "1704067200,10,11,9,10,10.2,5,1", "date open high low close - volume -", first=r"\d{10}"),
+    Form("Kraken", "1704067200,10,11,9,10,5,1", f"{_OHLCV} -", first=r"\d{10}"),
+    Form("HistData", "20240102 170000;10;11;9;10;0", _OHLCV, first=r"\d{8} \d{6}"),
+    Form("MetaTrader 4", "2024.01.02,17:00,10,11,9,10,5", _TIMED, first=r"\d{4}\.\d{2}\.\d{2}"),
+    Form("Kibot", "01/16/2024,10,11,9,10,5", _OHLCV, first=r"\d{1,2}/\d{1,2}/\d{4}"),
+    Form("Kibot, intraday", "01/16/2024,09:30,10,11,9,10,5", _TIMED, first=r"\d{1,2}/\d{1,2}/\d{4}"),
+    Form("FirstRate", "2024-01-02 09:30:00,10,11,9,10,5", _OHLCV, first=r"\d{4}-\d{2}-\d{2}( \d{2}:\d{2}:\d{2})?"),
+    Form("no header", "20240102,10,11,9,10,5", _OHLCV, first=r"\d[\d/.-]{7,}([ T]\d{1,2}:[\d:.]+)?"),
+    Form("no header, date and time", "20240102,09:30,10,11,9,10,5", _TIMED, first=r"\d[\d/.-]{7,}"),
+    Form("no header, no volume", "2024-01-02,10,11,9,10", "date open high low close",
+         first=r"\d[\d/.-]{7,}([ T]\d{1,2}:[\d:.]+)?"),
+    Form("no header, closes", "2024-01-02,10", "date close", first=r"\d[\d/.-]{7,}([ T]\d{1,2}:[\d:.]+)?"),
+)  # fmt: skip
+# Other names that exporters give a column, the preferred first.
+_MORE = {
+    "date": "datetime trade_date day bar_time date_time begin start local_time unix unix_timestamp kursdatum index",
+    "clock": "time uhrzeit hora 시간 時刻",
+    "close": "last settle settlement close_price closing_price kurs value nav rate index_value",
+    "volume": "vol volumen volume_traded 거래량 売買高",
+    "ticks": "tick_vol tick_count",
+    "adjusted": "수정종가 수정주가",
+    "symbol": "sym ts_code act_symbol secid instrument ric code stock_code コード 銘柄コード 종목코드 股票代码",
+}
+# What a column is called that no name above fits; such as close_adj, and Volume BTC.
+_PATTERNS = {
+    "adjusted": r"(close|closing|last)?(price)?adj(usted|ust)?(close|closing|last)?(price)?",
+    "volume": r"volume(?!s?e?w?ma)[a-z]{3,5}",
+}
+_LOOKS_ADJUSTED = re.compile(
+    r"(?=.*adj)(?!.*(factor|ratio|vol))((?=.*clos)|(?!.*(open|high|low|split))).*"
+)
+_IN_UTC = re.compile("^(utc|gmt)|(utc|gmt)$")
+
+
+def plain_name(name: str) -> str:
+    """A column's name in lower case, without accents, numbering, and all but letters, digits and percent signs."""
+    decomposed = unicodedata.normalize("NFKD", re.sub(r"^\s*\d+\. ", "", name).lower())
+    return "".join(letter for letter in decomposed if letter.isalnum() or letter == "%")
+
+
+def _all_names() -> dict[str, list[str]]:
+    """By column all its names, as the forms and `_MORE` have them."""
+    pairs = [
+        (column, name)
+        for form in FORMS
+        if not form.first
+        for name, column in meanings(form).items()
+    ]
+    pairs += [(column, plain_name(name)) for column in _MORE for name in _MORE[column].split()]
+    return {
+        column: list(dict.fromkeys(name for each, name in pairs if each == column))
+        for column in COLUMNS
+    }
+
+
+NAMES = _all_names()
+
+
+class Header:
+    """The names of a file's columns, and what they stand for.
+
+    form: the one with most of these names; other columns go by any of their names, of which the first counts.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = names
+        self._plain = [plain_name(name) for name in names]
+        fitting = [form for form in FORMS if self._has(form)]
+        self.form = max(fitting, key=self._names_of, default=None)
+        self.places = self._find_places()
+
+    def _has(self, form: Form) -> bool:
+        read = {name for name, column in meanings(form).items() if column != "-"}
+        return not form.first and read <= {*self._plain}
+
+    def _names_of(self, form: Form) -> int:
+        return len({*meanings(form)} & {*self._plain})
+
+    def _find_places(self) -> dict[str, int]:
+        formal = meanings(self.form) if self.form else {}
+        free = {name: self._plain.index(name) for name in self._plain}
+        if free.get("", 0):  # an unnamed column is that of the dates at the very left only
+            del free[""]
+        places = {
+            column: free.pop(name)
+            for name, column in formal.items()
+            if column != "-" and name in free
+        }
+        free = {name: place for name, place in free.items() if name not in formal}
+        for column in COLUMNS:
+            other = None if column in places else _name_of(column, free)
+            if other is not None:
+                places[column] = free.pop(other)
+        return {column: places[column] for column in COLUMNS if column in places}
+
+    def take_other_as_close(self) -> str:
+        """Read the one column beside the dates as the closes, as FRED calls it by the series; its name."""
+        self.places = {"date": self.places["date"], "close": 1 - self.places["date"]}
+        return self.names[self.places["close"]]
+
+    @property
+    def zone(self) -> str | None:
+        """UTC, where the name of the dates says so."""
+        is_utc = "date" in self.places and _IN_UTC.search(self._plain[self.places["date"]])
+        return "UTC" if is_utc else None
+
+    @property
+    def is_complete(self) -> bool:
+        """True with dates and closes."""
+        return {"date", "close"} <= {*self.places}
+
+    def repeated(self) -> list[int]:
+        """The places of a column that appears twice, or as pandas renames the second: Close and Close.1."""
+        plain = [plain_name(re.sub(r"\.\d+$", "", name)) for name in self.names]
+        for place in self.places.values():
+            same = [each for each, name in enumerate(plain) if name and name == plain[place]]
+            if len(same) > 1:
+                return same
+        return []
+
+    def ignored(self) -> list[int]:
+        """The places of all other columns."""
+        return sorted({*range(len(self.names))} - {*self.places.values()})
+
+    def looks_adjusted(self) -> list[str]:
+        """Names of columns that are not read and look like adjusted closes."""
+        return [
+            self.names[place]
+            for place in self.ignored()
+            if _LOOKS_ADJUSTED.fullmatch(self._plain[place])
+        ]
+
+
+def _name_of(column: str, names: Mapping[str, int] | Iterable[str]) -> str | None:
+    """The one of these plain names that stands for a column."""
+    for name in NAMES[column]:
+        if name in names:
+            return name
+    if column == "date":
+        return next(
+            (name for name in names if _IN_UTC.sub("", name) in NAMES["date"] and name), None
+        )
+    pattern = _PATTERNS.get(column)
+    return next((name for name in names if pattern and re.fullmatch(pattern, name)), None)
+
+
+def form_of_row(cells: Sequence[str]) -> Form | None:
+    """The form without a header whose first row looks like these cells."""
+    return next((form for form in FORMS if form.matches_row(cells)), None)
