@@ -33,6 +33,7 @@ from adapters.database_errors import (
     DuplicateKey,
     duplicate_key,
     has_collided,
+    statement_too_large,
 )
 from contracts.values import Json
 
@@ -87,6 +88,7 @@ def connect_database(
     arguments = _mysql_arguments(url, REACH_S if pool_size else answer_s)
     engine = create_engine(url, connect_args=arguments, pool_reset_on_return=None, **pool)
     event.listen(engine, "handle_error", duplicate_key)
+    event.listen(engine, "handle_error", statement_too_large)
     event.listen(engine, "reset", _reset_mysql)
     event.listen(engine, "connect", _prepare_mysql)
     event.listen(engine, "begin", _begin_mysql)

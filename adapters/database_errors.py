@@ -1,11 +1,21 @@
 """What the errors of SQLite, MySQL and MariaDB mean: a repeated key, a collision, a server that is away or full."""
 
 import sqlite3
+from typing import Any
 
 from sqlalchemy import ExceptionContext
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    OperationalError,
+    SQLAlchemyError,
+)
 
 MYSQL_CONNECTING = frozenset({2003, 2013})  # nobody there, or no answer
+# ER_NET_PACKET_TOO_LARGE; most clients only see that the server hung up on them (CR_SERVER_GONE_ERROR, CR_SERVER_LOST)
+_MYSQL_TOO_LARGE = frozenset({1153, 2006, 2013})
+_SURELY_SMALL = 65_536  # bytes of a statement that every server takes
 _MYSQL_DUPLICATE_KEY = 1062  # ER_DUP_ENTRY
 _NO_SCHEMA = frozenset({1044, 1146})  # ER_DBACCESS_DENIED_ERROR, ER_NO_SUCH_TABLE
 # read-only, while another server takes over or by an operator's hand; no room on the disk, for a table or at all
@@ -37,6 +47,50 @@ def duplicate_key(context: ExceptionContext) -> DuplicateKey | None:
     ):
         return DuplicateKey(error.statement, error.params, error.orig)  # type: ignore[arg-type]
     return None
+
+
+class StatementTooLarge(DataError):
+    """MySQL's max_allowed_packet is below the size of the statement, so that a repetition cannot succeed."""
+
+
+def statement_too_large(context: ExceptionContext) -> StatementTooLarge | None:
+    """What MySQL's error of a statement above its packet limit is raised as instead; None of all others."""
+    error = context.sqlalchemy_exception
+    if not isinstance(error, OperationalError) or _error_number(error) not in _MYSQL_TOO_LARGE:
+        return None
+    size = _statement_bytes(context)
+    if size <= _SURELY_SMALL or context.engine is None:
+        return None
+    try:
+        with context.engine.connect() as another:
+            limit = another.exec_driver_sql("SELECT @@max_allowed_packet").scalar_one()
+    except SQLAlchemyError:
+        return None  # it is away
+    if size < limit:
+        return None
+    # the server has closed this connection, and no other one
+    context.is_disconnect, context.invalidate_pool_on_disconnect = True, False
+    reason = (
+        f"the database takes statements of at most {limit:,} bytes, and this one has {size:,}: "
+        "raise max_allowed_packet on the server, to 8 MB at least"
+    )
+    return StatementTooLarge(error.statement, error.params, ValueError(reason))
+
+
+def _statement_bytes(context: ExceptionContext) -> int:
+    """Size of the largest packet that PyMySQL makes of it."""
+    execution, statement = context.execution_context, context.statement
+    if execution is None or statement is None:
+        return 0
+    cursor: Any = execution.cursor
+    if not isinstance(context.parameters, list):
+        return len(cursor.mogrify(statement, context.parameters).encode(errors="surrogateescape"))
+    sizes = [
+        len(cursor.mogrify(statement, row).encode(errors="surrogateescape"))
+        for row in context.parameters
+    ]
+    most: int = cursor.max_stmt_length  # of several rows together
+    return max(*sizes, min(sum(sizes), most))
 
 
 def is_transient(error: OperationalError) -> bool:

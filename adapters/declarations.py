@@ -16,6 +16,8 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    Update,
+    update,
 )
 from sqlalchemy.dialects import mysql
 from sqlalchemy.schema import SchemaItem
@@ -88,6 +90,23 @@ def read_from(index: str, declared: Table, query: Select[Any]) -> Select[Any]:
     for dialect in MYSQL:
         query = query.with_hint(declared, f"FORCE INDEX ({index})", dialect)
     return query
+
+
+def update_by(column: Column[Any]) -> Update:
+    """An UPDATE of a column's table whose rows are found by that unique column.
+
+    MySQL may otherwise find them by an index of what the change is guarded by, or by both, and then locks entries of
+    other rows: two such changes of different rows end in a deadlock.
+    """
+    change = update(column.table)
+    for dialect in MYSQL:
+        change = change.with_hint(f"FORCE INDEX ({unique_index(column)})", dialect_name=dialect)
+    return change
+
+
+def unique_index(column: Column[Any]) -> str:
+    """MySQL's name for the index of a unique column, or of the primary key that begins with it."""
+    return "PRIMARY" if column.primary_key else column.name
 
 
 def required(kind: Any, **options: Any) -> Column[Any]:

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, RowMapping, Select, Table, update
+from sqlalchemy import Column, ColumnElement, Connection, RowMapping, Select, Table
 
 from adapters.database import portions
+from adapters.declarations import update_by
 from contracts.errors import PlatformError
 
 
@@ -44,5 +45,5 @@ def changed(
     **values: Any,
 ) -> bool:
     """Whether the row with this id in a column is as the guards ask, and has these values now."""
-    mine = update(column.table).where(column == own_id, *guards)
+    mine = update_by(column).where(column == own_id, *guards)
     return connection.execute(mine.values(**values)).rowcount == 1

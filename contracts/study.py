@@ -9,8 +9,9 @@ from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 from contracts.run_request import Closed
 from contracts.values import Json, Values, frozen, frozen_by_name
 
-# of what a verdict is about: 1, a Sharpe ratio above 0; 2, better than holding the same share
-VERDICT_METHOD = 2
+# of verdicts: 1, a Sharpe ratio above 0; 2, better than holding the same share; 3, the same by Student's t, in which a
+# few lucky bars prove nothing, and a p-value of exactly 0.05 does not hold
+VERDICT_METHOD = 3
 
 TRAINED_AT_ONCE = 100  # combinations of a study that one Job tries, within a second or two
 

@@ -16,7 +16,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
-from adapters.database_errors import lacks_schema
+from adapters.database_errors import StatementTooLarge, lacks_schema
 from contracts.errors import (
     Conflict,
     DrawingUnavailable,
@@ -85,6 +85,8 @@ def _internal_error(error: Exception) -> ResponseReturnValue:
     run_id = g.get("run_id") or (request.view_args or {}).get("run_id")
     log.error("internal_error path=%s", request.path, exc_info=error)
     body: dict[str, object] = {"error": "Internal server error", "run_id": run_id}
+    if isinstance(error, StatementTooLarge):
+        return _answer(500, body | {"error": str(error.orig)}, {})
     if not _is_away(error):
         return _answer(500, body, {})
     return _answer(503, body | {"error": _AWAY}, {"Retry-After": "5", "Away": "The database"})

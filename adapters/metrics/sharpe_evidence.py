@@ -5,7 +5,7 @@ nothing raises NoValue with the reason.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import NormalDist
 
 from adapters.metrics.measured import NoValue, variance
@@ -14,6 +14,7 @@ from contracts.values import Json, frozen
 # with fewer, the estimate's distribution is not the one that the formulas assume
 LEAST_RETURNS = 30
 CONFIDENCE = 0.95  # from which on a result is taken for more than luck
+SIGNIFICANCE = 0.05  # below which a p-value is; 1 - CONFIDENCE is a little more in binary
 EULER_GAMMA = 0.5772156649015329
 
 _NORMAL = NormalDist()
@@ -27,6 +28,9 @@ class MeasuredSharpe:
     returns: int
     skewness: float
     kurtosis: float
+
+
+Statistic = Callable[[MeasuredSharpe, float], float]  # of a ratio and what it is compared with
 
 
 def probabilistic_sharpe(measured: MeasuredSharpe, benchmark: float = 0.0) -> float:
@@ -71,6 +75,43 @@ def least_track_record(measured: MeasuredSharpe, benchmark: float = 0.0) -> floa
     )
 
 
+def timing_probability(measured: MeasuredSharpe, benchmark: float = 0.0) -> float:
+    """Probability that the true Sharpe ratio of timing is above `benchmark`: Student's t of its excess returns.
+
+    Unlike in `probabilistic_sharpe`, skewness never makes a ratio surer. Of a rule that trades rarely a few lucky bars
+    make both the mean and the skewness, and rules that buy falls would hold in 6 to 9% of test parts under 150 bars.
+    """
+    if measured.returns < LEAST_RETURNS:
+        raise NoValue(f"fewer than {LEAST_RETURNS} returns")
+    distance = (measured.sharpe - benchmark) * math.sqrt(measured.returns)
+    return student_cdf(distance / math.sqrt(_timing_spread(measured)), measured.returns - 1)
+
+
+def least_timing_record(measured: MeasuredSharpe, benchmark: float = 0.0) -> float:
+    """How many returns it takes until `timing_probability` is CONFIDENCE; within one return from LEAST_RETURNS on."""
+    if measured.sharpe <= benchmark:
+        raise NoValue("the Sharpe ratio is not above what it is compared with")
+    normal = _NORMAL.inv_cdf(CONFIDENCE)
+    least = _timing_spread(measured) * (normal / (measured.sharpe - benchmark)) ** 2
+    return least + (normal**2 + 1) / 2  # what Student's quantile adds to the normal one
+
+
+def _timing_spread(measured: MeasuredSharpe) -> float:
+    """Variance of the ratio times the number of returns; a skewness of the ratio's sign leaves it at 1."""
+    return 1 - min(measured.skewness * measured.sharpe, 0.0)
+
+
+def student_cdf(value: float, freedom: int) -> float:
+    """Student's t distribution, within 2e-5 from 29 degrees of freedom on.
+
+    Wallace (1959), Bounds on Normal Approximations to Student's and the Chi-Square Distributions, Annals of
+    Mathematical Statistics 30(4).
+    """
+    scale = (8 * freedom + 1) / (8 * freedom + 3)
+    normal = scale * math.sqrt(freedom * math.log1p(value**2 / freedom))
+    return _NORMAL.cdf(math.copysign(normal, value))
+
+
 def _spread(measured: MeasuredSharpe) -> float:
     """Variance of the estimated Sharpe ratio, times the number of returns less one (Mertens 2002)."""
     spread = (
@@ -89,15 +130,37 @@ def evidence(
     variance: of the trials' Sharpe ratios per bar, None for too few; trials: of all. deflated: the probabilistic ratio
     against luck's. sharpe_ratio, luck_sharpe_ratio: annualised.
     """
+    return _evidence(
+        best, variance, trials, bars_per_year, (probabilistic_sharpe, least_track_record)
+    )
+
+
+def timing_evidence(
+    best: MeasuredSharpe, variance: float | None, trials: int, bars_per_year: float
+) -> Json:
+    """The same of Sharpe ratios of timing, with the probabilities of `timing_probability`."""
+    return _evidence(
+        best, variance, trials, bars_per_year, (timing_probability, least_timing_record)
+    )
+
+
+def _evidence(
+    best: MeasuredSharpe,
+    variance: float | None,
+    trials: int,
+    bars_per_year: float,
+    statistics: tuple[Statistic, Statistic],
+) -> Json:
+    probability, least = statistics
     scale = math.sqrt(bars_per_year)
     spread = 0.0 if trials == 1 else variance
     luck = None if spread is None else luck_sharpe(spread, trials)
     known: dict[str, float | None] = {}
     notes: dict[str, str] = {}
     for name, benchmark, compute in (
-        ("probabilistic", 0.0, probabilistic_sharpe),
-        ("deflated", luck, probabilistic_sharpe),
-        ("least_returns", 0.0, least_track_record),
+        ("probabilistic", 0.0, probability),
+        ("deflated", luck, probability),
+        ("least_returns", 0.0, least),
     ):
         try:
             if benchmark is None:

@@ -26,7 +26,7 @@ HEADLINES = {metric.headline: metric for metric in METRICS if metric.headline}
 HEADLINE_NAMES = tuple(metric.name for metric in HEADLINES.values())
 # Of all that lies around the engine: the bars that a rule sees, and the derived metrics. A run reproduced under another
 # version may come to other numbers. None in a row: 250 bars of warm-up, before versions were recorded.
-ANALYSIS_VERSION = "2.1.0"
+ANALYSIS_VERSION = "2.2.0"
 TOO_LARGE = "too large for a number"
 NOT_COMPUTED = (
     "could not be computed"  # a fault of the metric's own, of which the log has the trace

@@ -24,7 +24,7 @@ from adapters.metrics.measured import (
 )
 from adapters.metrics.rates import Rates
 from adapters.metrics.risk import ROUNDING_NOISE, kurtosis_of, skewness_of, spread
-from adapters.metrics.sharpe_evidence import MeasuredSharpe, probabilistic_sharpe
+from adapters.metrics.sharpe_evidence import MeasuredSharpe, timing_probability
 
 # one in so many bars, those after a bar, are left out of the exposure that it is compared with
 SHADOW = 10
@@ -177,7 +177,7 @@ def run_timing(metrics: Mapping[str, float | None], bars: int, ticker: str) -> s
     if metrics.get("cagr", 0.0) is None:
         return None
     try:
-        skill = probabilistic_sharpe(measured_timing(metrics, bars))
+        skill = timing_probability(measured_timing(metrics, bars))
     except NoValue:
         return None
     yearly_pct, exposure_pct = (

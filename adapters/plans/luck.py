@@ -5,7 +5,7 @@ import json
 from sqlalchemy import Connection, RowMapping, case, func, select, true
 
 from adapters.metrics.measured import NoValue
-from adapters.metrics.sharpe_evidence import evidence
+from adapters.metrics.sharpe_evidence import timing_evidence
 from adapters.metrics.timing import measured_timing
 from adapters.runs.stored_series import decode_equity
 from adapters.tables import IS_SUCCEEDED, RUN, runs
@@ -36,7 +36,7 @@ def batch_evidence(
         return None
     per_year: float = metrics["bars_per_year"]
     trials, variance = _trials(connection, plan_id, best)
-    found = evidence(timing, variance and variance / per_year, trials, per_year)
+    found = timing_evidence(timing, variance and variance / per_year, trials, per_year)
     return {"run": best, "found": found, "metrics": metrics}
 
 

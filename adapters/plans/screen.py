@@ -3,8 +3,9 @@
 import json
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, RowMapping, func, insert, or_, select, update
+from sqlalchemy import Connection, RowMapping, func, insert, or_, select
 
+from adapters.declarations import update_by
 from adapters.metrics.measured import Array
 from adapters.plan_tables import PLAN, plans
 from adapters.plans.combinations import Combinations, unpacked_metrics
@@ -75,7 +76,7 @@ def screen_jobs(connection: Connection, screen_id: str) -> Sequence[RowMapping]:
 def count_differing(connection: Connection, run_id: str, differing: int) -> None:
     """Record that so many combinations' runs came to other metrics, if no more were seen before."""
     fewer = (screens.c.run_id == run_id, screens.c.differing < differing)
-    connection.execute(update(screens).where(*fewer).values(differing=differing))
+    connection.execute(update_by(screens.c.run_id).where(*fewer).values(differing=differing))
 
 
 def all_differing(connection: Connection) -> int:

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, insert, select
 
 from adapters.database import database_now, has_rows, inserted
+from adapters.declarations import update_by
 from adapters.plan_tables import PLAN, plans
 from adapters.plans.ranking import DEFAULT, Ranking, ranking_by
 from adapters.rows import changed, found_row, latest_rows
@@ -128,14 +129,14 @@ def set_title(connection: Connection, plan_id: str, title: str | None) -> None:
 
 def set_default_title(connection: Connection, batch_id: str, title: str) -> None:
     """Set the title of a batch unless people have given it one."""
-    untitled = update(plans).filter_by(name=batch_id).where(PLAN.title.is_(None))
+    untitled = update_by(PLAN.name).filter_by(name=batch_id).where(PLAN.title.is_(None))
     connection.execute(untitled.values(title=title))
 
 
 def set_ranking(connection: Connection, batch_id: str, ranking: Ranking) -> None:
     """Replace the ranking of a batch."""
     text = json.dumps(ranking.to_json())
-    connection.execute(update(plans).filter_by(name=batch_id).values(ranking=text))
+    connection.execute(update_by(PLAN.name).filter_by(name=batch_id).values(ranking=text))
 
 
 def ranking_of(plan: RowMapping) -> Ranking:

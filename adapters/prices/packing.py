@@ -25,7 +25,7 @@ from contracts.errors import BadPrices, NoPricesInRange
 from contracts.run_request import Timeframe
 from contracts.values import frozen
 
-# six columns of at most eight bytes: below MySQL's smallest packet of 4 MB
+# six columns of at most eight bytes, sent as hexadecimal digits: 6 MB, below the documented packet of 8 MB
 BARS_PER_PART = 65_536
 _TYPES = "bhiq"  # signed integers of 1, 2, 4 and 8 bytes
 # of a column: type of the steps, first number, how many steps follow

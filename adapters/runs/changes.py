@@ -8,14 +8,24 @@ The caller owns the transaction, and repeats the call with the last row's id unt
 import json
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, RowMapping, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, delete, insert, select
 
 from adapters.database import time_of
+from adapters.declarations import read_from, unique_index, update_by
 from adapters.runs.events import event
 from adapters.runs.new_runs import insert_tags
 from adapters.runs.queries import all_rows, run_status
 from adapters.runs.states import RETRIED, failed_values
-from adapters.tables import IS_FAILED, IS_LIVING, RUN, Criterion, run_events, run_tags, runs
+from adapters.tables import (
+    IS_FAILED,
+    IS_LIVING,
+    PLAN_INDEX,
+    RUN,
+    Criterion,
+    run_events,
+    run_tags,
+    runs,
+)
 from contracts.errors import Conflict
 from contracts.run_request import MOST_TAGS, TagChange
 from contracts.status import ErrorType
@@ -54,11 +64,13 @@ class Change:
         query = columns.where(among, self.which, RUN.id > after_id).order_by(RUN.id)
         # nobody else changes these before this transaction ends; SQLite's writers are alone anyway
         locked = query.limit(AT_ONCE).with_for_update()
-        rows = connection.execute(locked).mappings().all()
+        # by id or by batch; by its state it would wait for the locks of others
+        by_either = f"{unique_index(RUN.run_id)}, {PLAN_INDEX}"
+        rows = connection.execute(read_from(by_either, runs, locked)).mappings().all()
         if not rows:
             return rows
         these = RUN.run_id.in_([row["run_id"] for row in rows])
-        change = update(runs).where(these, among, self.which).values(**self.values)
+        change = update_by(RUN.run_id).where(these, among, self.which).values(**self.values)
         changed = connection.execute(change).rowcount
         if changed != len(rows):
             raise RuntimeError(f"{changed} of {len(rows)} locked runs were changed")
@@ -103,7 +115,7 @@ def change_tags(connection: Connection, change: TagChange) -> int:
         if tags != had:
             changed[run_id] = tags
             text = json.dumps(request | {"tags": tags}, ensure_ascii=False)
-            own = update(runs).filter_by(run_id=run_id)
+            own = update_by(RUN.run_id).filter_by(run_id=run_id)
             connection.execute(own.values(request_json=text))
     connection.execute(delete(run_tags).where(run_tags.c.run_id.in_(list(changed))))
     insert_tags(connection, changed)

@@ -4,9 +4,10 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, insert
 
 from adapters.database import database_now, portions, time_of
+from adapters.declarations import update_by
 from adapters.queue.messages import RunMessage
 from adapters.runs.events import event
 from adapters.runs.turns import announce
@@ -82,7 +83,7 @@ def _row(new: NewRun, plan_id: str | None, created_at: datetime) -> Json:
 
 def now_waiting(connection: Connection, run_ids: Sequence[str]) -> None:
     """Let runs that this transaction has inserted wait since now; for one whose inserts took their time."""
-    mine = update(runs).where(RUN.run_id.in_(run_ids))
+    mine = update_by(RUN.run_id).where(RUN.run_id.in_(run_ids))
     connection.execute(mine.values(waiting_since=database_now()))
 
 
@@ -95,6 +96,6 @@ def mark_enqueued(connection: Connection, messages: Sequence[RunMessage]) -> Non
     for message in messages:
         run_ids.setdefault(message.attempt, []).append(message.run_id)
     for attempt, sent in run_ids.items():  # nearly always one
-        waiting = update(runs).where(RUN.run_id.in_(sent), RUN.attempt == attempt, IS_WAITING)
-        connection.execute(waiting.values(enqueued_at=database_now()))
+        change = update_by(RUN.run_id).where(RUN.run_id.in_(sent), RUN.attempt == attempt)
+        connection.execute(change.where(IS_WAITING).values(enqueued_at=database_now()))
     announce(connection, [message.run_id for message in messages if message.is_bulk])

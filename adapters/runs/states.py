@@ -7,9 +7,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from sqlalchemy import Connection, and_, insert, select, update
+from sqlalchemy import Connection, and_, insert, select
 
 from adapters.database import database_now, has_rows
+from adapters.declarations import update_by
 from adapters.plan_tables import PLAN, plans
 from adapters.queue.messages import Attempt
 from adapters.runs.events import METRIC_FAILED, event
@@ -97,7 +98,7 @@ def extend_lease(connection: Connection, held: Claim, lease_s: float) -> None:
 
     Nothing happens when this very claim has just ended the run.
     """
-    extended = update(runs).where(_is(held))
+    extended = update_by(RUN.run_id).where(_is(held))
     if connection.execute(extended.values(lease_until=database_now(lease_s))).rowcount == 1:
         return
     query = select(*RUN["lease_token", "cancel_requested"]).filter_by(run_id=held.run_id)
@@ -186,7 +187,7 @@ def give_up(
 
 def set_beside(connection: Connection, run_id: str, /, **values: Any) -> None:
     """Change what people say of a run beside its request: title, or pinned; UnknownRun when there is none."""
-    changed = update(runs).filter_by(run_id=run_id).values(**values)
+    changed = update_by(RUN.run_id).filter_by(run_id=run_id).values(**values)
     if connection.execute(changed).rowcount != 1:
         raise UnknownRun(f"no run has the id {run_id}")
 
@@ -207,7 +208,7 @@ def _move(
     *also: Criterion,
 ) -> bool:
     """Whether this attempt, as it was and as `also` asks, has these values now, with the event of it."""
-    change = update(runs).where(_is(of), *also).values(**values)
+    change = update_by(RUN.run_id).where(_is(of), *also).values(**values)
     if connection.execute(change).rowcount != 1:
         return False
     row = event(of.run_id, of.attempt, of.status, values["status"], reason, database_now())

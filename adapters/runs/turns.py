@@ -8,10 +8,10 @@ A plan without `first_id` waits until its own tickets are taken, so that nothing
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, case, func, null, select, update
+from sqlalchemy import Connection, Row, Select, case, func, null, select
 
 from adapters.database import database_now, portions
-from adapters.declarations import read_from
+from adapters.declarations import read_from, update_by
 from adapters.plan_tables import PLAN, plans
 from adapters.queue.messages import Attempt
 from adapters.runs.states import Claim, claim
@@ -46,7 +46,7 @@ def announce(connection: Connection, run_ids: Sequence[str]) -> None:
         )
         for plan_id, first_id in connection.execute(oldest).all():
             no_later = case((PLAN.first_id <= first_id, PLAN.first_id), else_=first_id)
-            mine = update(plans).filter_by(plan_id=plan_id)
+            mine = update_by(PLAN.plan_id).filter_by(plan_id=plan_id)
             connection.execute(mine.values(first_id=no_later))
 
 
@@ -120,7 +120,7 @@ def _waiting(plan: Row[str, int]) -> Select[Any]:
 
 def _pause(connection: Connection, plan: Row[str, int]) -> None:
     """Skip a plan until more of it is announced, if no run of it waits."""
-    unchanged = update(plans).filter_by(plan_id=plan.plan_id, first_id=plan.first_id)
+    unchanged = update_by(PLAN.plan_id).filter_by(plan_id=plan.plan_id, first_id=plan.first_id)
     connection.execute(unchanged.where(~_waiting(plan).exists()).values(first_id=null()))
 
 
@@ -132,7 +132,9 @@ def mark_served(connection: Connection, turn: Turn) -> None:
     if turn.id:  # unless a run was announced meanwhile that waits before it
         is_unchanged = PLAN.first_id == turn.plan.first_id
         values["first_id"] = case((is_unchanged, turn.id), else_=PLAN.first_id)
-    connection.execute(update(plans).filter_by(plan_id=turn.plan.plan_id).values(values))
+    connection.execute(
+        update_by(PLAN.plan_id).filter_by(plan_id=turn.plan.plan_id).values(values)
+    )
 
 
 def most_before(connection: Connection, run_id: str) -> int | None:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from adapters.metrics.measured import Array, NoValue, average
 from adapters.metrics.returns import cagr
-from adapters.metrics.sharpe_evidence import evidence, sharpe_variance
+from adapters.metrics.sharpe_evidence import evidence, sharpe_variance, timing_evidence
 from adapters.metrics.table import METRICS_BY_NAME
 from adapters.metrics.timing import Timing
 from adapters.plans.flat_params import flat_params
@@ -235,7 +235,7 @@ def _timed(
 ) -> Json:
     """What choosing the times proves, as the best of so many trials; with its yearly return and usual exposure."""
     return {
-        **evidence(measured_sharpe(excess), variance, trials, bars_per_year),
+        **timing_evidence(measured_sharpe(excess), variance, trials, bars_per_year),
         "yearly_pct": average(excess) * bars_per_year * 100.0,
         "average_exposure_pct": average(timing.exposures) * 100.0,
     }

@@ -28,12 +28,11 @@ from sqlalchemy import (
     func,
     or_,
     select,
-    update,
 )
 
 from adapters.access.audit import delete_old_entries
 from adapters.database import committed, database_now, reading
-from adapters.declarations import rows_of, tables_of
+from adapters.declarations import rows_of, tables_of, update_by
 from adapters.plan_tables import PLAN, plans
 from adapters.plans.study import living_studies
 from adapters.settings import Settings
@@ -73,7 +72,7 @@ class Part:
     def removal(self) -> Delete | Update:
         """The statement that removes it of all runs."""
         if self.cleared:
-            return update(self.table).values(dict.fromkeys(self.cleared))
+            return update_by(self.table.c.run_id).values(dict.fromkeys(self.cleared))
         return delete(self.table)
 
 

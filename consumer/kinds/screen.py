@@ -11,7 +11,7 @@ from rq.timeouts import JobTimeoutException
 
 from adapters.metrics.measured import STEADY, Array, NoValue, average
 from adapters.metrics.risk import measured_sharpe, spread
-from adapters.metrics.sharpe_evidence import evidence, sharpe_variance
+from adapters.metrics.sharpe_evidence import sharpe_variance, timing_evidence
 from adapters.metrics.table import computed, performance
 from adapters.metrics.timing import measured_timing, timing_over
 from adapters.plans.combinations import (
@@ -115,7 +115,7 @@ def _best(setup: Setup, tried: Combinations, measured: Array) -> Json | None:
         timing = measured_timing(found.metrics, len(result.equity_curve))
     except NoValue:
         return best
-    return best | {"evidence": evidence(timing, variance, len(tried), per_year)}
+    return best | {"evidence": timing_evidence(timing, variance, len(tried), per_year)}
 
 
 def train(setup: Setup, tried: Combinations, ranking: Ranking, tell: Tell) -> bytes:

@@ -2,7 +2,6 @@
 
 import logging
 import time
-from collections.abc import Callable
 from contextlib import suppress
 
 from sqlalchemy import Connection, Engine
@@ -34,23 +33,18 @@ _WRITES = 100  # runs per transaction; SQLite's other writers wait for it
 class Repairs:
     """What has to be done so that each accepted run ends, whatever died."""
 
-    def __init__(
-        self, engine: Engine, settings: Settings, keep_lead: Callable[[], object]
-    ) -> None:
+    def __init__(self, engine: Engine, settings: Settings) -> None:
         self._engine = engine
         self._settings = settings
         self._queue = RunQueue(settings)
-        # called now and then, since filling an empty queue again may take minutes
-        self._keep_lead = keep_lead
         self._queue_away_since: float | None = None
         self._popped: set[str] = set()  # messages that were popped at the last pass
         self._over: set[str] = set()  # popped messages that were over at the last pass
 
-    def make(self, *, judge_leases: bool) -> None:
-        """One pass over everything; without the queue, only what the database alone can repair."""
-        lost = self._expire_leases() if judge_leases else []
+    def make(self) -> None:
+        """One pass over everything but leases; without the queue, only what the database alone can repair."""
         try:
-            self._enqueue_missing(lost)
+            self._enqueue_missing()
         except QueueUnavailable as error:
             return self._without_queue(error)
         self._queue_away_since = None
@@ -62,6 +56,12 @@ class Repairs:
             log.warning("queue_not_cleaned reason=%r", error)
 
     # Leases
+
+    def retry_lost(self) -> None:
+        """Give runs whose process went silent their next attempt and its message; without Redis a pass sends that."""
+        lost = self._expire_leases()
+        with suppress(QueueUnavailable):
+            self.enqueue(lost)
 
     def _expire_leases(self) -> list[str]:
         """Give runs whose process went silent their next attempt; returns those run_ids."""
@@ -83,12 +83,11 @@ class Repairs:
 
     # Messages
 
-    def _enqueue_missing(self, lost: list[str]) -> None:
-        """Put every waiting run on the queue that should be there and is not, those that were just lost first."""
+    def _enqueue_missing(self) -> None:
+        """Put every waiting run on the queue that should be there and is not."""
         # the list is read first: whoever is popped from here on is still taken for waiting
         on_queue = set(self._queue.waiting_ids()) | self._just_popped()
         try:
-            self.enqueue(lost)
             with reading(self._engine) as connection:
                 missing = [
                     each.run_id
@@ -115,7 +114,6 @@ class Repairs:
         for some in portions(run_ids, _BATCH):
             with reading(self._engine) as connection:
                 messages = messages_for(connection, some)
-            self._keep_lead()
             if not messages:
                 continue
             self._queue.enqueue(messages)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adapters.metrics.sharpe_evidence import evidence, sharpe_variance
+from adapters.metrics.sharpe_evidence import sharpe_variance, timing_evidence
 from adapters.metrics.timing import measured_timing
 from adapters.plans.combinations import (
     CORE,
@@ -119,7 +119,9 @@ def test_the_best_is_measured_as_a_run_and_held_against_as_many_tries() -> None:
     assert best["number"] == ratios.index(max(ratios))
     stored = json.loads(rows[best["number"]]["metrics_json"])["values"]
     assert best["metrics"] == stored
-    found = evidence(measured_timing(stored, 755), sharpe_variance(timing), len(PAIRS), 252)
+    found = timing_evidence(
+        measured_timing(stored, 755), sharpe_variance(timing), len(PAIRS), 252
+    )
     assert best["evidence"]["deflated"] == pytest.approx(found["deflated"], rel=1e-9)
     assert best["evidence"]["trials"] == len(PAIRS)
 

@@ -37,6 +37,8 @@ POINTS = {
     "before the template's imports": Point("consumer.job.termination:Termination.install"),
     # of the reconciler and a study's judge
     "at the judgement of leases": Point("consumer.leader.repairs:expired_leases"),
+    "at the search for lost messages": Point("consumer.leader.repairs:overdue_attempts"),
+    "at the search for plans": Point("consumer.leader.plans:living_plans"),
     "between the state and its runs": Point("consumer.leader.studies:move_study", "after"),
     "between the runs and the commit": Point("consumer.leader.studies:insert_runs", "after"),
     "between a portfolio's state and its Job": Point(

@@ -243,7 +243,9 @@ def test_a_result_whose_statement_is_killed_on_the_server_is_written_again(
 
 def _waiting_update(submitter: Submitter) -> int | None:
     """Id of the connection that is updating a run, None while there is none."""
-    query = "SELECT id FROM information_schema.processlist WHERE info LIKE 'UPDATE backtest_results SET%'"
+    query = (
+        "SELECT id FROM information_schema.processlist WHERE info LIKE 'UPDATE backtest_results%'"
+    )
     with reading(submitter.engine) as connection:
         return connection.execute(text(query)).scalar()
 

@@ -1,13 +1,18 @@
 """The reconciler repairs what is left behind, alone or beside another one, with or without its databases."""
 
+import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from redis import Redis
 from rq.intermediate_queue import IntermediateQueue
-from sqlalchemy import select, update
+from sqlalchemy import Row, select, update
 
 from adapters.database import database_now, reading
 from adapters.plan_tables import leases
@@ -17,7 +22,7 @@ from adapters.runs.states import claim
 from adapters.settings import Settings
 from adapters.tables import runs
 from consumer.leader.repairs import Repairs
-from tests.faults.injection_point import Fault
+from tests.faults.injection_point import Fault, limited
 from tests.services.invariants import check_queue_is_clean, check_tables, left_in_redis
 from tests.services.processes import Programs
 from tests.services.redis_server import RedisServer
@@ -67,9 +72,7 @@ def test_a_run_between_its_pop_and_its_claim_is_sent_again_only_when_nobody_clai
     submitter: Submitter, redis_server: RedisServer
 ) -> None:
     [run_id] = submitter.submit()
-    repairs = Repairs(
-        submitter.engine, replace(submitter.settings, enqueue_grace_s=0), lambda: None
-    )
+    repairs = Repairs(submitter.engine, replace(submitter.settings, enqueue_grace_s=0))
     with submitter.engine.begin() as connection:
         connection.execute(
             update(runs).values(enqueued_at=database_now(-60), waiting_since=database_now(-60))
@@ -81,7 +84,7 @@ def test_a_run_between_its_pop_and_its_claim_is_sent_again_only_when_nobody_clai
 
     waiting = []
     for _ in range(2):
-        repairs.make(judge_leases=False)
+        repairs.make()
         waiting.append(submitter.queue.waiting_ids())
 
     # at the second pass whoever popped it is taken for dead
@@ -220,6 +223,72 @@ def test_a_leader_that_is_killed_leaves_its_lead_for_five_seconds_at_most(
     with reading(submitter.engine) as connection:
         left = connection.execute(select(leases.c.until, database_now().label("now"))).one()
     assert 0 < (left.until - left.now).total_seconds() <= 5
+
+
+def lead_of(submitter: Submitter) -> Row[Any]:
+    with reading(submitter.engine) as connection:
+        return connection.execute(
+            select(leases.c.since, leases.c.until, database_now().label("now"))
+        ).one()
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        "at the search for lost messages",
+        "at the search for plans",
+    ],
+)
+def test_a_step_longer_than_a_lease_leaves_no_gap_in_the_lead(
+    programs: Programs, submitter: Submitter, fault: Callable[..., Fault], at: str
+) -> None:
+    (run_id,) = submitter.record()
+    pause = fault(at, "pause")
+    reconciler = programs.start("consumer.reconciler", **pause.environ)
+    pause.wait()
+    before = lead_of(submitter)
+
+    lease = timedelta(seconds=submitter.settings.lease_s)
+    wait_until(lambda: lead_of(submitter).until > before.now + lease, 30)
+    claimed_by_the_dead(submitter, run_id)
+    pause.let_go()
+
+    reconciler.wait_for_line("lease_expired", 30)
+    assert lead_of(submitter).since == before.since
+
+
+def test_a_leader_that_hangs_is_succeeded(
+    programs: Programs, submitter: Submitter, fault: Callable[..., Fault]
+) -> None:
+    pause = fault("at the search for plans", "pause")
+    environ = pause.environ | limited("leases until a leader hangs", 0.5)
+    programs.start("consumer.reconciler", **environ)
+    pause.wait()
+
+    programs.start("consumer.reconciler").wait_for_line("reconciler_leads", 30)
+    pause.let_go()
+
+
+@pytest.mark.slow
+def test_a_lead_has_no_gap_on_starved_cores(programs: Programs, submitter: Submitter) -> None:
+    (run_id,) = submitter.record()
+    timing = {"LEASE_S": "12", "HEARTBEAT_S": "3"}
+    reconciler = programs.start("consumer.reconciler", **timing)
+    reconciler.wait_for_line("reconciler_leads")
+    os.setpriority(os.PRIO_PROCESS, reconciler.pid, 6)  # a quarter of each one's share
+    before = lead_of(submitter)
+
+    spinning = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(20)]
+    try:
+        with submitter.engine.begin() as connection:
+            claim(connection, Attempt(run_id, 1), "token-of-the-dead", 12, "a dead process")
+        reconciler.wait_for_line("lease_expired", 120)
+    finally:
+        for each in spinning:
+            each.kill()
+            each.wait()
+
+    assert lead_of(submitter).since == before.since
 
 
 def test_a_restart_delays_no_judgement(programs: Programs, submitter: Submitter) -> None:

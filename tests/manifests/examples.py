@@ -333,6 +333,10 @@ EXAMPLES: dict[str, list[tuple[str, Any, str]]] = {
         (REDIS, f"{SAFE}maxmemory 1200mb\n", "maxmemory twice, while a rewrite forks"),
         (f"{CONFIG} MAX_QUEUE_DEPTH", "1000000", "MAX_QUEUE_DEPTH messages need a maxmemory of"),
     ],
+    "check_cores": [
+        ("container:reconciler resources requests cpu", "50m", "requests 0.05 cores; a Job"),
+        ("container:redis resources requests cpu", 0.1, "requests 0.1 cores; a Job"),
+    ],
     "check_idle_time": [
         (
             f"{TIMES} activeDeadlineSeconds",

@@ -10,10 +10,14 @@ from adapters.metrics.measured import NoValue
 from adapters.metrics.sharpe_evidence import (
     MeasuredSharpe,
     evidence,
+    least_timing_record,
     least_track_record,
     luck_sharpe,
     probabilistic_sharpe,
     sharpe_variance,
+    student_cdf,
+    timing_evidence,
+    timing_probability,
 )
 
 # Bailey & López de Prado (2012), the track record of 24 months: a Sharpe ratio of 0.458 a month
@@ -113,3 +117,70 @@ def test_trials_without_ratios_leave_no_number_but_a_reason() -> None:
     assert found["deflated"] is None
     assert found["notes"]["deflated"] == "fewer than two trials have a Sharpe ratio"
     assert found["probabilistic"] is not None
+
+
+def test_students_distribution_equals_scipys() -> None:
+    values = np.linspace(-12, 12, 481)
+    for freedom in (29, 30, 35, 74, 149, 1000, 100_000):
+        ours = [student_cdf(value, freedom) for value in values.tolist()]
+
+        assert ours == pytest.approx(scipy.stats.t.cdf(values, freedom), abs=2e-5), freedom
+
+
+def test_the_probability_of_timing_is_that_of_students_t_test() -> None:
+    rng = np.random.default_rng(3)
+    for _ in range(200):
+        returns = rng.normal(rng.normal(0, 0.002), 0.01, int(rng.integers(30, 2000)))
+        ratio = float(returns.mean() / returns.std(ddof=1))
+        expected = scipy.stats.ttest_1samp(returns, 0.0, alternative="greater").pvalue
+
+        probability = timing_probability(MeasuredSharpe(ratio, len(returns), 0.0, 3.0))
+
+        assert probability == pytest.approx(1 - expected, abs=2e-5), len(returns)
+
+
+def test_skewness_never_makes_timing_surer() -> None:
+    rng = np.random.default_rng(4)
+    for _ in range(300):
+        ratio, skew, tails = rng.normal(0, 0.3), rng.normal(0, 4), rng.uniform(1, 40)
+        count = int(rng.integers(30, 500))
+        plain = timing_probability(MeasuredSharpe(ratio, count, 0.0, 3.0))
+
+        skewed = timing_probability(MeasuredSharpe(ratio, count, skew, tails))
+
+        assert abs(skewed - 0.5) <= abs(plain - 0.5), (ratio, skew, count)
+        if skew * ratio > 0:
+            assert skewed == plain
+
+
+def test_the_least_record_of_timing_is_where_its_probability_is_95_percent() -> None:
+    for ratio in (0.02, 0.05, 0.1, 0.2, 0.29):
+        for skew in (-3.0, 0.0, 3.0):
+            least = least_timing_record(MeasuredSharpe(ratio, 100, skew, 3.0))
+
+            before, after = (
+                timing_probability(MeasuredSharpe(ratio, round(least) + bars, skew, 3.0))
+                for bars in (-1, 1)
+            )
+
+            assert before < 0.95 < after, (ratio, skew)
+
+
+@pytest.mark.parametrize(
+    ("measured", "reason"),
+    [
+        (MeasuredSharpe(0.1, 29, 0, 3), "fewer than 30 returns"),
+        (MeasuredSharpe(-0.1, 300, 0, 3), "not above"),
+    ],
+)
+def test_timing_without_a_number_has_its_reason(measured: MeasuredSharpe, reason: str) -> None:
+    found = timing_evidence(measured, None, 1, 252)
+
+    assert reason in " ".join(found["notes"].values())
+
+
+def test_timing_has_a_probability_whatever_its_skewness_and_tails() -> None:
+    found = timing_evidence(MeasuredSharpe(1.0, 100, 5.0, 3.0), 0.01, 20, 252)
+
+    assert 0.5 < found["deflated"] < found["probabilistic"] <= 1.0
+    assert found["notes"] == {}

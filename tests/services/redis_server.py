@@ -61,11 +61,11 @@ class RedisServer:
             )
         wait_until(self._answers, 20, "redis-server's answer")
 
-    def stop(self) -> None:
-        """Kill the server; everything in it is lost."""
+    def stop(self, by: signal.Signals = signal.SIGKILL) -> None:
+        """Kill the server, or end it as `by` does; without an append-only file everything in it is lost."""
         if not self._process:
             return
-        self._process.kill()
+        self._process.send_signal(by)
         self._process.wait()
         self._process = None
 
@@ -88,7 +88,12 @@ class RedisServer:
 
     def client(self) -> Redis:
         """A client for the test itself, which answers text."""
-        return Redis.from_url(self.url, socket_timeout=10, decode_responses=True)
+        return Redis.from_url(
+            self.url,
+            socket_timeout=10,
+            decode_responses=True,
+            encoding_errors="backslashreplace",
+        )
 
     def _answers(self) -> bool:
         assert self._process and self._process.poll() is None, (

@@ -1,5 +1,8 @@
 """Permutation studies: the same bars in random order, the whole search in each, and what that says of the real one."""
 
+from collections.abc import Sequence
+from fractions import Fraction
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -10,9 +13,11 @@ from sqlalchemy import select
 from sqlalchemy.engine import Engine
 
 from adapters.database import reading
+from adapters.metrics.measured import Array
 from adapters.plans.combinations import Combinations
 from adapters.plans.ranking import Ranking
 from adapters.studies.resampling import permuted
+from adapters.studies.sentence import of_permutations
 from adapters.tables import runs
 from consumer.kinds.screen import bests_of, core_of, permuted_bars
 from consumer.kinds.setup import Setup
@@ -21,6 +26,7 @@ from tests.consumer.test_backtest import DATA, WHOLE
 from tests.consumer.test_screen import ASKED, PAIRS
 from tests.services.prices import packed_content, packed_file
 from tests.services.studies import BASE, complete
+from tests.studies.short_parts import closes_of
 
 AAPL = packed_file(DATA, "AAPL")
 RANKED = Ranking("sharpe_ratio", "max")
@@ -90,6 +96,19 @@ def test_the_p_value_counts_the_real_order_as_one_of_all(
     assert found["bests"][3] is None
 
 
+def test_a_search_holds_below_a_p_of_5_percent_and_not_at_it() -> None:
+    for permutations in range(19, 3000):
+        for above in {permutations // 20 + change for change in (-1, 0, 1)} - {-1}:
+            bests = np.repeat([2.0, 0.0], [above, permutations - above])
+            found = permuted(1.0, bests, "max", 0)
+            is_below = Fraction(1 + above, 1 + permutations) < Fraction(5, 100)
+
+            judged = of_permutations(found, "Sharpe ratio", "")
+
+            assert judged.outcome == ("holds" if is_below else "luck"), (permutations, above)
+            assert ("avoiding volatile times" in judged.sentence) == is_below
+
+
 @ON_SQLITE
 def test_a_study_searches_each_order_and_says_what_it_found(
     client: FlaskClient, engine: Engine
@@ -157,30 +176,37 @@ def walk(seed: int, bars: int, edge: float) -> bytes:
     moves = rng.normal(0.0, 0.01, bars)
     for bar in range(1, bars):
         moves[bar] += edge * np.sign(moves[bar - 1]) * 0.01
-    closes = (100 * np.exp(moves.cumsum())).round(4)
-    days = np.datetime64("2000-01-03") + np.arange(bars)
+    return csv_of(100 * np.exp(moves.cumsum()))
+
+
+def csv_of(closes: Array) -> bytes:
+    """Daily bars that have one price each."""
+    days = np.datetime64("2000-01-03") + np.arange(len(closes))
     lines = [
         f"{day},{close},{close},{close},{close},1000"
-        for day, close in zip(days, closes, strict=True)
+        for day, close in zip(days, closes.round(4), strict=True)
     ]
     return "\n".join(["Date,Open,High,Low,Close,Volume", *lines]).encode()
 
 
-def p_of(content: bytes, permutations: int = 99) -> float:
+def p_of(
+    content: bytes,
+    permutations: int = 99,
+    direction: str = "longshort",
+    averages: tuple[Sequence[int], Sequence[int]] = ((2, 3, 5), (8, 13)),
+) -> float:
     """The p-value of a small search in a price series."""
     packed = packed_content(content, "WALK", "1d")
     dates = {"start_date": WHOLE.start_date, "end_date": WHOLE.end_date}
     terms: dict[str, Any] = {
         "position_size": 99.0,
         "size_type": "percent",
-        "direction": "longshort",
+        "direction": direction,
         "fee_rate": 0.0,
     }
     asked = RunRequest(ticker="WALK", rule_type="MA_CROSS", charts=False, **dates, **terms)
     of_walk = Setup.of(asked, packed)
-    tried = Combinations.of(
-        [{"fast": fast, "slow": slow} for fast in (2, 3, 5) for slow in (8, 13)]
-    )
+    tried = Combinations.of([{"fast": fast, "slow": slow} for fast, slow in product(*averages)])
     real = core_of(of_walk, [of_walk.rule(tried.member(number)) for number in range(len(tried))])
     bests = np.array(list(bests_of(of_walk, tried, RANKED, 0, range(permutations))))
     found = permuted(float(np.nanmax(real["sharpe_ratio"])), bests, "max", 0)
@@ -195,3 +221,14 @@ def test_p_is_uniform_on_random_walks_and_small_with_an_edge() -> None:
 
     assert scipy.stats.kstest(p_values, "uniform").pvalue > 0.01
     assert sum(p < 0.05 for p in planted) >= 18
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_volatility_that_rises_after_falls_is_found_without_any_other_pattern() -> None:
+    closes = closes_of("GJR leverage", 1000, 100, 2)
+    searches = {"direction": "longonly", "averages": ((5, 10, 20), (30, 60))}
+
+    p_values = [p_of(csv_of(world), **searches) for world in closes.T]
+
+    assert 0.08 < sum(p < 0.05 for p in p_values) / len(p_values) < 0.3

@@ -34,16 +34,25 @@ def returns_of(run: dict[str, Any]) -> "pd.Series[float]":
 def deflated(returns: "pd.Series[float]", others: list[float], trials: int) -> float:
     """Bailey & López de Prado (2014), equation 2, with pandas and scipy."""
     ratio = returns.mean() / returns.std()
-    quantiles = scipy.stats.norm.ppf([1 - 1 / trials, 1 - 1 / trials / math.e])
-    best = (
-        np.std(others, ddof=1) * (quantiles @ [1 - np.euler_gamma, np.euler_gamma])
-        if trials > 1
-        else 0.0
-    )
     error = math.sqrt(
         (1 - returns.skew() * ratio + (returns.kurt() + 2) / 4 * ratio**2) / (len(returns) - 1)
     )
-    return float(scipy.stats.norm.cdf((ratio - best) / error))
+    return float(scipy.stats.norm.cdf((ratio - best_by_luck(others, trials)) / error))
+
+
+def best_by_luck(others: list[float], trials: int) -> float:
+    """The ratio that is expected of the best of so many trials without skill."""
+    if trials == 1:
+        return 0.0
+    quantiles = scipy.stats.norm.ppf([1 - 1 / trials, 1 - 1 / trials / math.e])
+    return float(np.std(others, ddof=1) * (quantiles @ [1 - np.euler_gamma, np.euler_gamma]))
+
+
+def skill_of(timed: "pd.Series[float]", others: list[float], trials: int) -> float:
+    """Student's t of excess returns, whose skewness counts against them alone."""
+    ratio, count = timed.mean() / timed.std(), len(timed)
+    error = math.sqrt((1 + max(-timed.skew() * ratio, 0.0)) / count)
+    return float(scipy.stats.t.cdf((ratio - best_by_luck(others, trials)) / error, count - 1))
 
 
 def timing_of(run: dict[str, Any]) -> "pd.DataFrame":
@@ -140,7 +149,7 @@ def test_a_selection_recomputed_from_its_runs_is_the_same(
     assert found["evidence"]["deflated"] == pytest.approx(expected, rel=1e-4)
     assert found["overfitting"]["probability"] == overfitted(pd.DataFrame(returns))
     timed = {run_id: excess(timing_of(each)) for run_id, each in runs.items()}
-    skill = deflated(
+    skill = skill_of(
         timed[best], [each.mean() / each.std() for each in timed.values()], len(GRID)
     )
     assert found["timing"]["deflated"] == pytest.approx(skill, rel=1e-3)
@@ -200,11 +209,11 @@ def test_a_walk_forward_recomputed_from_its_runs_is_the_same(
     )
     assert ahead["evidence"]["probabilistic"] == pytest.approx(deflated(path, [], 1), rel=1e-6)
     timed = excess_ahead(pd.concat([timing_of(each) for each in parts]))
-    assert ahead["timing"]["probabilistic"] == pytest.approx(deflated(timed, [], 1), rel=1e-4)
+    assert ahead["timing"]["probabilistic"] == pytest.approx(skill_of(timed, [], 1), rel=1e-4)
     assert ahead["timing"]["yearly_pct"] == pytest.approx(timed.mean() * 252 * 100, rel=1e-4)
     assert verdict["beside"]["buy_hold_pct"] == pytest.approx(buy_and_hold(*parts), rel=1e-6)
     assert study["outcome"] == (
-        "fails" if timed.mean() <= 0 else "holds" if deflated(timed, [], 1) >= 0.95 else "luck"
+        "fails" if timed.mean() <= 0 else "holds" if skill_of(timed, [], 1) >= 0.95 else "luck"
     )
     rates = {part: gained / years for part, (gained, years) in growth.items()}
     assert ahead["efficiency"] == pytest.approx(rates["test"] / rates["train"], rel=1e-5)
@@ -304,6 +313,17 @@ def test_test_parts_on_which_nothing_moves_leave_no_number(
         is None
     )
     assert verdict["notes"]["bootstrap"] == "equity did not vary"
+
+
+@pytest.mark.parametrize(("share", "is_short"), [(0.03, True), (0.4, False)])
+def test_a_verdict_says_when_its_test_part_is_short(
+    client: FlaskClient, engine: Engine, share: float, is_short: bool
+) -> None:
+    study = complete(client, engine, kind="holdout", holdout_share=share)
+
+    bars = study["verdict"]["out_of_sample"]["bars"]
+    assert (bars < 150) == is_short
+    assert (f"The test is short: {bars} bars" in study["sentence"]) == is_short
 
 
 def test_a_short_test_part_has_no_yearly_growth(client: FlaskClient, engine: Engine) -> None:

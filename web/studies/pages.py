@@ -9,6 +9,7 @@ from markupsafe import Markup
 from adapters.metrics.table import METRICS
 from adapters.prices.bars import bar_dates
 from adapters.runs.stored_series import decode_equity
+from contracts.study import VERDICT_METHOD
 from contracts.values import Json, without
 from rules.catalog import RULES
 from web.arguments import arguments
@@ -62,6 +63,7 @@ def page(study_id: str) -> str:
         "studies/study.html",
         study=study,
         verdict=verdict,
+        method=VERDICT_METHOD,
         pictures=[each for each in _pictures(verdict) if each[1]] if verdict else [],
         is_live=study["completed_at"] is None,
         total=study["runs"]["training"] + study["runs"]["test"],

@@ -70,6 +70,12 @@ class Workload(Document):
         limit = self.container["resources"]["limits"]["memory"]
         return float(limit[:-2]) * _MIB[limit[-2:]]
 
+    @property
+    def requested_cores(self) -> float:
+        """Its share of the cores where others want them too."""
+        request = str(self.container["resources"]["requests"]["cpu"])
+        return float(request[:-1]) / 1000 if request.endswith("m") else float(request)
+
 
 @frozen
 class Platform:

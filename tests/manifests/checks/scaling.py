@@ -9,7 +9,7 @@ from tests.manifests.checks.documents import Platform, Workload
 
 WARM = "keda/warm/patch.json"
 CONNECTIONS_PER_JOB = 2  # the parent's heartbeat and the work horse's result
-CONNECTIONS_PER_RECONCILER = 2
+CONNECTIONS_PER_RECONCILER = 3  # of its work, twice, and its lead's
 SPARE_CONNECTIONS = 20  # schema Job, backup, people
 BACKUP_INTERVAL_S = 86_400  # of the CronJob's schedule
 RUN_BASE_MB = 200  # what a Job's two processes hold before the run begins, generously
@@ -33,6 +33,17 @@ def check_memory(platform: Platform) -> Iterator[str]:
         yield redis.fault(
             f"maxmemory twice, while a rewrite forks, must fit into {redis.memory_limit_mb:g} MiB"
         )
+
+
+def check_cores(platform: Platform) -> Iterator[str]:
+    """Programs that Jobs depend on, and that starve beside them where the cores are few."""
+    of_job = platform.workload("backtest").requested_cores
+    for name in ("mysql", "redis", "reconciler", "web"):
+        workload = platform.workload(name)
+        if workload.requested_cores < of_job:
+            yield workload.fault(
+                f"requests {workload.requested_cores:g} cores; a Job, which has to leave it some, requests {of_job:g}"
+            )
 
 
 def check_idle_time(platform: Platform) -> Iterator[str]:

@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from adapters.database import reading
-from adapters.metrics.sharpe_evidence import MeasuredSharpe, luck_sharpe, probabilistic_sharpe
+from adapters.metrics.sharpe_evidence import MeasuredSharpe, luck_sharpe, timing_probability
 from adapters.plans.luck import batch_evidence
 from adapters.plans.surface import Surface
 from tests.services.finished_runs import succeed
@@ -78,7 +78,8 @@ def test_a_ticker_that_the_batch_does_not_have_is_refused(
     answer = browser_client.get("/batches/grid <1>?ticker=IBM")
 
     assert answer.status_code == 400
-    assert "&#39;IBM&#39; is not accepted; accepted: AAPL" in answer.get_data(as_text=True)
+    expected = "&#39;IBM&#39; is not accepted; accepted: one of 1 tickers; the nearest are AAPL"
+    assert expected in answer.get_data(as_text=True)
 
 
 @pytest.mark.parametrize("metric", ["sharpe_ratio", "calmar_ratio"])
@@ -289,7 +290,7 @@ def test_the_best_run_is_held_against_luck_without_being_asked(
     )
     measured = MeasuredSharpe(ratio / math.sqrt(252), len(runs[0]["equity_curve"]) - 1, *moments)
     # a fifth one failed
-    expected = probabilistic_sharpe(measured, luck_sharpe(statistics.variance(per_bar), 4))
+    expected = timing_probability(measured, luck_sharpe(statistics.variance(per_bar), 4))
     assert known is not None
     assert known["found"]["sharpe_variance"] == pytest.approx(
         statistics.variance(per_bar), rel=1e-9

@@ -17,6 +17,7 @@ from adapters.plans.study import fail_study, study_of
 from adapters.runs.stored_series import packed_json, unpacked_json
 from adapters.tables import runs
 from contracts.status import PlanKind
+from contracts.study import VERDICT_METHOD
 from tests.services.finished_runs import succeed
 from tests.services.studies import (
     BASE,
@@ -325,6 +326,33 @@ def test_jobs_that_are_no_runs_are_not_studied(app: Flask, client: FlaskClient) 
 
     assert refused.status_code == 400
     assert "cannot be studied: none of its Jobs is a run" in refused.text
+
+
+def as_of_method_2(engine: Engine, study_id: str) -> None:
+    """Give a study a verdict by the method before Student's t."""
+    with engine.begin() as connection:
+        before = plan_row(connection, PlanKind.STUDY, study_id)["result"]
+        changed = update(plans).where(plans.c.plan_id == study_id)
+        result = packed_json(unpacked_json(before) | {"method": 2})
+        connection.execute(changed.values(result=result))
+
+
+def test_a_verdict_by_the_method_before_keeps_it_and_offers_to_be_judged_again(
+    app: Flask, client: FlaskClient
+) -> None:
+    engine = app.extensions["platform"].engine
+    study_id = complete(client, engine)["study_id"]
+    new = client.get(f"/studies/{study_id}").text
+    as_of_method_2(engine, study_id)
+
+    before = client.get(f"/studies/{study_id}").text
+    assert client.post(f"/api/studies/{study_id}/judge").status_code == 202
+    judge_here(engine, study_id)
+
+    assert "Judge again" in before and "a few lucky bars" in before
+    assert "Judge again" not in new
+    again = client.get(f"/api/studies/{study_id}").json["verdict"]
+    assert [each["method"] for each in (*again["earlier"], again)] == [2, VERDICT_METHOD]
 
 
 def as_of_method_1(engine: Engine, study_id: str) -> None:
