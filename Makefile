@@ -86,12 +86,13 @@ manifests: install-dev ## Kubernetes, KEDA, image, compose and workflow: schemas
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
 	@$(BIN)/hadolint Dockerfile
 
-lint: install-dev manifests docs ## ruff, mypy, frozen files, manifests, links of the documentation
+lint: install-dev manifests docs ## ruff, mypy, words of code and commits, frozen files, manifests, links of the documentation
 	@find engine -name '*.py' | LC_ALL=C sort | xargs sha256sum | diff engine/SHA256SUMS - || \
 		{ echo "engine/ is frozen; see docs/engine.md, 'New behaviour stays outside'"; exit 1; }
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/python scripts/check_words.py
 	@$(BIN)/mypy -p tests.manifests.checks -p scripts.reference  # by themselves, since tests and the other scripts are not imported so
 
 bench: install-dev $(PEERS)/.installed ## speed against other engines and against floors; SUBJECT=engine renews one section

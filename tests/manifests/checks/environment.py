@@ -1,4 +1,4 @@
-"""Do ConfigMap, Secret, containers and compose speak of settings that exist, with values that load?"""
+"""Settings in ConfigMap, Secret, containers and compose: each exists, and its value loads."""
 
 import re
 from collections.abc import Iterator

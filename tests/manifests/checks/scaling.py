@@ -1,4 +1,4 @@
-"""Does everything that the ScaledJob may start fit into the databases, and what they write onto their volumes?"""
+"""Limits: all that the ScaledJob may start fits into the databases, and what they write onto their volumes."""
 
 import json
 import re

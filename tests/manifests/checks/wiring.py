@@ -1,4 +1,4 @@
-"""Do the manifests meet what they name: Services, ports, roles, the image, and the metrics that web exposes?"""
+"""Names in manifests exist: Services, ports, roles, the image, and the metrics that web exposes."""
 
 import json
 import re
