@@ -16,7 +16,7 @@ import yaml
 
 from adapters.settings import PROJECT_ROOT, Settings
 from tests.faults.injection_point import Fault, limited
-from tests.kernel.test_rooms import ROOMS
+from tests.kernel.test_packages import PACKAGES
 from tests.services.processes import Program, Programs
 from tests.services.runs import Submitter
 from tests.services.waiting import slowness, wait_until
@@ -202,9 +202,9 @@ def test_a_template_is_replaced_when_a_module_changes(
     programs: Programs, submitter: Submitter, tmp_path: Path
 ) -> None:
     checkout = tmp_path / "checkout"
-    for room in (*ROOMS, "keda"):
+    for folder in (*PACKAGES, "keda"):
         shutil.copytree(
-            PROJECT_ROOT / room, checkout / room, ignore=shutil.ignore_patterns("__pycache__")
+            PROJECT_ROOT / folder, checkout / folder, ignore=shutil.ignore_patterns("__pycache__")
         )
     scaler = programs.run(
         ["env", "-C", str(checkout), sys.executable, "-m", "consumer.local_scaler"]
@@ -308,12 +308,12 @@ import consumer.scaler.template
 from consumer.kinds.backtest import backtest
 from contracts.run_request import RunRequest
 from rules.catalog import RULES
-from tests.kernel.test_rooms import ROOMS
+from tests.kernel.test_packages import PACKAGES
 before = set(sys.modules)
 request = RunRequest(ticker="AAPL", rule_type="RSI", start_date=date(2000, 3, 1), end_date=date(2013, 3, 1))
 for rule_type in RULES:
     backtest(replace(request, rule_type=rule_type), packed)
-loaded = {name for name in set(sys.modules) - before if name.split(".")[0] in ROOMS}
+loaded = {name for name in set(sys.modules) - before if name.split(".")[0] in PACKAGES}
 print(*sorted(loaded))
 """
 
