@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from uuid import uuid4
 
-from flask import Blueprint, Response, g, url_for
+from flask import Response, g, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import Connection, and_, true
+from sqlalchemy import Connection, RowMapping, and_, true
 
 from adapters.plans.batch import (
     Batch,
@@ -20,9 +20,10 @@ from adapters.plans.batch import (
 )
 from adapters.plans.export import export_rows
 from adapters.plans.ranking import DEFAULT, Ranking, tried_note
-from adapters.plans.store import ranking_of, set_default_title, set_ranking, set_title
+from adapters.plans.store import ranking_of, set_default_title, set_ranking
 from adapters.tables import IS_CANCELLED, RUN
-from contracts.run_request import TITLE_LENGTH, Titled
+from contracts.run_request import TITLE_LENGTH
+from contracts.status import PlanKind
 from contracts.values import Json
 from web.answers import conditional, csv_file
 from web.arguments import AFTER, DRY_RUN, KEY, arguments, json_body, limit
@@ -30,23 +31,24 @@ from web.batches.bodies import batch_id_of, read_lines, read_sweep, validate_lin
 from web.batches.bulk_submission import plan_bulk, submit_bulk
 from web.batches.choice import RANKING, asked_ranking, given_ranking
 from web.batches.origins import origin_of
-from web.operation import FAULTS, REFUSED, TITLED, Argument, operation
+from web.operation import REFUSED, Argument, operation
 from web.ownership import refuse_others
 from web.parsers import flag, sha256, whole_number, words
+from web.plans.resource import PlanResource, Row
 from web.platform import ask_database, change_database, platform, reading_database
 from web.recorded import stored_key
-from web.runs.operations import cancel_among, retry_among
+from web.runs.operations import retry_among
 from web.runs.validation import ValidRequest
-from web.titles import asked_title, batch_title, run_title, titled
+from web.titles import batch_title, run_title
 
-blueprint = Blueprint("batch_api", __name__)
+BATCH = PlanResource(PlanKind.BATCH, "batches", plan_of_batch, accepts_none=True, id_type="")
+blueprint = BATCH.api
 
 MAX_PAGE = 2000  # runs in one answer of a batch's runs
 MAX_TOP = 5000  # ranks in one leaderboard
 FIRST_SHOWN = 5  # requests of a sweep, so that one can see what it stands for
-NO_BATCH = "404 no such batch"
 TOP = Argument("top", whole_number(0, MAX_TOP), "ranks; 10 by default", 10)
-BATCH = Argument("batch_id", words(64), "the batch of all runs of this call")
+BATCH_ID = Argument("batch_id", words(64), "the batch of all runs of this call")
 CANCELLED = Argument("cancelled", flag, "the cancelled runs too", False)
 _RUN = {"$ref": "#/components/schemas/RunRequest"}
 MANY_RUNS = {
@@ -60,7 +62,7 @@ MANY_RUNS = {
     "200 Bulk: nothing was new, or a dry run",
     "202 Bulk: recorded",
     *REFUSED,
-    asks=(KEY, BATCH, DRY_RUN, *RANKING),
+    asks=(KEY, BATCH_ID, DRY_RUN, *RANKING),
     body=MANY_RUNS,
     body_setting="max_body_mb",
 )
@@ -79,7 +81,7 @@ def bulk() -> ResponseReturnValue:
     "200 SweepAccepted: nothing was new, or a dry run",
     "202 SweepAccepted: recorded",
     *REFUSED,
-    asks=(KEY, BATCH, DRY_RUN),
+    asks=(KEY, BATCH_ID, DRY_RUN),
     json="SweepSpec",
     body_setting="max_body_mb",
 )
@@ -123,7 +125,7 @@ def _issued_batch_id() -> str:
 
 
 @blueprint.get("/api/batches/<batch_id>")
-@operation("200 Batch: counts, times, leaderboard", NO_BATCH, asks=(*RANKING, TOP))
+@operation("200 Batch: counts, times, leaderboard", BATCH.missing, asks=(*RANKING, TOP))
 def batch(batch_id: str) -> Response:
     """Counts, times and the leaderboard of a batch: ?metric=sharpe_ratio&goal=max&constraint=num_trades>=5&top=10."""
     top = arguments()["top"]
@@ -160,7 +162,7 @@ def note_of(batch: Batch, completed: int, kept: int) -> str:
 @blueprint.get("/api/batches/<batch_id>/runs")
 @operation(
     "200 BatchPage: runs, a page at a time",
-    NO_BATCH,
+    BATCH.missing,
     asks=(replace(AFTER, parse=sha256, default=""), limit(MAX_PAGE, 1000)),
 )
 def batch_members(batch_id: str) -> ResponseReturnValue:
@@ -174,36 +176,35 @@ def batch_members(batch_id: str) -> ResponseReturnValue:
 
 
 @blueprint.get("/api/batches/<batch_id>/runs.csv")
-@operation("200 text/csv: the runs", NO_BATCH)
+@operation("200 text/csv: the runs", BATCH.missing)
 def batch_csv(batch_id: str) -> Response:
     """All runs of a batch as CSV, one per line."""
     plan_id = ask_database(plan_of_batch, batch_id)["plan_id"]
     return csv_file(export_rows(platform().engine, plan_id, run_title), f"{batch_id}.csv")
 
 
-@blueprint.put("/api/batches/<batch_id>/title")
-@operation(TITLED, FAULTS, NO_BATCH, json=Titled, owned=True)
-def title(batch_id: str) -> ResponseReturnValue:
-    """Call a batch what people are to read; an empty title gives way to what its runs say."""
-    new_title, plan_id = asked_title(), ask_database(plan_of_batch, batch_id)["plan_id"]
-    change_database(set_title, plan_id, new_title)
-    return titled(batch_title(ask_database(batch_named, batch_id)))
+def _title(row: Row) -> str:
+    return batch_title(ask_database(batch_named, row["name"]))
 
 
-@blueprint.post("/api/batches/<batch_id>/cancel")
-@operation("200 how many were cancelled", NO_BATCH, owned=True)
-def cancel(batch_id: str) -> ResponseReturnValue:
-    """Cancel all waiting and running runs of a batch."""
-    plan_id = ask_database(plan_of_batch, batch_id)["plan_id"]
-    return {"batch_id": batch_id, "cancelled": len(cancel_among(RUN.plan_id == plan_id))}
+def _retry(row: RowMapping) -> int:
+    """Retry the failed runs of a batch, the cancelled ones only on request; return their number.
+
+    QueueFull in the middle leaves the rest failed; the next call continues with them.
+    """
+    which = true() if arguments()["cancelled"] else ~IS_CANCELLED
+    return len(retry_among(and_(RUN.plan_id == row["plan_id"], which)))
 
 
-@blueprint.post("/api/batches/<batch_id>/retry")
-@operation("200 nothing to retry", "202 wait again", NO_BATCH, asks=(CANCELLED,), owned=True)
-def retry(batch_id: str) -> ResponseReturnValue:
-    """Retry the failed runs of a batch; the cancelled ones only with ?cancelled=true."""
-    wanted = true() if arguments()["cancelled"] else ~IS_CANCELLED
-    plan_id = ask_database(plan_of_batch, batch_id)["plan_id"]
-    # QueueFull in the middle leaves the rest failed; whoever asks again later goes on with them
-    retried = len(retry_among(and_(RUN.plan_id == plan_id, wanted)))
-    return {"batch_id": batch_id, "retried": retried}, 202 if retried else 200
+BATCH.add_title("Set the title of a batch; an empty one restores what its runs say.", _title)
+BATCH.add_cancel(
+    "Cancel all waiting and running runs of a batch.",
+    "200 how many were cancelled",
+)
+BATCH.add_retry(
+    "Retry the failed runs of a batch; the cancelled ones only with ?cancelled=true.",
+    "200 nothing to retry",
+    "202 wait again",
+    retry=_retry,
+    asks=(CANCELLED,),
+)

@@ -3,6 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 
 from sqlalchemy import RowMapping
 
@@ -14,7 +15,7 @@ from contracts.errors import Conflict
 from contracts.status import RunStatus
 from contracts.values import Json
 from web.platform import ask_database, reading_database
-from web.runs.operations import batch_joiner, new_run, refuse_when_full, start_runs
+from web.runs.operations import join_own_batch, new_run, refuse_when_full, start_runs
 from web.runs.validation import ValidRequest
 
 Known = dict[str, RowMapping]  # run_id and status by request hash
@@ -46,7 +47,7 @@ def submit_bulk(batch_id: str, valid: Sequence[ValidRequest], spec: Json | None 
             try:
                 if new:
                     refuse_when_full(len(new))
-                    start_runs(new, batch_joiner(batch_id, spec))
+                    start_runs(new, partial(join_own_batch, batch_id=batch_id, spec=spec))
             except DuplicateKey:  # others have recorded some meanwhile, so that none was
                 continue
             log.info("bulk_accepted new=%d existing=%d", len(new), len(valid) - len(new))

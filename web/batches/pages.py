@@ -7,7 +7,7 @@ from math import ceil
 from statistics import median
 from typing import Any
 
-from flask import Blueprint, Response, render_template, request
+from flask import render_template
 from markupsafe import Markup
 from sqlalchemy import Connection
 
@@ -32,21 +32,19 @@ from adapters.runs.stored_series import significant
 from adapters.runs.times import utc_text
 from contracts.portfolio_request import MAX_LEGS
 from contracts.values import Json, picked
-from web.answers import conditional
 from web.arguments import arguments, read_argument
-from web.batches.api import note_of, titled_summary
+from web.batches.api import BATCH, note_of, titled_summary
 from web.batches.choice import RANKING, asked_ranking, chosen_runs, given_ranking
 from web.batches.origins import origin_of
 from web.formats import account_decimals, number, plain
 from web.operation import Argument, operation
 from web.parsers import one_of, ticker_among, whole_number
 from web.platform import ask_database, reading_database
-from web.recorded import LISTED, asked_page
 from web.request_fields import FIELDS, SHARING
 from web.svg import line, picture, scale, text
 from web.titles import batch_title, short
 
-blueprint = Blueprint("batches", __name__)
+blueprint = BATCH.pages
 
 MOST_LEADERS = 500  # rows of the ranked table
 SHADES = 5
@@ -69,33 +67,6 @@ LEFT, RIGHT, EDGE, BOTTOM = 62, 14, 10, 26
 LETTER = 9  # wide; labels along the bottom are as many as have room
 
 
-@blueprint.get("/batches")
-@operation(asks=LISTED)
-def listed() -> str:
-    """All batches with their progress, newest first: ?after=<next_after>&limit=25."""
-    batches, next_after = _asked_batches()
-    return render_template(
-        "batches/list.html",
-        batches=batches,
-        next_after=next_after,
-        asked=picked(request.args, ("after", "limit")),
-    )
-
-
-@blueprint.get("/api/batches")
-@operation("200 Batches: batches, newest first, a page at a time", asks=LISTED)
-def listed_api() -> Response:
-    """All batches, newest first, a page at a time: ?limit=25, then &after=<next_after>."""
-    batches, next_after = _asked_batches()
-    return conditional({"batches": list(map(_as_json, batches)), "next_after": next_after})
-
-
-def _asked_batches() -> tuple[list[Batch], int | None]:
-    """The batches that the query asks for, and where the next page begins; None at the end."""
-    rows, next_after = asked_page(list_batches)
-    return ask_database(batches_of, rows), next_after
-
-
 def _as_json(batch: Batch) -> Json:
     named = ("run_id", "ticker", "rule_type")
     return {
@@ -110,6 +81,12 @@ def _as_json(batch: Batch) -> Json:
         "first_run": picked(batch.first, named),
         "last_run": picked(batch.last, named),
     }
+
+
+BATCH.add_list(
+    lambda rows: [(batch, _as_json(batch)) for batch in ask_database(batches_of, rows)],
+    query=list_batches,
+)
 
 
 @blueprint.get("/batches/<batch_id>")

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 import numpy as np
-from flask import Blueprint, Response, jsonify, url_for
+from flask import Response, jsonify
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection, RowMapping
 
@@ -16,39 +16,40 @@ from adapters.plans.portfolio import (
     list_portfolios,
     move_portfolio,
 )
-from adapters.plans.store import set_title
 from adapters.runs.new_runs import NewRun
 from adapters.runs.queries import runs_alike
 from adapters.runs.run_bars import benchmark_equity
 from adapters.tables import RUN
 from contracts.errors import Conflict
 from contracts.portfolio_request import PortfolioRequest, PortfolioStatus
-from contracts.run_request import Titled
 from contracts.status import PlanKind, RunStatus
 from contracts.values import Json
 from web.answers import conditional
 from web.arguments import KEY, arguments, typed_body
 from web.charts.bars import POINTS, Window, known, lasting
-from web.operation import ENDED, FAULTS, REFUSED, TITLED, UNFINISHED, operation
+from web.operation import ENDED, REFUSED, UNFINISHED, operation
+from web.plans.resource import PlanResource, Row, cancel_runs, retry_runs
 from web.platform import ask_database, change_database, platform
 from web.portfolios.validation import checked_portfolio
 from web.portfolios.view import Shown, described, row_shown
-from web.recorded import LISTED, asked_page, submit_plan
+from web.recorded import submit_plan
 from web.runs.operations import (
     cancel_among,
-    cancel_run,
     new_run,
     refuse_when_full,
     retry_among,
-    retry_run,
     start_runs,
 )
 from web.runs.validation import ValidRequest, validate_request
-from web.titles import asked_title, titled
+from web.titles import portfolio_title
 
-blueprint = Blueprint("portfolio_api", __name__)
 
-NO_PORTFOLIO = "404 no such portfolio"
+def _state(portfolio_id: str) -> Json:
+    return {"portfolio_id": portfolio_id, "status": Shown(portfolio_id).status}
+
+
+PORTFOLIO = PlanResource(PlanKind.PORTFOLIO, "portfolios", state=_state)
+blueprint = PORTFOLIO.api
 
 
 @blueprint.post("/api/portfolios")
@@ -65,13 +66,7 @@ def submit() -> ResponseReturnValue:
     """Record a portfolio with the runs of its legs; once they have ended a Job trades them in one account."""
     asked, runs = checked_portfolio(typed_body("application/json"))
     portfolio_id, is_new = _recorded(asked, runs)
-    accepted = {
-        "portfolio_id": portfolio_id,
-        "legs": len(runs),
-        "status_url": url_for("portfolio_api.portfolio", portfolio_id=portfolio_id),
-        "page_url": url_for("portfolios.page", portfolio_id=portfolio_id),
-    }
-    return accepted, 202 if is_new else 200
+    return PORTFOLIO.accepted(portfolio_id, is_new, legs=len(runs))
 
 
 def _recorded(asked: PortfolioRequest, runs: Sequence[ValidRequest]) -> tuple[str, bool]:
@@ -99,29 +94,15 @@ def _recorded(asked: PortfolioRequest, runs: Sequence[ValidRequest]) -> tuple[st
     return submit_plan(PlanKind.PORTFOLIO, whole, insert)
 
 
-@blueprint.get("/api/portfolios")
-@operation("200 Portfolios: portfolios, newest first, a page at a time", asks=LISTED)
-def listed() -> Response:
-    """All portfolios, newest first, a page at a time: ?limit=25, then &after=<next_after>."""
-    shown, next_after = asked_portfolios()
-    return conditional({"portfolios": [each for _, each in shown], "next_after": next_after})
-
-
-def asked_portfolios() -> tuple[list[tuple[RowMapping, Json]], int | None]:
-    """The portfolios that the query asks for, as stored and as shown, and where the next page begins."""
-    rows, next_after = asked_page(list_portfolios)
-    return [(row, row_shown(row)) for row in rows], next_after
-
-
 @blueprint.get("/api/portfolios/<uuid:portfolio_id>")
-@operation("200 Portfolio: how far it is, and what came of it", NO_PORTFOLIO)
+@operation("200 Portfolio: how far it is, and what came of it", PORTFOLIO.missing)
 def portfolio(portfolio_id: str) -> Response:
     """Everything about a portfolio: its legs with their runs and contributions, metrics, equity, trades."""
     return conditional(described(Shown(portfolio_id)))
 
 
 @blueprint.get("/api/portfolios/<uuid:portfolio_id>/curves")
-@operation("200 PortfolioCurves: a column of each", NO_PORTFOLIO, UNFINISHED, asks=(POINTS,))
+@operation("200 PortfolioCurves: a column of each", PORTFOLIO.missing, UNFINISHED, asks=(POINTS,))
 def curves(portfolio_id: str) -> Response:
     """Equity beside holding the same assets equally, drawdown, invested share and positions: ?max=4000."""
     series = Shown(portfolio_id).completed()
@@ -150,51 +131,30 @@ def curves(portfolio_id: str) -> Response:
     return lasting(jsonify(body))
 
 
-@blueprint.put("/api/portfolios/<uuid:portfolio_id>/title")
-@operation(TITLED, FAULTS, NO_PORTFOLIO, json=Titled, owned=True)
-def title(portfolio_id: str) -> ResponseReturnValue:
-    """Call a portfolio what people are to read; an empty title gives way to its label, or its rules and tickers."""
-    asked = asked_title()
-    change_database(set_title, portfolio_id, asked)
-    return titled(Shown(portfolio_id).title)
+def _cancel(row: RowMapping) -> int:
+    """End a portfolio and the runs that were made for its legs, or its Job; linked runs continue."""
+    states = PortfolioStatus.LEGS, PortfolioStatus.CANCELLED
+    if change_database(move_portfolio, row["plan_id"], *states):
+        return 1 + cancel_runs(row)
+    return len(cancel_among(RUN.run_id == row["plan_id"]))
 
 
-@blueprint.post("/api/portfolios/<uuid:portfolio_id>/cancel")
-@operation("200 ended as failed (cancelled)", NO_PORTFOLIO, ENDED, owned=True)
-def cancel(portfolio_id: str) -> ResponseReturnValue:
-    """End a portfolio and those of its legs' runs that were made for it; runs that it was linked to go on."""
-    if change_database(
-        move_portfolio, portfolio_id, PortfolioStatus.LEGS, PortfolioStatus.CANCELLED
-    ):
-        cancel_among(RUN.plan_id == portfolio_id)
-    elif Shown(portfolio_id).plan.status is PortfolioStatus.TRADING:
-        cancel_run(portfolio_id)
-    else:
-        raise Conflict(
-            f"portfolio {portfolio_id} has ended already, so there is nothing to cancel"
-        )
-    return _after(portfolio_id)
-
-
-@blueprint.post("/api/portfolios/<uuid:portfolio_id>/retry")
-@operation("202 waits again", NO_PORTFOLIO, "409 nothing of it has failed", owned=True)
-def retry(portfolio_id: str) -> ResponseReturnValue:
-    """Let the legs that have failed, or the Job that has, run again; 409 when nothing has failed."""
-    shown = Shown(portfolio_id)
+def _retry(row: RowMapping) -> int:
+    """Retry the Job that has failed, or the failed legs; replace the legs that it cannot retry itself."""
+    portfolio_id, shown = row["plan_id"], Shown(row["plan_id"])
     if shown.plan.status is PortfolioStatus.TRADING:
-        retry_run(portfolio_id)
-        return _after(portfolio_id), 202
+        return len(retry_among(RUN.run_id == portfolio_id))
     if shown.plan.status is PortfolioStatus.LEGS:
         raise Conflict(f"portfolio {portfolio_id} has not ended, so there is nothing to retry")
-    retry_among(RUN.plan_id == portfolio_id)
+    retried = retry_runs(row)
     runs = map(shown.runs.get, shown.plan.legs)
-    # deleted, or failed and not its own to retry
+    # deleted, or failed and made for something else
     lost = (
         run is None or (run["status"] == RunStatus.FAILED and run["plan_id"] != portfolio_id)
         for run in runs
     )
     renew_legs(shown.plan, [number for number, is_lost in enumerate(lost) if is_lost])
-    return _after(portfolio_id), 202
+    return retried + 1
 
 
 def renew_legs(plan: Portfolio, numbers: Sequence[int]) -> None:
@@ -217,5 +177,27 @@ def renew_legs(plan: Portfolio, numbers: Sequence[int]) -> None:
     start_runs(new, change)
 
 
-def _after(portfolio_id: str) -> Json:
-    return {"portfolio_id": portfolio_id, "status": Shown(portfolio_id).status}
+def _title(row: Row) -> str:
+    return portfolio_title(row["title"], json.loads(row["summary"]))
+
+
+PORTFOLIO.add_list(
+    lambda rows: [(row, row_shown(row)) for row in rows],
+    query=list_portfolios,
+)
+PORTFOLIO.add_title(
+    "Set the title of a portfolio; an empty one restores its label, or its rules and tickers.",
+    _title,
+)
+PORTFOLIO.add_cancel(
+    "Cancel a portfolio and the runs that were made for its legs; runs that it was linked to continue.",
+    "200 ended as failed (cancelled)",
+    ENDED,
+    cancel=_cancel,
+)
+PORTFOLIO.add_retry(
+    "Retry the failed legs of a portfolio, or its failed Job; 409 when nothing has failed.",
+    "202 waits again",
+    "409 nothing of it has failed",
+    retry=_retry,
+)

@@ -1,6 +1,6 @@
 """Portfolios as pages: all of them; one with its account, what each leg contributed, and its trades; its report."""
 
-from flask import Blueprint, Response, abort, render_template, request
+from flask import Response, abort, render_template, request
 
 from adapters.plans.portfolio_series import PortfolioSeries
 from contracts.portfolio_request import Sharing
@@ -10,18 +10,16 @@ from contracts.tickers import normalize_tickers
 from contracts.values import Json, without
 from web.answers import csv_file
 from web.charts.breakdown import breakdown
-from web.operation import operation
-from web.portfolios.api import asked_portfolios
+from web.portfolios.api import PORTFOLIO
 from web.portfolios.pictures import weights_picture
 from web.portfolios.view import Shown
-from web.recorded import LISTED
 from web.request_fields import read_fields, terms_said
 from web.runs import view as run_view
 from web.runs.page import report_page
 from web.runs.tables import COLUMNS, POSITION_WORDS, trade_page, trade_rows
 from web.studies.pictures import equity_picture
 
-blueprint = Blueprint("portfolios", __name__)
+blueprint = PORTFOLIO.pages
 
 TABS = {"legs": "Legs", "stats": "Stats", "trades": "Trades"}
 REASONS = {
@@ -35,14 +33,6 @@ REASONS = {
 # what trades are chosen and sorted by
 TRADES_BY = ("ticker", "side", "outcome", "reason", "sort", "order")
 TRADE_COLUMNS = {"ticker": "Ticker"} | without(COLUMNS, ("trade_no",))
-
-
-@blueprint.get("/portfolios")
-@operation(asks=LISTED)
-def listed() -> str:
-    """All portfolios, newest first: ?after=<next_after>&limit=25."""
-    shown, next_after = asked_portfolios()
-    return render_template("portfolios/list.html", portfolios=shown, next_after=next_after)
 
 
 @blueprint.get("/portfolios/<uuid:portfolio_id>")

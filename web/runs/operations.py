@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -47,74 +48,72 @@ def submit_run(valid: ValidRequest, reproduces: str | None = None) -> tuple[str,
 
     Conflict when the key was used for another request; QueueFull above the configured depth.
     """
-    run_id, key = str(uuid4()), stored_key()
-    batch_id, request_hash = valid.request.batch_id, valid.request_hash
+    new = replace(new_run(valid), idempotency_key=stored_key(), reproduces=reproduces)
+    return get_or_insert(partial(_existing_run, new), partial(_insert_run, new))
 
-    def find() -> str | None:
-        if key and (row := ask_database(row_with_key, runs, key)):
-            if row["request_hash"] != request_hash:
-                raise Conflict("this Idempotency-Key was used for a different request")
-            return str(row["run_id"])
-        same = ask_database(runs_by_hash, batch_id, [request_hash]) if batch_id else {}
-        return same[request_hash]["run_id"] if same else None
 
-    def insert() -> str:
-        refuse_when_full(1)
-        request = replace(valid.request, run_id=run_id)
-        with log_context(run_id=run_id, batch_id=batch_id, attempt=1):
-            new = NewRun(request, request_hash, key, reproduces, current_actor())
-            start_runs([new], batch_joiner(batch_id))
-            log.info("run_accepted rule=%s ticker=%s", request.rule_id, request.ticker)
-        return run_id
+def _existing_run(new: NewRun) -> str | None:
+    """Return the run that the key of a new one, or its batch, has already."""
+    if new.idempotency_key and (row := ask_database(row_with_key, runs, new.idempotency_key)):
+        if row["request_hash"] != new.request_hash:
+            raise Conflict("this Idempotency-Key was used for a different request")
+        return str(row["run_id"])
+    if new.request.batch_id is None:
+        return None
+    same = ask_database(runs_by_hash, new.request.batch_id, [new.request_hash])
+    return same[new.request_hash]["run_id"] if same else None
 
-    return get_or_insert(find, insert)
+
+def _insert_run(new: NewRun) -> str:
+    refuse_when_full(1)
+    batch_id, request = new.request.batch_id, new.request
+    with log_context(run_id=new.run_id, batch_id=batch_id, attempt=1):
+        start_runs([new], partial(join_own_batch, batch_id=batch_id))
+        log.info("run_accepted rule=%s ticker=%s", request.rule_id, request.ticker)
+    return new.run_id
 
 
 def new_run(valid: ValidRequest, **changes: Any) -> NewRun:
-    """A run of the actor with an id of its own; changes: fields in which its request differs."""
+    """Return a run of the actor with a new id; changes: fields in which its request differs."""
     request = replace(valid.request, run_id=str(uuid4()), **changes)
     return NewRun(request, valid.request_hash, submitted_by=current_actor())
 
 
-def batch_joiner(
-    batch_id: str | None, spec: Json | None = None
-) -> Callable[[Connection], str | None]:
-    """The function that finds or makes the batch of new runs, locks it, and returns its plan_id; None without a batch.
+def join_own_batch(
+    connection: Connection, batch_id: str | None, spec: Json | None = None
+) -> str | None:
+    """Lock the batch of new runs, made with this spec if it is new, and return its plan_id; None without a batch.
 
-    spec: of a new batch. Forbidden when the batch is somebody else's, Conflict when it belongs to another kind of plan.
+    Forbidden when the batch is somebody else's, Conflict when it belongs to another kind of plan.
     """
     if batch_id is None:
-        return lambda connection: None
-    plan_id, actor = str(uuid4()), current_actor()
-
-    def join(connection: Connection) -> str:
-        plan = join_batch(connection, batch_id, plan_id, actor, spec)
-        refuse_actor_but(plan["submitted_by"])
-        return str(plan["plan_id"])
-
-    return join
+        return None
+    plan = join_batch(connection, batch_id, str(uuid4()), current_actor(), spec)
+    refuse_actor_but(plan["submitted_by"])
+    return str(plan["plan_id"])
 
 
-def start_runs(
-    new: Sequence[NewRun],
-    find_plan: Callable[[Connection], str | None] = lambda connection: None,
-) -> None:
+def start_runs(new: Sequence[NewRun], find_plan: Callable[[Connection], str | None]) -> None:
     """Record runs with their plan in one transaction, and send their messages.
 
     find_plan: records or locks the plan of all of them and returns its plan_id. DuplicateKey when the plan, or a key,
     has one of them already.
     """
-
-    def record(connection: Connection) -> None:
-        plan_id = find_plan(connection)
-        began = time.monotonic()
-        insert_runs(connection, new, plan_id)
-        # nobody sees the rows before the commit, when the reconciler would take them for forgotten
-        if time.monotonic() - began > SLOW_S:
-            now_waiting(connection, [run.run_id for run in new])
-
-    change_database(record)
+    change_database(_record, new, find_plan)
     enqueue([run.message for run in new])
+
+
+def _record(
+    connection: Connection,
+    new: Sequence[NewRun],
+    find_plan: Callable[[Connection], str | None],
+) -> None:
+    plan_id = find_plan(connection)
+    began = time.monotonic()
+    insert_runs(connection, new, plan_id)
+    # nobody sees the rows before the commit, when the reconciler would take them for forgotten
+    if time.monotonic() - began > SLOW_S:
+        now_waiting(connection, [run.run_id for run in new])
 
 
 def refuse_when_full(new_runs: int) -> None:

@@ -1,19 +1,19 @@
 """The HTTP API of screens: a grid looked over in one Job, its best rows, and runs of them."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from flask import Blueprint, Response, url_for
+from flask import Response, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import RowMapping
+from sqlalchemy import Connection, RowMapping
 
 from adapters.plans.combinations import CORE_CONDITIONS, MAX_COMBINATIONS
 from adapters.plans.ranking import Ranking
 from adapters.plans.screen import screen_jobs
-from adapters.plans.store import ranking_of
+from adapters.plans.store import plan_row, ranking_of
 from adapters.runs.times import utc_text
 from contracts.errors import Conflict, InvalidRequest
-from contracts.status import RunStatus
+from contracts.status import PlanKind, RunStatus
 from contracts.values import Json, picked, side_by_side
 from web.answers import conditional
 from web.arguments import KEY, arguments, json_body
@@ -22,6 +22,7 @@ from web.batches.bulk_submission import submit_bulk
 from web.batches.choice import asked_ranking, ranking_arguments
 from web.operation import ENDED, REFUSED, Argument, operation
 from web.parsers import ticker_symbol, whole_number
+from web.plans.resource import PlanResource
 from web.platform import ask_database, platform
 from web.runs import operations
 from web.runs.api import accepted_answer
@@ -29,10 +30,21 @@ from web.screens.rows import Row, Screened, leaderboard, ranked_rows, screened_j
 from web.screens.submission import submit_screen
 from web.titles import screen_title
 
-blueprint = Blueprint("screen_api", __name__)
+
+def _find(connection: Connection, screen_id: str) -> RowMapping:
+    """Return the plan of a screen by its id, or by that of one of its Jobs; UnknownScreen."""
+    job = screen_jobs(connection, screen_id)[0]
+    return plan_row(connection, PlanKind.SCREEN, job["plan_id"])
+
+
+def _state(screen_id: str) -> Json:
+    return described(ask_database(screen_jobs, screen_id))
+
+
+SCREEN = PlanResource(PlanKind.SCREEN, "screens", _find, _state)
+blueprint = SCREEN.api
 
 MAX_TOP = 1000  # rows in one leaderboard
-NO_SCREEN = "404 no such screen"
 RECEIPT = (
     "ticker",
     "run_id",
@@ -64,18 +76,12 @@ def submit() -> ResponseReturnValue:
     """Record and enqueue a screen: one Job for each ticker, in which every combination of the sweep is tried."""
     sweep = read_sweep(json_body(), MAX_COMBINATIONS)
     screen_id, is_new = submit_screen(sweep)
-    body = {
-        "screen_id": screen_id,
-        "combinations": len(sweep.members),
-        "jobs": len(sweep.tickers),
-        "status_url": url_for("screen_api.screen", screen_id=screen_id),
-        "result_url": url_for("screens.page", screen_id=screen_id),
-    }
-    return body, 202 if is_new else 200
+    facts = {"combinations": len(sweep.members), "jobs": len(sweep.tickers)}
+    return SCREEN.accepted(screen_id, is_new, "result_url", **facts)
 
 
 @blueprint.get("/api/screens/<uuid:screen_id>")
-@operation("200 Screen: how far it is, and its best rows", NO_SCREEN, asks=(*RANKING, TOP))
+@operation("200 Screen: how far it is, and its best rows", SCREEN.missing, asks=(*RANKING, TOP))
 def screen(screen_id: str) -> Response:
     """How far a screen is, and its best rows: ?metric=sharpe_ratio&goal=max&constraint=num_trades>=5&top=10."""
     jobs = ask_database(screen_jobs, screen_id)
@@ -114,7 +120,7 @@ def described(jobs: Sequence[RowMapping]) -> Json:
 @blueprint.post("/api/screens/<uuid:screen_id>/run")
 @operation(
     "202 Accepted: recorded",
-    NO_SCREEN,
+    SCREEN.missing,
     "409 it has not completed",
     *REFUSED,
     asks=(KEY, NUMBER, TICKER),
@@ -134,7 +140,7 @@ def run(screen_id: str) -> ResponseReturnValue:
 @operation(
     "200 ScreenBatch: nothing was new",
     "202 ScreenBatch: recorded",
-    NO_SCREEN,
+    SCREEN.missing,
     "409 it has not completed",
     *REFUSED,
     asks=(*RANKING, BEST),
@@ -167,29 +173,13 @@ def _completed(jobs: Sequence[RowMapping], ticker: str | None = None) -> list[Sc
     )
 
 
-@blueprint.post("/api/screens/<uuid:screen_id>/cancel")
-@operation("200 ended as failed (cancelled)", NO_SCREEN, ENDED, owned=True)
-def cancel(screen_id: str) -> ResponseReturnValue:
-    """Cancel what has not ended of a screen; 409 when all of it has."""
-    return _changed(screen_id, operations.cancel_run), 200
-
-
-@blueprint.post("/api/screens/<uuid:screen_id>/retry")
-@operation("202 waits again", NO_SCREEN, "409 nothing of it has failed", owned=True)
-def retry(screen_id: str) -> ResponseReturnValue:
-    """Let what has failed of a screen wait again; 409 when nothing has."""
-    return _changed(screen_id, operations.retry_run), 202
-
-
-def _changed(screen_id: str, change: Callable[[str], None]) -> Json:
-    """The screen after a change of each of its Jobs that allows it; Conflict when none does."""
-    refused = list[Conflict]()
-    jobs = ask_database(screen_jobs, screen_id)
-    for job in jobs:
-        try:
-            change(job["run_id"])
-        except Conflict as error:
-            refused.append(error)
-    if len(refused) == len(jobs):
-        raise refused[0]
-    return described(ask_database(screen_jobs, screen_id))
+SCREEN.add_cancel(
+    "Cancel what has not ended of a screen; 409 when all of it has.",
+    "200 ended as failed (cancelled)",
+    ENDED,
+)
+SCREEN.add_retry(
+    "Retry what has failed of a screen; 409 when nothing has.",
+    "202 waits again",
+    "409 nothing of it has failed",
+)

@@ -2,7 +2,7 @@
 
 import json
 
-from flask import Blueprint, render_template
+from flask import render_template
 from markupsafe import Markup
 
 from adapters.metrics.table import METRICS_BY_NAME
@@ -20,11 +20,11 @@ from web.parsers import ticker_among, whole_number
 from web.platform import ask_database
 from web.request_fields import terms_said
 from web.runs.page import await_end
-from web.screens.api import MAX_TOP, RANKING, described, wanted_ranking
+from web.screens.api import MAX_TOP, RANKING, SCREEN, described, wanted_ranking
 from web.screens.rows import Row, Screened, leaderboard, ranked_rows, screened_jobs, surface_of
 from web.studies.pictures import histogram_picture
 
-blueprint = Blueprint("screens", __name__)
+blueprint = SCREEN.pages
 
 TOP = Argument("top", whole_number(1, MAX_TOP), "rows; 20 by default", 20)
 # to the page of any screen

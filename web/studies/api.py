@@ -2,37 +2,36 @@
 
 import json
 from dataclasses import replace
-from functools import partial
 
-from flask import Blueprint, Response, url_for
+from flask import Response, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection, RowMapping
 
 from adapters.plans.batch import Batch, batch_summary, batches_of, latest_batches
-from adapters.plans.store import list_plans, plan_row, set_title
+from adapters.plans.store import plan_row
 from adapters.plans.study import cancel_study, insert_study, judge_again, study_batch, study_of
 from adapters.runs.stored_series import unpacked_json
 from adapters.runs.times import utc_text
-from adapters.tables import RUN
-from contracts.run_request import Titled, canonical_hash
+from contracts.run_request import canonical_hash
 from contracts.status import PlanKind
 from contracts.study import StudyPlan, StudyStatus
 from contracts.values import Json, picked
 from web.answers import conditional
 from web.arguments import DRY_RUN, KEY, arguments, typed_body
-from web.operation import ENDED, FAULTS, REFUSED, TITLED, operation
+from web.operation import ENDED, REFUSED, operation
+from web.plans.resource import PlanResource, Row, cancel_runs
 from web.platform import ask_database, ask_queue, change_database, reading_database
-from web.recorded import LISTED, asked_page, submit_plan
-from web.runs.operations import cancel_among, refuse_when_full
+from web.recorded import submit_plan
+from web.runs.operations import refuse_when_full
 from web.studies.validation import checked_plan
-from web.titles import asked_title, study_title, titled
+from web.titles import study_title
 
-blueprint = Blueprint("study_api", __name__)
+STUDY = PlanResource(PlanKind.STUDY, "studies", accepts_none=True)
+blueprint = STUDY.api
 
 LOOKED_AT = 10  # latest batches, for how fast runs end
 LEAST_RUNS = 20  # of a batch that says it
 TRIALS_PER_RUN = 10  # combinations that a screen tries in the time of a run
-NO_STUDY = "404 no such study"
 
 
 @blueprint.post("/api/studies")
@@ -55,13 +54,7 @@ def submit() -> ResponseReturnValue:
         change_database(insert_study, study_id, plan, **columns)
 
     study_id, is_new = submit_plan(PlanKind.STUDY, canonical_hash(plan.to_json()), insert)
-    accepted = {
-        "study_id": study_id,
-        "batch_id": study_batch(study_id),
-        "status_url": url_for("study_api.study", study_id=study_id),
-        "page_url": url_for("studies.page", study_id=study_id),
-    }
-    return accepted, 202 if is_new else 200
+    return STUDY.accepted(study_id, is_new, batch_id=study_batch(study_id))
 
 
 def _cost(plan: StudyPlan) -> Json:
@@ -90,20 +83,6 @@ def _runs_per_s(connection: Connection) -> float | None:
     return next(paces, None)
 
 
-@blueprint.get("/api/studies")
-@operation("200 Studies: studies, newest first, a page at a time", asks=LISTED)
-def listed() -> Response:
-    """All studies, newest first, a page at a time: ?limit=25, then &after=<next_after>."""
-    shown, next_after = asked_studies()
-    return conditional({"studies": [study for _, study in shown], "next_after": next_after})
-
-
-def asked_studies() -> tuple[list[tuple[RowMapping, Json]], int | None]:
-    """The studies that the query asks for, as stored and as shown, and where the next page begins; None at the end."""
-    rows, next_after = asked_page(partial(list_plans, kind=PlanKind.STUDY))
-    return [(row, listed_study(row)) for row in rows], next_after
-
-
 def listed_study(row: RowMapping) -> Json:
     """A study as lists show it."""
     summary = json.loads(row["summary"])
@@ -118,7 +97,7 @@ def listed_study(row: RowMapping) -> Json:
 
 
 @blueprint.get("/api/studies/<uuid:study_id>")
-@operation("200 Study: plan, progress, choices, verdict", NO_STUDY)
+@operation("200 Study: plan, progress, choices, verdict", STUDY.missing)
 def study(study_id: str) -> Response:
     """Everything about a study: its plan, how far its runs are, what was chosen, the verdict."""
     return conditional(described(study_id))
@@ -150,20 +129,10 @@ def _seconds_left(connection: Connection, batch: Batch, plan: StudyPlan) -> floa
     return round(left_s * (to_come + living) / living, 1) if left_s and living else None
 
 
-@blueprint.put("/api/studies/<uuid:study_id>/title")
-@operation(TITLED, FAULTS, NO_STUDY, json=Titled, owned=True)
-def title(study_id: str) -> ResponseReturnValue:
-    """Call a study what people are to read; an empty title gives way to its name."""
-    new_title = asked_title()
-    row = ask_database(plan_row, PlanKind.STUDY, study_id)
-    change_database(set_title, study_id, new_title)
-    return titled(study_title(new_title, json.loads(row["summary"])))
-
-
 @blueprint.post("/api/studies/<uuid:study_id>/judge")
 @operation(
     "202 judged again; until then it keeps its verdict",
-    NO_STUDY,
+    STUDY.missing,
     "409 not completed, or its runs were deleted",
     owned=True,
 )
@@ -176,10 +145,20 @@ def judge(study_id: str) -> ResponseReturnValue:
     }, 202
 
 
-@blueprint.post("/api/studies/<uuid:study_id>/cancel")
-@operation("200 ended without a verdict, its runs with it", NO_STUDY, ENDED, owned=True)
-def cancel(study_id: str) -> ResponseReturnValue:
-    """End a study without a verdict, and its waiting and running runs with it."""
-    change_database(cancel_study, study_id)
-    cancelled = cancel_among(RUN.plan_id == study_id)
-    return {"study_id": study_id, "cancelled": len(cancelled)}
+def _cancel(study: RowMapping) -> int:
+    """End a study without a verdict, and its waiting and running runs with it; Conflict when it has ended."""
+    change_database(cancel_study, study["plan_id"])
+    return cancel_runs(study)
+
+
+def _title(row: Row) -> str:
+    return study_title(row["title"], json.loads(row["summary"]))
+
+
+STUDY.add_title("Set the title of a study; an empty one restores its name.", _title)
+STUDY.add_cancel(
+    "Cancel a study: it ends without a verdict, and its waiting and running runs end with it.",
+    "200 ended without a verdict, its runs with it",
+    ENDED,
+    cancel=_cancel,
+)

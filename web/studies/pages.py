@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from functools import partial
 
-from flask import Blueprint, render_template
+from flask import render_template
 from markupsafe import Markup
 
 from adapters.metrics.table import METRICS
@@ -13,11 +13,10 @@ from contracts.study import VERDICT_METHOD
 from contracts.values import Json, without
 from rules.catalog import RULES
 from web.arguments import arguments
-from web.operation import Argument, operation
+from web.operation import Argument
 from web.parsers import any_text
 from web.platform import platform
-from web.recorded import LISTED
-from web.studies.api import asked_studies, described
+from web.studies.api import STUDY, described, listed_study
 from web.studies.pictures import (
     equity_picture,
     folds_picture,
@@ -28,30 +27,26 @@ from web.studies.pictures import (
 from web.studies.validation import study_of_batch
 from web.titles import PART, full_params
 
-blueprint = Blueprint("studies", __name__)
+blueprint = STUDY.pages
 
 BATCH = Argument("batch", any_text, "whose combinations the form has")
 AXIS_KINDS = {"int", "float", "choice"}  # of params that a form can list values of
 FORMED = [rule for rule in RULES.values() if {each.kind for each in rule.params} <= AXIS_KINDS]
 
 
-@blueprint.get("/studies")
-@operation(asks=(*LISTED, BATCH))
-def listed() -> str:
-    """All studies, newest first, and the form for a new one; with ?batch=<batch_id> of that batch's combinations."""
-    shown, next_after = asked_studies()
+def _form() -> Json:
+    """Return what the form for a new study offers; with ?batch=<batch_id> the combinations of that batch."""
     batch_id: str | None = arguments()["batch"]
-    batch = study_of_batch(batch_id) if batch_id else None
-    return render_template(
-        "studies/list.html",
-        studies=shown,
-        next_after=next_after,
-        batch=batch,
-        batch_id=batch_id,
-        rules=FORMED,
-        tickers=platform().prices.all(),
-        metrics=METRICS,
-    )
+    return {
+        "batch": study_of_batch(batch_id) if batch_id else None,
+        "batch_id": batch_id,
+        "rules": FORMED,
+        "tickers": platform().prices.all(),
+        "metrics": METRICS,
+    }
+
+
+STUDY.add_list(lambda rows: [(row, listed_study(row)) for row in rows], (BATCH,), _form)
 
 
 @blueprint.get("/studies/<uuid:study_id>")
