@@ -11,7 +11,6 @@ from adapters.database import committed, connect_database, reading
 from adapters.prices.store import PriceStore
 from adapters.queue.run_queue import RunQueue
 from adapters.settings import Settings
-from web.access.strangers import Strangers
 from web.queue.glance import Glance
 from web.rates import Rates
 from web.upkeep.readiness import Readiness
@@ -23,7 +22,7 @@ P = ParamSpec("P")
 
 
 class Platform:
-    """Database, queue, prices, who may come in how often, whether it is open, and who stood before it."""
+    """Database, queue, prices, tokens, rate limits and readiness of one web process."""
 
     def __init__(self, settings: Settings) -> None:
         """Connect lazily to everything that the settings name."""
@@ -34,7 +33,6 @@ class Platform:
         self.tokens = TokenStore(self.engine, settings.api_tokens)
         self.rates = Rates(settings)
         self.readiness = Readiness(settings)
-        self.strangers = Strangers(self.engine)
 
 
 def platform() -> Platform:

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, current_app, jsonify, render_template, re
 from flask.typing import ResponseReturnValue
 from sqlalchemy import RowMapping
 
-from adapters.access.audit import all_entries, list_entries, list_strangers
+from adapters.access.audit import all_entries, list_entries
 from adapters.access_tables import audit
 from adapters.runs.times import utc_text
 from contracts.values import Json
@@ -17,13 +17,12 @@ from web.answers import csv_file
 from web.arguments import AFTER, arguments, limit
 from web.operation import Argument, operation
 from web.parsers import ascii_words, whole_number
-from web.platform import ask_database, platform
+from web.platform import platform
 from web.recorded import asked_page
 
 blueprint = Blueprint("audit", __name__)
 
 ENTRIES, MOST_ENTRIES = 100, 1000  # in one answer, by default and at most
-COUNTS = 50  # of strangers' requests on the page
 LENGTHS = {"actor": 80, "action": 64, "run_id": 36}  # of the columns
 FILTERS = (
     *(
@@ -50,7 +49,6 @@ def page() -> str:
         deeds={action: _deed(action) for action in sorted(actions)},
         next_after=next_after,
         asked=asked,
-        strangers=ask_database(list_strangers, COUNTS),
     )
 
 
@@ -82,16 +80,6 @@ def export() -> Response:
     entries = all_entries(platform().engine, arguments()["after"], **_equal())
     rows = ([*({**each, "at": utc_text(each["at"])}.values())] for each in entries)
     return csv_file(chain([audit.columns.keys()], rows), "audit.csv")
-
-
-@blueprint.get("/api/audit/strangers")
-@operation(
-    "200 Strangers: requests by hour, kind and status", NOT_ADMIN, asks=(LIMIT,), needs="admin"
-)
-def counted() -> ResponseReturnValue:
-    """What strangers did and were refused, by hour, kind and status, the latest hour first: ?limit=100."""
-    counts = ask_database(list_strangers, arguments()["limit"])
-    return jsonify({"strangers": [{**each, "hour": utc_text(each["hour"])} for each in counts]})
 
 
 def _deed(action: str) -> str:

@@ -32,7 +32,6 @@ PARTS = {
     "entry": """
         id: count, at: moment?, actor: text?, address action subject: text, status: count
         run_id batch_id: text?""",
-    "strangers_hour": "hour kind: text, status requests: count",
     "spread": "average p50 p95 p99 max: number?",
     "named_run": "run_id ticker rule_type: text",
     "study": _STUDY,
@@ -102,7 +101,6 @@ ANSWERS = {
         from to: count, first last sentence: text, held_back: text[]
         note?: text  # why nothing is said of the rule's conditions""",
     "Audit": "audit: entry[], next_after: count?",
-    "Strangers": "strangers: strangers_hour[]",
     "BatchRun": f"""
         run_id ticker rule_type: text, params: object, status: state, attempt: whole
         metrics: object?, request_hash: text

@@ -20,6 +20,7 @@ from adapters.queue.liveness import Upkeep, upkeep
 from adapters.runs.times import seconds_between
 from adapters.runs.totals import RUN, WAIT, Totals, histogram, totals
 from adapters.upkeep.storage import bytes_by_kind
+from web.access.recording import ANONYMOUS_REQUESTS
 from web.operation import operation
 from web.platform import ask_queue, platform, reading_database
 
@@ -153,4 +154,5 @@ def metrics() -> Response:
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     except ValueError:  # there is no folder to share
         registry.register(LATENCY)
+        registry.register(ANONYMOUS_REQUESTS)
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

@@ -20,7 +20,7 @@ ADMINS = {
     "PUT /api/prices/<ticker>/<timeframe>",
     "DELETE /api/prices/<ticker>/<timeframe>/<data_hash>",
 }
-ADMINS |= {"GET /audit", "GET /api/audit", "GET /api/audit.csv", "GET /api/audit/strangers"}
+ADMINS |= {"GET /audit", "GET /api/audit", "GET /api/audit.csv"}
 READING = {"POST /api/rules/check"}
 LEFT_OUT = {"POST /login"}  # it refuses a wrong token itself
 HERE, ELSEWHERE = "127.0.0.1", "192.0.2.7"
