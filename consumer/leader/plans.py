@@ -67,7 +67,7 @@ class Plans:
         except DBAPIError:
             raise
         except Exception as error:  # a fault of one plan must not keep the others, and the repairs, from going on
-            log.exception("%s_failed plan_id=%s", steps.kind, plan_id)
+            log.exception("plan_failed kind=%s plan_id=%s", steps.kind, plan_id)
             name = type(error).__name__
             with self._engine.begin() as connection:
                 steps.fail(
