@@ -127,7 +127,7 @@ PRESET_FIELDS = tuple(
 
 def asked_again(values: Json) -> Json:
     """A request without what belongs to its run, or to its batch, alone."""
-    return picked(values, (name for name, each in FIELDS.items() if each.about.asked))
+    return picked(values, (name for name, each in FIELDS.items() if each.about.in_forms))
 
 
 def unequal(several: Sequence[Values]) -> dict[str, list[Any]]:
@@ -143,7 +143,9 @@ def terms_said(
     return {
         each.about.title: each.said(values[each.name])
         for each in fields.values()
-        if each.about.asked and each.about.section in sections and _is_set(values.get(each.name))
+        if each.about.in_forms
+        and each.about.section in sections
+        and _is_set(values.get(each.name))
     }
 
 

@@ -36,7 +36,7 @@ from engine.bars import check_bars
 from engine.engine import BacktestEngine
 from portfolio.legs import Calendar, Leg
 from portfolio.result import LegTrade, PortfolioResult
-from portfolio.sharing import Sharing
+from portfolio.sharing import SharingTerms
 from portfolio.walk import trade_together
 from rules.formula.evaluation import series_of
 
@@ -135,14 +135,14 @@ class Traded:
         asked = without(asdict(self._request.sharing), ("priority",))
         has_loans = asked["max_gross_pct"] > 100.0
         accrual = partial(_accrued, self._rates, has_loans) if self._rates else None
-        sharing = Sharing(terms=terms, accrual=accrual, **asked)
+        sharing = SharingTerms(terms=terms, accrual=accrual, **asked)
         return trade_together(sharing, self.legs, self._run.liquidate_below_pct)
 
     @cached_property
     def held_equally(self) -> Array:
         """What 1 became that bought each asset equally at its first bar and kept it, (bars,)."""
         closes = {
-            leg.ticker: self.result.calendar.known(n, leg.bars.close)
+            leg.ticker: self.result.calendar.spread(n, leg.bars.close)
             for n, leg in enumerate(self.legs)
         }
         grown = [

@@ -31,7 +31,7 @@ from adapters.runs.new_runs import insert_runs
 from consumer.leader.study_jobs import StudyJob, run_of, search_jobs, trained
 from contracts.errors import QueueUnavailable
 from contracts.status import PlanKind
-from contracts.study import StudyStatus, Window
+from contracts.study import StudyStatus, StudyWindow
 from contracts.values import Json, without
 
 log = logging.getLogger(__name__)
@@ -127,7 +127,7 @@ _STEPS: dict[StudyStatus, Callable[[StudySteps, Study], None]] = {
 }
 
 
-def _choice(connection: Connection, study: Study, window: Window) -> Json:
+def _choice(connection: Connection, study: Study, window: StudyWindow) -> Json:
     """What is chosen on a training part, the best first, and out of how many that could have been."""
     asked, tried = study.plan.request, trained(connection, study, window)
     around = asked.combinations if asked.by_neighbourhood else ()

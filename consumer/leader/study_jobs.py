@@ -18,7 +18,7 @@ from adapters.runs.new_runs import NewRun
 from adapters.studies.trials import OF_TRIAL
 from contracts.run_request import RunRequest, request_hash
 from contracts.status import Kind
-from contracts.study import Window
+from contracts.study import StudyWindow
 from contracts.values import Json, frozen
 from rules.catalog import checked_rule
 
@@ -81,7 +81,7 @@ def search_jobs(study: Study) -> list[StudyJob]:
     return jobs + permutation_jobs(study)
 
 
-def training_jobs(study: Study, window: Window) -> list[StudyJob]:
+def training_jobs(study: Study, window: StudyWindow) -> list[StudyJob]:
     """The Jobs that try all combinations on a training part, in the order of these."""
     combinations = study.plan.request.combinations
     if study.plan.by_runs:
@@ -102,7 +102,7 @@ def permutation_jobs(study: Study) -> list[StudyJob]:
 
 
 def _job(
-    study: Study, window: Window, tried: Combinations, permuted: dict[str, int] | None = None
+    study: Study, window: StudyWindow, tried: Combinations, permuted: dict[str, int] | None = None
 ) -> StudyJob:
     times = f" x {permuted['last'] - permuted['first']} orders" if permuted else ""
     run = job_of(
@@ -115,7 +115,7 @@ def _job(
     return StudyJob(run, tried, permuted)
 
 
-def trained(connection: Connection, study: Study, window: Window) -> dict[str, Array]:
+def trained(connection: Connection, study: Study, window: StudyWindow) -> dict[str, Array]:
     """What all combinations came to on a training part, in the order of the plan; NaN where a Job has failed."""
     jobs = training_jobs(study, window)
     if study.plan.by_runs:

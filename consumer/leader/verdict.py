@@ -32,7 +32,7 @@ from consumer.leader.study_jobs import permuted_bests, run_of, trained, training
 from contracts.errors import UnknownTicker
 from contracts.run_request import RunRequest
 from contracts.status import PlanKind
-from contracts.study import StudyStatus, Window
+from contracts.study import StudyStatus, StudyWindow
 from contracts.values import Json, Values, picked
 
 log = logging.getLogger("consumer.leader.verdict")
@@ -101,7 +101,7 @@ def _permuted(engine: Engine, study: Study) -> Json | None:
 
 
 def _tried(
-    engine: Engine, study: Study, window: Window, load: Callable[[str], RunData | None]
+    engine: Engine, study: Study, window: StudyWindow, load: Callable[[str], RunData | None]
 ) -> Tried:
     """What was tried on a training part, whichever way it was tried."""
     if study.plan.by_runs:

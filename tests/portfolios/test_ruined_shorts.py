@@ -10,7 +10,7 @@ from consumer.kinds.portfolio import _accrued
 from consumer.kinds.run_engine import RunEngine, carried
 from engine.engine import check_bars
 from portfolio.legs import Leg
-from portfolio.sharing import Sharing
+from portfolio.sharing import SharingTerms
 from portfolio.walk import trade_together
 
 FIRST = np.datetime64("2020-01-01", "s")
@@ -72,7 +72,7 @@ def test_a_pool_of_a_portfolio_below_zero_pays_no_fee(mode, max_gross_pct):
         rng = np.random.default_rng(seed)
         bounds = {"max_gross_pct": max_gross_pct} if mode == "shared" else {}
         accrual = partial(_accrued, RATES, max_gross_pct > 100)
-        sharing = Sharing(terms=terms(rng), mode=mode, accrual=accrual, **bounds)
+        sharing = SharingTerms(terms=terms(rng), mode=mode, accrual=accrual, **bounds)
         legs = [leg(rng, number, 80) for number in range(int(rng.integers(1, 4)))]
 
         result = trade_together(sharing, legs)

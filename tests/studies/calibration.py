@@ -28,7 +28,7 @@ from adapters.studies import verdict as verdicts
 from adapters.studies.path import Market, RunData
 from consumer.kinds.backtest import TRADE_FIELDS
 from consumer.kinds.run_engine import RunEngine
-from contracts.study import StudyPlan, StudyRequest, Window
+from contracts.study import StudyPlan, StudyRequest, StudyWindow
 from engine.bars import Bars, check_bars
 from rules.prices import Prices
 from rules.registry import build_rule
@@ -155,7 +155,7 @@ class World:
         plan = StudyPlan(
             StudyRequest(kind=kind, base=base, combinations=self.grid),  # type: ignore[arg-type]
             tuple(
-                Window(self._days(train), self._days(test) if test else None)
+                StudyWindow(self._days(train), self._days(test) if test else None)
                 for train, test in windows
             ),
         )

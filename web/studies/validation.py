@@ -16,7 +16,7 @@ from adapters.plans.conditions import METRIC_CONDITIONS
 from adapters.plans.expansion import Expansion
 from contracts.errors import InvalidRequest
 from contracts.run_request import RunRequest, canonical_json
-from contracts.study import StudyPlan, StudyRequest, Window
+from contracts.study import StudyPlan, StudyRequest, StudyWindow
 from contracts.values import Json, without
 from rules.catalog import check_params, complete_params
 from web.arguments import parse_json
@@ -201,7 +201,7 @@ def _plan(request: StudyRequest, base: RunRequest) -> StudyPlan:
     return plan
 
 
-def _short_part(windows: Sequence[Window], base: RunRequest) -> str | None:
+def _short_part(windows: Sequence[StudyWindow], base: RunRequest) -> str | None:
     """A sentence on the first part with too few bars to say anything."""
     bars = platform().prices.bars(str(base.data_hash))
     for part in (part for window in windows for part in (window.train, window.test) if part):
@@ -211,7 +211,7 @@ def _short_part(windows: Sequence[Window], base: RunRequest) -> str | None:
     return None
 
 
-def _windows(request: StudyRequest, start: date, end: date) -> Iterator[Window]:
+def _windows(request: StudyRequest, start: date, end: date) -> Iterator[StudyWindow]:
     """The parts of a study from `start` to `end`, both included: test parts follow each other and never overlap.
 
     Whole folds only: none when the first does not fit, and what is left behind the last one takes no part.
@@ -219,15 +219,15 @@ def _windows(request: StudyRequest, start: date, end: date) -> Iterator[Window]:
     if request.kind == "holdout":
         days = round(((end - start).days + 1) * (1 - request.holdout_share))
         split = start + timedelta(days=days)
-        yield Window(_span(start, split - DAY), _span(split, end))
+        yield StudyWindow(_span(start, split - DAY), _span(split, end))
     elif request.kind != "walk_forward":
-        yield Window(_span(start, end), None)
+        yield StudyWindow(_span(start, end), None)
     else:
         train, test = timedelta(days=request.train_days), timedelta(days=request.test_days)
         split = start + train
         while split + test - DAY <= end:
             first = start if request.anchored else split - train
-            yield Window(_span(first, split - DAY), _span(split, split + test - DAY))
+            yield StudyWindow(_span(first, split - DAY), _span(split, split + test - DAY))
             split += test
 
 

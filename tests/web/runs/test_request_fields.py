@@ -44,7 +44,7 @@ def test_every_field_of_the_contract_is_in_form_messages_and_description(
     ]
 
     for name, field in FIELDS.items():
-        if field.about.asked and name != "params":
+        if field.about.in_forms and name != "params":
             control = re.search(rf'<(input|select)[^>]* name="{name}" data-field[^>]*>', form)
             assert control, f"{name} is not in the form"
             assert str(escape(field.about.title)) in form
