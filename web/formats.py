@@ -1,20 +1,26 @@
-"""How numbers and times are written on pages: signs, thousands, units, UTC with an age."""
+"""Read the values of a query, and write numbers, times and SVG shapes on pages."""
 
 import re
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache
 from json import loads
-from typing import Any
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
+from werkzeug.routing import BaseConverter, UUIDConverter
 
 from adapters.money import CENTS, CENTS_FROM, money_decimals
+from adapters.prices.tickers import nearest_tickers, parse_ticker
 from adapters.sparkline import LEVELS
 from contracts.run_request import DEFAULT_CAPITAL
 from contracts.status import ErrorType, RunStatus
+from contracts.tickers import normalize_ticker
 from contracts.timeframes import BY_DAY
+from contracts.values import Json, frozen
 
 ABSENT = "—"
 SMALLEST, LARGEST = 1e-12, 1e18  # beyond them zeros would have to be counted
@@ -166,3 +172,167 @@ FILTERS = (
     loads,
 )
 # fmt: on
+
+
+T = TypeVar("T")
+MAX_DIGITS = 18  # of a whole number: the ids of 64 bits
+MOST_WHOLE = 10**MAX_DIGITS - 1
+MOST_NUMBER = 1e15
+TEXT = {"type": "string"}
+
+
+@frozen
+class Parser(Generic[T]):
+    """Converts texts for which `holds` is true; ValueError with what is accepted for every other.
+
+    schema: the same as JSON Schema. accepted: in words; where it is None `convert` says so itself.
+    """
+
+    convert: Callable[[str], T]
+    schema: Json
+    accepted: str | None = None
+    holds: Callable[[str], object] = bool
+
+    def __call__(self, text: str) -> T:
+        try:
+            if self.holds(text):
+                return self.convert(text)
+        except (ValueError, OSError, ZoneInfoNotFoundError):
+            if self.accepted is None:
+                raise
+        raise ValueError(self.accepted)
+
+
+def one_of(*accepted: str) -> Parser[str]:
+    """A parser of a word among others."""
+    words = ", ".join(accepted) or "nothing"
+    return Parser(str, {"enum": list(accepted)}, words, accepted.__contains__)
+
+
+def whole_number(least: int, most: int = MOST_WHOLE) -> Parser[int]:
+    """A parser of a whole number between two bounds, both included."""
+    return Parser(
+        int,
+        {"type": "integer", "minimum": least, "maximum": most},
+        f"a whole number from {least} to {most}",
+        lambda text: is_digits(text) and least <= int(text) <= most,
+    )
+
+
+def is_digits(text: str) -> bool:
+    """Whether a text is a whole number that the database can hold."""
+    return text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS
+
+
+def words(length: int) -> Parser[str]:
+    """A parser of printable text up to a length."""
+    return Parser(
+        str,
+        TEXT | {"maxLength": length},
+        f"at most {length} printable characters",
+        lambda text: len(text) <= length and text.isprintable(),
+    )
+
+
+def ascii_words(length: int) -> Parser[str]:
+    """A parser of printable ASCII up to a length, for columns that hold nothing else."""
+    return Parser(
+        words(length),
+        words(length).schema | {"pattern": "^[ -~]*$"},
+        f"at most {length} printable characters of ASCII",
+        str.isascii,
+    )
+
+
+# what may name a ticker; the column behind it holds nothing outside ASCII
+ticker_symbol = Parser(parse_ticker, TEXT | {"pattern": "^[A-Za-z0-9.^=-]{1,15}$"})
+
+
+def ticker_among(tickers: Collection[str]) -> Parser[str]:
+    """A parser of one of these tickers."""
+
+    def read(text: str) -> str:
+        ticker = normalize_ticker(text)
+        if ticker in tickers:
+            return ticker
+        raise ValueError(f"one of {len(tickers):,} tickers; {nearest_tickers(ticker, tickers)}")
+
+    return Parser(read, {"enum": list(tickers)})
+
+
+# a hash, such as that which a page of a batch ended with
+sha256 = Parser(
+    str,
+    TEXT | {"pattern": "^[0-9A-Za-z]{0,64}$"},
+    "a SHA-256 in hexadecimal digits",
+    lambda text: text.isascii() and text.isalnum() and len(text) <= 64,
+)
+flag = Parser(
+    lambda text: text == "true",
+    {"enum": ["true", "false"]},
+    "true, false",
+    lambda text: text in ("true", "false"),
+)
+any_text = Parser(str, TEXT)
+day = Parser(date.fromisoformat, TEXT | {"format": "date"}, "a date of the form YYYY-MM-DD")
+time_zone = Parser(lambda text: ZoneInfo(text).key, TEXT, "a time zone such as America/New_York")
+finite_number = Parser(
+    float,
+    {"type": "number", "minimum": -MOST_NUMBER, "maximum": MOST_NUMBER},
+    "a number from -1e15 to 1e15",
+    lambda text: abs(float(text)) <= MOST_NUMBER,  # NaN is not
+)
+run_id = Parser(str, TEXT | {"format": "uuid"}, "the id of a run", UUID)
+
+
+class IdConverter(BaseConverter):
+    """The ids in paths, `<uuid:run_id>`, as the texts that the database has."""
+
+    regex = UUIDConverter.regex
+
+    def to_python(self, value: str) -> str:
+        """In small letters."""
+        return value.lower()
+
+
+Place = float | str  # in the picture's own measure, or as "50%"
+
+
+def line(css: str, x1: Place, y1: Place, x2: Place, y2: Place) -> str:
+    """A straight line between two places."""
+    return f'<line class="{css}" x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}"/>'
+
+
+def polyline(css: str, places: Iterable[tuple[float, float]]) -> str:
+    """A line from place to place."""
+    return f'<polyline class="{css}" points="{" ".join(f"{x},{y}" for x, y in places)}"/>'
+
+
+def polygon(css: str, places: Iterable[tuple[float, float]]) -> str:
+    """A filled shape with corners at these places."""
+    return f'<polygon class="{css}" points="{" ".join(f"{x},{y}" for x, y in places)}"/>'
+
+
+def bar(css: str, x: float, width: float, y: float, floor: float) -> str:
+    """A rectangle between two heights, either of which may be the upper one."""
+    place = (
+        f'x="{x:.1f}" width="{width:.1f}" y="{min(y, floor):.1f}" height="{abs(y - floor):.1f}"'
+    )
+    return f'<rect class="{css}" {place}/>'
+
+
+def text(x: Place, y: Place, words: str, anchor: str = "middle", dy: int = 0) -> str:
+    """Words that start at, end at, or have their middle at a place."""
+    return f'<text class="axis" x="{x}" y="{y}" dy="{dy}" text-anchor="{anchor}">{escape(words)}</text>'
+
+
+def picture(shapes: Iterable[str], frame: str, alt: str = "") -> Markup:
+    """Shapes in a frame with these attributes; hidden from whoever does not see, but for its words `alt`."""
+    said = f'role="img" aria-label="{escape(alt)}"' if alt else 'aria-hidden="true"'
+    return Markup(f"<svg {frame} {said}>{''.join(shapes)}</svg>")
+
+
+def scale(low: float, high: float, start: float, end: float) -> Callable[[float], float]:
+    """Where values from `low` to `high` are drawn from `start` to `end`; in the middle where there is but one value."""
+    span = high - low
+    return lambda value: round(start + (end - start) * ((value - low) / span if span else 0.5), 2)

@@ -18,14 +18,14 @@ _shared_memory = Path("/dev/shm")
 _host = f"[{_settings.web_host}]" if ":" in _settings.web_host else _settings.web_host
 bind = f"{_host}:{_settings.port}"
 workers = _settings.web_concurrency
-worker_class = "web.front.FrontWorker"
+worker_class = "web.server.FrontWorker"
 # all processes sign sessions with the same key, and share the memory of what they import
 preload_app = True
 timeout = 60
 graceful_timeout = 25  # seconds; below the pod's grace period
-keepalive = 75  # seconds; web.connections.IDLE_S
+keepalive = 75  # seconds; web.server.IDLE_S
 asgi_loop, asgi_lifespan, http_parser = "asyncio", "off", "python"
-secure_scheme_headers: dict[str, str] = {}  # web.front believes TRUSTED_PROXY alone
+secure_scheme_headers: dict[str, str] = {}  # web.server believes TRUSTED_PROXY alone
 # a heartbeat on disk stalls with the disk
 worker_tmp_dir = str(_shared_memory) if _shared_memory.is_dir() else None
 control_socket_disable = True

@@ -11,7 +11,7 @@ from adapters.settings import Settings
 from contracts.values import Json
 from web import create_app
 from web.documents.openapi import description_of
-from web.guard import needed_scope
+from web.security import needed_scope
 
 RUN = {"ticker": "AAPL", "rule_type": "RSI", "start_date": "2004-01-01", "end_date": "2006-12-31"}
 BODIES: Json = {

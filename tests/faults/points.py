@@ -51,7 +51,7 @@ POINTS = {
     "in the verdict's process": Point("adapters.studies.verdict:stitched"),
     # of the web tier
     "between a submission's commit and its message": Point("web.runs.operations:enqueue"),
-    "while readiness asks the database": Point("web.upkeep.readiness:Readiness.database"),
+    "while readiness asks the database": Point("web.maintenance.health:Readiness.database"),
 }
 # of these of a Job; at the others its work horse is stopped
 IN_PARENT = ("between pop and claim", "after the claim")
@@ -61,7 +61,7 @@ LIMITS = {
     "seconds for a template's answer": "consumer.scaler.children:ANSWER_S",
     "seconds until a template is ready": "consumer.scaler.children:TEMPLATE_REST_S",
     "forks of a template": "consumer.scaler.children:MAX_FORKS",
-    "seconds for a request's body": "web.exchange:BODY_S",
-    "seconds that a connection may idle": "web.connections:IDLE_S",
-    "connections of a process": "web.connections:CONNECTIONS",
+    "seconds for a request's body": "web.server:BODY_S",
+    "seconds that a connection may idle": "web.server:IDLE_S",
+    "connections of a process": "web.server:CONNECTIONS",
 }

@@ -26,7 +26,7 @@ from tests.manifests.acl_redis import PASSWORDS, AclRedis
 from tests.manifests.checks.documents import read_platform
 from tests.services.redis_server import installed
 from tests.services.runs import new_request
-from web.rates import Rates
+from web.app import Rates
 
 ROOT = Path(__file__).resolve().parents[2]
 OPERATIONS = ROOT / "docs/operations.md"

@@ -11,7 +11,7 @@ from flask import Flask
 from adapters.logs import configure_logging
 from adapters.settings import Settings, load_settings
 from web import create_app
-from web.platform import Platform
+from web.app import Platform
 
 
 @cache

@@ -10,7 +10,7 @@ from consumer.kinds.backtest import backtest
 from consumer.kinds.draw_charts import draw_charts
 from contracts.status import ErrorType
 from tests.services.prices import run_prices
-from web.platform import Platform
+from web.app import Platform
 
 REQUEST = {
     "ticker": "AAPL",

@@ -13,12 +13,9 @@ from adapters.access.audit import all_entries, list_entries
 from adapters.access_tables import audit
 from adapters.runs.times import utc_text
 from contracts.values import Json
-from web.answers import csv_file
-from web.arguments import AFTER, arguments, limit
-from web.operation import Argument, operation
-from web.parsers import ascii_words, whole_number
-from web.platform import platform
-from web.recorded import asked_page
+from web.api import AFTER, Argument, arguments, csv_file, limit, operation
+from web.app import asked_page, platform
+from web.formats import ascii_words, whole_number
 
 blueprint = Blueprint("audit", __name__)
 

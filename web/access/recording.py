@@ -7,9 +7,9 @@ from prometheus_client import Counter
 from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.access.audit import record_entry
-from web.guard import changes_something, kind_of_request
-from web.operation import current_operation
-from web.platform import change_database, platform
+from web.api import current_operation
+from web.app import change_database, platform
+from web.security import changes_something, kind_of_request
 
 log = logging.getLogger(__name__)
 

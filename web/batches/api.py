@@ -25,20 +25,29 @@ from adapters.tables import IS_CANCELLED, RUN
 from contracts.run_request import TITLE_LENGTH
 from contracts.status import PlanKind
 from contracts.values import Json
-from web.answers import conditional, csv_file
-from web.arguments import AFTER, DRY_RUN, KEY, arguments, json_body, limit
+from web.api import (
+    AFTER,
+    DRY_RUN,
+    KEY,
+    REFUSED,
+    Argument,
+    arguments,
+    conditional,
+    csv_file,
+    json_body,
+    limit,
+    operation,
+)
+from web.app import ask_database, change_database, platform, reading_database, stored_key
 from web.batches.bodies import batch_id_of, read_lines, read_sweep, validate_lines
 from web.batches.bulk_submission import plan_bulk, submit_bulk
 from web.batches.choice import RANKING, asked_ranking, given_ranking
 from web.batches.origins import origin_of
-from web.operation import REFUSED, Argument, operation
-from web.ownership import refuse_others
-from web.parsers import flag, sha256, whole_number, words
+from web.formats import flag, sha256, whole_number, words
 from web.plans.resource import PlanResource, Row
-from web.platform import ask_database, change_database, platform, reading_database
-from web.recorded import stored_key
 from web.runs.operations import retry_among
 from web.runs.validation import ValidRequest
+from web.security import refuse_others
 from web.titles import batch_title, run_title
 
 BATCH = PlanResource(PlanKind.BATCH, "batches", plan_of_batch, accepts_none=True, id_type="")

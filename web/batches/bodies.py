@@ -15,10 +15,10 @@ from contracts.errors import InvalidRequest
 from contracts.sweep import ACCEPTED, SweepSpec
 from contracts.values import Json, without
 from rules.catalog import RULES, complete_params
-from web.arguments import parse_json, typed_body
-from web.platform import platform
-from web.request_fields import adapter_of
+from web.api import parse_json, typed_body
+from web.app import platform
 from web.runs.validation import ValidRequest, validate_request, written
+from web.titles import adapter_of
 
 LINE_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 MAX_FAULTS = 100  # after which no other line is looked at

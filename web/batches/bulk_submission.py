@@ -14,7 +14,7 @@ from adapters.runs.new_runs import NewRun
 from contracts.errors import Conflict
 from contracts.status import RunStatus
 from contracts.values import Json
-from web.platform import ask_database, reading_database
+from web.app import ask_database, reading_database
 from web.runs.operations import join_own_batch, new_run, refuse_when_full, start_runs
 from web.runs.validation import ValidRequest
 

@@ -19,11 +19,9 @@ from adapters.plans.conditions import METRIC_CONDITIONS, Condition, Reader
 from adapters.plans.ranking import Ranking, default_goal
 from adapters.plans.store import ranking_of
 from contracts.values import picked
-from web.answers import conditional
-from web.arguments import arguments, read_argument
-from web.operation import Argument, operation
-from web.parsers import TEXT, Parser, any_text, one_of, ticker_symbol
-from web.platform import reading_database
+from web.api import Argument, arguments, conditional, operation, read_argument
+from web.app import reading_database
+from web.formats import TEXT, Parser, any_text, one_of, ticker_symbol
 
 blueprint = Blueprint("exploring", __name__)
 

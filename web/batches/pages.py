@@ -32,17 +32,24 @@ from adapters.runs.stored_series import significant
 from adapters.runs.times import utc_text
 from contracts.portfolio_request import MAX_LEGS
 from contracts.values import Json, picked
-from web.arguments import arguments, read_argument
+from web.api import Argument, arguments, operation, read_argument
+from web.app import ask_database, reading_database
 from web.batches.api import BATCH, note_of, titled_summary
 from web.batches.choice import RANKING, asked_ranking, chosen_runs, given_ranking
 from web.batches.origins import origin_of
-from web.formats import account_decimals, number, plain
-from web.operation import Argument, operation
-from web.parsers import one_of, ticker_among, whole_number
-from web.platform import ask_database, reading_database
-from web.request_fields import FIELDS, SHARING
-from web.svg import line, picture, scale, text
-from web.titles import batch_title, short
+from web.formats import (
+    account_decimals,
+    line,
+    number,
+    one_of,
+    picture,
+    plain,
+    scale,
+    text,
+    ticker_among,
+    whole_number,
+)
+from web.titles import FIELDS, SHARING, batch_title, short
 
 blueprint = BATCH.pages
 

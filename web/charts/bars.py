@@ -17,10 +17,9 @@ from adapters.runs.stored_series import significant
 from contracts.errors import Conflict, InvalidRequest
 from contracts.status import RunStatus
 from contracts.values import Json, Values, frozen, picked
-from web.arguments import arguments
-from web.operation import UNFINISHED, Argument, operation
-from web.parsers import whole_number
-from web.platform import ask_database, platform
+from web.api import UNFINISHED, Argument, arguments, operation
+from web.app import ask_database, platform
+from web.formats import whole_number
 
 blueprint = Blueprint("bars_api", __name__)
 

@@ -12,8 +12,7 @@ from adapters.metrics.curves import falls
 from adapters.prices.bars import Column
 from adapters.runs.series import RunSeries
 from contracts.values import Json, Values
-from web.formats import number
-from web.svg import bar, picture, scale, text
+from web.formats import bar, number, picture, scale, text
 
 WORST = 5  # drawdowns that are listed
 LEAST_PCT = 0.005  # a shallower one would be shown as 0.00

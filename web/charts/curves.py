@@ -11,11 +11,10 @@ from adapters.tables import runs
 from contracts.errors import InvalidRequest
 from contracts.status import RunStatus
 from contracts.values import Json
-from web.arguments import arguments
+from web.api import NO_RUN, Argument, arguments, operation
+from web.app import ask_database, platform
 from web.charts.bars import POINTS, Window, known, lasting
-from web.operation import NO_RUN, Argument, operation
-from web.parsers import run_id
-from web.platform import ask_database, platform
+from web.formats import run_id
 from web.titles import run_title
 
 blueprint = Blueprint("curves_api", __name__)

@@ -17,7 +17,7 @@ from adapters.runs.queries import chart_pngs
 from adapters.settings import PROJECT_ROOT, environment_with
 from contracts.errors import DrawingUnavailable
 from contracts.run_result import CHART_NAMES
-from web.platform import ask_database, platform
+from web.app import ask_database, platform
 
 DRAWING_S = 30.0  # a second is usual, three for a million bars; beyond it the process is ended
 JOB_DRAWS_S = 3.0  # so long after its end a run's Job is expected to draw still

@@ -20,11 +20,10 @@ from adapters.runs.run_bars import traded_bars
 from adapters.runs.series import RunSeries
 from adapters.runs.stored_series import decode_signals
 from contracts.values import Json, Values, picked
-from web.arguments import arguments
+from web.api import NO_RUN, UNFINISHED, Argument, arguments, operation
+from web.app import ask_database, platform
 from web.charts.bars import FROM, TO, WINDOW, asked_window, bars_of, completed_row, known
-from web.operation import NO_RUN, UNFINISHED, Argument, operation
-from web.parsers import whole_number
-from web.platform import ask_database, platform
+from web.formats import whole_number
 from web.runs.tables import POSITION_WORDS
 
 blueprint = Blueprint("explanations", __name__)

@@ -9,7 +9,7 @@ from adapters.metrics.table import METRICS
 from contracts.values import Json
 from rules.catalog import RULES
 from rules.language import EXAMPLES, FUNCTIONS, SERIES
-from web.answers import conditional
+from web.api import conditional
 
 blueprint = Blueprint("catalog", __name__)
 

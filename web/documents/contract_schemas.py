@@ -20,7 +20,7 @@ from contracts.run_request import RunRequest
 from contracts.run_result import RunResult
 from contracts.sweep import ACCEPTED, SweepSpec
 from contracts.values import Json
-from web.request_fields import adapter_of, read_fields
+from web.titles import adapter_of, read_fields
 
 
 @cache

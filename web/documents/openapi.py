@@ -12,7 +12,7 @@ from contracts.study import StudyRequest
 from contracts.timeframes import TIMEFRAMES
 from contracts.values import Json, without
 from rules.catalog import RULES
-from web.answers import conditional
+from web.api import API_PATHS, Argument, conditional, operation_at
 from web.documents.contract_schemas import (
     portfolio_schema,
     request_schema,
@@ -21,10 +21,8 @@ from web.documents.contract_schemas import (
 )
 from web.documents.openapi_schemas import ANSWERS, PORTFOLIO_TRADE
 from web.documents.schema_parts import COUNT, TEXT, array, having, ref
-from web.errors import API_PATHS
-from web.operation import Argument, operation_at
-from web.parsers import run_id, ticker_symbol
-from web.request_fields import adapter_of
+from web.formats import run_id, ticker_symbol
+from web.titles import adapter_of
 
 blueprint = Blueprint("openapi", __name__)
 

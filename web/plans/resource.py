@@ -14,12 +14,10 @@ from contracts.errors import Conflict
 from contracts.run_request import Titled
 from contracts.status import PlanKind
 from contracts.values import Json, picked
-from web.answers import conditional
-from web.operation import FAULTS, TITLED, Argument, operation
-from web.platform import ask_database, change_database
-from web.recorded import LISTED, asked_page
+from web.api import FAULTS, TITLED, Argument, conditional, operation
+from web.app import LISTED, ask_database, asked_page, change_database
 from web.runs.operations import cancel_among, retry_among
-from web.titles import asked_title
+from web.runs.validation import read_title
 
 Row = Mapping[Any, Any]  # of a plan
 # of each action: its participle, and the fault of a plan that it does not apply to
@@ -128,7 +126,7 @@ class PlanResource:
         """Add PUT …/title; title: what a plan with this row is called."""
 
         def change(plan: RowMapping) -> ResponseReturnValue:
-            new_title = asked_title()
+            new_title = read_title()
             change_database(set_title, plan["plan_id"], new_title)
             return {"title": title({**plan, "title": new_title})}
 

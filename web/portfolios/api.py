@@ -24,15 +24,12 @@ from contracts.errors import Conflict
 from contracts.portfolio_request import PortfolioRequest, PortfolioStatus
 from contracts.status import PlanKind, RunStatus
 from contracts.values import Json
-from web.answers import conditional
-from web.arguments import KEY, arguments, typed_body
+from web.api import ENDED, KEY, REFUSED, UNFINISHED, arguments, conditional, operation, typed_body
+from web.app import ask_database, change_database, platform, submit_plan
 from web.charts.bars import POINTS, Window, known, lasting
-from web.operation import ENDED, REFUSED, UNFINISHED, operation
 from web.plans.resource import PlanResource, Row, cancel_runs, retry_runs
-from web.platform import ask_database, change_database, platform
 from web.portfolios.validation import checked_portfolio
 from web.portfolios.view import Shown, described, row_shown
-from web.recorded import submit_plan
 from web.runs.operations import (
     cancel_among,
     new_run,

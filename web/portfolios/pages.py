@@ -8,16 +8,16 @@ from contracts.run_result import RunResult
 from contracts.status import RunStatus
 from contracts.tickers import normalize_tickers
 from contracts.values import Json, without
-from web.answers import csv_file
+from web.api import csv_file
 from web.charts.breakdown import breakdown
 from web.portfolios.api import PORTFOLIO
 from web.portfolios.pictures import weights_picture
 from web.portfolios.view import Shown
-from web.request_fields import read_fields, terms_said
 from web.runs import view as run_view
 from web.runs.page import report_page
 from web.runs.tables import COLUMNS, POSITION_WORDS, trade_page, trade_rows
 from web.studies.pictures import equity_picture
+from web.titles import read_fields, terms_said
 
 blueprint = PORTFOLIO.pages
 

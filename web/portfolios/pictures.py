@@ -6,8 +6,8 @@ import numpy as np
 from markupsafe import Markup, escape
 
 from adapters.plans.portfolio_series import PortfolioSeries
+from web.formats import polygon, scale, text
 from web.studies.pictures import HEIGHT, WIDTH, ends, framed
-from web.svg import polygon, scale, text
 
 EDGE = 26  # room above, and below for words
 MOST_AREAS = 7  # each with a colour of its own; the others share one, and cash has the ground

@@ -20,11 +20,11 @@ from contracts.run_request import DEFAULT_CAPITAL, LABEL_FIELDS, canonical_json
 from contracts.status import RunStatus
 from contracts.values import Json, Values, picked, without
 from rules.language import series_fault
-from web.arguments import parse_json
+from web.api import parse_json
+from web.app import ask_database, platform
 from web.batches.bodies import MAX_FAULTS, read_sweep
-from web.platform import ask_database, platform
-from web.request_fields import asked_again, unequal
 from web.runs.validation import Faults, ValidRequest, checked, held_days, validate_request
+from web.titles import asked_again, unequal
 
 MAX_FIELDS = 100  # of a portfolio, which has 40
 MAX_CELLS = 5_000_000  # legs times bars; its Job takes about 30 bytes for each

@@ -18,7 +18,7 @@ from contracts.errors import Conflict
 from contracts.portfolio_request import PortfolioStatus
 from contracts.status import ErrorType, PlanKind, RunStatus
 from contracts.values import Json, picked
-from web.platform import reading_database
+from web.app import reading_database
 from web.titles import portfolio_title
 
 RECEIPT = ("data_hash", "result_hash", "engine_version", "analysis_version", "image_tag")

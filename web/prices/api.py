@@ -14,12 +14,19 @@ from adapters.prices.store import Version, current_versions, run_counts, version
 from adapters.runs.times import utc_text
 from contracts.timeframes import TIMEFRAMES, Timeframe
 from contracts.values import Json
-from web.answers import conditional
-from web.arguments import DRY_RUN, arguments, read_arguments, read_body
+from web.api import (
+    DRY_RUN,
+    Argument,
+    arguments,
+    conditional,
+    most_bytes,
+    operation,
+    read_arguments,
+    read_body,
+)
+from web.app import ask_database, platform, reading_database
 from web.charts.bars import WINDOW, asked_window
-from web.operation import Argument, most_bytes, operation
-from web.parsers import flag, one_of, ticker_symbol, time_zone, words
-from web.platform import ask_database, platform, reading_database
+from web.formats import flag, one_of, ticker_symbol, time_zone, words
 
 blueprint = Blueprint("prices", __name__)
 

@@ -4,9 +4,9 @@ from flask import Blueprint, render_template
 
 from adapters.prices.looks import ZONES
 from adapters.prices.store import current_versions, version_counts
-from web.platform import ask_database, platform
+from web.app import ask_database, platform
 from web.prices.api import versions_with_runs
-from web.request_fields import FIELDS
+from web.titles import FIELDS
 
 blueprint = Blueprint("prices_pages", __name__)
 

@@ -9,13 +9,12 @@ from flask.typing import ResponseReturnValue
 from adapters.queue.history import QueuePoint, QueueState, queue_state
 from adapters.runs.times import spread, utc_text
 from contracts.values import Json
-from web.arguments import arguments
-from web.operation import Argument, operation
-from web.parsers import one_of
-from web.platform import ask_queue, platform, reading_database
+from web.api import Argument, arguments, operation
+from web.app import ask_queue, platform, reading_database
+from web.formats import one_of
+from web.maintenance.storage import storage
 from web.queue.picture import history_svg
 from web.queue.troubles import describe, scaler_state
-from web.upkeep.storage import storage
 
 blueprint = Blueprint("queue", __name__)
 
@@ -90,7 +89,7 @@ def _asked() -> tuple[str, QueueState, Json]:
         "depths": ask_queue(lambda queue: queue.depths()),
         "idle_jobs": ask_queue(lambda queue: queue.idle_jobs()),
         "scaler": scaler,
-        "troubles": describe(state.seen, scaler, platform().glance.answers),
+        "troubles": describe(state.seen, scaler, platform().queue_status.answers),
     }
     return window, state, told
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from markupsafe import Markup
 
-from web.svg import Place, line, picture, scale, text
+from web.formats import Place, line, picture, scale, text
 
 LABEL_STEPS = [timedelta(minutes=each) for each in (1, 2, 5, 10, 15, 30, 60, 120, 240, 360)]
 MOST_LABELS = 6  # along the bottom, so that they stay apart on a phone

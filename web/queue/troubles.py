@@ -4,8 +4,8 @@ from sqlalchemy import Connection
 
 from adapters.queue.liveness import Upkeep, upkeep
 from adapters.queue.run_queue import ScalerState
+from web.app import ask_queue, platform
 from web.formats import duration
-from web.platform import ask_queue, platform
 
 STARVED_S = 20.0  # a Job starts within seconds, also in a cluster that is busy
 AWAY = (
@@ -22,7 +22,7 @@ def scaler_state() -> ScalerState | None:
 
 def troubles(connection: Connection) -> list[str]:
     """What hinders runs at present; nothing when all is well."""
-    return describe(upkeep(connection), scaler_state(), platform().glance.answers)
+    return describe(upkeep(connection), scaler_state(), platform().queue_status.answers)
 
 
 def describe(seen: Upkeep, scaler: ScalerState | None, queue_answers: bool) -> list[str]:

@@ -12,9 +12,8 @@ from contracts.tickers import normalize_ticker
 from contracts.values import Values
 from rules.catalog import BaseRule, check_params, checked_rule, complete_params
 from rules.language import FormulaError, doubts, free_names, text_faults
-from web.arguments import json_body
-from web.operation import operation
-from web.platform import platform
+from web.api import json_body, operation
+from web.app import platform
 
 blueprint = Blueprint("rule_api", __name__)
 

@@ -19,17 +19,15 @@ from adapters.tables import RUN, Criterion
 from contracts.run_request import ChosenRuns, TagChange, Titled
 from contracts.run_result import CHART_NAMES
 from contracts.status import RunStatus
-from web.answers import conditional
-from web.arguments import KEY, json_body
+from web.api import ENDED, FAULTS, KEY, NO_RUN, REFUSED, TITLED, conditional, json_body, operation
+from web.app import ask_database, change_database, platform
 from web.charts.bars import lasting
 from web.charts.drawing import pictures
 from web.formats import run_word
-from web.operation import ENDED, FAULTS, NO_RUN, REFUSED, TITLED, operation
-from web.ownership import refuse_runs_of_others
-from web.platform import ask_database, change_database, platform
 from web.runs import operations
-from web.runs.validation import checked, validate_request
-from web.titles import asked_title, run_title, titled
+from web.runs.validation import checked, read_title, validate_request
+from web.security import refuse_runs_of_others
+from web.titles import run_title
 
 blueprint = Blueprint("run_api", __name__)
 
@@ -188,8 +186,8 @@ def unpin(run_id: str) -> ResponseReturnValue:
 @operation(TITLED, FAULTS, NO_RUN, json=Titled, owned=True)
 def title(run_id: str) -> ResponseReturnValue:
     """Call a run, a screen included, what people are to read; an empty title gives way to what its request says."""
-    change_database(set_beside, run_id, title=asked_title())
-    return titled(run_title(ask_database(run_row, run_id)))
+    change_database(set_beside, run_id, title=read_title())
+    return {"title": run_title(ask_database(run_row, run_id))}
 
 
 @blueprint.post("/api/runs/tags")

@@ -19,8 +19,7 @@ from contracts.run_request import LABEL_FIELDS
 from contracts.status import RunStatus
 from contracts.values import Json, frozen, without
 from web.charts.curves import asked_rows
-from web.request_fields import unequal
-from web.titles import full_params
+from web.titles import full_params, unequal
 
 blueprint = Blueprint("comparison", __name__)
 

@@ -16,21 +16,20 @@ from adapters.tables import RUN, Criterion, run_tags
 from contracts.run_request import TAG_LENGTH
 from contracts.values import frozen_by_name, picked
 from rules.catalog import RULES
-from web.arguments import arguments, limit
-from web.operation import Argument
-from web.parsers import (
+from web.api import Argument, arguments, limit
+from web.app import platform
+from web.formats import (
     MAX_DIGITS,
     TEXT,
     Parser,
     day,
+    finite_number,
     is_digits,
-    number,
     one_of,
     sha256,
     ticker_symbol,
     words,
 )
-from web.platform import platform
 
 SORTS = {"created": "created", **{short: metric.name for short, metric in HEADLINES.items()}}
 
@@ -90,7 +89,7 @@ FILTERS = (
     *(
         Filter(
             f"{short}_{side}",
-            number,
+            finite_number,
             "bound on a metric",
             column=RUN[metric.name],
             compare=compare,

@@ -19,9 +19,9 @@ from contracts.tickers import normalize_tickers
 from contracts.values import Json
 from rules.catalog import RULES
 from rules.language import EXAMPLES, FUNCTIONS, SERIES
-from web.platform import ask_database, platform
+from web.app import ask_database, platform
 from web.prices.api import ticker_ranges
-from web.request_fields import FIELDS, SHARING, asked_again
+from web.titles import FIELDS, SHARING, asked_again
 
 blueprint = Blueprint("form", __name__)
 

@@ -18,8 +18,8 @@ from contracts.status import RunStatus
 from contracts.tickers import normalize_ticker
 from contracts.values import Json, picked, without
 from rules.catalog import RULES
-from web.operation import operation
-from web.platform import ask_database, platform
+from web.api import operation
+from web.app import ask_database, platform
 from web.runs.filters import ASKED, FILTERS, asked_filter, cursor_text
 from web.titles import run_title
 

@@ -31,10 +31,9 @@ from contracts.errors import Conflict, QueueFull, QueueUnavailable
 from contracts.run_request import RunRequest
 from contracts.status import Kind, RunStatus
 from contracts.values import Json
-from web.ownership import refuse_actor_but
-from web.platform import ask_database, ask_queue, change_database, platform
-from web.recorded import get_or_insert, stored_key
+from web.app import ask_database, ask_queue, change_database, get_or_insert, platform, stored_key
 from web.runs.validation import ValidRequest
+from web.security import refuse_actor_but
 
 log = logging.getLogger(__name__)
 
@@ -130,7 +129,7 @@ def refuse_when_full(new_runs: int) -> None:
 
 def enqueue(messages: Sequence[RunMessage]) -> None:
     """Push messages of recorded runs; when that fails the reconciler does it later."""
-    if not platform().glance.answers:
+    if not platform().queue_status.answers:
         log.warning(
             "enqueue_postponed runs=%d reason=Redis did not answer a moment ago", len(messages)
         )
@@ -146,7 +145,7 @@ def place_of(row: RowMapping) -> Json:
     """Of a run that waits its position in the queue, and whether the queue answers; null of others."""
     if row["status"] != RunStatus.PENDING:
         return {"position": None, "queue_answers": None}
-    return {"position": _position(row), "queue_answers": platform().glance.answers}
+    return {"position": _position(row), "queue_answers": platform().queue_status.answers}
 
 
 def _position(row: RowMapping) -> int | None:

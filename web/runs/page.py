@@ -24,11 +24,11 @@ from contracts.errors import UnknownRun
 from contracts.run_result import RunResult
 from contracts.status import Kind, RunStatus
 from contracts.values import Json
+from web.app import ask_database, platform, reading_database
 from web.charts.bars import completed_row
 from web.charts.breakdown import breakdown
 from web.charts.drawing import pictures
 from web.charts.texts import chart_texts
-from web.platform import ask_database, platform, reading_database
 from web.queue.troubles import troubles
 from web.runs import comparison, operations
 from web.runs.tables import COLUMNS, PAGE_SIZE, POSITION_WORDS, trade_page

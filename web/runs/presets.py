@@ -17,11 +17,10 @@ from adapters.runs.presets import (
 )
 from contracts.errors import Conflict, InvalidRequest
 from contracts.values import Json, picked
-from web.arguments import json_body
-from web.operation import FAULTS, operation
-from web.platform import ask_database, change_database, platform
-from web.request_fields import FIELDS, PRESET_FIELDS
+from web.api import FAULTS, json_body, operation
+from web.app import ask_database, change_database, platform
 from web.runs.validation import validate_request
+from web.titles import FIELDS, PRESET_FIELDS
 
 blueprint = Blueprint("presets", __name__)
 

@@ -12,11 +12,9 @@ from adapters.runs.run_bars import RunBars
 from adapters.runs.series import run_series
 from contracts.run_result import TradeRow
 from contracts.values import Json
-from web.answers import csv_file
-from web.arguments import read_argument, read_arguments
+from web.api import Argument, csv_file, read_argument, read_arguments
 from web.charts.bars import bars_of, completed_row, known
-from web.operation import Argument
-from web.parsers import one_of, whole_number
+from web.formats import one_of, whole_number
 
 blueprint = Blueprint("tables", __name__)
 

@@ -13,14 +13,13 @@ from pydantic_core import ErrorDetails
 
 from adapters.prices.store import PriceStore, Version
 from contracts.errors import InvalidRequest, UnknownTicker
-from contracts.run_request import RunRequest, request_hash
+from contracts.run_request import RunRequest, Titled, request_hash
 from contracts.tickers import normalize_tickers
 from contracts.timeframes import BY_DAY
 from contracts.values import Json, Values, frozen, without
 from rules.catalog import check_params, checked_rule
-from web.errors import describe_ticker
-from web.operation import MAX_BODY_BYTES
-from web.request_fields import FIELDS, RequestField, adapter_of, read_fields
+from web.api import MAX_BODY_BYTES, describe_ticker, json_body
+from web.titles import FIELDS, RequestField, adapter_of, read_fields
 
 C = TypeVar("C")
 Faults = dict[str, str]
@@ -99,6 +98,11 @@ def checked(contract: type[C], values: Any) -> C:
     if asked is None:
         raise InvalidRequest(errors)
     return asked
+
+
+def read_title() -> str | None:
+    """The title in the request's body; None for an empty one. InvalidRequest."""
+    return checked(Titled, json_body()).title.strip() or None
 
 
 def _object(values: Any) -> Json:

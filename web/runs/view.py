@@ -16,8 +16,7 @@ from contracts.run_result import RunResult
 from contracts.values import Json, Values, frozen
 from rules.catalog import RULES, ParamSpec, complete_params
 from rules.language import filled_texts
-from web.request_fields import asked_again, terms_said, unequal
-from web.titles import PART, full_params
+from web.titles import PART, asked_again, full_params, terms_said, unequal
 
 TABS = {"stats": "Stats", "trades": "Trades", "numbers": "Numbers and pictures"}
 

@@ -15,15 +15,13 @@ from adapters.runs.times import utc_text
 from contracts.errors import Conflict, InvalidRequest
 from contracts.status import PlanKind, RunStatus
 from contracts.values import Json, picked, side_by_side
-from web.answers import conditional
-from web.arguments import KEY, arguments, json_body
+from web.api import ENDED, KEY, REFUSED, Argument, arguments, conditional, json_body, operation
+from web.app import ask_database, platform
 from web.batches.bodies import read_sweep
 from web.batches.bulk_submission import submit_bulk
 from web.batches.choice import asked_ranking, ranking_arguments
-from web.operation import ENDED, REFUSED, Argument, operation
-from web.parsers import ticker_symbol, whole_number
+from web.formats import ticker_symbol, whole_number
 from web.plans.resource import PlanResource
-from web.platform import ask_database, platform
 from web.runs import operations
 from web.runs.api import accepted_answer
 from web.screens.rows import Row, Screened, leaderboard, ranked_rows, screened_jobs

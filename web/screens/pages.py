@@ -12,17 +12,16 @@ from adapters.plans.screen import screen_jobs
 from adapters.plans.surface import Surface
 from contracts.status import RunStatus
 from contracts.values import Json
-from web.arguments import arguments, read_argument
+from web.api import Argument, arguments, operation, read_argument
+from web.app import ask_database
 from web.batches.choice import given_ranking
 from web.batches.pages import shown_parameters
-from web.operation import Argument, operation
-from web.parsers import ticker_among, whole_number
-from web.platform import ask_database
-from web.request_fields import terms_said
+from web.formats import ticker_among, whole_number
 from web.runs.page import await_end
 from web.screens.api import MAX_TOP, RANKING, SCREEN, described, wanted_ranking
 from web.screens.rows import Row, Screened, leaderboard, ranked_rows, screened_jobs, surface_of
 from web.studies.pictures import histogram_picture
+from web.titles import terms_said
 
 blueprint = SCREEN.pages
 

@@ -21,7 +21,7 @@ from contracts.run_request import RunRequest, request_hash
 from contracts.status import RunStatus
 from contracts.values import Json, frozen, picked
 from rules.catalog import checked_rule
-from web.platform import ask_database, change_database
+from web.app import ask_database, change_database
 from web.runs.validation import ValidRequest
 
 

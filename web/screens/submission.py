@@ -17,9 +17,8 @@ from contracts.run_request import canonical_hash
 from contracts.status import Kind, PlanKind
 from contracts.values import Json
 from rules.catalog import check_params
+from web.app import platform, submit_plan
 from web.batches.bodies import MAX_FAULTS
-from web.platform import platform
-from web.recorded import submit_plan
 from web.runs.operations import new_run, refuse_when_full, start_runs
 from web.runs.validation import ValidRequest, validate_request
 

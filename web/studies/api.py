@@ -16,12 +16,9 @@ from contracts.run_request import canonical_hash
 from contracts.status import PlanKind
 from contracts.study import StudyPlan, StudyStatus
 from contracts.values import Json, picked
-from web.answers import conditional
-from web.arguments import DRY_RUN, KEY, arguments, typed_body
-from web.operation import ENDED, REFUSED, operation
+from web.api import DRY_RUN, ENDED, KEY, REFUSED, arguments, conditional, operation, typed_body
+from web.app import ask_database, ask_queue, change_database, reading_database, submit_plan
 from web.plans.resource import PlanResource, Row, cancel_runs
-from web.platform import ask_database, ask_queue, change_database, reading_database
-from web.recorded import submit_plan
 from web.runs.operations import refuse_when_full
 from web.studies.validation import checked_plan
 from web.titles import study_title

@@ -12,10 +12,9 @@ from adapters.runs.stored_series import decode_equity
 from contracts.study import VERDICT_METHOD
 from contracts.values import Json, without
 from rules.catalog import RULES
-from web.arguments import arguments
-from web.operation import Argument
-from web.parsers import any_text
-from web.platform import platform
+from web.api import Argument, arguments
+from web.app import platform
+from web.formats import any_text
 from web.studies.api import STUDY, described, listed_study
 from web.studies.pictures import (
     equity_picture,

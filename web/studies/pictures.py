@@ -9,8 +9,7 @@ from markupsafe import Markup
 from adapters.metrics.sharpe_evidence import luck_sharpe
 from adapters.prices.bars import Column
 from contracts.values import Json
-from web.formats import coarse_money, number, plain
-from web.svg import bar, line, picture, polyline, scale, text
+from web.formats import bar, coarse_money, line, number, picture, plain, polyline, scale, text
 
 WIDTH, HEIGHT, EDGE = 440, 220, 36  # EDGE: room above, and below for words; three stand in a row
 LEFT = 62  # room for the numbers of the axis

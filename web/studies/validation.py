@@ -19,11 +19,11 @@ from contracts.run_request import RunRequest, canonical_json
 from contracts.study import StudyPlan, StudyRequest, StudyWindow
 from contracts.values import Json, without
 from rules.catalog import check_params, complete_params
-from web.arguments import parse_json
+from web.api import parse_json
+from web.app import ask_database, platform
 from web.batches.bodies import few_fields, read_sweep
-from web.platform import ask_database, platform
-from web.request_fields import adapter_of, asked_again, unequal
 from web.runs.validation import DAY, Faults, held_days, validate_request, written
+from web.titles import adapter_of, asked_again, unequal
 
 # what the study itself decides
 DECIDED_BY_STUDY = ("run_id", "params", "rule_id", "batch_id", "label", "charts")

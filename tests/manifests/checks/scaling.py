@@ -106,7 +106,7 @@ def _claims(workload: Workload) -> dict[str, str | None]:
 def connections(platform: Platform) -> dict[str, int]:
     """How many MySQL connections each role may hold at once, a rolling update's extra pods included."""
     web, reconciler = platform.workload("web"), platform.workload("reconciler")
-    pool_size = int(re.findall(r"(?m)^POOL_SIZE = (\d+)", platform.text("web/platform.py"))[0])
+    pool_size = int(re.findall(r"(?m)^POOL_SIZE = (\d+)", platform.text("web/app.py"))[0])
     spec, jobs = web.spec, platform.one("ScaledJob", "backtest").spec["maxReplicaCount"]
     pods = spec["replicas"] + spec["strategy"]["rollingUpdate"]["maxSurge"]
     return {

@@ -6,7 +6,7 @@ from flask.testing import FlaskClient
 from adapters.settings import load_settings
 from tests.services.redis_server import RedisServer
 from tests.services.web_app import run_values, web_app
-from web.rates import Rates
+from web.app import Rates
 
 TOKENS = [{"Authorization": f"Bearer token-{number}-of-16-or-more"} for number in range(2)]
 

@@ -15,11 +15,11 @@ from tests.web.conftest import RunMaker
 def test_a_redis_that_does_not_answer_is_waited_for_once_by_all_that_ask(
     page_app: Flask, redis_server: RedisServer
 ) -> None:
-    glance, asked = page_app.extensions["platform"].glance, list[int]()
+    queue_status, asked = page_app.extensions["platform"].queue_status, list[int]()
     redis_server.pause()
     try:
         answers = [
-            glance.ask(lambda queue, number=number: asked.append(number) or queue.depth())
+            queue_status.ask(lambda queue, number=number: asked.append(number) or queue.depth())
             for number in range(3)
         ]
     finally:

@@ -15,7 +15,7 @@ from adapters.tables import runs
 from contracts.run_request import LABEL_FIELDS, About
 from tests.services.web_app import run_values
 from tests.web.conftest import RunMaker
-from web.request_fields import FIELDS, PRESET_FIELDS, read_fields
+from web.titles import FIELDS, PRESET_FIELDS, read_fields
 
 
 @dataclasses.dataclass

@@ -15,7 +15,7 @@ from adapters.plans.store import join_batch
 from adapters.tables import run_tags, runs
 from tests.services.web_app import sweep_values
 from tests.web.conftest import ON_BOTH_DATABASES
-from web.platform import Platform
+from web.app import Platform
 
 pytestmark = ON_BOTH_DATABASES
 

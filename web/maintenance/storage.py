@@ -9,7 +9,7 @@ from adapters.database import reading
 from adapters.settings import Settings
 from adapters.upkeep.storage import bytes_a_day, bytes_by_kind, bytes_left
 from contracts.values import Json
-from web.platform import platform
+from web.app import platform
 
 FRESH_S = 60  # the page asks every second, and a database takes long to say what its tables take
 

@@ -1,23 +1,23 @@
-"""Who may ask and change: by a name of ours only, never from another site, not too often, with a token of the scope."""
+"""Request checks: prefix, Host, actor, rate limit, cross-site, token scope and ownership."""
 
-import secrets
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Sequence
+from collections.abc import Set as AbstractSet
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 from wsgiref.types import WSGIEnvironment
 
 from flask import (
-    Blueprint,
     Flask,
     Response,
+    current_app,
     g,
-    redirect,
-    render_template,
     request,
     session,
     url_for,
 )
 from flask.sessions import SecureCookieSessionInterface
-from flask.typing import ResponseReturnValue
+from sqlalchemy import Connection
 from werkzeug.exceptions import (
     BadRequest,
     Forbidden,
@@ -26,17 +26,71 @@ from werkzeug.exceptions import (
     Unauthorized,
 )
 
-from adapters.access.tokens import digest_of
+from adapters.access.owners import submitter, submitters
+from adapters.access.tokens import Actor, digest_of
 from adapters.logs import set_log_context
-from web.actors import BAD_PREFIX, are_tokens_asked_for, asking, holder_of
-from web.arguments import read_body
-from web.operation import MAX_BODY_BYTES, current_operation, operation
-from web.ownership import refuse_others
-from web.platform import platform, reading_database
+from web.api import MAX_BODY_BYTES, current_operation
+from web.app import platform, reading_database
 
-blueprint = Blueprint("access", __name__)
+# in the WSGI environment: who is at the other end, whatever a proxy says of its client
+PEER = "web.peer"
+BAD_PREFIX = "web.bad_prefix"  # there, too: a trusted proxy's X-Forwarded-Prefix that is no path
+_USER = re.compile(r"[!-~]{1,64}")  # names and addresses of mail; one word in a line of the log
 
-MAX_LOGIN_BYTES = 4096  # of a form with one field, the token
+
+def asking() -> Actor | None:
+    """Who sent the request, None for a stranger; before there are tokens this machine itself may do everything."""
+    if not are_tokens_asked_for():
+        may_all = platform().settings.open_access or all(
+            map(_is_loopback, (_peer(), request.remote_addr))
+        )
+        return Actor(None, "admin") if may_all else None
+    return _by_proxy() or _by_token()
+
+
+def are_tokens_asked_for() -> bool:
+    """Whether who wants something has to say who it is."""
+    return bool(platform().settings.auth_proxy_header) or platform().tokens.are_asked_for()
+
+
+def holder_of(token: str) -> Actor | None:
+    """Whose token this is, if it is valid."""
+    return platform().tokens.holder(digest_of(token))
+
+
+def _by_proxy() -> Actor | None:
+    settings = platform().settings
+    user = (
+        request.headers.get(settings.auth_proxy_header, "") if settings.auth_proxy_header else ""
+    )
+    if _peer() != settings.trusted_proxy or not _USER.fullmatch(user):
+        return None
+    return Actor(f"proxy:{user}", settings.auth_proxy_scope)
+
+
+def _by_token() -> Actor | None:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return holder_of(token.strip())
+    known = platform().tokens.holder(session["token"], session["id"]) if "id" in session else None
+    if known is None:
+        session.clear()
+    elif current_app.config["SECRET_KEY_FALLBACKS"]:
+        session.modified = True  # so that it is sent again, signed with the first key
+    return known
+
+
+def _peer() -> str | None:
+    return request.environ.get(PEER, request.remote_addr)
+
+
+def _is_loopback(address: str | None) -> bool:
+    try:
+        return ip_address(address or "").is_loopback
+    except ValueError:
+        return False
+
+
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOGGED = frozenset(
     {"run_id", "batch_id", "study_id", "portfolio_id"}
@@ -222,27 +276,25 @@ def _harden(response: Response) -> Response:
     return response
 
 
-@blueprint.route("/login", methods=["GET", "POST"])
-@operation(needs="anybody")
-def login() -> ResponseReturnValue:
-    """Let a browser show its token once."""
-    if request.method == "GET":
-        return render_template("access/login.html")
-    read_body(MAX_LOGIN_BYTES)
-    token = request.form.get("token", "")
-    g.actor = holder_of(token)
-    if g.actor is None:
-        raise Unauthorized("this token is not known, or not valid any more")
-    # this browser asks as its holder from now on, while the token is valid and nobody has logged out
-    session.update(id=secrets.token_urlsafe(16), token=digest_of(token))
-    return redirect(url_for("form.page"))
+def refuse_others(connection: Connection, kind: str, name: str) -> None:
+    """Forbidden when what has this run_id, batch_id or study_id is somebody else's; what is nobody's is everybody's."""
+    refuse_actor_but(submitter(connection, kind, name))
 
 
-@blueprint.post("/logout")
-@operation(needs="anybody")
-def logout() -> ResponseReturnValue:
-    """End this browser's session, for whoever has its cookie; the token itself stays valid."""
-    if "id" in session:
-        platform().tokens.end_session(session["id"])
-    session.clear()
-    return redirect(url_for("access.login"))
+def refuse_runs_of_others(connection: Connection, run_ids: Sequence[str]) -> None:
+    """Forbidden when one of these runs is somebody else's."""
+    if not g.actor.may("admin"):
+        _refuse(submitters(connection, run_ids))
+
+
+def refuse_actor_but(submitted_by: str | None) -> None:
+    """Forbidden unless the actor is this submitter or an admin; what is nobody's is everybody's."""
+    if not g.actor.may("admin"):
+        _refuse({submitted_by})
+
+
+def _refuse(submitted_by: AbstractSet[str | None]) -> None:
+    if submitted_by - {None, g.actor.name}:
+        raise Forbidden(
+            f"this was submitted by somebody else; {g.actor.name} would need the scope admin"
+        )

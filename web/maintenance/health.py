@@ -1,7 +1,9 @@
 """Is it alive, is it ready, and what are its numbers: for probes and for Prometheus."""
 
+import logging
 import time
 from collections.abc import Iterator, Mapping
+from functools import cache
 
 from flask import Blueprint, Flask, Response, g, request
 from flask.typing import ResponseReturnValue
@@ -14,17 +16,26 @@ from prometheus_client.core import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector
+from sqlalchemy import false, select, text, update
+from sqlalchemy.exc import SQLAlchemyError
 
+from adapters.database import connect_database, reading
+from adapters.database_errors import is_locked, takes_no_changes
 from adapters.plans.screen import all_differing
+from adapters.queue.connection import connect_redis, reachable
 from adapters.queue.liveness import Upkeep, upkeep
 from adapters.runs.times import seconds_between
 from adapters.runs.totals import RUN, WAIT, Totals, histogram, totals
+from adapters.settings import Settings
+from adapters.tables import runs
 from adapters.upkeep.storage import bytes_by_kind
+from contracts.errors import QueueUnavailable
 from web.access.recording import ANONYMOUS_REQUESTS
-from web.operation import operation
-from web.platform import ask_queue, platform, reading_database
+from web.api import operation
+from web.app import ask_queue, platform, reading_database
 
 blueprint = Blueprint("health", __name__)
+log = logging.getLogger(__name__)
 
 BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 # logins and what was refused are counted by it, too: by their route and status
@@ -35,6 +46,9 @@ LATENCY = Histogram(
     buckets=BOUNDS_S,
     registry=None,
 )
+PATIENCE_S = 2  # with each of the two
+_CHANGE = update(runs).where(false()).values(label=None)
+_SQLITE_CHANGE = text("PRAGMA user_version = 0")  # writes one page, though it changes nothing
 
 
 def measure(app: Flask) -> None:
@@ -72,9 +86,48 @@ def health() -> ResponseReturnValue:
 )
 def ready() -> ResponseReturnValue:
     """Whether runs can be accepted: the database must take changes; without Redis they are enqueued later."""
-    database, redis = platform().readiness.database(), platform().readiness.redis()
+    probe = readiness(platform().settings)
+    database, redis = probe.database(), probe.redis()
     status, code = ("ready", 200) if database == "ok" else ("not ready", 503)
     return {"status": status, "database": database, "redis": redis}, code
+
+
+class Readiness:
+    """What a probe is told, within seconds whatever has happened to the network."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._engine = connect_database(settings.database_url, answer_s=PATIENCE_S)
+        self._change = _SQLITE_CHANGE if self._engine.dialect.name == "sqlite" else _CHANGE
+        self._redis = connect_redis(settings.redis_url, PATIENCE_S)
+
+    def database(self) -> str:
+        """Either ok, since it takes changes, or what is wrong."""
+        try:
+            with reading(self._engine) as connection:
+                connection.execute(select(runs.c.id).limit(1))
+            with self._engine.begin() as connection:
+                connection.execute(self._change)
+        except SQLAlchemyError as error:
+            if is_locked(error):
+                return "ok"  # for whoever is writing
+            log.warning("database_not_ready reason=%s", getattr(error, "orig", error))
+            if takes_no_changes(error):
+                return "read-only, or without room on its disk; nothing can be recorded until it takes changes again"
+            return "unreachable, or its schema is missing (python -m adapters.schema)"
+        return "ok"
+
+    def redis(self) -> str:
+        """Either ok, since it answers, or what happens meanwhile."""
+        try:
+            with reachable():
+                self._redis.ping()
+        except QueueUnavailable as error:
+            log.warning("redis_not_ready reason=%s", error)
+            return "unreachable; runs are recorded and enqueued later"
+        return "ok"
+
+
+readiness = cache(Readiness)  # by settings: one in each process
 
 
 class _RunNumbers:
