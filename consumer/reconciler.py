@@ -1,6 +1,6 @@
-"""`python -m consumer.reconciler`: every few seconds, advance studies and repair what crashes and outages have left.
+"""`python -m consumer.reconciler`: every few seconds, repair what crashes and outages have left, and advance plans.
 
-One process is enough and two do no harm: a row in the database says which one works.
+One process is enough and two do no harm: a row in the database decides which one works.
 """
 
 from consumer.job.termination import termination
@@ -28,16 +28,16 @@ from consumer.program import run_program  # noqa: E402
 
 log = logging.getLogger("consumer.reconciler")
 
-# between two looks while a study or portfolio is under way, whose Jobs may take a second, or there is no lead
+# pause between passes while a plan advances, whose Jobs may take a second, or another process leads
 ADVANCING_S = 0.3
 
 
 class Reconciler:
-    """Repairs, counters, retention, and plans, such as studies, that move on, in a loop, while it leads.
+    """A loop over repairs, counters, retention and plans, for as long as this process leads.
 
-    Leases are judged once leaders have been able to write for the length of one. Before that the database may have been
-    away, so that nobody could extend a lease: the row in `leases` tells that to a process that has just started, too.
-    A silence of less than half a lease costs nobody theirs, since each process extends it every quarter.
+    Leases are judged once leaders have been able to write for the length of one. Until then the database may have been
+    away, so that no process could extend its lease; the row in `leases` tells this even to a process that has just
+    started. A silence of less than half a lease is harmless, since each process extends its lease every quarter of it.
     """
 
     def __init__(self, engine: Engine, settings: Settings) -> None:
@@ -48,26 +48,26 @@ class Reconciler:
         self._pruning: Iterator[Removed] = iter(())
         self._plans = Plans(engine, self._repairs.enqueue)
         self._next_judgement = self._next_pass = 0.0
-        self._rests = False  # between two looks
+        self._is_pausing = False
 
     def run(self) -> NoReturn:
-        """Look at everything that is due, for as long as this process leads, until a signal ends it."""
+        """Do what is due whenever this process leads, until a signal ends it."""
         self._lead.start()
         long_s = min(self._lead.renewal_s, self._settings.reconcile_s)
         while True:
-            is_resting = False
+            is_idle = False
             try:
                 led_s = self._lead.check()
                 if led_s is not None:
-                    is_resting = not self._work(led_s)
+                    is_idle = not self._work(led_s)
             except DBAPIError as error:
                 log.warning("pass_failed reason=%s", error.orig)
-            self._rests = True
-            time.sleep(long_s if is_resting else min(long_s, ADVANCING_S))
-            self._rests = False
+            self._is_pausing = True
+            time.sleep(long_s if is_idle else min(long_s, ADVANCING_S))
+            self._is_pausing = False
 
     def _work(self, led_s: float) -> bool:
-        """Do what is due, the leases first; whether a plan is under way."""
+        """Do what is due, the leases first; True while a plan advances."""
         now = time.monotonic()
         if led_s >= self._settings.lease_s and now >= self._next_judgement:
             self._next_judgement = now + self._lead.renewal_s
@@ -80,7 +80,7 @@ class Reconciler:
         return self._plans.advance()
 
     def _prune(self) -> None:
-        """Delete one portion of what is kept no longer, in a walk over all runs that begins anew when it is through."""
+        """Delete one portion of expired data, in a walk over all runs that restarts at its end."""
         removed = next(self._pruning, None)
         if removed is None and is_configured(self._settings):
             self._pruning = prune_runs(self._engine, self._settings)
@@ -89,9 +89,9 @@ class Reconciler:
                 "runs_pruned %s", " ".join(f"{part}={count}" for part, count in removed.items())
             )
 
-    def retire(self) -> None:
-        """Let another reconciler take over at once, unless the database may be what this one hangs on."""
-        if self._rests:
+    def stop(self) -> None:
+        """Let another reconciler take over at once, unless this one may be waiting for the database."""
+        if self._is_pausing:
             self._lead.give_up()
         log.info("reconciler_stopped holder=%s", self._lead.holder)
 
@@ -104,7 +104,7 @@ def main() -> int:
 def _reconcile(settings: Settings) -> NoReturn:
     reconciler = Reconciler(connect_database(settings.database_url), settings)
     log.info("reconciler_started every_s=%g", settings.reconcile_s)
-    termination.before_exit = reconciler.retire
+    termination.before_exit = reconciler.stop
     reconciler.run()
 
 

@@ -1,4 +1,4 @@
-"""The work horse, seen from its parent: how its outcome gets across, and how its death is noticed."""
+"""The child process that computes a run: its exit code, its progress, and its death as the parent sees them."""
 
 import logging
 import mmap
@@ -15,8 +15,11 @@ log = logging.getLogger(__name__)
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
-class HorseExit(IntEnum):
-    """Exit codes of the work horse, since both databases may be away; any other code or signal means that it died."""
+class ChildExit(IntEnum):
+    """Exit codes of the child process; any other code, or a signal, means that it died.
+
+    The outcome travels as an exit code because database and Redis may both be away.
+    """
 
     SUCCEEDED = 0  # result and SUCCEEDED are committed
     FAILED = 10  # FAILED and its reason are committed
@@ -24,54 +27,54 @@ class HorseExit(IntEnum):
     NOT_PERSISTED = 12  # the database was away for too long
 
 
-class Horse:
-    """The forked process that does the work, and two numbers that it shows its parent.
+class ChildProcess:
+    """A forked process that does the work, and two numbers in memory that it shares with its parent.
 
-    There is a pipe between them, whose other end only its death can close.
+    Only the death of the child closes its end of the pipe between them, so the parent notices at once.
     """
 
-    def __init__(self, work: Callable[["Horse"], int]) -> None:
-        """Fork; in the new process `work` gives the exit code."""
-        # how much is done, and when all of it was
-        self._seen = memoryview(mmap.mmap(-1, 16)).cast("d")
-        parent_pid, (self._parent_end, horse_end) = os.getpid(), os.pipe()
+    def __init__(self, work: Callable[["ChildProcess"], int]) -> None:
+        """Fork; in the new process `work` returns the exit code."""
+        # progress, and the time at which everything was computed
+        self._shared = memoryview(mmap.mmap(-1, 16)).cast("d")
+        parent_pid, (self._parent_end, child_end) = os.getpid(), os.pipe()
         self.pid = os.fork()
         if self.pid:
-            os.close(horse_end)
+            os.close(child_end)
             return
-        status: int = HorseExit.NOT_PERSISTED
+        exit_code: int = ChildExit.NOT_PERSISTED
         try:
             os.setpgrp()  # Ctrl-C in a terminal is for the parent, which hands the run back
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             _die_with(parent_pid)
-            status = work(self)
+            exit_code = work(self)
         except BaseException:
-            log.exception("work_horse_died")
+            log.exception("child_died")
         finally:
-            os._exit(status)
+            os._exit(exit_code)
 
     @property
-    def done(self) -> int:
-        """How much of its work it has done."""
-        return int(self._seen[0])
+    def progress(self) -> int:
+        """Units of work, such as combinations of a grid, that are done."""
+        return int(self._shared[0])
 
-    def say_done(self, done: int) -> None:
-        """Tell the parent how much is done."""
-        self._seen[0] = done
+    def report_progress(self, done: int) -> None:
+        """Record for the parent how many units of work are done."""
+        self._shared[0] = done
 
     @property
     def computed_at(self) -> float:
-        """Since when, by the monotonic clock, only the result has to be written; 0 until then."""
-        return self._seen[1]
+        """Time by the monotonic clock at which only the result was left to be written; 0 until then."""
+        return self._shared[1]
 
-    def say_computed(self) -> None:
-        """Tell the parent that the time limit has been kept."""
-        self._seen[1] = time.monotonic()
+    def mark_computed(self) -> None:
+        """Record for the parent that the computation has ended, and with it the time limit."""
+        self._shared[1] = time.monotonic()
 
-    def exit_code(self, wait_s: float) -> int | None:
-        """Its exit code, as soon as it has one, negative when a signal killed it; None when it lives after `wait_s`."""
-        if not select.select([self._parent_end], [], [], wait_s)[0]:
+    def wait(self, timeout_s: float) -> int | None:
+        """Wait for the exit code, negative when a signal killed it; None while it is alive after `timeout_s`."""
+        if not select.select([self._parent_end], [], [], timeout_s)[0]:
             return None
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 

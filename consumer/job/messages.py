@@ -1,13 +1,16 @@
-"""The Redis side of a Job's process: one message is popped, shown as started, and put away, all as RQ's tools read it.
+"""The Redis side of a Job's process: pop one message, mark it as started, and archive it, as RQ's tools expect it.
 
-Nothing here decides anything about a run, so that each step may fail without hurting it.
+Nothing here decides anything about a run, so each step may fail without hurting it.
 """
 
 import logging
 import os
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from io import FileIO
+from pathlib import Path
 from typing import cast
 
 from redis.client import Pipeline
@@ -32,15 +35,17 @@ from adapters.queue.messages import (
     attempt_of,
 )
 from adapters.settings import Settings
-from consumer.job.child import HorseExit
-from consumer.job.readiness import ReadyFile
+from consumer.job.child import ChildExit
 from consumer.job.termination import termination
 
 log = logging.getLogger(__name__)
 
-MOST_REFUSED = 1_000  # messages that are not ours, which one process throws away
-FAILED_WHY = "failed; the database has the reason"
+MAX_REFUSED = 1_000  # foreign messages that one process deletes
+FAILURE_TEXT = "failed; the database has the reason"
 SILENCE_S = 60  # beyond a heartbeat, until RQ's tools take a silent worker or execution for dead
+PROBE_EXIT_S = (
+    0.02  # for a waiting probe to exit by itself; killed with the container it would be an event
+)
 
 
 @contextmanager
@@ -52,8 +57,47 @@ def redis_may_fail(step: str) -> Iterator[None]:
         log.warning("redis_unreachable step=%s reason=%s", step, error)
 
 
+class ReadyFile:
+    """The file that a readiness probe reads: a named pipe that blocks the probe until the pop, a plain file afterwards.
+
+    A blocked probe costs nothing and notices the end of the pipe at once. Errors are only logged, since no message is
+    given up for them.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        """Create the pipe at `path`; None when there is no probe."""
+        self._path = path
+        self._pipe: FileIO | None = None
+        try:
+            if path:
+                os.mkfifo(path)
+                self._pipe = FileIO(path, "r+")
+        except OSError as error:
+            log.warning("ready_file_not_created reason=%s", error)
+
+    def mark_popped(self) -> None:
+        """Replace the pipe by a file, which the local scaler and later probes see."""
+        try:
+            if self._path:
+                written = self._path.with_suffix(".new")
+                written.write_text("popped\n", encoding="utf-8")
+                written.replace(self._path)
+        except OSError as error:
+            log.warning("ready_file_not_written reason=%s", error)
+        if self._pipe:
+            self._pipe.close()
+
+    def close(self) -> None:
+        """Release a probe that still waits for a pop, and remove the pipe, on which a later one would block."""
+        if self._path and self._pipe and not self._pipe.closed:
+            with suppress(OSError):
+                self._path.unlink()
+            self._pipe.close()
+            time.sleep(PROBE_EXIT_S)
+
+
 class MessageWorker:
-    """What RQ's tools know as a worker: it takes one message, and says how far that has come."""
+    """A worker in the eyes of RQ's tools: it takes one message and records that message's progress."""
 
     def __init__(self, queues: Sequence[Queue], settings: Settings, name: str) -> None:
         self.name = name
@@ -63,10 +107,10 @@ class MessageWorker:
             *(WORKERS_BY_QUEUE_KEY % queue.name for queue in queues),
         )
         self.queues = queues
-        self._queue = queues[0]  # the one that the message was taken from
+        self._queue = queues[0]  # the one that the message was popped from
         self._redis = self._queue.connection
         self._ready = ReadyFile(settings.ready_file)
-        termination.before_exit = self._ready.take_leave
+        termination.before_exit = self._ready.close
         self._idle_s = settings.idle_s
         self._ttl_s = round(settings.heartbeat_s) + SILENCE_S
         self._born = utcformat(now())
@@ -76,27 +120,27 @@ class MessageWorker:
     # The one message
 
     def pop(self) -> Job | None:
-        """Take exactly one message; None when there was none of ours. RedisError when Redis failed.
+        """Take exactly one of our messages; None when there is none. RedisError when Redis failed.
 
-        What is not ours is thrown away on the way to it, so that a flood of it costs no process each.
+        Foreign messages before it are deleted, so that a flood of them does not cost a process each.
         """
-        termination.may_own_message(True)
-        for refused in range(MOST_REFUSED):
-            raw = self._take()
+        termination.defer()
+        for refused in range(MAX_REFUSED):
+            raw = self._pop_id()
             if not refused and (raw is not None or not self._idle_s):
-                self._ready.say_popped()
+                self._ready.mark_popped()
             if raw is None:
                 log.info("queue_empty queues=%s", self._names)
                 break
-            if job := self._accepted(raw):
+            if job := self._fetch_message(raw):
                 return job
             if termination.requested:
                 break
-        termination.may_own_message(False)
+        termination.resume()
         return None
 
-    def _take(self) -> bytes | str | None:
-        """One id from the first queue that has any."""
+    def _pop_id(self) -> bytes | str | None:
+        """Pop an id from the first queue that has any."""
         for queue in self.queues:
             self._queue = queue
             if (raw := self._move_one()) is not None:
@@ -108,58 +152,57 @@ class MessageWorker:
             return self._redis.lmove(
                 self._queue.key, self._queue.intermediate_queue_key, "LEFT", "RIGHT"
             )
-        except (
-            OutOfMemoryError
-        ):  # a move needs room, taking away does not; the database remembers the run anyway
+        except OutOfMemoryError:
+            # a move needs memory, a pop does not; the database has the run anyway
             return cast("bytes | str | None", self._redis.lpop(self._queue.key))
         except ResponseError as error:
             if not str(error).startswith("WRONGTYPE"):
                 raise
-            # raises the same when it is the queue itself that is no list
+            # raises the same error when the queue itself is not a list
             self._redis.llen(self._queue.key)
             log.warning(
                 "intermediate_list_replaced key=%s reason=%s",
                 self._queue.intermediate_queue_key,
                 error,
             )
-            # a stranger's; it would stop the queue for good
+            # a foreign value, which would stop the queue forever
             self._redis.delete(self._queue.intermediate_queue_key)
             return self._move_one()
 
-    def _accepted(self, raw: bytes | str) -> Job | None:
-        """The message, unless it is garbage, names another function, or has lost its body."""
+    def _fetch_message(self, raw: bytes | str) -> Job | None:
+        """Fetch the message; None, and drop it, when it is garbage, names another function, or has lost its body."""
         job_id = as_words(raw)
-        set_log_context()  # without what the message before was about
+        set_log_context()  # the context of a refused message before this one ends here
         try:
-            named = attempt_of(job_id)
-            set_log_context(run_id=named.run_id, attempt=named.attempt)
+            attempt = attempt_of(job_id)
+            set_log_context(run_id=attempt.run_id, attempt=attempt.attempt)
             job = Job.fetch(job_id, connection=self._redis, serializer=self._queue.serializer)
-            if job.func_name != RUN_FUNCTION or Attempt(*job.args) != named:
-                raise ValueError(f"it asks for {job.get_call_string()!r:.100}")
+            if job.func_name != RUN_FUNCTION or Attempt(*job.args) != attempt:
+                raise ValueError(f"it calls {job.get_call_string()!r:.100}")
         except RedisError:
             raise
-        except Exception as error:  # whatever a stranger's message makes RQ or JSON raise
+        except Exception as error:  # any error that a foreign message causes in RQ or JSON
             log.warning("message_refused job_id=%r reason=%s", job_id[:100], error)
-            self.strike_off(raw, FOREIGN)
+            self.drop(raw, FOREIGN)
             return None
         return job
 
     @property
     def is_ticket(self) -> bool:
-        """Whether the message came from the batches' list, where it stands for whatever run's turn it is."""
+        """True for a message from the batches' list, which entitles to the next run in fair order."""
         return self._queue is not self.queues[0]
 
-    def exchange(self, ticket: Job, worked_on: Attempt, ticket_waits: bool) -> Job:
-        """The message of the run that is worked on; the ticket goes back to the front if its own run waits."""
-        job_id = worked_on.job_id
-        log.info("turn_taken ticket=%s", ticket.id)
+    def exchange(self, ticket: Job, attempt: Attempt, ticket_waits: bool) -> Job:
+        """Return the message of the claimed attempt; put the ticket back to the front if its own run still waits."""
+        job_id = attempt.job_id
+        log.info("ticket_exchanged ticket=%s", ticket.id)
         with redis_may_fail("exchange"), self._redis.pipeline() as pipeline:
             pipeline.lrem(self._queue.intermediate_queue_key, 1, ticket.id)
             if ticket_waits:
                 pipeline.lpush(self._queue.key, ticket.id)
-            else:  # nobody will ask for it, unless somebody works on it just now
+            else:  # nobody needs it, unless another process works on it just now
                 pipeline.expire(ticket.key, KEPT_S)
-            for queue in self.queues:  # a single retry waits in the people's
+            for queue in self.queues:  # the retry of a single run waits in the first
                 pipeline.lrem(queue.key, 1, job_id)
             pipeline.execute()
             with suppress(NoSuchJobError):
@@ -167,13 +210,13 @@ class MessageWorker:
                     job_id, connection=self._redis, serializer=self._queue.serializer
                 )
         return self._queue.create_job(
-            RUN_FUNCTION, args=[worked_on.run_id, worked_on.attempt], job_id=job_id
+            RUN_FUNCTION, args=[attempt.run_id, attempt.attempt], job_id=job_id
         )
 
-    def strike_off(self, raw: bytes | str, cause: str) -> None:
-        """Drop a message and count it; its body may belong to a process that works on it now."""
+    def drop(self, raw: bytes | str, cause: str) -> None:
+        """Drop a message and count it; its body only expires, since another process may be working on it."""
         with (
-            redis_may_fail(f"strike_off_{cause}"),
+            redis_may_fail(f"drop_{cause}"),
             self._redis.pipeline(transaction=False) as pipeline,
         ):
             pipeline.lrem(self._queue.intermediate_queue_key, 1, raw)  # type: ignore[arg-type]  # bytes are a value
@@ -182,39 +225,39 @@ class MessageWorker:
             pipeline.execute()
 
     def put_back(self, job: Job) -> bool:
-        """Return a message that nothing was done for to its queue; whether it is there."""
+        """Return an unprocessed message to its queue; False when Redis failed."""
         with redis_may_fail("put_back"), self._redis.pipeline() as pipeline:
             pipeline.lrem(self._queue.intermediate_queue_key, 1, job.id)
             pipeline.rpush(self._queue.key, job.id)
             pipeline.execute()
-            log.info("message_put_back")
+            log.info("message_returned")
             return True
         return False
 
-    # What people see of it in Redis
+    # The worker and its message in RQ's tools
 
-    def show_start(self, job: Job) -> None:
-        """Enter the list of workers, and move the message from the intermediate list to the started ones."""
+    def mark_started(self, job: Job) -> None:
+        """Register the worker, and move its message from the intermediate list to the started ones."""
         with redis_may_fail("start"), self._redis.pipeline() as pipeline:
             execution = Execution.create(job, self._ttl_s, pipeline, self.name)
             job.prepare_for_execution(self.name, pipeline)
             pipeline.lrem(self._queue.intermediate_queue_key, 1, job.id)
-            self._show_worker(pipeline)
+            self._write_worker(pipeline)
             pipeline.execute()
             self._execution = execution
 
-    def show_life(self, job: Job) -> None:
-        """RQ's heartbeat of the worker and of what it works on."""
+    def send_heartbeat(self, job: Job) -> None:
+        """Send RQ's heartbeat of the worker and of its execution."""
         if self._execution is None:
             return
         with redis_may_fail("heartbeat"), self._redis.pipeline() as pipeline:
             self._execution.heartbeat(job.started_job_registry, self._ttl_s, pipeline)
             pipeline.expire(self._execution.worker_executions_key, self._ttl_s)
-            self._show_worker(pipeline)
+            self._write_worker(pipeline)
             pipeline.execute()
 
-    def _show_worker(self, pipeline: Pipeline) -> None:
-        """Write the whole entry each time, so that it comes back into a Redis that was emptied."""
+    def _write_worker(self, pipeline: Pipeline) -> None:
+        """Write the whole entry each time, so that it reappears in a Redis that was emptied."""
         pipeline.hset(
             self._key,
             mapping={
@@ -226,16 +269,16 @@ class MessageWorker:
         for workers in self._lists:
             pipeline.sadd(workers, self._key)
 
-    def tidy(self, job: Job, status: int) -> None:
-        """Move the message to the finished or failed ones, or away when another attempt has replaced it."""
-        with redis_may_fail("tidy"):
-            with suppress(OutOfMemoryError):  # to forget it needs no room, and makes some
-                if status in (HorseExit.SUCCEEDED, HorseExit.FAILED):
-                    self._keep(job, FAILED_WHY if status == HorseExit.FAILED else None)
+    def archive(self, job: Job, exit_code: int) -> None:
+        """Move the message to the finished or failed ones; delete it when another attempt has replaced it."""
+        with redis_may_fail("archive"):
+            with suppress(OutOfMemoryError):  # deleting needs no memory, and frees some
+                if exit_code in (ChildExit.SUCCEEDED, ChildExit.FAILED):
+                    self._register(job, FAILURE_TEXT if exit_code == ChildExit.FAILED else None)
                     return
-            self._forget(job)
+            self._delete(job)
 
-    def _keep(self, job: Job, failure: str | None) -> None:
+    def _register(self, job: Job, failure: str | None) -> None:
         registry = job.failed_job_registry if failure else job.finished_job_registry
         kind = Result.Type.FAILED if failure else Result.Type.SUCCESSFUL
         job.ended_at = now()
@@ -247,18 +290,18 @@ class MessageWorker:
             Result.create(
                 job, kind, KEPT_S, exc_string=failure, worker_name=self.name, pipeline=pipeline
             )
-            self._leave(job, pipeline)
+            self._unregister(job, pipeline)
             pipeline.execute()
 
-    def _forget(self, job: Job) -> None:
-        # a full Redis begins no transaction
+    def _delete(self, job: Job) -> None:
+        # a full Redis accepts no transaction
         with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.delete(job.key)
-            self._leave(job, pipeline)
+            self._unregister(job, pipeline)
             pipeline.execute()
 
-    def _leave(self, job: Job, pipeline: Pipeline) -> None:
-        """Strike off the message, its execution and the worker; the reconciler does so for whoever cannot."""
+    def _unregister(self, job: Job, pipeline: Pipeline) -> None:
+        """Remove the message, its execution and the worker; the reconciler does it for a process that died."""
         pipeline.lrem(self._queue.intermediate_queue_key, 1, job.id)
         if self._execution:
             self._execution.delete(job, pipeline)

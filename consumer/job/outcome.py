@@ -1,8 +1,7 @@
-"""What becomes of a run when its work horse is gone: recorded in the database, and its next attempt enqueued."""
+"""Record the outcome of a run whose child process has exited, and enqueue its next attempt."""
 
 import logging
 from collections.abc import Callable
-from functools import partial
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
@@ -13,7 +12,7 @@ from adapters.queue.run_queue import RunQueue
 from adapters.runs.new_runs import mark_enqueued
 from adapters.runs.states import Claim, fail, hand_back, lose
 from adapters.settings import Settings
-from consumer.job.child import HorseExit
+from consumer.job.child import ChildExit
 from consumer.job.persistence import persist
 from consumer.job.termination import termination
 from contracts.errors import LeaseLost, QueueUnavailable
@@ -25,17 +24,19 @@ log = logging.getLogger(__name__)
 PATIENCE_S = 20.0
 
 
-def settle(engine: Engine, settings: Settings, held: Claim, status: int, timed_out: bool) -> bool:
-    """Record what the work horse could not: a stop, a time limit, a death; whether that is a good end of its Job.
+def record_outcome(
+    engine: Engine, settings: Settings, claim: Claim, exit_code: int, timed_out: bool
+) -> bool:
+    """Record what the child process could not (a stop, a time limit, its death), and enqueue a next attempt at once.
 
-    A next attempt is enqueued at once.
+    Returns True where the Job has done its duty: the run succeeded, was handed back, or belongs to another process.
     """
-    if status in (HorseExit.SUCCEEDED, HorseExit.FAILED, HorseExit.OVERTAKEN):
-        return status != HorseExit.FAILED
+    if exit_code in (ChildExit.SUCCEEDED, ChildExit.FAILED, ChildExit.OVERTAKEN):
+        return exit_code != ChildExit.FAILED
     stopped = termination.requested
-    reason, write = _outcome(settings, held, status, stopped, timed_out)
+    reason, write = _outcome(settings, claim, exit_code, stopped, timed_out)
     try:
-        after = persist(engine, write, PATIENCE_S)
+        status = persist(engine, write, PATIENCE_S)
     except LeaseLost as error:
         log.info("run_overtaken reason=%s", error)
         return True
@@ -43,37 +44,38 @@ def settle(engine: Engine, settings: Settings, held: Claim, status: int, timed_o
         log.error("outcome_not_persisted reason=%s", error.orig)
         return False
     if stopped:
-        log.info("run_handed_back status=%s", after)
+        log.info("run_handed_back status=%s", status)
     elif timed_out:
         log.warning("run_timed_out")
     else:
-        log.warning("run_lost reason=%s status=%s", reason, after)
-    if after is not RunStatus.PENDING:
+        log.warning("run_lost reason=%s status=%s", reason, status)
+    if status is not RunStatus.PENDING:
         return False
-    _enqueue_next(engine, settings, held)
+    _enqueue_next(engine, settings, claim)
     return stopped
 
 
 def _outcome(
-    settings: Settings, held: Claim, status: int, stopped: bool, timed_out: bool
+    settings: Settings, claim: Claim, exit_code: int, stopped: bool, timed_out: bool
 ) -> tuple[str, Callable[[Connection], RunStatus | None]]:
-    """What has happened, and the write that records it."""
+    """The reason why the child process ended, and the write that records it."""
     if stopped:
-        give_back = partial(hand_back, held=held, max_handbacks=settings.max_handbacks)
-        return "handed back", give_back
+        return "handed back", lambda connection: hand_back(
+            connection, claim, settings.max_handbacks
+        )
     if timed_out:
         reason = f"the run took longer than its time limit of {settings.run_timeout_s} s and was killed"
-        return reason, partial(fail, held=held, error_type=ErrorType.TIMEOUT, message=reason)
-    cause = f"signal {-status}" if status < 0 else f"exit code {status}"
+        return reason, lambda connection: fail(connection, claim, ErrorType.TIMEOUT, reason)
+    cause = f"signal {-exit_code}" if exit_code < 0 else f"exit code {exit_code}"
     reason = f"its process died ({cause})"
-    return reason, partial(lose, lost=held, max_losses=settings.max_losses, reason=reason)
+    return reason, lambda connection: lose(connection, claim, settings.max_losses, reason)
 
 
-def _enqueue_next(engine: Engine, settings: Settings, held: Claim) -> None:
-    messages = [RunMessage.of(held.request, held.attempt + 1)]
+def _enqueue_next(engine: Engine, settings: Settings, claim: Claim) -> None:
+    messages = [RunMessage.of(claim.request, claim.attempt + 1)]
     try:
         RunQueue(settings).enqueue(messages)
-        persist(engine, partial(mark_enqueued, messages=messages), PATIENCE_S)
+        persist(engine, lambda connection: mark_enqueued(connection, messages), PATIENCE_S)
     except (QueueUnavailable, OperationalError) as error:
-        with log_context(attempt=held.attempt + 1):
+        with log_context(attempt=claim.attempt + 1):
             log.warning("enqueue_postponed reason=%s", error)

@@ -1,4 +1,4 @@
-"""Writes that wait out a database which is away."""
+"""Writes that wait out a database outage."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -19,10 +19,10 @@ def persist(
     patience_s: float,
     is_pointless: Callable[[], bool] = lambda: False,
 ) -> T:
-    """What `write` returns from its own committed transaction; retried for `patience_s` while the database is away.
+    """Return the result of `write` in its own committed transaction; retry for `patience_s` while the database is away.
 
-    `write` must be guarded, so that a repetition after a commit whose answer got lost changes nothing. The last
-    OperationalError is raised when the patience is over, or `is_pointless` says that nobody waits any more.
+    `write` must be guarded, so that repeating it after a commit whose answer got lost changes nothing. The last
+    OperationalError is raised after `patience_s`, or once `is_pointless` returns True.
     """
     pauses_s = _pauses_until(time.monotonic() + patience_s)
     return retried(
@@ -31,7 +31,7 @@ def persist(
 
 
 def _pauses_until(deadline: float) -> Iterator[float]:
-    """Longer and longer pauses, as long as the next one ends in time."""
+    """Doubling pauses up to the longest, as long as the next one ends before the deadline."""
     pause_s = _FIRST_PAUSE_S
     while time.monotonic() + pause_s <= deadline:
         yield pause_s

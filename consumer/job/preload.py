@@ -1,4 +1,4 @@
-"""Everything that a Job imports when it needs it, for the local scaler's template and for a Job that waits."""
+"""All imports that a Job defers until it needs them, loaded ahead by the scaler's template and by a waiting Job."""
 
 import secrets  # noqa: F401
 from datetime import datetime
@@ -17,5 +17,5 @@ def load_lazy_parts() -> None:
     """Make libraries load and compile what they put off until first use: 5 ms of each Job."""
     make_url("sqlite://")
     "localhost".encode("idna")
-    # as RQ dates its messages
+    # in the format in which RQ dates its messages
     datetime.strptime("2000-01-01T00:00:00.000000Z", "%Y-%m-%dT%H:%M:%S.%fZ")

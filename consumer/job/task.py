@@ -1,11 +1,10 @@
-"""What the work horse does: run the claimed backtest and record its result, or the reason why there is none."""
+"""The work of the child process: compute the claimed run, and record its result or the reason why there is none."""
 
 import logging
 import resource
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 from rq.timeouts import JobTimeoutException, UnixSignalDeathPenalty
@@ -17,9 +16,9 @@ from adapters.plans.progress import save_portfolio_result, save_screen_result
 from adapters.prices.packing import PackedPrices
 from adapters.runs.states import Claim, fail, finish
 from adapters.settings import Settings
-from consumer.job.child import Horse, HorseExit
+from consumer.job.child import ChildExit, ChildProcess
 from consumer.job.persistence import persist
-from consumer.kinds.backtest import Outcome, backtest
+from consumer.kinds.backtest import JobResult, backtest
 from consumer.kinds.setup import Setup
 from contracts.errors import (
     BadParams,
@@ -34,10 +33,10 @@ from contracts.status import ErrorType, Kind
 
 log = logging.getLogger(__name__)
 
-# a finished result is kept for so long while the database is away; the parent keeps the lease
+# how long a finished result waits for a database that is away; the parent keeps the lease
 RESULT_PATIENCE_S = 600.0
-DRAWING_S = 60  # for the charts, which take a second; of a million bars, three
-ERROR_TYPES: dict[type[Exception], ErrorType] = {  # of faults whose own words are for people
+DRAWING_S = 60  # for the charts, which take a second, or three for a million bars
+ERROR_TYPES: dict[type[Exception], ErrorType] = {  # of errors whose own text is shown to users
     NoPricesInRange: ErrorType.NO_PRICES,
     UnknownTicker: ErrorType.NO_PRICES,
     BadPrices: ErrorType.BAD_PRICES,
@@ -47,76 +46,74 @@ ERROR_TYPES: dict[type[Exception], ErrorType] = {  # of faults whose own words a
 
 
 class TimeLimit(RunTimeout, JobTimeoutException):
-    """The end of a run's time, a PlatformError wherever in its computation the alarm interrupts it."""
+    """The time limit of a run, raised by an alarm anywhere in its computation."""
 
 
 def run_backtest(
-    held: Claim,
+    claim: Claim,
     prices: PackedPrices | UnknownTicker,
     engine: Engine,
     settings: Settings,
-    horse: Horse,
-) -> HorseExit:
-    """Run the claimed request and persist what came of it; the work horse says what is done of it."""
+    child: ChildProcess,
+) -> ChildExit:
+    """Run the claimed request and persist its result or failure; report the progress through `child`."""
     limit_s = settings.run_timeout_s
     try:
         with (
             memory_limit(settings.run_memory_mb),
             UnixSignalDeathPenalty(limit_s, TimeLimit),
         ):
-            outcome = compute(held, prices, engine, horse.say_done)
-    except Exception as error:  # every fault of a run ends as its recorded reason
-        horse.say_computed()
+            result = compute(claim, prices, engine, child.report_progress)
+    except Exception as error:  # every error of a run is recorded as its reason
+        child.mark_computed()
         too_long = RunTimeout(f"the run took longer than its time limit of {limit_s} s")
-        fault = too_long if isinstance(error, JobTimeoutException) else error
-        return _record_failure(held, engine, fault)
-    horse.say_computed()
-    outcome.columns["image_tag"] = settings.image_tag
-    ended = _record_success(held, engine, outcome)
-    if ended is HorseExit.SUCCEEDED and held.request.charts:
-        _draw_charts(held.run_id, engine)
-    return ended
+        reason = too_long if isinstance(error, JobTimeoutException) else error
+        return _record_failure(claim, engine, reason)
+    child.mark_computed()
+    result.columns["image_tag"] = settings.image_tag
+    exit_code = _record_success(claim, engine, result)
+    if exit_code is ChildExit.SUCCEEDED and claim.request.charts:
+        _draw_charts(claim.run_id, engine)
+    return exit_code
 
 
 def _draw_charts(run_id: str, engine: Engine) -> None:
-    """Draw the charts of a run that has succeeded, whatever becomes of them."""
+    """Draw the charts of a run that has succeeded; a failure is only logged."""
     from consumer.kinds.draw_charts import draw_charts  # matplotlib takes half a second
 
     try:
         with UnixSignalDeathPenalty(DRAWING_S, JobTimeoutException):
             draw_charts(engine, run_id)
-    except (
-        Exception
-    ):  # the run has its result, and the charts are drawn when somebody asks for them
+    except Exception:  # the run has its result, and its page draws missing charts
         log.exception("charts_not_drawn")
 
 
 def compute(
-    held: Claim,
+    claim: Claim,
     prices: PackedPrices | UnknownTicker,
     engine: Engine,
-    tell: Callable[[int], None],
-) -> Outcome:
-    """What a Job of any kind comes to; `tell` hears how much of a grid is done."""
+    report_progress: Callable[[int], None],
+) -> JobResult:
+    """Compute a Job of any kind; `report_progress` gets the number of combinations of a grid that are done."""
     if isinstance(prices, UnknownTicker):
         raise prices
-    if held.kind is Kind.RUN:
-        return backtest(held.request, prices, keeps_lines=held.keeps_lines)
+    if claim.kind is Kind.RUN:
+        return backtest(claim.request, prices, keeps_lines=claim.keeps_lines)
     with reading(engine) as connection:
-        if held.kind is Kind.PORTFOLIO:
-            from consumer.kinds.portfolio import portfolio  # a run does without it
+        if claim.kind is Kind.PORTFOLIO:
+            from consumer.kinds.portfolio import portfolio  # a plain run does not need it
 
-            return portfolio(connection, held.run_id)
+            return portfolio(connection, claim.run_id)
         from adapters.plans.screen import search_of
-        from consumer.kinds.screen import try_all
+        from consumer.kinds.screen import run_search
 
-        search = search_of(connection, held.run_id)
-    return try_all(Setup.of(held.request, prices), held.kind, search, tell)
+        search = search_of(connection, claim.run_id)
+    return run_search(Setup.of(claim.request, prices), claim.kind, search, report_progress)
 
 
 @contextmanager
 def memory_limit(beyond_mb: int) -> Iterator[None]:
-    """Let allocations fail at `beyond_mb` more than is mapped now, before the kernel kills whomever it likes."""
+    """Let allocations fail at `beyond_mb` more than is mapped now, before the kernel kills a process of its choice."""
     # macOS refuses any limit below the hundreds of GB that it maps at the start
     if sys.platform != "linux":
         yield
@@ -128,48 +125,49 @@ def memory_limit(beyond_mb: int) -> Iterator[None]:
     try:
         yield
     finally:
-        resource.setrlimit(resource.RLIMIT_AS, unlimited)  # the reason must be written, too
+        resource.setrlimit(resource.RLIMIT_AS, unlimited)  # writing the reason needs memory, too
 
 
-def _record_success(held: Claim, engine: Engine, outcome: Outcome) -> HorseExit:
+def _record_success(claim: Claim, engine: Engine, result: JobResult) -> ChildExit:
     def write(connection: Connection) -> None:
-        finish(connection, held, outcome.columns, outcome.lines, outcome.failed_metrics)
-        if outcome.screened:
-            save_screen_result(connection, held.run_id, *outcome.screened)
-        if outcome.portfolio:
-            save_portfolio_result(connection, held.run_id, outcome.portfolio)
+        finish(connection, claim, result.columns, result.lines, result.failed_metrics)
+        if result.screened:
+            save_screen_result(connection, claim.run_id, *result.screened)
+        if result.portfolio:
+            save_portfolio_result(connection, claim.run_id, result.portfolio)
 
     try:
         persist(engine, write, RESULT_PATIENCE_S)
     except LeaseLost as error:
         log.warning("result_dropped reason=%s", error)
-        return HorseExit.OVERTAKEN
-    except (
-        Exception
-    ) as error:  # a value that the database refuses, a full disk, an outage without an end
-        return _record_failure(held, engine, error)
-    log.info("run_succeeded result_hash=%s", outcome.columns.get("result_hash"))
-    return HorseExit.SUCCEEDED
+        return ChildExit.OVERTAKEN
+    except Exception as error:  # a value that the database refuses, a full disk, a long outage
+        return _record_failure(claim, engine, error)
+    log.info("run_succeeded result_hash=%s", result.columns.get("result_hash"))
+    return ChildExit.SUCCEEDED
 
 
-def _record_failure(held: Claim, engine: Engine, error: Exception) -> HorseExit:
+def _record_failure(claim: Claim, engine: Engine, error: Exception) -> ChildExit:
     error_type, message = explain(error)
     if not isinstance(error, PlatformError):
-        log.error("run_trace", exc_info=error)
-    failed = partial(fail, held=held, error_type=error_type, message=message)
+        log.error("run_traceback", exc_info=error)
     try:
-        persist(engine, failed, RESULT_PATIENCE_S)
+        persist(
+            engine,
+            lambda connection: fail(connection, claim, error_type, message),
+            RESULT_PATIENCE_S,
+        )
     except LeaseLost:
-        return HorseExit.OVERTAKEN
-    except OperationalError as away:
-        log.error("failure_not_persisted reason=%s", away.orig)
-        return HorseExit.NOT_PERSISTED
+        return ChildExit.OVERTAKEN
+    except OperationalError as outage:
+        log.error("failure_not_persisted reason=%s", outage.orig)
+        return ChildExit.NOT_PERSISTED
     log.info("run_failed error_type=%s reason=%s", error_type, message)
-    return HorseExit.FAILED
+    return ChildExit.FAILED
 
 
 def explain(error: Exception) -> tuple[ErrorType, str]:
-    """The error type of a run's fault, and one sentence for people."""
+    """Return the error type of a run's error, and one sentence for users."""
     if error_type := ERROR_TYPES.get(type(error)):
         return error_type, str(error)
     if isinstance(error, MemoryError):

@@ -1,7 +1,7 @@
-"""What SIGTERM means in each phase of a Job's process; imports nothing heavy, since it must stand before all imports.
+"""SIGTERM and SIGINT in each phase of a Job's process.
 
-A process that is PID 1 ignores SIGTERM until it has a handler of its own, so a handler that came after the imports
-would let a terminated pod pop a message and be killed with it.
+Imports nothing heavy, since the handlers must stand before all other imports: a process that is PID 1 ignores SIGTERM
+until it has a handler, so a terminated pod could otherwise pop a message and be killed with it.
 """
 
 import os
@@ -14,31 +14,39 @@ from typing import NoReturn
 
 
 class Termination:
-    """The request to stop, and the process that has to die for it."""
+    """The request to stop, and the child process that has to die for it."""
 
     def __init__(self) -> None:
         self.requested = False
-        self._horse_pid = 0
-        self._idle = True
-        # in the process that pops, whatever ends it
+        self._child_pid = 0
+        self._ends_at_once = True
+        # called in the process that pops, whatever ends it
         self.before_exit: Callable[[], None] = lambda: None
 
     def install(self) -> None:
-        """From here on SIGTERM and SIGINT are handled here; while nothing has been popped they end the process."""
+        """Handle SIGTERM and SIGINT from here on; until a pop begins they end the process."""
         signal.signal(signal.SIGTERM, self._handle)
         signal.signal(signal.SIGINT, self._handle)
 
-    def may_own_message(self, may: bool) -> None:
-        """While the process may own one, a signal only leaves a note and stops the work horse; else it ends it."""
-        self._idle = not may
+    def defer(self) -> None:
+        """From a pop on: let a signal only set `requested` and kill the child, since the process may own a message."""
+        self._ends_at_once = False
+        self._exit_if_requested()
+
+    def resume(self) -> None:
+        """Let a signal end the process again, since it owns no message."""
+        self._ends_at_once = True
+        self._exit_if_requested()
+
+    def _exit_if_requested(self) -> None:
         if self.requested:
             self._exit(0)
 
-    def leave(self, exit_code: int) -> NoReturn:
-        """End the process with its outcome, without the interpreter's own farewell.
+    def exit(self, exit_code: int) -> NoReturn:
+        """End the process without the interpreter's cleanup.
 
-        That would take the handlers away while it tidies up for tens of milliseconds, and a signal that came then would
-        turn a finished run into a failed Job.
+        The cleanup removes the handlers and then takes tens of milliseconds; a signal during them would turn a
+        finished run into a failed Job.
         """
         for stream in (sys.stdout, sys.stderr):
             # its reader is gone, or it was closed from the beginning
@@ -49,27 +57,27 @@ class Termination:
     def _exit(self, exit_code: int) -> NoReturn:
         before_exit, self.before_exit = self.before_exit, lambda: None
         try:
-            before_exit()  # for which a second signal does not wait
+            before_exit()  # a second signal does not wait for it
         finally:
             os._exit(exit_code)
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:
         self.requested = True
-        if self._idle:
+        if self._ends_at_once:
             self._exit(0)
-        self.stop_horse()
+        self.kill_child()
 
-    def watch(self, horse_pid: int) -> None:
-        """Name the process that has to die for a stop, 0 for none; a stop that came just before reaches it too."""
-        self._horse_pid = horse_pid
+    def set_child(self, pid: int) -> None:
+        """Set the process that has to die for a stop, 0 for none; kill it if a stop was requested already."""
+        self._child_pid = pid
         if self.requested:
-            self.stop_horse()
+            self.kill_child()
 
-    def stop_horse(self) -> None:
-        """Kill the work horse, if there is one; what it had not committed does not exist."""
-        if self._horse_pid:
+    def kill_child(self) -> None:
+        """Kill the child process, if there is one; what it had not committed does not exist."""
+        if self._child_pid:
             with suppress(ProcessLookupError):
-                os.kill(self._horse_pid, signal.SIGKILL)
+                os.kill(self._child_pid, signal.SIGKILL)
 
 
 termination = Termination()

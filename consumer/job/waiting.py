@@ -1,6 +1,6 @@
 """A Job that waits for its message with everything loaded: still one message, one run and one process.
 
-When a message is there already, nothing is loaded beforehand: that is slower than what a Job needs, by a second of CPU.
+Where a message is there already, nothing is preloaded, since that costs a second of CPU more than the Job needs.
 """
 
 import logging
@@ -19,27 +19,27 @@ from consumer.job.messages import MessageWorker, redis_may_fail
 
 log = logging.getLogger(__name__)
 
-# until the next look while Redis is away, full, or does not let this user wait for a list
+# pause while Redis is away, full, or does not let this user block on a list
 RETRY_S = 1.0
-LOOK_S = IDLE_TOLD_S // 2  # between two looks whether its image is still that of the platform
+IMAGE_CHECK_S = IDLE_TOLD_S // 2  # between two comparisons of its image with the platform's
 
 
 def wait_and_pop(
     messages: MessageWorker, idle_s: int, is_current: Callable[[], bool]
 ) -> Job | None:
-    """`messages.pop()` as soon as something waits; None when nothing came in `idle_s`, or another image is current.
+    """Call `messages.pop()` once a message waits; None after `idle_s` without one, or when another image is current.
 
-    A signal ends the process with 0 until it takes something, and an outage of Redis is waited through; but RedisError
-    when the pop failed, since nobody knows whether it took a message.
+    Until it pops, a signal ends the process with 0. An outage of Redis is waited out, but RedisError is raised when the
+    pop itself failed, since nobody knows whether it took a message.
     """
-    redis, lists = messages.queues[0].connection, Lists(messages.queues)
-    until, patience_s, is_loaded = time.monotonic() + idle_s, 0.0, False
+    redis, lists = messages.queues[0].connection, QueueLists(messages.queues)
+    until, timeout_s, is_loaded = time.monotonic() + idle_s, 0.0, False
     while (now := time.monotonic()) < until:
-        waits = lists.wait(min(patience_s, until - now))
+        has_message = lists.wait(min(timeout_s, until - now))
         if not is_current():
             log.info("image_replaced")
             return None
-        if waits:
+        if has_message:
             if job := messages.pop():
                 with redis_may_fail("wait"):
                     tell_idle(redis, messages.name, False)
@@ -51,48 +51,51 @@ def wait_and_pop(
             from consumer.job import preload
 
             preload.load_lazy_parts()
-            is_loaded, patience_s = True, LOOK_S
-            log.info("job_waits for_s=%d", idle_s)
-    log.info("idle_over after_s=%d", idle_s)
+            is_loaded, timeout_s = True, IMAGE_CHECK_S
+            log.info("job_waiting for_s=%d", idle_s)
+    log.info("job_idled_out after_s=%d", idle_s)
     return None
 
 
-class Lists:
-    """The lists of messages, waited for without taking anything: Redis is asked to move a head to where it is.
+class QueueLists:
+    """Wait for a message in any of the lists without taking one: a BLMOVE of a list's head to where it is.
 
-    It answers at once when there is one, and waiting costs nothing; twenty looks a second take a percent of a core.
+    Redis answers as soon as there is a message, and waiting costs nothing; polling twenty times a second would take a
+    percent of a core.
     """
 
     def __init__(self, queues: Sequence[Queue]) -> None:
         self._redis = queues[0].connection
         pool = self._redis.connection_pool
-        # by the key of each list the connection on which its answer comes
-        self._lines: dict[str, Any] = {queue.key: pool.make_connection() for queue in queues}
-        self._asked = set[str]()  # whose answer is awaited
+        # by the key of each list, the connection on which its answer comes
+        self._connections: dict[str, Any] = {
+            queue.key: pool.make_connection() for queue in queues
+        }
+        self._pending = set[str]()  # keys whose answer is still to come
 
-    def wait(self, seconds: float) -> bool:
-        """Whether a message waits, known within `seconds`, of 0 at once; False while Redis is away."""
+    def wait(self, timeout_s: float) -> bool:
+        """True once a message waits; False after `timeout_s`, where 0 looks once, and while Redis is away."""
         with redis_may_fail("wait"), suppress(ResponseError):  # it is full, or this user may not
-            return self._hear(seconds) if seconds else self._is_any()
-        for line in self._lines.values():
-            line.disconnect()
-        self._asked.clear()
+            return self._block(timeout_s) if timeout_s else self._has_message()
+        for connection in self._connections.values():
+            connection.disconnect()
+        self._pending.clear()
         time.sleep(RETRY_S)
         with suppress(RedisError):
-            return self._is_any()
+            return self._has_message()
         return False
 
-    def _is_any(self) -> bool:
-        return bool(self._redis.exists(*self._lines))
+    def _has_message(self) -> bool:
+        return bool(self._redis.exists(*self._connections))
 
-    def _hear(self, seconds: float) -> bool:
-        for key in self._lines.keys() - self._asked:
-            wait_s = max(seconds, 0.01)  # 0 would be forever
-            self._lines[key].send_command("BLMOVE", key, key, "LEFT", "LEFT", wait_s)
-            self._asked.add(key)
-        sockets = {line._sock: key for key, line in self._lines.items()}
-        heard, _, _ = select.select(sockets, [], [], seconds + RETRY_S)
-        keys = {sockets[each] for each in heard}
-        self._asked -= keys
-        answers = [self._lines[key].read_response() for key in keys]
+    def _block(self, timeout_s: float) -> bool:
+        for key in self._connections.keys() - self._pending:
+            block_s = max(timeout_s, 0.01)  # 0 would be forever
+            self._connections[key].send_command("BLMOVE", key, key, "LEFT", "LEFT", block_s)
+            self._pending.add(key)
+        sockets = {connection._sock: key for key, connection in self._connections.items()}
+        readable, _, _ = select.select(sockets, [], [], timeout_s + RETRY_S)
+        keys = {sockets[each] for each in readable}
+        self._pending -= keys
+        answers = [self._connections[key].read_response() for key in keys]
         return any(answers)

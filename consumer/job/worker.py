@@ -1,7 +1,7 @@
-"""The Job's program: waits for database and queue, pops one message, keeps its lease while a work horse runs it.
+"""The Job's program: wait for database and queue, pop one message, and keep its lease while a child process runs it.
 
-What decides is the database: the parent claims before the fork and settles the outcome after it. All of Redis is the
-parent's business and may fail at any point without hurting the run.
+The database decides: the parent claims the run before the fork and records the outcome after it. Only the parent talks
+to Redis, which may fail at any point without hurting the run.
 """
 
 import logging
@@ -27,9 +27,9 @@ from adapters.queue.messages import STALE, Attempt, attempt_of
 from adapters.runs.states import Claim, extend_lease
 from adapters.runs.turns import Turn, claim_turn, mark_served
 from adapters.settings import Settings
-from consumer.job.child import Horse, HorseExit
+from consumer.job.child import ChildExit, ChildProcess
 from consumer.job.messages import MessageWorker
-from consumer.job.outcome import settle
+from consumer.job.outcome import record_outcome
 from consumer.job.persistence import persist
 from consumer.job.termination import termination
 from consumer.job.waiting import wait_and_pop
@@ -39,15 +39,15 @@ from contracts.status import Kind
 
 log = logging.getLogger(__name__)
 
-Packed = PackedPrices | UnknownTicker  # as `prices_of` gives them
+Packed = PackedPrices | UnknownTicker  # as `prices_of` returns them
 
 EXIT_OK, EXIT_FAILED = 0, 1
-# how long a Job waits for a database or queue that is not there, before anything is popped
+# how long a Job waits for database and Redis before it pops anything
 PATIENCE_S = 60.0
-# a popped message is worth waiting for; afterwards the reconciler enqueues it again
+# how long a popped message waits for the database; afterwards the reconciler enqueues it again
 CLAIM_PATIENCE_S = 120.0
-OVERTIME_S = 5.0  # beyond its time limit a work horse may take so long to stop by itself
-# for a result, and then for its failure, a work horse waits 600 s each; beyond that it hangs
+OVERTIME_S = 5.0  # beyond its time limit, for the child to stop by itself
+# the child waits 600 s to write a result, and 600 s for a failure; beyond that it hangs
 WRITING_S = 1500.0
 
 
@@ -60,10 +60,10 @@ class RunWorker:
         self._settings = settings
         self._deadline = 0.0
         self._timed_out = False
-        self._images = set[str | None]()  # under which it goes on waiting
+        self._images = set[str | None]()  # those under which it goes on waiting
 
     def work(self) -> bool:
-        """Pop one message and see its run through; False when that failed, or nothing could be persisted."""
+        """Pop one message and run it; False when the run failed, or nothing could be persisted."""
         try:
             idle_s = self._settings.idle_s
             job = (
@@ -77,10 +77,10 @@ class RunWorker:
         return self.execute_job(job) if job else True
 
     def _is_current(self) -> bool:
-        """False once the platform has moved on to another image than this process's, as far as the database says so.
+        """False once the leading reconciler runs another image than this process; True while the database is away.
 
-        The image that led at the first look counts as current, too: new Jobs may start before the new reconciler leads,
-        and would otherwise take nothing for as long as it does not.
+        The image that led at the first check counts as current, too: Jobs of a new image may start before its
+        reconciler leads, and would otherwise take nothing until then.
         """
         try:
             with reading(self._engine) as connection:
@@ -92,95 +92,100 @@ class RunWorker:
         return leading in self._images
 
     def execute_job(self, job: Job) -> bool:
-        """Claim the run, let a work horse run it, settle the outcome; whether that is good."""
+        """Claim the run, let a child process run it, and record the outcome; False when that is a failure."""
         ticket = attempt_of(job.id)
         try:
-            turn, held, prices = self._claim(ticket)
+            turn, claim, prices = self._claim(ticket)
         except StaleMessage as error:
             log.info("message_stale reason=%s", error)
-            self._messages.strike_off(job.id, STALE)
+            self._messages.drop(job.id, STALE)
             return True
         except OperationalError as error:
             log.error("claim_failed reason=%s", error.orig)
             return termination.requested and self._messages.put_back(job)
         if turn.attempt != ticket:
-            job = self._messages.exchange(job, held, turn.ticket_waits)
-        # a signal that came between pop and claim finds no work horse to kill
-        status = (
-            HorseExit.NOT_PERSISTED if termination.requested else self._work(job, held, prices)
+            job = self._messages.exchange(job, claim, turn.ticket_waits)
+        # a signal between pop and claim has no child to kill
+        exit_code = (
+            ChildExit.NOT_PERSISTED
+            if termination.requested
+            else self._run_child(job, claim, prices)
         )
-        is_good = settle(self._engine, self._settings, held, status, self._timed_out)
-        self._messages.tidy(job, status)
+        is_good = record_outcome(self._engine, self._settings, claim, exit_code, self._timed_out)
+        self._messages.archive(job, exit_code)
         return is_good
 
     def _claim(self, ticket: Attempt) -> tuple[Turn, Claim, Packed]:
-        """The claimed run; its prices are read with the same connection, so that the work horse needs none for them."""
+        """Claim the run, and read its prices over the same connection, so that the child needs none for them."""
         token, lease_s, name = str(uuid4()), self._settings.lease_s, self._messages.name
         turn = None if self._messages.is_ticket else Turn(ticket, False)
 
-        def take(connection: Connection) -> tuple[Turn, Claim, Packed]:
+        def claim_next(connection: Connection) -> tuple[Turn, Claim, Packed]:
             nonlocal turn
-            turn, held = claim_turn(connection, ticket, turn, token, lease_s, name)
-            prices = prices_of(connection, held.request)
+            turn, claim = claim_turn(connection, ticket, turn, token, lease_s, name)
+            prices = prices_of(connection, claim.request)
             mark_served(connection, turn)
-            return turn, held, prices
+            return turn, claim, prices
 
-        claimed = persist(self._engine, take, CLAIM_PATIENCE_S, lambda: termination.requested)
-        held = claimed[1]
-        set_log_context(run_id=held.run_id, attempt=held.attempt, batch_id=held.request.batch_id)
+        turn, claim, prices = persist(
+            self._engine, claim_next, CLAIM_PATIENCE_S, lambda: termination.requested
+        )
+        set_log_context(
+            run_id=claim.run_id, attempt=claim.attempt, batch_id=claim.request.batch_id
+        )
         log.info("run_claimed worker=%s", name)
-        return claimed
+        return turn, claim, prices
 
-    def _work(self, job: Job, held: Claim, prices: Packed) -> int:
-        """Exit code of the work horse; negative when a signal killed it."""
+    def _run_child(self, job: Job, claim: Claim, prices: Packed) -> int:
+        """Run the claimed attempt in a child process; return its exit code, negative when a signal killed it."""
 
-        def run(horse: Horse) -> int:
-            # numpy and the engine are loaded by the work horse only
+        def run(child: ChildProcess) -> int:
+            # only the child loads numpy and the engine
             from consumer.job.task import run_backtest
 
-            return run_backtest(held, prices, self._engine, self._settings, horse)
+            return run_backtest(claim, prices, self._engine, self._settings, child)
 
         self._deadline = time.monotonic() + self._settings.run_timeout_s + OVERTIME_S
         self._engine.dispose()  # a connection must not live in two processes
-        horse = Horse(run)
-        termination.watch(horse.pid)
-        self._messages.show_start(job)
-        while (status := horse.exit_code(self._pause_s())) is None:
-            self._beat(held, horse)
-            self._messages.show_life(job)
-        termination.watch(0)
-        return status
+        child = ChildProcess(run)
+        termination.set_child(child.pid)
+        self._messages.mark_started(job)
+        while (exit_code := child.wait(self._next_beat_s())) is None:
+            self._beat(claim, child)
+            self._messages.send_heartbeat(job)
+        termination.set_child(0)
+        return exit_code
 
-    def _pause_s(self) -> float:
+    def _next_beat_s(self) -> float:
         return max(0.1, min(self._settings.heartbeat_s, self._deadline - time.monotonic()))
 
-    def _beat(self, held: Claim, horse: Horse) -> None:
-        """Extend the lease, and stop the work horse when the run is not ours any more or takes too long."""
-        if horse.computed_at:
-            self._deadline = horse.computed_at + WRITING_S
+    def _beat(self, claim: Claim, child: ChildProcess) -> None:
+        """Extend the lease; kill the child when the run belongs to another process, or takes too long."""
+        if child.computed_at:
+            self._deadline = child.computed_at + WRITING_S
         if time.monotonic() > self._deadline:
-            self._timed_out = not horse.computed_at
-            termination.stop_horse()
+            self._timed_out = not child.computed_at
+            termination.kill_child()
         try:
             with self._engine.begin() as connection:
-                extend_lease(connection, held, self._settings.lease_s)
-                if held.kind is not Kind.RUN:
-                    save_progress(connection, held.run_id, horse.done)
+                extend_lease(connection, claim, self._settings.lease_s)
+                if claim.kind is not Kind.RUN:
+                    save_progress(connection, claim.run_id, child.progress)
         except LeaseLost as error:
             log.warning("lease_lost reason=%s", error)
-            termination.stop_horse()
+            termination.kill_child()
         except OperationalError as error:
             log.warning("heartbeat_missed reason=%s", error.orig)
 
 
 def main() -> int:
     """Work on one message; the exit code is the outcome (see consumer/__main__.py)."""
-    return run_program("consumer", _work)
+    return run_program("consumer", _run_job)
 
 
-def _work(settings: Settings) -> int:
+def _run_job(settings: Settings) -> int:
     engine = connect_database(settings.database_url)
-    # how long the parent may wait for Redis: it sits in the same loop that extends the lease
+    # how long the parent may wait for Redis, since the same loop extends the lease
     queues = queues_of(settings, min(5.0, (settings.lease_s - settings.heartbeat_s) / 3))
     if not (
         _wait_for("database", lambda: engine.connect().close())

@@ -1,4 +1,4 @@
-"""From a request to everything that is stored about its run; no database, no queue."""
+"""Compute everything that is stored about a run from its request and prices; no database, no queue."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -21,44 +21,46 @@ from rules.base import BaseRule
 from rules.prices import Prices
 
 if TYPE_CHECKING:
-    from portfolio.result import PortfolioResult  # a run does without it
+    from portfolio.result import PortfolioResult  # a plain run does not need it
 
 # asdict would copy each value, at five times the cost
 TRADE_FIELDS = tuple(each.name for each in fields(Trade))
 
-WORTH_SAYING = 0.01  # of the bars, that a rule had no values on
+NOTED_SHARE = 0.01  # of the bars; a rule without values on more of them gets a note
 
 
 @frozen
-class Outcome:
-    """What a finished Job leaves behind: columns of its row, what its rule looked at, and what its screen found."""
+class JobResult:
+    """Result of a Job: the columns of its row, the rule's lines, the metrics of a grid, the series of a portfolio."""
 
     columns: Json
     lines: list[bytes] = field(default_factory=list)
-    # the metrics of all combinations, and of the best one
+    # packed metrics of all combinations of a grid, and all metrics of the best one
     screened: tuple[bytes, Json | None] | None = None
     portfolio: bytes | None = None  # packed series of a portfolio
-    failed_metrics: Sequence[str] = ()  # those that could not be computed
+    failed_metrics: Sequence[str] = ()  # names of metrics that could not be computed
 
 
-def backtest(request: RunRequest, packed: PackedPrices, *, keeps_lines: bool = False) -> Outcome:
-    """Run one request, with the rule's lines if they are kept; PlatformError for faults of prices and params."""
+def backtest(
+    request: RunRequest, packed: PackedPrices, *, keeps_lines: bool = False
+) -> JobResult:
+    """Run one request, with the rule's lines if `keeps_lines`; PlatformError for invalid prices or params."""
     setup = Setup.of(request, packed)
     rule = setup.rule()
-    outcome = outcome_of(setup, rule)
+    result = run_rule(setup, rule)
     if keeps_lines:
-        outcome.lines.extend(lines_of(rule, setup.prices, setup.read))
-    return outcome
+        result.lines.extend(lines_of(rule, setup.prices, setup.bars))
+    return result
 
 
-def outcome_of(setup: Setup, rule: BaseRule) -> Outcome:
-    """The outcome of a rule on a request's prices, without the rule's lines."""
+def run_rule(setup: Setup, rule: BaseRule) -> JobResult:
+    """Run one rule on a request's prices, without the rule's lines."""
     request, prices, traded = setup.request, setup.prices, setup.prices.traded
     result = setup.result_of(rule)
     trades = trades_of(result, traded)
-    measured = performance(setup.measured(result, trades))
+    computed = performance(setup.measured(result, trades))
     columns = {
-        **columns_of(measured, result, trades, traded.times, request),
+        **columns_of(computed, result, trades, traded.times, request),
         "trades_json": encode_trades(
             trades,
             [order._asdict() for order in result.rejected_orders],
@@ -67,21 +69,21 @@ def outcome_of(setup: Setup, rule: BaseRule) -> Outcome:
         "signals_json": encode_signals(result.signals),
         **setup.versions,
     }
-    return Outcome(columns, failed_metrics=measured.failed)
+    return JobResult(columns, failed_metrics=computed.failed)
 
 
 def columns_of(
-    measured: Performance,
+    computed: Performance,
     result: "BacktestResult | PortfolioResult",
     trades: Sequence[Values],
     times: Array,
     request: RunRequest,
 ) -> Json:
-    """What is stored of a result but for its trades and signals; times: of its bars."""
-    metrics, equity = measured.metrics, result.equity_curve.tolist()
+    """Columns of a run's row but for trades and signals. times: of the bars, in seconds."""
+    metrics, equity = computed.metrics, result.equity_curve.tolist()
     return {
         **{name: metrics[name] for name in (*HEADLINE_NAMES, "timing_sharpe_ratio")},
-        "metrics_json": json.dumps({"values": metrics, "notes": measured.notes}, allow_nan=False),
+        "metrics_json": json.dumps({"values": metrics, "notes": computed.notes}, allow_nan=False),
         "equity_curve_json": encode_equity(
             times, result.equity_curve, request.timeframe, request.initial_capital
         ),
@@ -91,33 +93,33 @@ def columns_of(
 
 
 def trades_of(result: BacktestResult, traded: Bars) -> list[Json]:
-    """The engine's trades by the names of their fields, with how far the price went against and for each."""
+    """The engine's trades by the names of their fields, with their maximum adverse and favourable excursions."""
     high, low = traded.columns["High"], traded.columns["Low"]
     trades = ({name: getattr(trade, name) for name in TRADE_FIELDS} for trade in result.trades)
     return [trade | excursions(trade, high, low) for trade in trades]
 
 
-def lines_of(rule: BaseRule, prices: RunPrices, read: Prices) -> list[bytes]:
+def lines_of(rule: BaseRule, prices: RunPrices, bars: Prices) -> list[bytes]:
     """The rule's lines and the truth of its conditions on the traded bars."""
-    from rules.explanation import Explanation  # bulk runs do without it
+    from rules.explanation import Explanation  # bulk runs do not need it
 
-    found = Explanation(rule, read, prices.first_bar)
-    return packed_lines(RunLines(found.head, found.values, found.truths))
+    explanation = Explanation(rule, bars, prices.first_bar)
+    return packed_lines(RunLines(explanation.head, explanation.values, explanation.truths))
 
 
 def notes_on(
     request: RunRequest, rule: BaseRule, prices: RunPrices, result: BacktestResult
 ) -> list[str]:
-    """Sentences on the prices, a short history, a rule that says one thing only, idle cash, and a lost account."""
+    """Notes on the prices, a short history, a rule with a constant signal, idle cash, and a lost account."""
     name, needed = rule.longest_lookback()
     notes = prices.notes
-    if (missing := needed - prices.first_bar) > len(result.signals) * WORTH_SAYING:
+    if (missing := needed - prices.first_bar) > len(result.signals) * NOTED_SHARE:
         early = result.signals[:missing]
-        # a part of a rule may decide before the rest has values, as may the members of a vote
-        said = "a part of it is unknown" if early.any() else "no signal"
+        # a part of a rule, or a member of a vote, may decide before the rest has values
+        effect = "a part of it is unknown" if early.any() else "no signal"
         notes.append(
             f"{name} needs {needed:,} bars before all of it has values with these params, of which the prices have "
-            f"{prices.first_bar:,} before the run: {said} on the first {len(early):,} of {len(result.signals):,} bars"
+            f"{prices.first_bar:,} before the run: {effect} on the first {len(early):,} of {len(result.signals):,} bars"
         )
     if result.signals[0] and (result.signals == result.signals[0]).all():
         side = "buy" if result.signals[0] > 0 else "sell"
@@ -133,7 +135,7 @@ def notes_on(
 
 
 def account_notes(request: RunRequest, prices: RunPrices, result: BacktestResult) -> list[str]:
-    """A sentence on an account that was liquidated, or emptied without being so."""
+    """A note on an account that was liquidated, or lost everything without a liquidation."""
     level_pct = request.liquidate_below_pct
     passed = result.equity_curve <= request.initial_capital * (level_pct or 0.0) / 100.0
     if not passed.any():

@@ -1,6 +1,6 @@
-"""`python -m consumer.kinds.draw_charts <run_id>`: draw and store the charts that a completed run does not have.
+"""`python -m consumer.kinds.draw_charts <run_id>`: draw and store the charts that a completed run lacks.
 
-Exit code 0: they are there. 1: the run or its prices are not, or it has not completed.
+Exit code 0: all charts are stored. 1: the run or its prices do not exist, or the run has not completed.
 """
 
 import logging
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 def draw_charts(engine: Engine, run_id: str) -> None:
-    """Draw and store the charts that a completed run does not have; PlatformError where that cannot be."""
+    """Draw and store the charts that a completed run lacks; PlatformError where that is impossible."""
     with reading(engine) as connection:
         row = run_row(connection, run_id)
         if row["status"] != RunStatus.SUCCEEDED:
@@ -36,7 +36,7 @@ def draw_charts(engine: Engine, run_id: str) -> None:
         return
     drawn = render_charts(run_bars(row, PriceStore(engine).bars))
     charts = {name: png for name, png in drawn.items() if name not in stored}
-    with suppress(DuplicateKey):  # somebody else has drawn the same
+    with suppress(DuplicateKey):  # another process has stored the same charts
         committed(engine, lambda connection: save_charts(connection, run_id, charts))
 
 

@@ -1,4 +1,4 @@
-"""A portfolio: the signals of runs that have ended, in one account; all that a run knows of it, and each leg's part."""
+"""A portfolio: the signals of completed runs traded in one account, with a run's metrics and each leg's share."""
 
 import hashlib
 import json
@@ -24,11 +24,10 @@ from adapters.prices.packing import PackedPrices, benchmark_closes, benchmark_no
 from adapters.prices.store import packed_prices
 from adapters.runs.stored_series import decode_signals, encode_trades, packed_json
 from adapters.tables import RUN
-from consumer.kinds.backtest import TRADE_FIELDS, Outcome, columns_of
+from consumer.kinds.backtest import TRADE_FIELDS, JobResult, columns_of
 from consumer.kinds.setup import Setup, measured_of
 from contracts.errors import BadParams
-from contracts.portfolio_request import PortfolioRequest
-from contracts.portfolio_request import Sharing as Asked
+from contracts.portfolio_request import PortfolioRequest, Sharing
 from contracts.run_request import DEFAULT_CAPITAL, RunRequest
 from contracts.status import PlanKind, RunStatus
 from contracts.values import Json, without
@@ -40,39 +39,39 @@ from portfolio.sharing import SharingTerms
 from portfolio.walk import trade_together
 from rules.formula.evaluation import series_of
 
-WEIGHED = 120  # bars of which the weights are kept, evenly, the last one among them
-MAX_LEFT_OUT = 1000  # orders that are listed; all are counted
+WEIGHT_BARS = 120  # at most, evenly spaced up to the last one, whose weights are stored
+MAX_LEFT_OUT = 1000  # orders that are stored; all are counted
 
 
 @dataclass(frozen=True)
 class LegRun:
-    """The run of a leg: its request on its prices, and what its rule said."""
+    """The run of a leg: its request with its prices, and the signals of its rule."""
 
     setup: Setup
     signals: Array
 
     @classmethod
     def of(cls, request: RunRequest, packed: PackedPrices, signals_json: str) -> "LegRun":
-        """The run as it is stored."""
+        """Decode the run as it is stored."""
         setup = Setup.of(request, packed)
         signals = np.zeros(len(setup.prices.traded), dtype=np.int8)
         for bar, signal, _ in decode_signals(signals_json):
             signals[bar] = signal
         return cls(setup, signals)
 
-    def leg(self, last_time: Any, weight: float | None, asked: Asked) -> Leg:
-        """The leg of a portfolio whose last bar is at `last_time`."""
+    def leg(self, last_time: Any, weight: float | None, sharing: Sharing) -> Leg:
+        """Return the leg of a portfolio whose last bar is at `last_time`."""
         setup, prices, engine = self.setup, self.setup.prices, self.setup.engine
-        bars, first_bar = check_bars(setup.read), prices.first_bar  # type: ignore[arg-type]
-        traded, window = bars.since(first_bar), (asked.volatility_bars or -1) + 1
+        bars, first_bar = check_bars(setup.bars), prices.first_bar  # type: ignore[arg-type]
+        traded, window = bars.since(first_bar), (sharing.volatility_bars or -1) + 1
         return Leg(
             ticker=setup.request.ticker,
             times=prices.traded.timestamps,
             bars=traded,
             signals=np.minimum(self.signals, np.int8(0)) if engine.short_only else self.signals,
             stops=engine.stops_on(traded, self.signals),
-            priority=series_of(asked.priority, setup.read)[first_bar:]
-            if asked.priority
+            priority=series_of(sharing.priority, setup.bars)[first_bar:]
+            if sharing.priority
             else None,
             weight=weight or 1.0,
             before=bars.close[max(first_bar - window, 0) : first_bar],
@@ -80,20 +79,20 @@ class LegRun:
         )
 
 
-def portfolio(connection: Connection, portfolio_id: str) -> Outcome:
-    """What the legs of a portfolio come to. PlatformError for a leg whose run has no signals any more."""
+def portfolio(connection: Connection, portfolio_id: str) -> JobResult:
+    """Trade the legs of a portfolio together; PlatformError for a leg whose run has no signals any more."""
     plan = portfolio_of(plan_row(connection, PlanKind.PORTFOLIO, portfolio_id))
-    traded = Traded(plan.request, _legs(connection, plan))
-    return Outcome(
-        traded.columns(), portfolio=traded.packed(), failed_metrics=traded.performance.failed
+    trading = PortfolioTrading(plan.request, _legs(connection, plan))
+    return JobResult(
+        trading.columns(), portfolio=trading.packed(), failed_metrics=trading.performance.failed
     )
 
 
 def _legs(connection: Connection, plan: Portfolio) -> list[LegRun]:
-    """The run of each leg, prices being read once for all that share them; those of the first have the benchmark's."""
+    """Read the run of each leg, and shared prices only once; the first one has the prices of the benchmark, too."""
     rows = legs_of(connection, plan.legs, RUN.request_json, RUN.signals_json)
     read = cache(partial(packed_prices, connection))
-    found = list[LegRun]()
+    legs = list[LegRun]()
     for number, run_id in enumerate(plan.legs):
         row = rows.get(run_id)
         if row is None or row["status"] != RunStatus.SUCCEEDED or row["signals_json"] is None:
@@ -102,15 +101,15 @@ def _legs(connection: Connection, plan: Portfolio) -> list[LegRun]:
             )
         request = RunRequest.from_json(json.loads(row["request_json"]))
         packed = read(request.ticker, request.timeframe, request.data_hash)
-        if request.benchmark and not found:
-            beside = read(request.benchmark, request.timeframe, request.benchmark_hash)
-            packed = replace(packed, benchmark=beside)
-        found.append(LegRun.of(request, packed, row["signals_json"]))
-    return found
+        if request.benchmark and not legs:
+            benchmark = read(request.benchmark, request.timeframe, request.benchmark_hash)
+            packed = replace(packed, benchmark=benchmark)
+        legs.append(LegRun.of(request, packed, row["signals_json"]))
+    return legs
 
 
-class Traded:
-    """Legs that were traded together, and what is made of it."""
+class PortfolioTrading:
+    """Legs that are traded together, and everything that is stored of the result."""
 
     def __init__(self, request: PortfolioRequest, runs: Sequence[LegRun]) -> None:
         first = runs[0].setup
@@ -125,22 +124,22 @@ class Traded:
         self._per_year = first.request.bars_per_year or Calendar(self.legs).bars_per_year(
             [run.setup.prices.bars_per_year for run in runs]
         )
-        self.result = self._traded(
+        self.result = self._trade_legs(
             replace(first.engine, initial_capital=capital, periods_per_year=self._per_year)
         )
         self._times = self.result.calendar.times.astype("M8[s]").view(np.int64)
         self._benchmark = benchmark_closes(first.prices.packed, self._times)
 
-    def _traded(self, terms: BacktestEngine) -> PortfolioResult:
-        asked = without(asdict(self._request.sharing), ("priority",))
-        has_loans = asked["max_gross_pct"] > 100.0
+    def _trade_legs(self, terms: BacktestEngine) -> PortfolioResult:
+        shared = without(asdict(self._request.sharing), ("priority",))
+        has_loans = shared["max_gross_pct"] > 100.0
         accrual = partial(_accrued, self._rates, has_loans) if self._rates else None
-        sharing = SharingTerms(terms=terms, accrual=accrual, **asked)
+        sharing = SharingTerms(terms=terms, accrual=accrual, **shared)
         return trade_together(sharing, self.legs, self._run.liquidate_below_pct)
 
     @cached_property
     def held_equally(self) -> Array:
-        """What 1 became that bought each asset equally at its first bar and kept it, (bars,)."""
+        """Value of 1 that bought each asset in equal parts at its first bar and kept it, (bars,)."""
         closes = {
             leg.ticker: self.result.calendar.spread(n, leg.bars.close)
             for n, leg in enumerate(self.legs)
@@ -153,32 +152,32 @@ class Traded:
 
     @cached_property
     def trades(self) -> list[Json]:
-        """All trades by the names of their fields, with excursions."""
+        """All trades by the names of their fields, with their excursions."""
         return [self._trade(trade) for trade in self.result.trades]
 
     def _trade(self, trade: LegTrade) -> Json:
         values = {name: getattr(trade.trade, name) for name in TRADE_FIELDS}
         columns = self._runs[trade.leg].setup.prices.traded.columns
-        own_bar = self.result.calendar.bar_of[trade.leg].searchsorted
-        on_its_bars = values | {
-            name: own_bar(values[name]).item() for name in ("entry_bar", "exit_bar")
+        leg_bar = self.result.calendar.bar_of[trade.leg].searchsorted
+        on_leg_bars = values | {
+            name: leg_bar(values[name]).item() for name in ("entry_bar", "exit_bar")
         }
-        return values | excursions(on_its_bars, columns["High"], columns["Low"])
+        return values | excursions(on_leg_bars, columns["High"], columns["Low"])
 
     def columns(self) -> Json:
-        """The columns of the row of its Job."""
+        """Columns of the row of the portfolio's Job."""
         hashes = [str(run.setup.prices.packed.data_hash) for run in self._runs]
-        of_all = hashlib.sha256(" ".join(hashes).encode()).hexdigest()
+        joint_hash = hashlib.sha256(" ".join(hashes).encode()).hexdigest()
         return {
             **columns_of(self.performance, self.result, self.trades, self._times, self._run),
             "trades_json": encode_trades(self.trades, [], self._notes()),
             **self._runs[0].setup.versions,
-            "data_hash": of_all if len({*hashes}) > 1 else hashes[0],
+            "data_hash": joint_hash if len({*hashes}) > 1 else hashes[0],
         }
 
     @cached_property
     def performance(self) -> Performance:
-        """Its metrics."""
+        """Metrics of the portfolio."""
         result = self.result
         measured = measured_of(
             self._run,
@@ -199,12 +198,12 @@ class Traded:
         return performance(measured)
 
     def packed(self) -> bytes:
-        """What is kept beside the row; bars are numbers of the joined calendar, money has the account's decimals."""
+        """Packed series stored beside the row: bars count in the joint calendar, money has the account's decimals."""
         result, decimals = self.result, money_decimals(self._run.initial_capital)
         bars = len(result.equity_curve)
-        chosen = np.unique(np.linspace(0, bars - 1, min(bars, WEIGHED)).round().astype(int))
+        chosen = np.unique(np.linspace(0, bars - 1, min(bars, WEIGHT_BARS)).round().astype(int))
         parts = result.values if result.sleeves is None else result.sleeves
-        found = {
+        series = {
             "gross": result.gross_curve.round(decimals).tolist(),
             "positions": result.positions_curve.tolist(),
             "held_equally": (self.held_equally * self._run.initial_capital)
@@ -228,7 +227,7 @@ class Traded:
                 for leg, bars in self._spans
             ],
         }
-        return packed_json(found)
+        return packed_json(series)
 
     @property
     def _spans(self) -> Iterator[tuple[Leg, Array]]:
@@ -236,7 +235,7 @@ class Traded:
         return zip(self.legs, self.result.calendar.bar_of, strict=True)
 
     def _notes(self) -> list[str]:
-        """Sentences on dates that were clipped, on legs that join late or end early, and on the benchmark."""
+        """Notes on dates that were clipped, on legs that join late or end early, and on the benchmark."""
         dates = bar_dates(self._times, self._run.timeframe)
         notes = [run.setup.prices.clipped for run in self._runs]
         for leg, bars in self._spans:
@@ -255,7 +254,7 @@ class Traded:
 def _accrued(
     rates: Rates, has_loans: bool, cash: float, borrowed: float, equity: float, days: int
 ) -> tuple[float, float]:
-    """What a pool of cash earns and its shorts cost; loans, where there are any, cost what cash would earn.
+    """Interest of a pool of cash and the fees of its shorts; loans, where there are any, cost the rate that cash earns.
 
     borrowed: the value of the pool's shorts, which cost nothing while its equity is below zero.
     """

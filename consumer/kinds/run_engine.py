@@ -1,8 +1,8 @@
-"""The engine with all terms of a run: exits of its own kind, interest, borrow fees, and liquidation.
+"""The engine with all terms of a run: more exits, interest, borrow fees, and liquidation.
 
-The engine asks its stops for the first bar on which a position ends before its signal does. Here they answer with more
-reasons, so that signals, sizes, rejected orders and the other stops count as they do in the engine; and its account is
-one that earns and pays. The engine is frozen, so its inner names, on which this relies, stay.
+The engine asks its stops for the first bar on which a position ends before its signal ends it. The stops here know more
+reasons, while signals, sizes, rejected orders and the other stops work as in the engine; and the account earns interest
+and pays fees. This relies on inner names of the engine, which is frozen.
 """
 
 import math
@@ -37,13 +37,13 @@ ACCEPTED: dict[str, tuple[str, Callable[[float], bool]]] = {
 
 @dataclass(frozen=True)
 class RunEngine(BacktestEngine):
-    """The engine with more terms; docs/engine.md states their rules. Without any it is the engine.
+    """The engine with more terms; docs/engine.md has their rules. Without any it equals the engine.
 
     exit_after_bars: whole bars, >= 1, or None. atr_stop_multiple: of the ATR over atr_stop_period bars at the entry,
     0 < x <= 50, or None. short_only: sells open and buys only close; needs direction "longshort". borrow_rate: of the
     value of shorts, cash_rate: on idle cash; fractions per year, 0 <= x < 1. With one of them the data needs the bars'
     times, as its column Time (datetime64) or as the index of a DataFrame. liquidate_below_pct: of the initial capital,
-    0 <= x < 100, or None: after the first close with that or less all is sold, and nothing is traded any more.
+    0 <= x < 100, or None: after the first close at or below it all is sold, and trading ends.
     """
 
     exit_after_bars: int | None = None
@@ -63,16 +63,16 @@ class RunEngine(BacktestEngine):
 
     @property
     def rates(self) -> Rates:
-        """What idle cash earns and borrowed shares cost."""
+        """Rates of idle cash and of borrowed shares."""
         return Rates(float(self.borrow_rate), float(self.cash_rate))
 
     @property
     def _has_exits(self) -> bool:
-        """Whether a position may end before its signal in a way that the engine does not know."""
+        """True if a position may end before its signal in a way that the engine does not have."""
         return bool(self.exit_after_bars or self.atr_stop_multiple or self.short_only)
 
     def stops_on(self, bars: Bars, signals: Array) -> Stops | None:
-        """What ends positions before their signals do; None where nothing does."""
+        """Return the stops that end positions before their signals do; None where there are none."""
         return Exits(self, bars, signals) if self._has_exits else self._stops(bars)
 
     def _trade(
@@ -81,22 +81,22 @@ class RunEngine(BacktestEngine):
         strategy_func: Callable[[Any], Array],
         first_bar: int,
     ) -> tuple[Ledger, Bars, Array]:
-        """The engine's steps; and again up to the bar that lost too much, since nothing before looks ahead."""
+        """Trade as the engine does; if the account falls too low, trade again with a liquidation after that bar."""
         whole = check_bars(data)
         first_bar = check_first_bar(first_bar, len(whole))
         signals = check_signals(strategy_func(whole.source), len(whole))[first_bar:]
         bars = whole.since(first_bar)
-        ledger = self._walked(bars, signals)
+        ledger = self._simulate(bars, signals)
         if self.liquidate_below_pct is not None:
             level = self.initial_capital * self.liquidate_below_pct / 100.0
             passed = ledger.equity_path(bars.close)[1:] <= level
             # with next_open the last bar has no open left to sell at
             if passed[: len(bars) - self._terms.next_open].any():
-                ledger = self._walked(bars, signals, int(passed.argmax()))
+                ledger = self._simulate(bars, signals, int(passed.argmax()))
         return ledger, bars, signals
 
-    def _walked(self, bars: Bars, signals: Array, last_bar: int | None = None) -> Ledger:
-        """last_bar: the one after whose fills all is sold; None: no liquidation."""
+    def _simulate(self, bars: Bars, signals: Array, last_bar: int | None = None) -> Ledger:
+        """Simulate all bars. last_bar: the bar after whose fills all is sold; None: no liquidation."""
         if self._has_exits or self.rates or last_bar is not None:
             simulation: Simulation = RunSimulation(self, bars, signals, last_bar)
         else:
@@ -106,7 +106,7 @@ class RunEngine(BacktestEngine):
 
 
 class RunSimulation(Simulation):
-    """The engine's walk with more exits; with rates cash changes while nothing is traded, and so do sizes."""
+    """The engine's simulation with more exits; with rates, cash and so sizes change while nothing is traded."""
 
     def __init__(
         self, engine: RunEngine, bars: Bars, signals: Array, last_bar: int | None
@@ -121,22 +121,22 @@ class RunSimulation(Simulation):
             self.ledger = LedgerWithRates(self.ledger, engine.rates, bars)
 
     def _first_order_since(self, bar: int) -> int:
-        """A position that ended at a close is not opened again at that very close, which would only cost fees."""
+        """Return the next order, but none at the close at which a position just ended: it would only cost fees."""
         left_at = self.ledger.hits[len(self.ledger.accounts) - 1].at
         return super()._first_order_since(bar + (left_at == "close"))
 
     def _enter(self, order: int, stop: int) -> bool:
         if not isinstance(self.ledger, LedgerWithRates):
             return super()._enter(order, stop)
-        for each in range(order, stop):  # each is sized by the cash of its own bar
-            self.ledger.settle(self._bar[each])
-            if super()._enter(each, each + 1):
+        for number in range(order, stop):  # an order is sized by the cash of its bar
+            self.ledger.settle(self._bar[number])
+            if super()._enter(number, number + 1):
                 return True
         return False
 
 
 class Exits(Stops):
-    """Watches positions as the engine's stops do, each with an ATR stop and a bar at which it ends at the latest."""
+    """The engine's stops with an ATR stop and a latest bar for each position."""
 
     def __init__(
         self, engine: RunEngine, bars: Bars, signals: Array, last_bar: int | None = None
@@ -169,7 +169,7 @@ class Exits(Stops):
         stop: int,
         open_only: int | None,
     ) -> StopHit | None:
-        """As the engine's; an ATR stop is a stop-loss whose percent is that of the entry's ATR, if it is the nearer."""
+        """Extend the engine's: the ATR at the entry as a percentage is the stop-loss where it is the nearer one."""
         atr_pct = self._distance.item(entry_bar - self._delay) / entry_price * 100.0
         self._stop_loss_pct = min(atr_pct, self._fixed_stop_pct)
         latest = self._latest_exit(side, entry_bar)
@@ -183,22 +183,22 @@ class Exits(Stops):
         return hit._replace(reason="atr_stop") if by_atr else hit
 
     def _latest_exit(self, side: int, entry_bar: int) -> StopHit:
-        """Where a position ends if nothing ends it before, perhaps beyond the last bar; the price is not known yet."""
+        """Latest exit of a position, which may be beyond the last bar; its price is still NaN."""
         bar, reason, sold_at = entry_bar + self._exit_after_bars, "time_exit", self._sold_at
         buy = self._closing_bars.item(self._closing_bars.searchsorted(entry_bar))
         if buy < bar:
             bar, reason = buy, "signal"
-        # at a close what was due there comes first, an order against the position too
+        # at a close, what was due there comes first, and so does an order against the position
         if sold_at < bar + self._delay and side * self._signals.item(sold_at) >= 0:
             bar, reason = sold_at, "liquidation"
         return StopHit(bar, math.nan, reason, "open" if self._delay else "close")
 
 
 class LedgerWithRates(Ledger):
-    """An account that is settled before each fill. interest and borrow_fees are totals so far.
+    """An account with interest and borrow fees, whose attributes of these names are totals so far.
 
-    Both are booked into cash before the fills of a bar, for the calendar days since the bar before, so that equity, and
-    sizes in percent of it, follow.
+    Both are booked into cash before the fills of a bar, for the calendar days since the previous bar, so that equity,
+    and sizes in percent of it, include them.
     """
 
     def __init__(self, empty: Ledger, rates: Rates, bars: Bars) -> None:
@@ -207,13 +207,13 @@ class LedgerWithRates(Ledger):
         dates = Prices(bars.source)[TIME][-len(bars) :] // DAY_S
         days = np.diff(dates, prepend=dates[0]).astype(int)
         first = np.flatnonzero(days)
-        # the first bar of a date, and its calendar days since the bar before
+        # first bar of each date, and calendar days since the previous bar
         self._nights = list(zip(first.tolist(), days[first].tolist(), strict=True))
         self._changes = [(0, 0.0, self.cash)]  # bar, signed shares and cash after it
         self.interest = self.borrow_fees = 0.0
 
     def settle(self, bar: int) -> None:
-        """Book what was earned and paid until the first fill of `bar`."""
+        """Book interest and fees up to the first fill of `bar`."""
         until = bisect_right(self._nights, bar, key=itemgetter(0))
         for first, days in self._nights[self._settled : until]:
             equity = self.cash + self.shares * self._close.item(first - 1)
@@ -225,19 +225,19 @@ class LedgerWithRates(Ledger):
         self._settled = until
 
     def enter(self, bar: int, price: float, shares: float) -> None:
-        """As the engine's, settled."""
+        """Settle, then enter as the engine does."""
         self.settle(bar)
         super().enter(bar, price, shares)
         self._changes.append((bar, self.shares, self.cash))
 
     def leave(self, bar: int, price: float) -> None:
-        """As the engine's, settled."""
+        """Settle, then leave as the engine does."""
         self.settle(bar)
         super().leave(bar, price)
         self._changes.append((bar, self.shares, self.cash))
 
     def curves(self, bars: int) -> tuple[Array, Array]:
-        """As the engine's, settled to the last bar."""
+        """Settle to the last bar, then return the engine's curves."""
         self.settle(bars - 1)
         return super().curves(bars)
 
@@ -248,8 +248,8 @@ class LedgerWithRates(Ledger):
         )
 
 
-def carried(ledger: Ledger) -> tuple[float, float]:
-    """Interest earned and borrow fees paid over a whole run, of whichever engine."""
+def interest_and_fees(ledger: Ledger) -> tuple[float, float]:
+    """Return the interest and the borrow fees of a whole run; 0 without rates."""
     if isinstance(ledger, LedgerWithRates):
         return ledger.interest, ledger.borrow_fees
     return 0.0, 0.0

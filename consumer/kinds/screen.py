@@ -1,4 +1,4 @@
-"""Jobs that try a whole grid on the same prices: a screen, a study's training part, and its search in permuted bars."""
+"""Jobs that try a whole grid on the same prices: screen, training part of a study, and search in permuted bars."""
 
 import json
 import logging
@@ -24,7 +24,7 @@ from adapters.plans.combinations import (
 from adapters.plans.ranking import Ranking
 from adapters.studies.path import Market, run_data
 from adapters.studies.trials import OF_TRIAL, trial
-from consumer.kinds.backtest import Outcome, outcome_of, trades_of
+from consumer.kinds.backtest import JobResult, run_rule, trades_of
 from consumer.kinds.setup import Setup
 from consumer.leader.study_jobs import BEST, columns_of
 from contracts.status import Kind
@@ -34,47 +34,46 @@ from rules.base import BaseRule
 
 log = logging.getLogger(__name__)
 
+Report = Callable[[int], None]  # is called with the number of combinations that are done
 
-Tell = Callable[[int], None]  # hears how many are done
 
-
-def try_all(
+def run_search(
     setup: Setup,
     kind: Kind,
-    asked: tuple[Combinations, Ranking, Mapping[str, int] | None],
-    tell: Tell,
-) -> Outcome:
-    """What a Job of one of these kinds comes to; asked: what is tried, ranked by what, in which orders of the bars."""
-    tried, ranking, permuted = asked
+    search: tuple[Combinations, Ranking, Mapping[str, int] | None],
+    report: Report,
+) -> JobResult:
+    """Run a Job of one of these kinds. search: its combinations, their ranking, and the permutations, if any."""
+    tried, ranking, permuted = search
     best = None
     if permuted:
-        metrics = permute(setup, tried, ranking, permuted, tell)
+        metrics = permute(setup, tried, ranking, permuted, report)
     elif kind is Kind.TRAINING:
-        metrics = train(setup, tried, ranking, tell)
+        metrics = train(setup, tried, ranking, report)
     else:
-        metrics, best = screen(setup, tried, tell)
-    return Outcome(setup.versions, screened=(metrics, best))
+        metrics, best = screen(setup, tried, report)
+    return JobResult(setup.versions, screened=(metrics, best))
 
 
-def screen(setup: Setup, tried: Combinations, tell: Tell) -> tuple[bytes, Json | None]:
-    """The metrics of every combination, and all that a run knows of the best one; PlatformError as for a run."""
+def screen(setup: Setup, tried: Combinations, report: Report) -> tuple[bytes, Json | None]:
+    """Packed metrics of every combination, and all metrics of the best one; PlatformError as for a run."""
     measured = np.empty((len(tried), len(MEASURED)))
     for number in range(len(tried)):
         result = setup.result_of(setup.rule(tried.member(number)))
         timing = _value("timing_sharpe_ratio", partial(_timing_ratio, setup, result))
         measured[number] = (*core_metrics(setup, result), timing)
-        tell(number + 1)
+        report(number + 1)
     return packed_metrics(measured), _best(setup, tried, measured)
 
 
 def core_of(setup: Setup, rules: Sequence[BaseRule]) -> dict[str, Array]:
-    """The core metrics of rules under the same terms on the same prices, by name."""
+    """Core metrics of the rules by name, each (rules,), under the same terms on the same prices."""
     rows = np.array([core_metrics(setup, setup.result_of(rule)) for rule in rules], dtype=float)
     return dict(zip(CORE, rows.T, strict=True))
 
 
 def core_metrics(setup: Setup, result: BacktestResult) -> tuple[float | None, ...]:
-    """The values of CORE, equal to those of a run with this result; None becomes NaN in an array of floats."""
+    """Values of CORE, equal to those of a run with this result; None becomes NaN in an array of floats."""
     core, ratio = result.metrics, result.metrics.sharpe_ratio
     if ratio is not None and setup.request.risk_free_rate:
         ratio = _value("sharpe_ratio", lambda: measured_sharpe(setup.measured(result)))
@@ -82,13 +81,13 @@ def core_metrics(setup: Setup, result: BacktestResult) -> tuple[float | None, ..
 
 
 def _value(name: str, compute: Callable[[], float]) -> float:
-    """NaN where a metric has no value."""
+    """Compute a metric; NaN where it has no value."""
     value, _ = computed(name, compute)
     return math.nan if value is None else value
 
 
 def _timing_ratio(setup: Setup, result: BacktestResult) -> float:
-    """The Sharpe ratio of choosing the times; NoValue where the exposure never changed, and for an emptied account."""
+    """Sharpe ratio of the timing; NoValue where the exposure never changed, and for an account that lost everything."""
     if result.metrics.sharpe_ratio is None:
         raise NoValue(STEADY)
     traded = setup.prices.traded
@@ -100,42 +99,44 @@ def _timing_ratio(setup: Setup, result: BacktestResult) -> float:
 
 
 def _best(setup: Setup, tried: Combinations, measured: Array) -> Json | None:
-    """The combination with the highest Sharpe ratio, with all metrics, and its timing against as many tries by luck."""
+    """The combination with the highest Sharpe ratio: all metrics, and its timing compared with as many lucky tries."""
     metrics = dict(zip(MEASURED, measured.T, strict=True))
     places = ranked_places(metrics, Ranking("sharpe_ratio", "max"))
     if not len(places):
         return None
     number, per_year = int(places[0]), setup.prices.bars_per_year
     result = setup.result_of(setup.rule(tried.member(number)))
-    found = performance(setup.measured(result, trades_of(result, setup.prices.traded)))
+    best = performance(setup.measured(result, trades_of(result, setup.prices.traded)))
     ratios = metrics["timing_sharpe_ratio"]
     variance = sharpe_variance((ratios[np.isfinite(ratios)] / per_year**0.5).tolist())
-    best = {"number": number, "metrics": found.metrics, "evidence": None}
+    row = {"number": number, "metrics": best.metrics, "evidence": None}
     try:
-        timing = measured_timing(found.metrics, len(result.equity_curve))
+        timing = measured_timing(best.metrics, len(result.equity_curve))
     except NoValue:
-        return best
-    return best | {"evidence": timing_evidence(timing, variance, len(tried), per_year)}
+        return row
+    return row | {"evidence": timing_evidence(timing, variance, len(tried), per_year)}
 
 
-def train(setup: Setup, tried: Combinations, ranking: Ranking, tell: Tell) -> bytes:
-    """What combinations come to on a training part of a study, each worked out from what its run would store, so that a
-    study comes to the same either way; one that fails has no numbers, as a run that fails has no result."""
+def train(setup: Setup, tried: Combinations, ranking: Ranking, report: Report) -> bytes:
+    """Packed metrics of all combinations on a training part of a study; NaN for a combination that fails.
+
+    Each is computed from the columns that its run would store, so that a study has the same result either way.
+    """
     names, bars = columns_of(ranking), setup.prices.bars
     market = Market(bars.times, bars.columns["Close"], rates=setup.engine.rates)
     measured = np.full((len(tried), len(names)), np.nan)
     for number in range(len(tried)):
         try:
-            columns = outcome_of(setup, setup.rule(tried.member(number))).columns
+            columns = run_rule(setup, setup.rule(tried.member(number))).columns
             metrics = json.loads(columns["metrics_json"])["values"]
             values = (metrics.get(name) for name in names[: -len(OF_TRIAL)])
             as_trial = trial(run_data(columns, setup.request.initial_capital, market))
             measured[number] = (*values, *as_trial)
         except (JobTimeoutException, MemoryError):
             raise
-        except Exception:  # by itself this run would have failed, and the others not
+        except Exception:  # as a run of its own only this combination would have failed
             log.exception("combination_failed number=%d", number)
-        tell(number + 1)
+        report(number + 1)
     return packed_metrics(measured, names)
 
 
@@ -144,26 +145,26 @@ def permute(
     tried: Combinations,
     ranking: Ranking,
     permuted: Mapping[str, int],
-    tell: Tell,
+    report: Report,
 ) -> bytes:
-    """The best value of each of some permutations; permuted: their seed, the first of them and that after the last.
+    """Packed best value of each permutation. permuted: their seed, the first number, and the one after the last.
 
-    What a search finds where there is nothing to find: Masters (2018), Permutation and Randomization Tests for Trading
-    System Development; Aronson (2006), Evidence-Based Technical Analysis.
+    They show how well the search does where there is nothing to find: Masters (2018), Permutation and Randomization
+    Tests for Trading System Development; Aronson (2006), Evidence-Based Technical Analysis.
     """
     numbers = range(permuted["first"], permuted["last"])
     bests = np.empty((len(numbers), 1))
-    found = bests_of(setup, tried, ranking, permuted["seed"], numbers)
-    for done, best in enumerate(found, start=1):
+    values = bests_of(setup, tried, ranking, permuted["seed"], numbers)
+    for done, best in enumerate(values, start=1):
         bests[done - 1] = best
-        tell(done)
+        report(done)
     return packed_metrics(bests, (BEST,))
 
 
 def bests_of(
     setup: Setup, tried: Combinations, ranking: Ranking, seed: int, numbers: range
 ) -> Iterator[float]:
-    """What the whole search finds best in each permutation; the worst there is where nothing has a place."""
+    """Best value of the whole search in each permutation; infinitely bad where no combination is ranked."""
     worst = -np.inf if ranking.goal == "max" else np.inf
     rules = [setup.rule(tried.member(number)) for number in range(len(tried))]
     for number in numbers:
@@ -177,10 +178,10 @@ def bests_of(
 def permuted_bars(
     columns: Mapping[str, Array], first_bar: int, rng: np.random.Generator
 ) -> dict[str, Array]:
-    """The bars after the first traded one in random order: the gaps between bars by themselves, their shapes together.
+    """Shuffle the bars after the first traded one: the gaps between bars, and independently of them their shapes.
 
-    First and last price, and the distribution of returns, stay; bars before, which warm the rules up, are as they were.
-    Products in the order of the bars, so that the same seed gives the same bits on every CPU.
+    First and last price and the distribution of returns stay; earlier bars, which warm the rules up, are unchanged.
+    Prices are multiplied up in the order of the bars, so that the same seed gives the same bits on every CPU.
     """
     opens, high, low, close, volume = (
         columns[name] for name in ("Open", "High", "Low", "Close", "Volume")
@@ -192,8 +193,8 @@ def permuted_bars(
     steps[1::2] = (opens[start:] / close[first_bar:-1])[gaps]
     steps[2::2] = (close[start:] / opens[start:])[shapes]
     path = np.multiply.accumulate(steps)
-    found = {"Open": path[1::2], "Close": path[2::2], "Volume": volume[start:][shapes]}
-    for name, column, furthest in (("High", high, np.maximum), ("Low", low, np.minimum)):
-        reached = found["Open"] * (column[start:] / opens[start:])[shapes]
-        found[name] = furthest(reached, found["Close"])
-    return {name: np.concatenate((columns[name][:start], found[name])) for name in found}
+    shuffled = {"Open": path[1::2], "Close": path[2::2], "Volume": volume[start:][shapes]}
+    for name, column, extreme in (("High", high, np.maximum), ("Low", low, np.minimum)):
+        level = shuffled["Open"] * (column[start:] / opens[start:])[shapes]
+        shuffled[name] = extreme(level, shuffled["Close"])
+    return {name: np.concatenate((columns[name][:start], shuffled[name])) for name in shuffled}

@@ -1,4 +1,4 @@
-"""A request on its prices, ready to trade any rule under its terms: what a run does once, and a screen for each row."""
+"""A request with its prices, ready to run any rule under its terms: once for a run, once a row for a screen."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -12,7 +12,7 @@ from adapters.metrics.measured import Array, Measured
 from adapters.metrics.table import ANALYSIS_VERSION
 from adapters.plans.flat_params import with_params
 from adapters.prices.packing import PackedPrices, RunPrices, run_prices
-from consumer.kinds.run_engine import RunEngine, carried
+from consumer.kinds.run_engine import RunEngine, interest_and_fees
 from contracts.errors import BadParams
 from contracts.run_request import RunRequest
 from contracts.values import Json, Values
@@ -22,7 +22,7 @@ from rules.prices import TIME, Prices
 from rules.registry import build_rule
 
 if TYPE_CHECKING:
-    from portfolio.result import PortfolioResult  # a run does without it
+    from portfolio.result import PortfolioResult  # a plain run does not need it
 
 ENGINE_TERMS = {each.name for each in fields(RunEngine)} & {
     each.name for each in fields(RunRequest)
@@ -31,27 +31,27 @@ ENGINE_TERMS = {each.name for each in fields(RunEngine)} & {
 
 @dataclass(frozen=True)
 class Setup:
-    """A request and the prices that it asks for."""
+    """A request, its prices, and the engine with its terms."""
 
     request: RunRequest
     prices: RunPrices
-    # other prices of the same bars, in place of their own
+    # prices that replace those of the same bars
     columns: Mapping[str, Array] | None = None
 
     @classmethod
     def of(cls, request: RunRequest, packed: PackedPrices) -> "Setup":
-        """NoPricesInRange, BadPrices."""
+        """Cut the packed prices to the request's dates; NoPricesInRange or BadPrices when that is impossible."""
         return cls(
             request,
             run_prices(packed, request.start_date, request.end_date, request.bars_per_year),
         )
 
     def on(self, columns: Mapping[str, Array]) -> "Setup":
-        """The same on other prices of the same bars."""
+        """Return this setup with other prices of the same bars."""
         return replace(self, columns=columns)
 
     def rule(self, member: Values | None = None) -> BaseRule:
-        """The request's rule, with a combination of swept params on top; BadParams when it refuses them."""
+        """Build the request's rule with a combination of swept params; BadParams when the rule refuses them."""
         params = with_params(self.request.params, member or {})
         try:
             return build_rule(self.request.rule_type, params)
@@ -60,7 +60,7 @@ class Setup:
 
     @property
     def versions(self) -> dict[str, str]:
-        """What a result was made of and by, as columns of its row."""
+        """Hash of the prices and versions of engine and analysis, as columns of a row."""
         return {
             "data_hash": self.prices.packed.data_hash,
             "engine_version": ENGINE_VERSION,
@@ -68,8 +68,8 @@ class Setup:
         }
 
     @cached_property
-    def read(self) -> Prices:
-        """All bars up to the last traded one, as rules and engine read them; indicators are computed once for all."""
+    def bars(self) -> Prices:
+        """All bars up to the last traded one for rules and engine, which share computed indicators."""
         return Prices(
             {**(self.columns or self.prices.bars.columns), TIME: self.prices.bars.timestamps}
         )
@@ -77,23 +77,23 @@ class Setup:
     def result_of(self, rule: BaseRule) -> BacktestResult:
         """The engine's result of a rule's signals."""
         first_bar, ticker = self.prices.first_bar, self.request.ticker
-        return self.engine.run(self._bars, rule.generate_signals, ticker, first_bar)
+        return self.engine.run(self._checked_bars, rule.generate_signals, ticker, first_bar)
 
     @cached_property
-    def _bars(self) -> Bars:
-        return check_bars(self.read)  # type: ignore[arg-type]  # columns by name are all that it asks for
+    def _checked_bars(self) -> Bars:
+        return check_bars(self.bars)  # type: ignore[arg-type]  # it needs nothing but columns by name
 
     @cached_property
     def engine(self) -> RunEngine:
-        """The engine under the request's terms, which have the same names here and there."""
+        """The engine under the request's terms, which have the same names in both."""
         terms: Json = {name: getattr(self.request, name) for name in ENGINE_TERMS}
         if self.request.direction == "shortonly":
             terms |= {"direction": "longshort", "short_only": True}
         return RunEngine(**terms, periods_per_year=self.prices.bars_per_year)
 
     def measured(self, result: BacktestResult, trades: Sequence[Values] = ()) -> Measured:
-        """What metrics are computed from: trades with their excursions; without any those of the equity alone."""
-        interest, borrow_fees = carried(result.ledger)
+        """The input of the metrics. trades: with excursions; without any, only metrics of the equity are meaningful."""
+        interest, borrow_fees = interest_and_fees(result.ledger)
         return measured_of(
             self.request,
             result,
@@ -110,9 +110,9 @@ class Setup:
 
 
 def measured_of(
-    request: RunRequest, result: "BacktestResult | PortfolioResult", times: Array, **beside: Any
+    request: RunRequest, result: "BacktestResult | PortfolioResult", times: Array, **others: Any
 ) -> Measured:
-    """What metrics are computed from; times: seconds of the bars; beside: what request and result do not say."""
+    """The input of the metrics. times: of the bars, in seconds; others: fields of Measured that neither provides."""
     days = last_days(times, request.timeframe).view("M8[s]")
     return Measured(
         core=asdict(result.metrics),
@@ -121,5 +121,5 @@ def measured_of(
         fee_rate=request.fee_rate,
         slippage_bps=request.slippage_bps,
         risk_free_rate=request.risk_free_rate,
-        **beside,
+        **others,
     )

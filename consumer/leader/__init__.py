@@ -1,1 +1,1 @@
-"""Work of the leading reconciler: repairs, and plans that move on."""
+"""The work of the leading reconciler: repairs, and the steps of plans."""

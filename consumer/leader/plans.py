@@ -1,4 +1,4 @@
-"""Plans move on: the leader takes each living plan one step further, by the steps of its kind."""
+"""Advance the plans: the leader takes each living plan one step further, by the steps of its kind."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -30,14 +30,14 @@ class PlanSteps(Protocol):
         """Statuses in which there is a next step."""
 
     def advance(self, plan: RowMapping) -> None:
-        """Take the next step of a plan, if it is time for it."""
+        """Take the next step of a plan, if it is due."""
 
     def fail(self, connection: Connection, plan: RowMapping, reason: str) -> None:
-        """End a plan without a result."""
+        """Fail a plan with a reason for users."""
 
 
 class Plans:
-    """Advances every plan that is not over."""
+    """All plans that have not ended."""
 
     def __init__(self, engine: Engine, enqueue: Enqueue) -> None:
         self._engine = engine
@@ -47,7 +47,7 @@ class Plans:
         )
 
     def advance(self) -> bool:
-        """Take each living plan one step further; whether there is any."""
+        """Take each living plan one step further; True if there is any."""
         is_advancing = False
         for steps in self._kinds:
             with reading(self._engine) as connection:
@@ -60,13 +60,13 @@ class Plans:
     def _advance(self, steps: PlanSteps, plan_id: str) -> None:
         with reading(self._engine) as connection:
             plan = plan_row(connection, steps.kind, plan_id)
-        if plan["status"] not in steps.living:  # since a moment ago
+        if plan["status"] not in steps.living:  # it ended a moment ago
             return
         try:
             steps.advance(plan)
         except DBAPIError:
             raise
-        except Exception as error:  # a fault of one plan must not keep the others, and the repairs, from going on
+        except Exception as error:  # an error in one plan must not stop the others or the repairs
             log.exception("plan_failed kind=%s plan_id=%s", steps.kind, plan_id)
             name = type(error).__name__
             with self._engine.begin() as connection:

@@ -1,7 +1,7 @@
 """The step of a portfolio: once the runs of all legs have ended, start the Job that trades them together.
 
-One guarded transaction changes the status and inserts the Job, so that a crash at any point leaves both or neither;
-the repairs send a message that was not sent.
+One guarded transaction changes the status and inserts the Job, so that a crash at any point leaves both or neither; the
+repairs send a message that was not sent.
 """
 
 import json
@@ -27,8 +27,8 @@ from contracts.run_request import DEFAULT_CAPITAL, RunRequest
 from contracts.status import Kind, PlanKind, RunStatus
 from contracts.values import Json, picked
 
-# what the request of the Job has in common with none of its legs: a run that was linked may be called otherwise
-OWN_TERMS: Json = {"initial_capital": DEFAULT_CAPITAL, "label": None, "tags": []}
+# defaults of terms that the Job does not take from its first leg, which may be a run with another label
+PORTFOLIO_TERMS: Json = {"initial_capital": DEFAULT_CAPITAL, "label": None, "tags": []}
 
 log = logging.getLogger(__name__)
 
@@ -44,22 +44,22 @@ class PortfolioSteps:
         self._enqueue = enqueue
 
     def advance(self, plan: RowMapping) -> None:
-        """Start its Job once all legs have their result, or fail it with the fault of the first that has none."""
+        """Start the Job once all legs have a result; fail the portfolio with the error of the first that has none."""
         portfolio = portfolio_of(plan)
         columns = RUN["error_message", "rule_id", "ticker"]
         with reading(self._engine) as connection:
             legs = legs_of(connection, portfolio.legs, *columns)
         if any(not RunStatus(leg["status"]).is_terminal for leg in legs.values()):
             return
-        portfolio_id, fault = portfolio.portfolio_id, _fault(portfolio, legs)
+        portfolio_id, reason = portfolio.portfolio_id, _failure(portfolio, legs)
         with self._engine.begin() as connection:
-            if fault:
-                log.info("portfolio_failed portfolio_id=%s reason=%s", portfolio_id, fault)
-                self.fail(connection, plan, fault)
-            has_started = not fault and _started(connection, portfolio)
+            if reason:
+                log.info("portfolio_failed portfolio_id=%s reason=%s", portfolio_id, reason)
+                self.fail(connection, plan, reason)
+            has_started = not reason and _start(connection, portfolio)
         if has_started:
             log.info(
-                "portfolio_trading portfolio_id=%s legs=%d", portfolio_id, len(portfolio.legs)
+                "portfolio_started portfolio_id=%s legs=%d", portfolio_id, len(portfolio.legs)
             )
             try:
                 self._enqueue([portfolio_id])
@@ -67,13 +67,13 @@ class PortfolioSteps:
                 log.warning("enqueue_postponed portfolio_id=%s reason=%s", portfolio_id, error)
 
     def fail(self, connection: Connection, plan: RowMapping, reason: str) -> None:
-        """End a portfolio without a Job."""
+        """Fail a portfolio whose Job has not started."""
         states = PortfolioStatus.LEGS, PortfolioStatus.FAILED
         move_portfolio(connection, plan["plan_id"], *states, reason)
 
 
-def _fault(plan: Portfolio, legs: Mapping[str, RowMapping]) -> str | None:
-    """What the first failed leg says; None when all have their result."""
+def _failure(plan: Portfolio, legs: Mapping[str, RowMapping]) -> str | None:
+    """The error of the first failed leg; None when all have a result."""
     for number, run_id in enumerate(plan.legs):
         leg = legs.get(run_id)
         if leg is None:
@@ -85,20 +85,20 @@ def _fault(plan: Portfolio, legs: Mapping[str, RowMapping]) -> str | None:
     return None
 
 
-def _started(connection: Connection, plan: Portfolio) -> bool:
-    """Whether this transaction has started the Job; to the queue it is a run of the first leg's request."""
+def _start(connection: Connection, plan: Portfolio) -> bool:
+    """Insert the Job, for the queue a run of the first leg's request; False when another process was faster."""
     states = PortfolioStatus.LEGS, PortfolioStatus.TRADING
     if not move_portfolio(connection, plan.portfolio_id, *states):
         return False
-    own = OWN_TERMS | {
+    terms = PORTFOLIO_TERMS | {
         "run_id": plan.portfolio_id,
         "batch_id": None,
         "charts": False,
         "rule_id": f"portfolio x {len(plan.legs)}",
-        **picked(plan.request.terms, OWN_TERMS),
+        **picked(plan.request.terms, PORTFOLIO_TERMS),
     }
     first_leg = json.loads(run_row(connection, plan.legs[0])["request_json"])
-    request = replace(RunRequest.from_json(first_leg), **own)
+    request = replace(RunRequest.from_json(first_leg), **terms)
     new = NewRun(request, plan.request_hash, submitted_by=plan.submitted_by, kind=Kind.PORTFOLIO)
     insert_runs(connection, [new])
     return True

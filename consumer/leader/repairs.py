@@ -1,4 +1,4 @@
-"""The repairs that one pass of the reconciler makes; each is guarded, so that two at once do no harm."""
+"""The repairs of a reconciler's pass; each is guarded, so that two reconcilers at once do no harm."""
 
 import logging
 import time
@@ -31,18 +31,18 @@ _WRITES = 100  # runs per transaction; SQLite's other writers wait for it
 
 
 class Repairs:
-    """What has to be done so that each accepted run ends, whatever died."""
+    """Repairs after which each accepted run ends, whatever has died."""
 
     def __init__(self, engine: Engine, settings: Settings) -> None:
         self._engine = engine
         self._settings = settings
         self._queue = RunQueue(settings)
         self._queue_away_since: float | None = None
-        self._popped: set[str] = set()  # messages that were popped at the last pass
-        self._over: set[str] = set()  # popped messages that were over at the last pass
+        self._popped: set[str] = set()  # popped messages as of the last pass
+        self._ended: set[str] = set()  # popped messages whose attempt had ended at the last pass
 
     def make(self) -> None:
-        """One pass over everything but leases; without the queue, only what the database alone can repair."""
+        """Make one pass over everything but leases; without the queue, repair only what the database alone allows."""
         try:
             self._enqueue_missing()
         except QueueUnavailable as error:
@@ -52,30 +52,30 @@ class Repairs:
             self._clean_queue()
         except DBAPIError:
             raise
-        except Exception as error:  # whatever strangers have put there; no run waits for that, so none is given up
-            log.warning("queue_not_cleaned reason=%r", error)
+        except Exception as error:  # caused by foreign values in Redis; no run waits for the cleanup, so none fails
+            log.warning("queue_cleanup_failed reason=%r", error)
 
     # Leases
 
     def retry_lost(self) -> None:
-        """Give runs whose process went silent their next attempt and its message; without Redis a pass sends that."""
+        """Start the next attempt of runs whose process went silent; without Redis a later pass sends the message."""
         lost = self._expire_leases()
         with suppress(QueueUnavailable):
             self.enqueue(lost)
 
     def _expire_leases(self) -> list[str]:
-        """Give runs whose process went silent their next attempt; returns those run_ids."""
-        again = list[str]()
+        """Start the next attempt of runs whose process went silent; return their run_ids."""
+        retried = list[str]()
         while True:
             with self._engine.begin() as connection:
                 expired = expired_leases(connection, _WRITES)
-                again += [each.run_id for each in expired if self._lose(connection, each)]
+                retried += [each.run_id for each in expired if self._lose(connection, each)]
             if len(expired) < _WRITES:
-                return again
+                return retried
 
     def _lose(self, connection: Connection, expired: Lease) -> bool:
-        """Whether there is a next attempt."""
-        reason = "its process was not heard of in time"
+        """Record the loss of a run; True if there is a next attempt."""
+        reason = "its process did not extend its lease in time"
         with log_context(run_id=expired.run_id, attempt=expired.attempt):
             status = lose(connection, expired, self._settings.max_losses, reason)
             log.warning("lease_expired status=%s", status)
@@ -84,8 +84,8 @@ class Repairs:
     # Messages
 
     def _enqueue_missing(self) -> None:
-        """Put every waiting run on the queue that should be there and is not."""
-        # the list is read first: whoever is popped from here on is still taken for waiting
+        """Enqueue every waiting run that has been missing from the queue for too long."""
+        # the list is read first, so that a message popped from here on still counts as waiting
         on_queue = set(self._queue.waiting_ids()) | self._just_popped()
         try:
             with reading(self._engine) as connection:
@@ -97,23 +97,23 @@ class Repairs:
             self.enqueue(missing)
         except QueueOutOfMemory as error:
             if not on_queue:
-                raise  # nothing that is popped will make room
+                raise  # there is nothing to pop, which would free memory
             log.warning("queue_full waiting=%d reason=%s", len(on_queue), error)
 
     def _just_popped(self) -> set[str]:
-        """Messages that nobody had popped at the last pass; their runs are PENDING until the claim, in a moment."""
+        """Messages popped since the last pass; their runs are PENDING until the claim a moment later."""
         try:
             popped = self._queue.popped_ids()
-        except QueueUnavailable:  # or a stranger's value is there, of which the cleaning speaks
+        except QueueUnavailable:  # or a foreign value is there, which the cleanup logs
             return set()
-        fresh, self._popped = popped - self._popped, popped
-        return fresh
+        new, self._popped = popped - self._popped, popped
+        return new
 
     def enqueue(self, run_ids: list[str]) -> None:
-        """Put those of the runs on the queue that are waiting; QueueUnavailable while Redis is away."""
-        for some in portions(run_ids, _BATCH):
+        """Enqueue those of the runs that are waiting; QueueUnavailable while Redis is away."""
+        for portion in portions(run_ids, _BATCH):
             with reading(self._engine) as connection:
-                messages = messages_for(connection, some)
+                messages = messages_for(connection, portion)
             if not messages:
                 continue
             self._queue.enqueue(messages)
@@ -121,36 +121,36 @@ class Repairs:
                 mark_enqueued(connection, messages)
             for message in messages:
                 with log_context(run_id=message.run_id, attempt=message.attempt):
-                    log.info("enqueued")
+                    log.info("run_enqueued")
 
-    # What is left in Redis
+    # Leftovers in Redis
 
     def _clean_queue(self) -> None:
-        """Forget popped messages whose attempt is over, once two passes in a row have seen them."""
-        over = self._over_ids()
-        # seen once only: its own process may just be putting it away
-        if forgotten := over & self._over:
-            self._queue.forget(forgotten)
-            log.info("messages_forgotten count=%d", len(forgotten))
-        self._over = over - forgotten
+        """Delete popped messages whose attempt has ended, once two passes in a row have seen them."""
+        ended = self._ended_ids()
+        # one that was seen once may still be archived by its process
+        if deleted := ended & self._ended:
+            self._queue.forget(deleted)
+            log.info("messages_deleted count=%d", len(deleted))
+        self._ended = ended - deleted
         self._queue.expire()
 
-    def _over_ids(self) -> set[str]:
-        over = self._queue.popped_ids()
-        for chunk in portions(sorted(over), _BATCH):
+    def _ended_ids(self) -> set[str]:
+        ended = self._queue.popped_ids()
+        for portion in portions(sorted(ended), _BATCH):
             run_ids = list[str]()
-            for job_id in chunk:
-                with suppress(ValueError):  # a stranger's
+            for job_id in portion:
+                with suppress(ValueError):  # a foreign message
                     run_ids.append(attempt_of(job_id).run_id)
             with reading(self._engine) as connection:
                 live = live_attempts(connection, run_ids)
-            over -= {each.job_id for each in live}
-        return over
+            ended -= {each.job_id for each in live}
+        return ended
 
     # Without Redis
 
     def _without_queue(self, error: QueueUnavailable) -> None:
-        """Remember since when the queue is away, and FAIL what has waited for it too long."""
+        """Record since when the queue is away, and FAIL runs that have waited for it too long."""
         now = time.monotonic()
         since = self._queue_away_since = self._queue_away_since or now
         log.warning("queue_unreachable for_s=%.0f reason=%s", now - since, error)
@@ -169,5 +169,5 @@ class Repairs:
             try:
                 give_up(connection, waiting, ErrorType.SYSTEM_ERROR, message)
             except StaleMessage:
-                return  # somebody works on it after all
+                return  # a process works on it after all
             log.error("run_given_up reason=%s", message)

@@ -1,4 +1,4 @@
-"""The steps of a study: start its runs, choose, have it judged; one guarded transaction each.
+"""The steps of a study: start its runs, choose, start the verdict; one guarded transaction each.
 
 A transaction changes the status and inserts the runs of the new one, so that a crash at any point leaves both or
 neither; the repairs send messages that were not sent.
@@ -28,7 +28,7 @@ from adapters.plans.study import (
     study_of,
 )
 from adapters.runs.new_runs import insert_runs
-from consumer.leader.study_jobs import StudyJob, run_of, search_jobs, trained
+from consumer.leader.study_jobs import StudyJob, run_of, search_jobs, training_metrics
 from contracts.errors import QueueUnavailable
 from contracts.status import PlanKind
 from contracts.study import StudyStatus, StudyWindow
@@ -36,11 +36,11 @@ from contracts.values import Json, without
 
 log = logging.getLogger(__name__)
 
-MAX_JUDGEMENTS = 5  # starts of the verdict's process, which may be killed with the machine
+MAX_JUDGEMENTS = 5  # starts of the verdict's process, which may be killed with its machine
 
 
 class StudySteps:
-    """Start a study's runs, choose, and have it judged; `enqueue` sends the messages of runs by their ids."""
+    """Start a study's runs, choose, and start the verdict; `enqueue` sends the messages of runs by their ids."""
 
     kind = PlanKind.STUDY
     living = LIVING
@@ -51,12 +51,12 @@ class StudySteps:
         self._judge_process: subprocess.Popen[bytes] | None = None
 
     def advance(self, plan: RowMapping) -> None:
-        """Take the next step of a study, if it is time for it."""
+        """Take the next step of a study, if it is due."""
         study = study_of(plan)
         _STEPS[study.status](self, study)
 
     def fail(self, connection: Connection, plan: RowMapping, reason: str) -> None:
-        """End a study without a verdict, or with the one that it had."""
+        """Fail a study, or keep the verdict that it had."""
         fail_study(connection, study_of(plan), reason)
 
     def _train(self, study: Study) -> None:
@@ -64,7 +64,7 @@ class StudySteps:
         self._start(study, StudyStatus.TRAINING, search_jobs(study))
 
     def _choose(self, study: Study) -> None:
-        """Once all have ended: choose on each training part, and start the chosen on its test part."""
+        """Once all training has ended, choose on each training part and start the choice on its test part."""
         with reading(self._engine) as connection:
             if has_living_runs(connection, study.study_id):
                 return
@@ -97,45 +97,45 @@ class StudySteps:
         except QueueUnavailable as error:
             log.warning("enqueue_postponed study_id=%s reason=%s", study.study_id, error)
 
-    def _close(self, study: Study) -> None:
-        """Once the test parts have ended: have the study judged."""
+    def _finish_tests(self, study: Study) -> None:
+        """Once the test parts have ended, let the study be judged."""
         with self._engine.begin() as connection:
             if not has_living_runs(connection, study.study_id):
                 move_study(connection, study, StudyStatus.JUDGING)
 
     def _judge(self, study: Study) -> None:
-        """Start the verdict's process, one at a time in all, unless it has died too often."""
+        """Start the verdict's process, one at a time for all studies; fail the study when it has died too often."""
         if self._judge_process and self._judge_process.poll() is None:
             return
         with self._engine.begin() as connection:
             if study.starts >= MAX_JUDGEMENTS:
-                reason = f"the process that judges it died {study.starts} times; the reconciler's log has its words"
+                reason = f"the process that judges it died {study.starts} times; the reconciler's log has its output"
                 fail_study(connection, study, reason)
                 return
             if not count_start(connection, study):
                 return
         command = [sys.executable, "-m", "consumer.leader.verdict", study.study_id]
         self._judge_process = subprocess.Popen(command)
-        log.info("study_judged_by study_id=%s pid=%d", study.study_id, self._judge_process.pid)
+        log.info("verdict_started study_id=%s pid=%d", study.study_id, self._judge_process.pid)
 
 
 _STEPS: dict[StudyStatus, Callable[[StudySteps, Study], None]] = {
     StudyStatus.ACCEPTED: StudySteps._train,
     StudyStatus.TRAINING: StudySteps._choose,
-    StudyStatus.TESTING: StudySteps._close,
+    StudyStatus.TESTING: StudySteps._finish_tests,
     StudyStatus.JUDGING: StudySteps._judge,
 }
 
 
 def _choice(connection: Connection, study: Study, window: StudyWindow) -> Json:
-    """What is chosen on a training part, the best first, and out of how many that could have been."""
-    asked, tried = study.plan.request, trained(connection, study, window)
-    around = asked.combinations if asked.by_neighbourhood else ()
+    """Choices on a training part, the best first, with the numbers of eligible and failed combinations."""
+    request, tried = study.plan.request, training_metrics(connection, study, window)
+    around = request.combinations if request.by_neighbourhood else ()
     places = ranked_places(tried, study.ranking, around).tolist()
     chosen = [
         {
             "place": place,
-            "params": asked.combinations[place],
+            "params": request.combinations[place],
             "train_run": run_of(study, window.train, place).run_id
             if study.plan.by_runs
             else None,

@@ -1,4 +1,4 @@
-"""The Jobs of a study: which requests they are, the ids that a plan always gives them, and what grids have found."""
+"""The Jobs of a study: their requests, their deterministic ids, and their results."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -27,48 +27,55 @@ BEST = "best_of_permutation"
 
 def run_of(study: Study, days: tuple[str, str], place: int) -> NewRun:
     """The run of one combination from the first to the last of these days."""
-    asked = study.plan.request
-    params = asked.combinations[place]
-    rule = checked_rule(asked.base["rule_type"], params)
-    own = {"params": params, "rule_id": rule.label}
-    return job_of(study, days, Kind.RUN, own, lambda request: request_hash(request, rule.params))
+    plan = study.plan.request
+    params = plan.combinations[place]
+    rule = checked_rule(plan.base["rule_type"], params)
+    terms = {"params": params, "rule_id": rule.label}
+    return job_of(
+        study, days, Kind.RUN, terms, lambda request: request_hash(request, rule.params)
+    )
 
 
 def job_of(
     study: Study,
     days: tuple[str, str],
     kind: Kind,
-    own: Json,
+    terms: Json,
     hash_of: Callable[[RunRequest], str],
 ) -> NewRun:
-    """A Job from the first to the last of these days; own: in what its request differs from the study's others.
+    """A Job from the first to the last of these days. terms: those in which its request differs from the study's.
 
-    Its id follows from study and hash, so that whoever plans it again means the same Job.
+    Its id follows from study and hash, so that planning it again gives the same Job.
     """
-    asked = study.plan.request
+    plan = study.plan.request
     start, end = map(date.fromisoformat, days)
-    own |= {"batch_id": study.batch_id, "label": asked.name, "start_date": start, "end_date": end}
-    request = replace(RunRequest.from_json(asked.base), **own)
+    terms |= {
+        "batch_id": study.batch_id,
+        "label": plan.name,
+        "start_date": start,
+        "end_date": end,
+    }
+    request = replace(RunRequest.from_json(plan.base), **terms)
     key = hash_of(request)
     digest = hashlib.sha256(f"{study.study_id} {key}".encode()).digest()
-    named = replace(request, run_id=str(UUID(bytes=digest[:16], version=4)))
-    return NewRun(named, key, submitted_by=study.submitted_by, kind=kind)
+    request = replace(request, run_id=str(UUID(bytes=digest[:16], version=4)))
+    return NewRun(request, key, submitted_by=study.submitted_by, kind=kind)
 
 
 def columns_of(ranking: Ranking) -> tuple[str, ...]:
-    """What is kept of each combination: what it is ranked by, and its numbers as a trial."""
-    return (*names_in(ranking), *OF_TRIAL)
+    """Names of the columns that are stored of each combination: the ranking's metrics, and its numbers as a trial."""
+    return (*metric_names(ranking), *OF_TRIAL)
 
 
-def names_in(ranking: Ranking) -> tuple[str, ...]:
-    """The metrics that a ranking looks at."""
-    of_constraints = sorted(name for each in ranking.constraints for name in each.names)
-    return (*dict.fromkeys((*CORE, ranking.metric, *of_constraints)),)
+def metric_names(ranking: Ranking) -> tuple[str, ...]:
+    """Names of the metrics that a ranking uses, and of the core ones."""
+    constrained = sorted(name for each in ranking.constraints for name in each.names)
+    return (*dict.fromkeys((*CORE, ranking.metric, *constrained)),)
 
 
 @frozen
 class StudyJob:
-    """A Job of a study; tried, permuted: which combinations and orders of the bars, of one that tries many."""
+    """A Job of a study. tried, permuted: combinations and orders of the bars of a Job that tries many."""
 
     run: NewRun
     tried: Combinations | None = None
@@ -82,7 +89,7 @@ def search_jobs(study: Study) -> list[StudyJob]:
 
 
 def training_jobs(study: Study, window: StudyWindow) -> list[StudyJob]:
-    """The Jobs that try all combinations on a training part, in the order of these."""
+    """The Jobs that try all combinations on a training part, in the order of the combinations."""
     combinations = study.plan.request.combinations
     if study.plan.by_runs:
         return [StudyJob(run_of(study, window.train, n)) for n in range(len(combinations))]
@@ -91,11 +98,11 @@ def training_jobs(study: Study, window: StudyWindow) -> list[StudyJob]:
 
 
 def permutation_jobs(study: Study) -> list[StudyJob]:
-    """The Jobs that repeat the whole search in other orders of the bars; of another kind of study none."""
-    asked = study.plan.request
-    tried = Combinations.of(asked.combinations)
+    """The Jobs that repeat the whole search in other orders of the bars; none unless it is a permutation study."""
+    plan = study.plan.request
+    tried = Combinations.of(plan.combinations)
     orders = (
-        {"seed": asked.seed, "first": places.start, "last": places.stop}
+        {"seed": plan.seed, "first": places.start, "last": places.stop}
         for places in study.plan.permuted_groups
     )
     return [_job(study, study.plan.windows[0], tried, permuted) for permuted in orders]
@@ -115,31 +122,35 @@ def _job(
     return StudyJob(run, tried, permuted)
 
 
-def trained(connection: Connection, study: Study, window: StudyWindow) -> dict[str, Array]:
-    """What all combinations came to on a training part, in the order of the plan; NaN where a Job has failed."""
+def training_metrics(
+    connection: Connection, study: Study, window: StudyWindow
+) -> dict[str, Array]:
+    """Metrics of all combinations on a training part, in the order of the plan; NaN where a Job has failed."""
     jobs = training_jobs(study, window)
     if study.plan.by_runs:
         run_ids = [job.run.run_id for job in jobs]
-        return metrics_of(connection, run_ids, names_in(study.ranking))
-    return _found(connection, jobs, study.plan.training_groups, columns_of(study.ranking))
+        return metrics_of(connection, run_ids, metric_names(study.ranking))
+    return _search_metrics(
+        connection, jobs, study.plan.training_groups, columns_of(study.ranking)
+    )
 
 
 def permuted_bests(connection: Connection, study: Study) -> Array:
-    """The best of each permutation, in their order; NaN where a Job has failed."""
+    """Best value of each permutation, in their order; NaN where a Job has failed."""
     jobs = permutation_jobs(study)
-    return _found(connection, jobs, study.plan.permuted_groups, [BEST])[BEST]
+    return _search_metrics(connection, jobs, study.plan.permuted_groups, [BEST])[BEST]
 
 
-def _found(
+def _search_metrics(
     connection: Connection,
     jobs: Sequence[StudyJob],
     groups: Sequence[range],
     names: Sequence[str],
 ) -> dict[str, Array]:
-    """What Jobs have found, one after the other, each of its own group of rows."""
-    found = found_by(connection, [job.run.run_id for job in jobs])
+    """Joined metrics of Jobs, each of which has its own group of rows."""
+    metrics = found_by(connection, [job.run.run_id for job in jobs])
     parts = [
-        found.get(job.run.run_id) or dict.fromkeys(names, np.full(len(rows), np.nan))
+        metrics.get(job.run.run_id) or dict.fromkeys(names, np.full(len(rows), np.nan))
         for job, rows in zip(jobs, groups, strict=True)
     ]
     return {name: np.concatenate([part[name] for part in parts]) for name in names}

@@ -1,7 +1,7 @@
 """`python -m consumer.leader.verdict <study_id>`: judge a study whose runs have ended, and store the verdict once.
 
-The reconciler's leader starts it. It may be killed and started again at any point: what it computes follows from the
-runs and the study's seed, and only the first verdict is kept. 0 when there is one afterwards.
+The leading reconciler starts it. It may be killed and started again at any point: the verdict depends only on the runs
+and the study's seed, and only the first one is kept. Exit code 0: there is one afterwards.
 """
 
 import logging
@@ -28,7 +28,7 @@ from adapters.studies.trials import OF_TRIAL, Tried, trial, tried_of
 from adapters.studies.verdict import Part, Verdict
 from consumer.job.persistence import persist
 from consumer.kinds.backtest import backtest
-from consumer.leader.study_jobs import permuted_bests, run_of, trained, training_jobs
+from consumer.leader.study_jobs import permuted_bests, run_of, training_jobs, training_metrics
 from contracts.errors import UnknownTicker
 from contracts.run_request import RunRequest
 from contracts.status import PlanKind
@@ -37,7 +37,7 @@ from contracts.values import Json, Values, picked
 
 log = logging.getLogger("consumer.leader.verdict")
 
-# for a database that is away when the verdict is ready; the leader starts another process later
+# how long a verdict waits for a database that is away; the leader starts another process later
 PATIENCE_S = 60.0
 
 
@@ -65,55 +65,55 @@ def judge(engine: Engine, study: Study) -> Json:
     market = Market(bars.times, bars.columns["Close"], benchmark, rates)
     data = partial(run_data, capital=request.initial_capital, market=market)
 
-    def recorded(run_id: str) -> RunData | None:
-        # not one connection for all: a server drops those that are silent during the statistics
+    def load_run(run_id: str) -> RunData | None:
+        # not one connection for all: a server closes one that is silent during the statistics
         with reading(engine) as connection:
             row = result_of(connection, run_id)
         return data(row) if row else None
 
     @cache
-    def screened(number: int, place: int) -> RunData:
-        # the same backtest again, of which a screen keeps no series
-        asked = run_of(study, study.plan.windows[number].train, place).request
-        return data(backtest(asked, packed).columns)
+    def repeat_run(number: int, place: int) -> RunData:
+        # run the backtest again, since a search stores no series
+        repeated = run_of(study, study.plan.windows[number].train, place).request
+        return data(backtest(repeated, packed).columns)
 
     def load(part: Part, number: int, chosen: Values) -> RunData | None:
         if run_id := chosen[f"{part}_run"]:
-            return recorded(run_id)
-        return screened(number, chosen["place"]) if part == "train" else None
+            return load_run(run_id)
+        return repeat_run(number, chosen["place"]) if part == "train" else None
 
-    tried = [_tried(engine, study, window, recorded) for window in study.plan.windows]
-    orders = _permuted(engine, study)
-    return Verdict(study.plan, study.choices or [], tried, market, load, orders).told()
+    tried = [_tried(engine, study, window, load_run) for window in study.plan.windows]
+    permutations = _permutations(engine, study)
+    return Verdict(study.plan, study.choices or [], tried, market, load, permutations).told()
 
 
-def _permuted(engine: Engine, study: Study) -> Json | None:
-    """What the search came to in other orders of the bars; of another kind of study nothing."""
-    asked = study.plan.request
-    if asked.kind != "permutation":
+def _permutations(engine: Engine, study: Study) -> Json | None:
+    """Result of the search in other orders of the bars; None unless it is a permutation study."""
+    request = study.plan.request
+    if request.kind != "permutation":
         return None
     chosen = (study.choices or [])[0]["chosen"]
     with reading(engine) as connection:
-        real = trained(connection, study, study.plan.windows[0])[asked.metric]
+        actual = training_metrics(connection, study, study.plan.windows[0])[request.metric]
         bests = permuted_bests(connection, study)
-    observed = real.item(chosen[0]["place"]) if chosen else None
-    return permuted(observed, bests, study.ranking.goal, asked.seed)
+    observed = actual.item(chosen[0]["place"]) if chosen else None
+    return permuted(observed, bests, study.ranking.goal, request.seed)
 
 
 def _tried(
     engine: Engine, study: Study, window: StudyWindow, load: Callable[[str], RunData | None]
 ) -> Tried:
-    """What was tried on a training part, whichever way it was tried."""
+    """All trials on a training part, by runs or by searches."""
     if study.plan.by_runs:
         jobs = training_jobs(study, window)
         return tried_of(np.array([trial(load(job.run.run_id)) for job in jobs]))
     with reading(engine) as connection:
-        found = trained(connection, study, window)
-    return tried_of(np.array([found[name] for name in OF_TRIAL]).T)
+        metrics = training_metrics(connection, study, window)
+    return tried_of(np.array([metrics[name] for name in OF_TRIAL]).T)
 
 
 def store(engine: Engine, study: Study, verdict: Json) -> None:
-    """Complete the study with its verdict, unless somebody else has; what earlier ones said is kept in it."""
+    """Complete the study with its verdict, unless another process has; a summary of earlier verdicts is kept in it."""
     columns = {"outcome": verdict["outcome"], "sentence": verdict["sentence"]}
 
     def write(connection: Connection) -> bool:
@@ -131,7 +131,7 @@ def store(engine: Engine, study: Study, verdict: Json) -> None:
 
 
 def _earlier(result: bytes | None) -> list[Json]:
-    """Method, outcome and sentence of the verdicts before this one, the first one first."""
+    """Method, outcome and sentence of the verdicts before this one, oldest first."""
     if result is None:
         return []
     before = unpacked_json(result)

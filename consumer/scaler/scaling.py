@@ -1,4 +1,4 @@
-"""How many Jobs to start: KEDA's `accurate` strategy with the numbers of the ScaledJob manifest."""
+"""Number of Jobs to start: KEDA's `accurate` strategy with the numbers of the ScaledJob manifest."""
 
 import math
 from pathlib import Path
@@ -11,21 +11,21 @@ from contracts.values import Json, frozen
 
 @frozen
 class ScaledJob:
-    """What the manifest says to a scaler."""
+    """The manifest's terms for a scaler."""
 
     list_names: tuple[str, ...]
-    polling_s: float  # from one look of KEDA at the lists to the next
+    polling_s: float  # between two polls of the lists by KEDA
     list_length: int  # messages per Job
     max_jobs: int
     deadline_s: float  # for a Job, from its start
     grace_s: float  # to end by itself at its deadline
     command: tuple[str, ...]
-    # of the container, as far as its values are written in the manifest; no logins
+    # of the container, but only values written in the manifest; no logins
     environment: dict[str, str]
 
 
 def read_scaled_job(path: Path) -> ScaledJob:
-    """The ScaledJob of a manifest; InvalidSettings says what is missing in which file."""
+    """Read the ScaledJob of a manifest; InvalidSettings names the file and what it lacks."""
     try:
         return _parse(yaml.safe_load(path.read_text(encoding="utf-8"))["spec"])
     except OSError as error:
@@ -61,12 +61,12 @@ def _parse(spec: Json) -> ScaledJob:
 def jobs_to_start(
     waiting: int, unfinished: int, pending: int, list_length: int, max_jobs: int
 ) -> int:
-    """How many Jobs KEDA's `accurate` strategy creates at one poll.
+    """Number of Jobs that KEDA's `accurate` strategy creates at one poll.
 
     waiting: messages in the lists. unfinished: Jobs that have not ended. pending: those of them that have not popped,
     and so are still going to take a message (KEDA 2.20, pkg/scaling/executor/scale_jobs.go).
     """
-    wanted = min(-(-waiting // list_length), max_jobs)
-    if wanted + unfinished - pending > max_jobs:
+    needed = min(-(-waiting // list_length), max_jobs)
+    if needed + unfinished - pending > max_jobs:
         return max(0, max_jobs - unfinished)
-    return max(0, wanted - pending)
+    return max(0, needed - pending)

@@ -1,18 +1,21 @@
 """`python -m consumer.scaler.template`: a process that has imported what a Job needs, and forks one Job per request.
 
-The local scaler starts it, with a socket as its standard input. A request is the path of a Job's ready file; the
-answers are `ready` once, `started <pid>` for each request, and `ended <pid> <exit code>`. It ends when its socket is
-closed, and instead of answering when a module that it has loaded was changed; the scaler then starts another one. The
-standard library's forkserver does none of that, and loses its children's exit codes when it dies.
+The local scaler starts it with a socket as its standard input. A request is the path of a Job's ready file; the answers
+are `ready` once, `started <pid>` for each request, and `ended <pid> <exit code>`. It exits when its socket is closed,
+and without an answer when a module that it has loaded was changed; the scaler then starts another one.
+
+The standard library's forkserver was tried in its place. When its server is killed it reports exit code 255 for Jobs
+that are still alive, when the server hangs `start()` blocks forever, and nothing public says that a server is ready,
+or ends it when a module or the manifest has changed.
 """
 
 from consumer.job.termination import termination
 
-termination.install()  # here for the Jobs, which are forked with it
+termination.install()  # for the Jobs, which inherit the handlers
 
 import gc  # noqa: E402
 
-gc.disable()  # as in a Job of its own; a collection would also copy the pages that Jobs share
+gc.disable()  # as in a plain Job; a collection would also copy the pages that Jobs share
 
 import os  # noqa: E402
 import signal  # noqa: E402
@@ -27,10 +30,10 @@ from consumer.job import preload, worker  # noqa: E402
 
 
 def main() -> None:
-    """Serve the scaler at the other end of the standard input."""
+    """Fork one Job per request of the scaler."""
     if len(list(Path("/proc/self/task").iterdir())) > 1:
         sys.exit(
-            "template: an import has started a thread, which no forked Job would have; plain processes are used"
+            "template: an import has started a thread, which a forked Job would lack; Jobs start as plain processes"
         )
     requests = socket.socket(fileno=sys.stdin.fileno())
     signal.signal(signal.SIGCHLD, lambda signum, frame: report_ended(requests))
@@ -41,12 +44,12 @@ def main() -> None:
         while (ready_file := requests.recv(4096).decode()) and source_versions() == versions:
             pid = os.fork()
             if pid == 0:
-                be_job(requests, ready_file)
+                run_job(requests, ready_file)
             requests.send(b"started %d" % pid)
 
 
 def source_versions() -> dict[str, int]:
-    """Time of the last change of each of our loaded modules' files, in nanoseconds."""
+    """Time of the last change of each loaded source file of ours, in nanoseconds."""
     files = {getattr(module, "__file__", None) or "" for module in sys.modules.values()}
     return {
         file: Path(file).stat().st_mtime_ns
@@ -55,19 +58,19 @@ def source_versions() -> dict[str, int]:
     }
 
 
-def be_job(requests: socket.socket, ready_file: str) -> NoReturn:
-    """In the forked process: all that `python -m consumer` does after its imports, in a session of its own."""
+def run_job(requests: socket.socket, ready_file: str) -> NoReturn:
+    """Run one Job in the forked process, in its own session, as `python -m consumer` does after its imports."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setsid()
     requests.close()
     # takes the place of the socket, which was the standard input
     os.open(os.devnull, os.O_RDONLY)
     os.environ["READY_FILE"] = ready_file
-    termination.leave(worker.main())
+    termination.exit(worker.main())
 
 
 def report_ended(requests: socket.socket) -> None:
-    """Say the exit code of each Job that has ended, and only then let its pid go, so that none gets lost in between."""
+    """Send the exit code of each Job that has ended, and only then release its pid, so that no code is lost."""
     with suppress(ChildProcessError):  # none is left
         while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
             exit_code = ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status

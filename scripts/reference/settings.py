@@ -9,7 +9,7 @@ ENTRY = re.compile(r"^((?:# .*\n)*)(\w+)=(.*)", re.MULTILINE)
 ROLES = {  # who runs a file, by what its path begins with; the first that fits
     "web/": "web",
     "consumer/local_scaler": "local scaler",
-    "consumer/scaler/children": "local scaler",
+    "consumer/scaler/processes": "local scaler",
     "consumer/rec": "reconciler",
     "consumer/leader/repairs": "reconciler",
     "consumer/": "Job",

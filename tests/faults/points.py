@@ -17,11 +17,11 @@ class Point:
 
 POINTS = {
     # of a Job, from its pop to its charts
-    "between pop and reading": Point("consumer.job.messages:MessageWorker._accepted"),
+    "between pop and reading": Point("consumer.job.messages:MessageWorker._fetch_message"),
     "between pop and claim": Point("consumer.job.worker:RunWorker.execute_job"),
     "inside the claim's transaction": Point("adapters.runs.states:event"),
     "between claim and exchange": Point("consumer.job.messages:MessageWorker.exchange"),
-    "after the claim": Point("consumer.job.worker:RunWorker._work"),
+    "after the claim": Point("consumer.job.worker:RunWorker._run_child"),
     "during the engine": Point("consumer.job.task:backtest"),
     "during a screen": Point("consumer.kinds.screen:core_metrics"),
     "while legs are traded together": Point("consumer.kinds.portfolio:trade_together"),
@@ -53,14 +53,14 @@ POINTS = {
     "between a submission's commit and its message": Point("web.runs.operations:enqueue"),
     "while readiness asks the database": Point("web.maintenance.health:Readiness.database"),
 }
-# of these of a Job; at the others its work horse is stopped
+# points in the parent of a Job; at the others its child process is stopped
 IN_PARENT = ("between pop and claim", "after the claim")
 
 LIMITS = {
     "seconds for writing a result": "consumer.job.worker:WRITING_S",
-    "seconds for a template's answer": "consumer.scaler.children:ANSWER_S",
-    "seconds until a template is ready": "consumer.scaler.children:TEMPLATE_REST_S",
-    "forks of a template": "consumer.scaler.children:MAX_FORKS",
+    "seconds for a template's answer": "consumer.scaler.processes:ANSWER_S",
+    "seconds until a template is ready": "consumer.scaler.processes:TEMPLATE_RETRY_S",
+    "forks of a template": "consumer.scaler.processes:MAX_FORKS",
     "seconds for a request's body": "web.server:BODY_S",
     "seconds that a connection may idle": "web.server:IDLE_S",
     "connections of a process": "web.server:CONNECTIONS",

@@ -19,7 +19,7 @@ from adapters.queue.connection import connect_redis, queues_of
 from adapters.queue.messages import BYTES_PER_MESSAGE, RunMessage
 from adapters.queue.run_queue import RunQueue
 from adapters.settings import load_settings
-from consumer.job.child import HorseExit
+from consumer.job.child import ChildExit
 from consumer.job.messages import MessageWorker
 from consumer.job.waiting import wait_and_pop
 from tests.manifests.acl_redis import PASSWORDS, AclRedis
@@ -85,10 +85,10 @@ def test_web_counts_how_often_somebody_asks(server: AclRedis) -> None:
 
 
 @pytest.mark.parametrize(
-    "status", [HorseExit.SUCCEEDED, HorseExit.FAILED, HorseExit.NOT_PERSISTED]
+    "status", [ChildExit.SUCCEEDED, ChildExit.FAILED, ChildExit.NOT_PERSISTED]
 )
 def test_a_worker_takes_shows_and_tidies_a_message_of_each_list(
-    server: AclRedis, status: HorseExit
+    server: AclRedis, status: ChildExit
 ) -> None:
     waiting, bulk = message(), message(is_bulk=True)
     queue_as(server, "web").enqueue([bulk, waiting])
@@ -99,9 +99,9 @@ def test_a_worker_takes_shows_and_tidies_a_message_of_each_list(
         worker = MessageWorker(queues_of(settings), settings, "worker")
         job = worker.pop()
         assert job
-        worker.show_start(job)
-        worker.show_life(job)
-        worker.tidy(job, status)
+        worker.mark_started(job)
+        worker.send_heartbeat(job)
+        worker.archive(job, status)
         taken.append(job.id)
 
     assert taken == [waiting.job_id, bulk.job_id]

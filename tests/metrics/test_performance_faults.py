@@ -15,7 +15,7 @@ from adapters.metrics.table import METRIC_NAMES, METRICS_BY_NAME, performance
 from adapters.plans.combinations import Combinations, unpacked_metrics
 from consumer.job.task import TimeLimit
 from consumer.kinds.backtest import backtest
-from consumer.kinds.portfolio import LegRun, Traded
+from consumer.kinds.portfolio import LegRun, PortfolioTrading
 from consumer.kinds.screen import screen
 from consumer.kinds.setup import Setup
 from contracts.portfolio_request import LegRequest, PortfolioRequest, Sharing
@@ -156,7 +156,7 @@ def traded_together(mode):
     leg = LegRequest(ticker="AAPL", rule_type="MA_CROSS", params={})
     terms = {"start_date": "2004-01-02", "end_date": "2006-12-29"}
     asked = PortfolioRequest(legs=(leg, leg), sharing=Sharing(mode=mode), terms=terms)
-    return Traded(asked, [run, run])
+    return PortfolioTrading(asked, [run, run])
 
 
 KINDS = {

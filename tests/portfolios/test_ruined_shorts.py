@@ -7,7 +7,7 @@ import pytest
 
 from adapters.metrics.rates import Rates
 from consumer.kinds.portfolio import _accrued
-from consumer.kinds.run_engine import RunEngine, carried
+from consumer.kinds.run_engine import RunEngine, interest_and_fees
 from engine.engine import check_bars
 from portfolio.legs import Leg
 from portfolio.sharing import SharingTerms
@@ -59,7 +59,7 @@ def test_a_run_below_zero_pays_no_fee():
 
         values = result.shares_curve * one.bars.close
         expected = fees_of(one.times, values[None], result.equity_curve[None])
-        assert carried(result.ledger)[1] == pytest.approx(expected, rel=1e-9), seed
+        assert interest_and_fees(result.ledger)[1] == pytest.approx(expected, rel=1e-9), seed
         ruined += result.equity_curve.min() < 0
     assert ruined > 20
 

@@ -16,7 +16,7 @@ from adapters.database import connect_database, reading
 from adapters.queue.run_queue import RunQueue, ScalerState
 from adapters.settings import PROJECT_ROOT, load_settings
 from adapters.tables import runs
-from consumer.local_scaler import LOOKS_PER_POLL, REST_S
+from consumer.local_scaler import POLLS_PER_KEDA_POLL, RETRY_S
 from tests.services.processes import Program, Programs
 from tests.services.waiting import wait_until
 from web import create_app
@@ -108,7 +108,7 @@ def test_it_looks_as_often_as_the_manifest_says(
     manifest: dict[str, Any] = yaml.safe_load(
         (PROJECT_ROOT / "keda" / "scaledjob.yaml").read_text()
     )
-    manifest["spec"]["pollingInterval"] = 60 * LOOKS_PER_POLL
+    manifest["spec"]["pollingInterval"] = 60 * POLLS_PER_KEDA_POLL
     rare = tmp_path / "scaledjob.yaml"
     rare.write_text(yaml.safe_dump(manifest))
     # without a template, which wakes it once it is ready
@@ -225,7 +225,7 @@ def test_processes_that_fail_at_their_start_do_not_follow_each_other_at_once(
     first, second = (
         datetime.fromisoformat(line.split()[0]) for line in log_lines(scaler, "job_started")
     )
-    assert (second - first).total_seconds() >= REST_S
+    assert (second - first).total_seconds() >= RETRY_S
     assert statuses(platform_settings) == ["PENDING"]
 
 
