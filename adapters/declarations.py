@@ -37,7 +37,7 @@ _OPTIONS: Json = {
 }
 
 Subject = Literal["run", "plan", "prices", "access", "platform"]
-Kept = Literal["charts", "series", "events", "runs", "batches", "audit", "prices"]
+Kept = Literal["series", "runs", "audit", "prices"]
 
 
 @frozen

@@ -13,9 +13,9 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from adapters.database import connect_database, reading
+from adapters.maintenance.retention import Removed, is_configured, parts, prune_runs
 from adapters.prices.loading import delete_unused, unused_versions
 from adapters.settings import Settings, load_settings
-from adapters.upkeep.retention import Removed, is_configured, parts, prune_runs
 from contracts.errors import PlatformError
 
 

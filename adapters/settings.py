@@ -79,13 +79,9 @@ class Settings:
     max_body_mb: int = 16  # of a bulk submission; single submissions are bounded far lower
     # of one price file, as it is sent and as it is unpacked; a million bars have 50
     max_prices_mb: int = 64
-    # after its end a run's charts are kept so long; None: forever, here and below
-    keep_charts_days: int | None = None
-    # equity, trades, signals and lines; metrics and receipt stay
+    # days after a run's end that its equity, trades, signals, lines and charts are kept; None: forever, here and below
     keep_series_days: int | None = None
-    keep_events_days: int | None = None
-    keep_runs_days: int | None = None  # whole runs
-    keep_batches_days: int | None = None  # whole batches, studies among them
+    keep_runs_days: int | None = None  # whole runs, and whole plans
     keep_audit_days: int | None = None
     # of the runs that may be deleted, so many of the latest stay
     keep_runs_count: int | None = None

@@ -14,7 +14,7 @@ ROLES = {  # who runs a file, by what its path begins with; the first that fits
     "consumer/leader/repairs": "reconciler",
     "consumer/": "Job",
     "adapters/schema": "schema",
-    "adapters/upkeep/retention": "reconciler, prune",
+    "adapters/maintenance/retention": "reconciler, prune",
     "adapters/": "every role",
 }
 

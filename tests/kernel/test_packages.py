@@ -49,7 +49,7 @@ SUBJECTS = {
         "plans": frozenset({"metrics", "prices", "runs"}),
         "charts": frozenset({"metrics", "prices", "runs"}),
         "studies": frozenset({"metrics", "plans", "runs"}),
-        "upkeep": frozenset({"access", "plans"}),
+        "maintenance": frozenset({"access", "plans"}),
         "kernel": NOTHING,
     },
     "consumer": {

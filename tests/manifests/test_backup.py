@@ -18,10 +18,10 @@ from sqlalchemy import Table, func, insert, select
 from sqlalchemy.engine import Engine, make_url
 
 from adapters.database import connect_database, reading
+from adapters.maintenance.retention import prune_runs
 from adapters.runs.states import save_charts
 from adapters.schema import create_schema
 from adapters.tables import metadata, runs
-from adapters.upkeep.retention import prune_runs
 from tests.manifests.checks.documents import read_platform
 from tests.manifests.mysql_users import make_users
 from tests.manifests.pods import ROOT

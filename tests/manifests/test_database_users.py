@@ -183,9 +183,7 @@ def test_jobs_and_the_reconciler_do_their_work(
     programs.start(
         "consumer.local_scaler", DATABASE_URL=url(server, "worker"), SCALER_MAX_PROCESSES="2"
     )
-    programs.start(
-        "consumer.reconciler", KEEP_RUNS_DAYS="1", KEEP_BATCHES_DAYS="1", KEEP_EVENTS_DAYS="1"
-    )
+    programs.start("consumer.reconciler", KEEP_RUNS_DAYS="1", KEEP_SERIES_DAYS="1")
     wait_until(
         lambda: client.get(f"/api/studies/{study_id}").json["status"] == "completed",
         120,

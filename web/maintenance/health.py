@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.database import connect_database, reading
 from adapters.database_errors import is_locked, takes_no_changes
+from adapters.maintenance.storage import bytes_by_kind
 from adapters.plans.screen import all_differing
 from adapters.queue.connection import connect_redis, reachable
 from adapters.queue.liveness import Upkeep, upkeep
@@ -28,7 +29,6 @@ from adapters.runs.times import seconds_between
 from adapters.runs.totals import RUN, WAIT, Totals, histogram, totals
 from adapters.settings import Settings
 from adapters.tables import runs
-from adapters.upkeep.storage import bytes_by_kind
 from contracts.errors import QueueUnavailable
 from web.access.recording import ANONYMOUS_REQUESTS
 from web.api import operation

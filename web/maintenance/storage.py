@@ -6,8 +6,8 @@ from time import monotonic
 from sqlalchemy import Engine
 
 from adapters.database import reading
+from adapters.maintenance.storage import bytes_a_day, bytes_by_kind, bytes_left
 from adapters.settings import Settings
-from adapters.upkeep.storage import bytes_a_day, bytes_by_kind, bytes_left
 from contracts.values import Json
 from web.app import platform
 

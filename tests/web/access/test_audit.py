@@ -18,8 +18,8 @@ from sqlalchemy import text, update
 from adapters import access_tables as tables
 from adapters.database import connect_database, database_now
 from adapters.logs import current_actor
+from adapters.maintenance.retention import prune_runs
 from adapters.settings import Settings
-from adapters.upkeep.retention import prune_runs
 from tests.services.ports import free_port
 from tests.services.processes import Programs
 from tests.services.web_app import run_values, sweep_values, web_app

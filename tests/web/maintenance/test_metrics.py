@@ -157,12 +157,12 @@ def test_every_page_leads_to_the_section_storage(client: FlaskClient) -> None:
 def test_the_section_storage_shows_the_room_and_what_is_kept(
     platform_settings: dict[str, str],
 ) -> None:
-    with web_app(platform_settings | {"KEEP_CHARTS_DAYS": "30"}) as app:
+    with web_app(platform_settings | {"KEEP_SERIES_DAYS": "30"}) as app:
         text = app.test_client().get("/queue").get_data(as_text=True)
 
     assert re.search(r"<th scope=\"row\">(runs|everything)</th>", text)
     assert re.search(
-        r"Pictures of a run <code[^>]*>KEEP_CHARTS_DAYS</code></th><td class=\"number\">30 days",
+        r"its metrics and receipt stay <code[^>]*>KEEP_SERIES_DAYS</code></th><td class=\"number\">30 days",
         text,
     )
     assert re.search(r"KEEP_RUNS_COUNT</code></th><td class=\"number\">all", text)

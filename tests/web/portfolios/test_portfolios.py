@@ -13,12 +13,12 @@ from sqlalchemy import select, update
 from sqlalchemy.engine import Engine
 
 from adapters.database import database_now, reading
+from adapters.maintenance.retention import prune_runs
 from adapters.plan_tables import plans
 from adapters.plans.portfolio import batch_name, portfolio_of
 from adapters.plans.portfolio_series import PRUNED
 from adapters.plans.store import plan_row
 from adapters.tables import runs
-from adapters.upkeep.retention import prune_runs
 from consumer.leader.plans import Plans
 from contracts.errors import Conflict
 from contracts.status import PlanKind
@@ -530,7 +530,7 @@ def test_one_that_ended_without_a_job_is_deleted_in_time(
 ) -> None:
     portfolio_id = submit_portfolio(client)
     client.post(f"/api/portfolios/{portfolio_id}/cancel")
-    settings = replace(client.application.extensions["platform"].settings, keep_batches_days=10)
+    settings = replace(client.application.extensions["platform"].settings, keep_runs_days=10)
     list(prune_runs(engine, settings))
     assert shown(client, portfolio_id)["status"] == "failed"
     with engine.begin() as connection:

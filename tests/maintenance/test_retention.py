@@ -11,14 +11,14 @@ import pytest
 from sqlalchemy import func, select, update
 
 from adapters.database import database_now, reading
+from adapters.maintenance import retention
+from adapters.maintenance.retention import Removed, parts, prune_runs
 from adapters.plan_tables import PLAN, plans
 from adapters.plans.ranking import DEFAULT
 from adapters.plans.store import set_ranking
 from adapters.runs.states import set_beside
 from adapters.settings import PROJECT_ROOT
 from adapters.tables import run_charts, run_events, run_lines, runs
-from adapters.upkeep import retention
-from adapters.upkeep.retention import Removed, parts, prune_runs
 from contracts.status import PlanKind
 from contracts.study import StudyStatus
 from tests.services.finished_runs import break_down
@@ -48,9 +48,7 @@ def prune(submitter: Submitter, *, dry_run: bool = False, **keep: Any) -> Remove
 @pytest.mark.parametrize(
     ("setting", "remains"),
     [
-        ("keep_charts_days", (1, 0, 1, 3)),
         ("keep_series_days", (1, 0, 0, 3)),
-        ("keep_events_days", (1, 2, 1, 0)),
         ("keep_runs_days", GONE),
     ],
 )
@@ -76,16 +74,25 @@ def test_a_run_without_its_series_keeps_metrics_and_receipt(submitter: Submitter
     assert submitter.row(run_id) == before | series
 
 
-def test_what_matters_to_somebody_is_kept_however_old(submitter: Submitter) -> None:
-    kept = ({"batch_id": "b"}, {"label": "idea"}, {"title": "mine"}, {"pinned": 1})
-    marked = [ended(submitter, 11, columns) for columns in kept]
+def test_a_marked_run_is_kept_with_its_series_however_old(submitter: Submitter) -> None:
+    marks = ({"label": "idea"}, {"title": "mine"}, {"pinned": 1})
+    marked = [ended(submitter, 11, columns) for columns in marks]
     origin = ended(submitter, 11)
     ended(submitter, 9, {"reproduces": origin})
 
     removed = prune(submitter, keep_series_days=10, keep_runs_days=10, keep_runs_count=1)
 
     assert removed == Counter()
-    assert [left(submitter, run_id) for run_id in (*marked, origin)] == [WHOLE] * 5
+    assert [left(submitter, run_id) for run_id in (*marked, origin)] == [WHOLE] * 4
+
+
+def test_runs_of_a_batch_keep_their_series_and_are_never_too_many(submitter: Submitter) -> None:
+    run_ids = batch(submitter, 12, 11)
+
+    removed = prune(submitter, keep_series_days=10, keep_runs_count=1)
+
+    assert removed == Counter()
+    assert [left(submitter, run_id) for run_id in run_ids] == [WHOLE] * 2
 
 
 def batch(submitter: Submitter, *days: float, batch_id: str = "sweep") -> list[str]:
@@ -98,14 +105,14 @@ def batch(submitter: Submitter, *days: float, batch_id: str = "sweep") -> list[s
 
 def test_a_batch_goes_as_a_whole_once_its_last_run_is_old_enough(submitter: Submitter) -> None:
     old, mixed = batch(submitter, 12, 11), batch(submitter, 12, 9, batch_id="later")
-    single = ended(submitter, days=30)
+    young = ended(submitter, days=9)
 
-    foreseen = prune(submitter, dry_run=True, keep_batches_days=10)
-    removed = prune(submitter, keep_batches_days=10)
+    foreseen = prune(submitter, dry_run=True, keep_runs_days=10)
+    removed = prune(submitter, keep_runs_days=10)
 
     assert foreseen == removed
     assert removed["runs"] == 2
-    assert [left(submitter, run_id) for run_id in (*old, *mixed, single)] == [GONE] * 2 + [
+    assert [left(submitter, run_id) for run_id in (*old, *mixed, young)] == [GONE] * 2 + [
         WHOLE
     ] * 3
     with reading(submitter.engine) as connection:
@@ -123,7 +130,7 @@ def test_a_batch_is_kept_whole_for_one_run_that_matters_or_has_not_ended(
     ended(submitter, 0, {"reproduces": origin[1]})
     submitter.record(batch_id="waiting")
 
-    removed = prune(submitter, keep_batches_days=10)
+    removed = prune(submitter, keep_runs_days=10)
 
     assert removed == Counter()
     assert [left(submitter, run_id) for run_id in (*pinned, *origin, *waiting)] == [WHOLE] * 6
@@ -134,7 +141,7 @@ def test_a_batch_is_judged_once_and_a_run_that_is_pinned_while_it_goes_stays(
 ) -> None:
     monkeypatch.setattr(retention, "DELETED", 2)
     run_ids = batch(submitter, *[11] * 6)
-    walk = prune_runs(submitter.engine, replace(submitter.settings, keep_batches_days=10))
+    walk = prune_runs(submitter.engine, replace(submitter.settings, keep_runs_days=10))
 
     next(walk)
     with submitter.engine.begin() as connection:
@@ -155,7 +162,7 @@ def test_a_study_goes_with_its_runs_once_it_is_over(
     with submitter.engine.begin() as connection:
         connection.execute(update(plans).values(kind=PlanKind.STUDY, status=status, **over))
 
-    prune(submitter, keep_batches_days=10)
+    prune(submitter, keep_runs_days=10)
 
     assert left(submitter, run_id)[0] == remains
     with reading(submitter.engine) as connection:
@@ -189,7 +196,7 @@ def test_of_too_many_runs_the_oldest_go_and_those_that_are_kept_anyway_do_not_co
 
 def test_a_dry_run_counts_what_would_go_and_deletes_nothing(submitter: Submitter) -> None:
     run_ids = [ended(submitter, days=days) for days in (11, 21)]
-    keep = {"keep_charts_days": 5, "keep_series_days": 10, "keep_runs_days": 20}
+    keep = {"keep_series_days": 10, "keep_runs_days": 20}
 
     foreseen = prune(submitter, dry_run=True, **keep)
 

@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import update
 
 from adapters.database import database_now, reading
+from adapters.maintenance.storage import bytes_a_day, bytes_left
 from adapters.tables import runs
-from adapters.upkeep.storage import bytes_a_day, bytes_left
 from tests.services.runs import Submitter
 
 
