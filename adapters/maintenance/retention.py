@@ -61,6 +61,11 @@ class Part:
         column: Column[Any] = self.table.c.plan_id if self.table is plans else self.table.c.run_id
         return column
 
+    def is_left(self, run_ids: Sequence[str]) -> Criterion:
+        """Select the rows of these runs; of columns, those rows where they are not cleared yet."""
+        is_of_run = self.run_id.in_(run_ids)
+        return and_(is_of_run, _has_any(self.cleared)) if self.cleared else is_of_run
+
     def removal(self) -> Delete | Update:
         """Build the statement that removes this part of all runs."""
         if self.cleared:
@@ -80,6 +85,10 @@ def _series(declared: Table) -> Iterator[Part]:
     if cleared := [each for each in declared.c if each.info.get("kept") == "series"]:
         of = "" if declared is runs else f" of {rows_of(declared).kind}"
         yield Part(f"series{of}", "series", declared, cleared)
+
+
+def _has_any(columns: Sequence[Column[Any]]) -> Criterion:
+    return or_(*(column.is_not(None) for column in columns))
 
 
 def is_configured(settings: Settings) -> bool:
@@ -163,11 +172,11 @@ class _Walk:
             run_ids = [row.run_id for row in rows if any(row._mapping[each] for each in settings)]
             if not run_ids:
                 continue
-            is_of_these = part.run_id.in_(run_ids)
-            count = select(func.count()).select_from(part.table).where(is_of_these)
+            is_left = part.is_left(run_ids)
+            count = select(func.count()).select_from(part.table).where(is_left)
             removed += Counter({part.name: connection.execute(count).scalar_one()})
             if not self._dry_run:
-                connection.execute(part.removal().where(is_of_these))
+                connection.execute(part.removal().where(is_left))
         return removed
 
 
@@ -194,9 +203,7 @@ def _days_ago(days: int) -> database_now:
 def _has_series() -> Criterion:
     """Select runs of which something is left that is kept as long as series."""
     series = [part for part in parts() if part.kept == "series"]
-    columns = (
-        column.is_not(None) for part in series if part.table is runs for column in part.cleared
-    )
+    columns = (_has_any(part.cleared) for part in series if part.cleared and part.table is runs)
     rows = (exists().where(part.run_id == RUN.run_id) for part in series if not part.cleared)
     return or_(*columns, *rows)
 
