@@ -112,7 +112,7 @@ def _sharing(values: Values, faults: Faults) -> Sharing:
     """How the account is shared; as by default where there are faults."""
     given = picked(values, SHARING_FIELDS)
     if isinstance(text := given.get("priority"), str) and (fault := series_fault(text)):
-        faults["priority"] = fault.shown(text)
+        faults["priority"] = fault.with_place(text)
     try:
         asked = checked(Sharing, given)
     except InvalidRequest as error:
