@@ -5,6 +5,7 @@ import pytest
 
 from rules.arrays import (
     carry_forward,
+    changes,
     crossings,
     directions,
     levels,
@@ -65,7 +66,7 @@ def test_a_stance_is_held_until_the_next_signal_and_turns_with_it(
     assert carry_forward(signals).tolist() == stances
     assert changes(carry_forward(signals)).tolist() == changed
     assert reversals(carry_forward(signals)).tolist() == [
-        change if bar in reversed_on else 0 for bar, change in enumerate(changes)
+        change if bar in reversed_on else 0 for bar, change in enumerate(changed)
     ]
 
 
