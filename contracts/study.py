@@ -53,8 +53,7 @@ class StudyRequest(Closed):
     combinations: complete params, each tried on each training part. metric, goal, constraints, by_neighbourhood: how
     the best is chosen. holdout_share: for kind holdout, the last part of the dates as a fraction. chosen: the number
     of combinations that the holdout tries. train_days, test_days: for kind walk_forward, the calendar days of a fold;
-    anchored: every training part begins with the study. seed: of all random draws. train_by: "runs" makes each
-    combination a run on its training part, "screens" a row of a screen, which has no receipt. permutations: for kind
+    anchored: every training part begins with the study. seed: of all random draws. permutations: for kind
     permutation, the number of orders of the bars in which the search is repeated.
     """
 
@@ -72,13 +71,7 @@ class StudyRequest(Closed):
     test_days: Annotated[int, Ge(1), Le(36_525)] = 182
     anchored: bool = False
     seed: Annotated[int, Ge(0), Lt(2**32)] = 0
-    train_by: Literal["screens", "runs"] = "screens"
     permutations: Annotated[int, Ge(19), Le(10_000)] = 1000
-
-    @classmethod
-    def from_json(cls, values: Values) -> "StudyRequest":
-        """Return the request of a stored plan; one without train_by is older than screens and used runs."""
-        return cls(**({"train_by": "runs"} | dict(values)))
 
 
 @frozen
@@ -110,12 +103,7 @@ class StudyPlan:
             StudyWindow(tuple(w["train"]), tuple(w["test"]) if w["test"] else None)
             for w in values["windows"]
         )
-        return cls(StudyRequest.from_json(values["request"]), tuple(windows))
-
-    @property
-    def by_runs(self) -> bool:
-        """True when each combination is a run on a training part."""
-        return self.request.train_by == "runs"
+        return cls(StudyRequest(**values["request"]), tuple(windows))
 
     @property
     def trials(self) -> int:
@@ -140,8 +128,7 @@ class StudyPlan:
     @property
     def training_groups(self) -> list[range]:
         """Indexes of the combinations that each Job tries together."""
-        at_once = 1 if self.by_runs else TRAINED_AT_ONCE
-        return _groups(len(self.request.combinations), at_once)
+        return _groups(len(self.request.combinations), TRAINED_AT_ONCE)
 
     @property
     def test_runs(self) -> int:

@@ -5,14 +5,11 @@ one; the caller owns it.
 """
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from sqlalchemy import Connection, RowMapping, case, select
 
 from adapters.database import database_now, has_rows
-from adapters.metrics.measured import Array
 from adapters.plan_tables import PLAN
 from adapters.plans.ranking import Ranking, ranking_by
 from adapters.plans.store import (
@@ -23,7 +20,6 @@ from adapters.plans.store import (
     spec_of,
     update_plan,
 )
-from adapters.rows import rows_by
 from adapters.tables import IS_SUCCEEDED, RUN
 from contracts.errors import Conflict
 from contracts.status import Kind, PlanKind
@@ -119,12 +115,9 @@ def judge_again(connection: Connection, study_id: str) -> None:
     values = {"status": StudyStatus.JUDGING, "starts": 0, "completed_at": None}
     if not update_plan(connection, study_id, PLAN.status == StudyStatus.COMPLETED, **values):
         raise Conflict(f"study {study_id} is not completed, so there is no verdict to renew")
-    chosen = {
-        each[part]
-        for choice in study.choices or []
-        for each in choice["chosen"]
-        for part in ("train_run", "test_run")
-    } - {None}
+    chosen = {each["test_run"] for choice in study.choices or [] for each in choice["chosen"]} - {
+        None
+    }
     pruned = select(RUN.id).where(
         RUN.plan_id == study_id,
         RUN.kind == Kind.RUN,
@@ -171,24 +164,6 @@ def study_of(row: RowMapping) -> Study:
         row["starts"],
         row["submitted_by"],
     )
-
-
-def existing_runs(connection: Connection, run_ids: Sequence[str]) -> set[str]:
-    """Those of the runs that are recorded."""
-    return {*rows_by(connection, select(RUN.run_id), RUN.run_id, run_ids)}
-
-
-def metrics_of(
-    connection: Connection, run_ids: Sequence[str], names: Sequence[str]
-) -> dict[str, Array]:
-    """Each of these metrics by run, in their order; NaN where there is none, as of a run that has not succeeded."""
-    succeeded = select(*RUN["run_id", "metrics_json"]).where(IS_SUCCEEDED)
-    found = dict.fromkeys(run_ids, [np.nan] * len(names))
-    for run_id, row in rows_by(connection, succeeded, RUN.run_id, run_ids).items():
-        values = json.loads(row["metrics_json"])["values"]
-        found[run_id] = [values.get(name) for name in names]
-    columns = np.array(list(found.values()), dtype=float).T
-    return dict(zip(names, columns, strict=True))
 
 
 def result_of(connection: Connection, run_id: str) -> RowMapping | None:

@@ -8,7 +8,7 @@ import json
 import logging
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,6 @@ from adapters.plans.study import (
     LIVING,
     Study,
     count_start,
-    existing_runs,
     fail_study,
     move_study,
     study_of,
@@ -32,7 +31,7 @@ from consumer.leader.study_jobs import StudyJob, run_of, search_jobs, training_m
 from contracts.errors import QueueUnavailable
 from contracts.status import PlanKind
 from contracts.study import StudyStatus, StudyWindow
-from contracts.values import Json, without
+from contracts.values import Json
 
 log = logging.getLogger(__name__)
 
@@ -78,22 +77,19 @@ class StudySteps:
         self._start(study, StudyStatus.TESTING, jobs, step=json.dumps(choices))
 
     def _start(
-        self, study: Study, after: StudyStatus, jobs: Iterable[StudyJob], **values: Any
+        self, study: Study, after: StudyStatus, jobs: Sequence[StudyJob], **values: Any
     ) -> None:
         """Record the Jobs of the next state with the change to it, then send their messages."""
-        # a training part may be an earlier fold's test part
-        by_id = {job.run.run_id: job for job in jobs}
         with self._engine.begin() as connection:
             if not move_study(connection, study, after, **values):
                 return
-            missing = without(by_id, existing_runs(connection, list(by_id)))
-            insert_runs(connection, [job.run for job in missing.values()], study.study_id)
-            for run_id, job in missing.items():
+            insert_runs(connection, [job.run for job in jobs], study.study_id)
+            for job in jobs:
                 if job.tried is not None:
-                    insert_search(connection, run_id, job.tried, job.permuted)
-        log.info("study_%s study_id=%s runs=%d", after.public, study.study_id, len(missing))
+                    insert_search(connection, job.run.run_id, job.tried, job.permuted)
+        log.info("study_%s study_id=%s runs=%d", after.public, study.study_id, len(jobs))
         try:
-            self._enqueue(list(missing))
+            self._enqueue([job.run.run_id for job in jobs])
         except QueueUnavailable as error:
             log.warning("enqueue_postponed study_id=%s reason=%s", study.study_id, error)
 
@@ -136,9 +132,6 @@ def _choice(connection: Connection, study: Study, window: StudyWindow) -> Json:
         {
             "place": place,
             "params": request.combinations[place],
-            "train_run": run_of(study, window.train, place).run_id
-            if study.plan.by_runs
-            else None,
             "test_run": run_of(study, window.test, place).run_id if window.test else None,
         }
         for place in places[: study.plan.chosen]

@@ -13,7 +13,7 @@ from adapters.metrics.measured import Array
 from adapters.plans.combinations import CORE, Combinations
 from adapters.plans.ranking import Ranking
 from adapters.plans.screen import found_by
-from adapters.plans.study import Study, metrics_of
+from adapters.plans.study import Study
 from adapters.runs.new_runs import NewRun
 from adapters.studies.trials import OF_TRIAL
 from contracts.run_request import RunRequest, request_hash
@@ -91,8 +91,6 @@ def search_jobs(study: Study) -> list[StudyJob]:
 def training_jobs(study: Study, window: StudyWindow) -> list[StudyJob]:
     """The Jobs that try all combinations on a training part, in the order of the combinations."""
     combinations = study.plan.request.combinations
-    if study.plan.by_runs:
-        return [StudyJob(run_of(study, window.train, n)) for n in range(len(combinations))]
     groups = (combinations[each.start : each.stop] for each in study.plan.training_groups)
     return [_job(study, window, Combinations.of(members)) for members in groups]
 
@@ -127,9 +125,6 @@ def training_metrics(
 ) -> dict[str, Array]:
     """Metrics of all combinations on a training part, in the order of the plan; NaN where a Job has failed."""
     jobs = training_jobs(study, window)
-    if study.plan.by_runs:
-        run_ids = [job.run.run_id for job in jobs]
-        return metrics_of(connection, run_ids, metric_names(study.ranking))
     return _search_metrics(
         connection, jobs, study.plan.training_groups, columns_of(study.ranking)
     )

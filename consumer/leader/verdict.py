@@ -6,7 +6,6 @@ and the study's seed, and only the first one is kept. Exit code 0: there is one 
 
 import logging
 import sys
-from collections.abc import Callable
 from functools import cache, partial
 
 import numpy as np
@@ -24,11 +23,11 @@ from adapters.runs.stored_series import packed_json, unpacked_json
 from adapters.settings import load_settings
 from adapters.studies.path import Market, RunData, run_data
 from adapters.studies.resampling import permuted
-from adapters.studies.trials import OF_TRIAL, Tried, trial, tried_of
+from adapters.studies.trials import OF_TRIAL, Tried, tried_of
 from adapters.studies.verdict import Part, Verdict
 from consumer.job.persistence import persist
 from consumer.kinds.backtest import backtest
-from consumer.leader.study_jobs import permuted_bests, run_of, training_jobs, training_metrics
+from consumer.leader.study_jobs import permuted_bests, run_of, training_metrics
 from contracts.errors import UnknownTicker
 from contracts.run_request import RunRequest
 from contracts.status import PlanKind
@@ -78,11 +77,11 @@ def judge(engine: Engine, study: Study) -> Json:
         return data(backtest(repeated, packed).columns)
 
     def load(part: Part, number: int, chosen: Values) -> RunData | None:
-        if run_id := chosen[f"{part}_run"]:
-            return load_run(run_id)
-        return repeat_run(number, chosen["place"]) if part == "train" else None
+        if part == "train":
+            return repeat_run(number, chosen["place"])
+        return load_run(chosen["test_run"]) if chosen["test_run"] else None
 
-    tried = [_tried(engine, study, window, load_run) for window in study.plan.windows]
+    tried = [_tried(engine, study, window) for window in study.plan.windows]
     permutations = _permutations(engine, study)
     return Verdict(study.plan, study.choices or [], tried, market, load, permutations).told()
 
@@ -100,13 +99,8 @@ def _permutations(engine: Engine, study: Study) -> Json | None:
     return permuted(observed, bests, study.ranking.goal, request.seed)
 
 
-def _tried(
-    engine: Engine, study: Study, window: StudyWindow, load: Callable[[str], RunData | None]
-) -> Tried:
-    """All trials on a training part, by runs or by searches."""
-    if study.plan.by_runs:
-        jobs = training_jobs(study, window)
-        return tried_of(np.array([trial(load(job.run.run_id)) for job in jobs]))
+def _tried(engine: Engine, study: Study, window: StudyWindow) -> Tried:
+    """All trials on a training part."""
     with reading(engine) as connection:
         metrics = training_metrics(connection, study, window)
     return tried_of(np.array([metrics[name] for name in OF_TRIAL]).T)

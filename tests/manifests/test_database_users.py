@@ -176,9 +176,7 @@ def test_jobs_and_the_reconciler_do_their_work(
 ) -> None:
     client = app.test_client()
     run_id = client.post("/run_backtest", json=run_values(charts=True)).json["run_id"]
-    study_id = client.post("/api/studies", json=WALK_FORWARD | {"train_by": "screens"}).json[
-        "study_id"
-    ]
+    study_id = client.post("/api/studies", json=WALK_FORWARD).json["study_id"]
 
     programs.start(
         "consumer.local_scaler", DATABASE_URL=url(server, "worker"), SCALER_MAX_PROCESSES="2"

@@ -31,7 +31,7 @@ from tests.studies.short_parts import closes_of
 AAPL = packed_file(DATA, "AAPL")
 RANKED = Ranking("sharpe_ratio", "max")
 ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-PERMUTED = {"kind": "permutation", "train_by": "screens", "permutations": 60}
+PERMUTED = {"kind": "permutation", "permutations": 60}
 
 
 def setup(request: RunRequest = ASKED) -> Setup:
@@ -155,7 +155,6 @@ def test_nothing_is_said_where_nothing_trades(client: FlaskClient, engine: Engin
         ({"metric": "cagr"}, "metric"),
         ({"constraints": ["win_rate > 3"]}, "constraints.0"),
         ({"by_neighbourhood": True}, "by_neighbourhood"),
-        ({"train_by": "runs"}, "train_by"),
         ({"permutations": 5}, "permutations"),
         ({"permutations": 10_000, "combinations": [{"fast": f, "slow": 99} for f in range(2, 9)] * 30}, "permutations"),
     ],

@@ -59,8 +59,7 @@ def _cost(plan: StudyPlan) -> Json:
     pace = ask_database(_runs_per_s)
     waiting = ask_queue(lambda queue: queue.depth()) or 0
     tried = plan.trials + plan.permutations * len(plan.request.combinations)
-    by_screens = 0 if plan.by_runs else tried // TRIALS_PER_RUN
-    runs = plan.training_jobs + by_screens + plan.test_runs
+    runs = plan.training_jobs + tried // TRIALS_PER_RUN + plan.test_runs
     return {
         "runs": {"training": plan.training_jobs, "test": plan.test_runs},
         "combinations": len(plan.request.combinations),

@@ -128,8 +128,6 @@ def _permutation_faults(request: StudyRequest) -> Faults:
     errors: Faults = {}
     if request.by_neighbourhood:
         errors["by_neighbourhood"] = "true is not accepted with kind permutation"
-    if request.train_by != "screens":
-        errors["train_by"] = "'runs' is not accepted with kind permutation"
     if (searched := request.permutations * len(request.combinations)) > MAX_SEARCHED:
         errors["permutations"] = (
             f"{searched:,} backtests in all; at most {MAX_SEARCHED:,} are accepted"

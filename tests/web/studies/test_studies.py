@@ -44,6 +44,7 @@ MANY = [{"fast": 2 + number % 150, "slow": 200 + number // 150} for number in ra
             "Input should be 'selection', 'holdout', 'walk_forward' or 'permutation'",
         ),
         ({"colour": "red"}, "colour", "Unexpected keyword argument"),
+        ({"train_by": "screens"}, "train_by", "Unexpected keyword argument"),
         ({"combinations": []}, "combinations", "at least 1 item"),
         ({"combinations": [*GRID, {"fast": 1}]}, "combinations.6.fast", "1 is out of range"),
         (
@@ -107,13 +108,15 @@ def test_a_dry_run_says_what_it_costs_and_records_nothing(
         succeed(app.extensions["platform"].engine, run_id, {"sharpe_ratio": 1.0})
     cost = client.post("/api/studies?dry_run=true", json=WALK_FORWARD).json
 
-    assert (unknown["runs"], unknown["seconds"]) == ({"training": 24, "test": 4}, None)
+    assert (unknown["runs"], unknown["seconds"]) == ({"training": 4, "test": 4}, None)
     assert cost["windows"][0] == {
         "train": ["2003-01-01", "2004-12-30"],
         "test": ["2004-12-31", "2005-12-30"],
     }
     assert len(cost["windows"]) == 4
-    assert cost["seconds"] == pytest.approx((28 + cost["waiting"]) / cost["runs_per_s"], abs=0.1)
+    assert cost["seconds"] == pytest.approx(
+        (4 + 24 // 10 + 4 + cost["waiting"]) / cost["runs_per_s"], abs=0.1
+    )
     assert client.get("/api/studies").json["studies"] == []
 
 
@@ -157,13 +160,12 @@ def test_the_same_key_makes_no_second_study(client: FlaskClient) -> None:
 def test_a_known_key_is_answered_although_the_queue_is_full(
     platform_settings: dict[str, str],
 ) -> None:
-    asked = WALK_FORWARD | {"train_by": "screens"}
     jobs = 4  # of its training parts, more of which may not wait
     with web_app(platform_settings | {"MAX_QUEUE_DEPTH": str(jobs)}) as app:
-        send = {"json": asked, "headers": {"Idempotency-Key": "mine"}}
+        send = {"json": WALK_FORWARD, "headers": {"Idempotency-Key": "mine"}}
         first = app.test_client().post("/api/studies", **send)
         app.test_client().post("/api/runs/bulk", json=sweep_values(1))
-        other = app.test_client().post("/api/studies", json=asked)
+        other = app.test_client().post("/api/studies", json=WALK_FORWARD)
         again = app.test_client().post("/api/studies", **send)
 
     assert [answer.status_code for answer in (first, other, again)] == [202, 429, 200]
@@ -189,7 +191,7 @@ def test_the_list_goes_on_where_a_page_ended(client: FlaskClient) -> None:
 def test_the_batch_of_a_study_ranks_its_runs_alone_and_leads_to_its_verdict(
     app: Flask, client: FlaskClient
 ) -> None:
-    study_id = submit_study(client, train_by="screens")
+    study_id = submit_study(client)
     work_through(app.extensions["platform"].engine, study_id)
 
     choices = client.get(f"/api/studies/{study_id}").json["choices"]
@@ -213,7 +215,7 @@ def test_the_page_of_a_living_study_shows_how_far_it_is_and_no_result(
     page = client.get(f"/studies/{study_id}").text
 
     assert "&lt;b&gt;Mine&lt;/b&gt;" in page
-    assert "0 of about 28 Jobs ended" in page
+    assert "0 of about 8 Jobs ended" in page
     assert 'data-refresh-s="2"' in page
     assert "Out of sample" not in page
 
@@ -318,7 +320,7 @@ def test_a_batch_whose_runs_differ_in_more_than_parameters_is_not_studied(
 
 def test_jobs_that_are_no_runs_are_not_studied(app: Flask, client: FlaskClient) -> None:
     engine = app.extensions["platform"].engine
-    complete(client, engine, kind="selection", train_by="screens")
+    complete(client, engine, kind="selection")
     with engine.begin() as connection:
         batch_id = connection.scalar(select(plans.c.name))
 
@@ -440,8 +442,8 @@ def test_a_study_whose_every_job_was_deleted_is_not_judged_again(
 ) -> None:
     engine = app.extensions["platform"].engine
     unfinished = client.post(f"/api/studies/{submit_study(client)}/judge")
-    # tried by screens and not tested, so that no run of it is named in its choices
-    study = complete(client, engine, kind="selection", train_by="screens")
+    # nothing is tested, so that no run of it is named in its choices
+    study = complete(client, engine, kind="selection")
     with engine.begin() as connection:
         connection.execute(delete(runs).where(runs.c.plan_id == study["study_id"]))
 
