@@ -1,4 +1,4 @@
-"""The web tier: pages, API, validation, submission. It knows no engine."""
+"""The web tier: pages, API, validation and submission. It never imports the engine."""
 
 import secrets
 from importlib import import_module
@@ -10,7 +10,7 @@ from adapters.settings import Settings, load_settings
 from web import formats, security, titles
 from web.access import recording
 from web.api import register_errors
-from web.app import Platform, frame, register_assets
+from web.app import Platform, register_assets, template_context
 from web.formats import IdConverter
 from web.maintenance import health
 
@@ -27,7 +27,7 @@ VIEWS = [import_module(f"web.{name}").blueprint for name in (
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """The application; settings come from the environment unless they are given."""
+    """Create the application; settings default to those of the environment."""
     settings = settings or load_settings()
     configure_logging(settings, role="web")
     app = Flask(__name__, static_folder=None)  # web.app serves the static files
@@ -39,9 +39,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.url_map.converters["uuid"] = IdConverter
     health.measure(app)
     security.protect(app)
-    app.after_request(recording.note)
+    app.after_request(recording.record_response)
     register_errors(app)
-    app.context_processor(frame)
+    app.context_processor(template_context)
     filters = (*formats.FILTERS, *titles.FILTERS)
     app.jinja_env.filters |= {each.__name__: each for each in filters}
     register_assets(app)

@@ -40,15 +40,15 @@ from web.formats import Parser, flag, whole_number, words
 
 View = TypeVar("View", bound=Callable[..., Any])
 Who = Literal["anybody", "read", "submit", "admin"]
-# where a view says nothing else; the largest COMPOSITE takes under 4 KB
+# unless the view declares another limit; the largest COMPOSITE takes under 4 KB
 MAX_BODY_BYTES = 64 * 1024
 
 
 @frozen
 class Argument:
-    """A value beside the path: what is accepted, what it means, and what it is where it is absent or empty.
+    """Argument of the query or of a header: its parser, its meaning, and its value when it is absent or empty.
 
-    in_header: it is no part of the query. many: how often it is given, at least and at most; the view reads it itself.
+    in_header: it is a header. many: the least and the greatest number of its values, which the view reads itself.
     """
 
     name: str
@@ -61,14 +61,14 @@ class Argument:
 
 @frozen_by_name
 class Operation:
-    """What one view says of itself.
+    """Declaration of a view: access, arguments, body and answers.
 
-    answers: each as `200 Status: words`, where a schema's or a media type's name before the colon may be left out.
-    json: a body of JSON: a contract whose fields are Annotated with About, schemas of the document by name (with |
-    between them), or a schema. body: by media type a schema, where it is not JSON alone. body_setting: names the
-    setting that bounds the body, in MiB. needs: who may ask; None is `read` for methods that change nothing, else
-    `submit`. owned: of submitters, only whoever submitted it may ask. unguarded: nobody is asked for a name, or
-    counted. any_host: by whatever name it is addressed. strict: an argument that is not declared is a fault.
+    answers: each as `200 Status: words`; the name of a schema or media type before the colon may be left out.
+    json: a JSON body: a contract whose fields are Annotated with About, schemas of the document by name (separated
+    by |), or a schema. body: schemas by media type, where JSON is not the only one. body_setting: name of the setting
+    that limits the body, in MiB. needs: the required scope; None is `read` for methods that change nothing, else
+    `submit`. owned: only its submitter and admins may use it. unguarded: open to everybody, and not rate limited.
+    any_host: reachable under every Host. strict: an undeclared argument is a fault.
     """
 
     answers: tuple[str, ...] = ("200 the answer",)
@@ -95,35 +95,35 @@ NO_RUN, UNFINISHED, ENDED = (
     "409 it has ended already",
 )
 FAULTS = "400 every fault by field"
-TITLED = "200 Titled: what it is called now"
+TITLED = "200 Titled: the new title"
 REFUSED = (FAULTS, "413 too large", "415 not JSON", "429 the queue is full, see Retry-After")
 
 
 def operation(*answers: str, **facts: Any) -> Callable[[View], View]:
-    """Declare what a view is, with the fields of `Operation`."""
+    """Declare a view with the fields of `Operation`."""
     declared = Operation(answers=answers or _UNDECLARED.answers, **facts)
 
-    def at(view: View) -> View:
+    def decorate(view: View) -> View:
         view.operation = declared  # type: ignore[attr-defined]
         return view
 
-    return at
+    return decorate
 
 
 def operation_at(app: Flask, endpoint: str | None) -> Operation:
-    """What the view of an endpoint says of itself."""
+    """Return the declaration of an endpoint's view."""
     view = app.view_functions.get(endpoint or "")
     declared: Operation = getattr(view, "operation", _UNDECLARED)
     return declared
 
 
 def current_operation() -> Operation:
-    """That of the request."""
+    """Return the declaration of the request's view."""
     return operation_at(current_app, request.endpoint)
 
 
-def most_bytes(app: Flask, endpoint: str | None) -> int:
-    """How large a body may be at an endpoint."""
+def max_body_bytes(app: Flask, endpoint: str | None) -> int:
+    """Return the largest accepted body of an endpoint, in bytes."""
     setting = operation_at(app, endpoint).body_setting
     return (
         int(getattr(app.extensions["platform"].settings, setting)) * 2**20
@@ -136,56 +136,59 @@ MAX_KEY_LENGTH = 128  # of an Idempotency-Key, the width of its column
 
 _KEY = Parser(str, words(MAX_KEY_LENGTH).schema | {"minLength": 1})
 KEY = Argument(
-    "Idempotency-Key", _KEY, "printable; the same key makes no second run", in_header=True
+    "Idempotency-Key",
+    _KEY,
+    "printable; a request with the same key makes no second run",
+    in_header=True,
 )
-DRY_RUN = Argument("dry_run", flag, "say what would happen, record nothing", False)
-AFTER = Argument("after", whole_number(0), "next_after of the page before")
+DRY_RUN = Argument("dry_run", flag, "report what would happen, record nothing", False)
+AFTER = Argument("after", whole_number(0), "next_after of the previous page")
 
 
 def limit(most: int, default: int) -> Argument:
-    """How many of a list at once."""
+    """Return the argument for the length of a page."""
     return Argument("limit", whole_number(1, most), f"{default} by default", default)
 
 
 def read_arguments(
-    values: Mapping[str, str], *asked: Argument, strict: bool = False
+    values: Mapping[str, str], *declared: Argument, strict: bool = False
 ) -> dict[str, Any]:
-    """The value of each argument by name, its default where it is absent or empty; InvalidRequest with every fault.
+    """Parse each argument by name, or take its default when it is absent or empty; InvalidRequest with every fault.
 
-    strict: a value of another name is a fault, too.
+    strict: an undeclared name is a fault.
     """
-    names = [each.name for each in asked]
+    names = [each.name for each in declared]
     unknown = without(values, names) if strict else ()
     errors = dict.fromkeys(unknown, f"unknown; accepted: {', '.join(names)}")
-    found: dict[str, Any] = {}
-    for each in asked:
+    parsed: dict[str, Any] = {}
+    for each in declared:
         text = values.get(each.name, "").strip()
         try:
-            found[each.name] = each.parse(text) if text else each.default
+            parsed[each.name] = each.parse(text) if text else each.default
         except ValueError as error:
             errors[each.name] = f"{text[:60]!r} is not accepted; accepted: {error}"
     if errors:
         raise InvalidRequest(errors)
-    return found
+    return parsed
 
 
 def arguments(*narrowed: Argument) -> dict[str, Any]:
-    """What the view's operation asks for, by name; InvalidRequest with every fault.
+    """Read the arguments that the view's operation declares, by name; InvalidRequest with every fault.
 
-    narrowed: in place of declared arguments of the same name, for bounds and defaults that only the view can know.
+    narrowed: replace declared arguments of the same name, for bounds and defaults that only the view knows.
     """
-    declared = current_operation()
-    asked = {each.name: each for each in (*declared.query(), *narrowed)}
-    return read_arguments(request.args, *asked.values(), strict=declared.strict)
+    current = current_operation()
+    declared = {each.name: each for each in (*current.query(), *narrowed)}
+    return read_arguments(request.args, *declared.values(), strict=current.strict)
 
 
 def read_argument(name: str, parse: Parser[Any], default: Any) -> Any:
-    """One argument whose accepted values only the view knows; InvalidRequest when it is none of them."""
+    """Read one argument whose accepted values only the view knows; InvalidRequest for any other value."""
     return read_arguments(request.args, Argument(name, parse, "", default))[name]
 
 
 def idempotency_key() -> str | None:
-    """The Idempotency-Key header, or None; InvalidRequest when it is empty, too long or not printable."""
+    """Return the Idempotency-Key header, or None; InvalidRequest when it is empty, too long or not printable."""
     key = request.headers.get("Idempotency-Key")
     if key is None:
         return None
@@ -197,12 +200,12 @@ def idempotency_key() -> str | None:
 
 
 def json_body() -> Any:
-    """The request's JSON; 415 without the content type, 413 when it is too large, InvalidRequest for bad JSON."""
+    """Parse the request's JSON; 415 without the content type, 413 when too large, InvalidRequest for bad JSON."""
     return parse_json(typed_body("application/json"))
 
 
 def typed_body(*accepted: str) -> bytes:
-    """The body of a request that has one of the accepted content types; 415, or what `read_body` raises."""
+    """Return the body of a request with one of the accepted content types; 415 for others, 413 when it is too large."""
     if request.mimetype not in accepted:
         raise UnsupportedMediaType(
             f"Content-Type {request.mimetype or 'is missing'}; accepted: {', '.join(accepted)}"
@@ -211,9 +214,9 @@ def typed_body(*accepted: str) -> bytes:
 
 
 def read_body(max_bytes: int | None = None) -> bytes:
-    """The body, or nothing when it is a form, whose fields are in `request.form` then; 413 above what a view takes."""
-    max_bytes = max_bytes or most_bytes(current_app, request.endpoint)
-    # a body that does not tell its length is cut there, and so noticed
+    """Return the body, empty for a form, whose fields are in `request.form`; 413 above the limit of the view."""
+    max_bytes = max_bytes or max_body_bytes(current_app, request.endpoint)
+    # a body without a length is cut there, and so detected
     request.max_content_length = max_bytes + 1
     if (request.content_length or 0) > max_bytes:
         raise _too_large(max_bytes)
@@ -228,9 +231,9 @@ def _too_large(max_bytes: int) -> RequestEntityTooLarge:
 
 
 def parse_json(body: bytes) -> Any:
-    """The JSON value of a body; InvalidRequest for anything else: NaN, half a surrogate pair, 200 levels, 4,300 digits.
+    """Parse a JSON body; InvalidRequest for anything else: NaN, half a surrogate pair, 200 levels, 4,300 digits.
 
-    The parser is pydantic's, which later reads the values again: what one takes, the other takes.
+    The parser is pydantic's, which validates the values later: both accept the same.
     """
     try:
         return from_json(body.removeprefix(BOM_UTF8), allow_inf_nan=False)
@@ -244,7 +247,7 @@ _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def conditional(body: Any) -> Response:
-    """A body as JSON with an ETag, or 304 when the client has it already."""
+    """Return a body as JSON with an ETag, or 304 when the client has it already."""
     response = jsonify(body)
     response.add_etag()
     response.headers["Cache-Control"] = "no-cache"
@@ -253,14 +256,14 @@ def conditional(body: Any) -> Response:
 
 
 def csv_file(rows: Iterable[Sequence[object]], name: str) -> Response:
-    """Rows, the first of them a header, as a CSV file to be saved, sent while they are read.
+    """Return rows, the first of them a header, as a CSV download, sent while they are read.
 
-    The file's name may hold any character; headers are ASCII, so it is written in both ways that browsers know.
+    The name may contain any character; headers are ASCII, so a name that is not is sent in the RFC 5987 form too.
     """
     response = Response(_csv_lines(rows), mimetype="text/csv")
-    plain = name.encode("ascii", "ignore").decode()
-    other = {} if plain == name else {"filename*": f"UTF-8''{quote(name, safe='')}"}
-    response.headers.set("Content-Disposition", "attachment", filename=plain, **other)
+    ascii_name = name.encode("ascii", "ignore").decode()
+    extended = {} if ascii_name == name else {"filename*": f"UTF-8''{quote(name, safe='')}"}
+    response.headers.set("Content-Disposition", "attachment", filename=ascii_name, **extended)
     return response
 
 
@@ -272,7 +275,7 @@ def _csv_lines(rows: Iterable[Sequence[object]]) -> Iterator[str]:
 
 
 def _cell(value: object) -> object:
-    """A text that a spreadsheet would take for a formula begins with an apostrophe, as one typed by hand would."""
+    """Put an apostrophe before a text that a spreadsheet would run as a formula."""
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_SIGNS) else value
 
 
@@ -286,20 +289,24 @@ _STATUS_CODES: dict[type[PlatformError], int] = {
     QueueUnavailable: 503,
     DrawingUnavailable: 503,
 }
-# of a database that answers
+# errors of a database that is reachable
 _OUR_FAULTS = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 _DATABASE_AWAY = (
-    "The database does not answer: nothing can be read or recorded until it is back, and nothing that was recorded is "
-    "lost. Whoever runs the platform sees to it that DATABASE_URL leads to it (of SQLite, that its file is where it "
-    "was) and that `python -m adapters.schema` has made its tables; GET /ready says when it answers"
+    "The database does not answer: nothing can be read or recorded until it is back; recorded data is not lost. "
+    "Operators: check that DATABASE_URL is right (with SQLite, that the file is still there) and that "
+    "`python -m adapters.schema` has created the tables; GET /ready reports when it answers"
 )
-MAX_FAULTS = 1000  # in one answer, which must not be a hundred times as large as what was sent
+MAX_FAULTS = 1000  # in one answer, which must not be a hundred times as large as the request
 API_PATHS = ("/api/", "/status/", "/run_backtest", "/health", "/ready", "/metrics")
-_API_FILES = (".png", ".csv", ".json")  # of runs, whose addresses begin as those of pages do
+_API_FILES = (
+    ".png",
+    ".csv",
+    ".json",
+)  # downloads of runs, whose addresses begin like those of pages
 
 
 def register_errors(app: Flask) -> None:
-    """Answer every fault in one form."""
+    """Answer every error in one form: JSON for programs, a page for people; the trace goes to the log only."""
     for kind, code in _STATUS_CODES.items():
         app.register_error_handler(kind, partial(_platform_error, code))
     app.register_error_handler(HTTPException, _http_error)
@@ -307,7 +314,7 @@ def register_errors(app: Flask) -> None:
 
 
 def describe_ticker(error: UnknownTicker) -> str:
-    """Say what is wrong with a ticker, and where all of them are listed."""
+    """Describe a fault of a ticker, and where all tickers are listed."""
     return f"{error}; all are listed at {url_for('prices.tickers')}"
 
 
@@ -343,14 +350,14 @@ def _internal_error(error: Exception) -> ResponseReturnValue:
 
 
 def _is_away(error: Exception) -> bool:
-    """Whether the database did not answer, or has no tables yet."""
+    """Return whether the database did not answer, or has no tables yet."""
     if isinstance(error, _OUR_FAULTS):
         return lacks_schema(error)
     return isinstance(error, DBAPIError | PoolTimeout)
 
 
 def _answer(code: int, body: dict[str, object], headers: dict[str, str]) -> ResponseReturnValue:
-    # a program: an API path, a JSON body, or no wish for HTML
+    # a program: an API path, a JSON body, or HTML is not accepted
     if (
         request.path.startswith(API_PATHS)
         or request.path.endswith(_API_FILES)

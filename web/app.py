@@ -1,4 +1,4 @@
-"""Services of one web process: database, queue, rate limits, static files; submission once per Idempotency-Key."""
+"""Services of one web process: database, queue, rate limits, idempotent submission, static files, template context."""
 
 import gzip
 import hashlib
@@ -40,12 +40,12 @@ T = TypeVar("T")
 P = ParamSpec("P")
 log = logging.getLogger(__name__)
 
-QUEUE_PATIENCE_S = 1.0  # with Redis, which answers within milliseconds
-AWAY_S = 2.0  # in which nobody else waits for a Redis that has just not answered
+QUEUE_PATIENCE_S = 1.0  # for Redis to answer, which takes milliseconds
+AWAY_S = 2.0  # after a failure, in which no other request waits for Redis
 
 
 class QueueStatus:
-    """Asks of one web process; None while Redis is away."""
+    """Queue queries for pages: they give up quickly, so that a page without Redis still loads."""
 
     def __init__(self, settings: Settings) -> None:
         self._queue = RunQueue(settings, QUEUE_PATIENCE_S)
@@ -53,28 +53,31 @@ class QueueStatus:
 
     @property
     def answers(self) -> bool:
-        """Whether Redis was not found to be away a moment ago."""
+        """Return False for AWAY_S after Redis did not answer."""
         return monotonic() >= self._away_until
 
-    def ask(self, question: Callable[[RunQueue], T]) -> T | None:
-        """What the queue answers."""
+    def ask(self, query: Callable[[RunQueue], T]) -> T | None:
+        """Return the answer of the queue; None while Redis is away."""
         if not self.answers:
             return None
         try:
-            return question(self._queue)
+            return query(self._queue)
         except QueueUnavailable:
             self._away_until = monotonic() + AWAY_S
             return None
 
 
-RATES_PATIENCE_S = 0.5  # with Redis, before a request goes on uncounted
-PAUSE_S = 60.0  # without counting, after Redis did not answer
-# of one name, or address without any, and process; more of them say no more
+RATES_PATIENCE_S = 0.5  # for Redis to answer, before a request proceeds uncounted
+PAUSE_S = 60.0  # without counting after Redis did not answer
+# logged per minute, process, and name or address; more of them add no information
 REFUSALS = RateLimitItemPerMinute(60)
 
 
-class Rates:
-    """The limits of the settings; while Redis is away nobody is refused, since nothing accepted may be lost for it."""
+class RateLimits:
+    """Requests per minute and token, or address without a token, counted in Redis for all web processes.
+
+    While Redis is away nothing is refused: an outage must not lose submissions.
+    """
 
     def __init__(self, settings: Settings) -> None:
         pool = connect_redis(settings.redis_url, RATES_PATIENCE_S).connection_pool
@@ -89,12 +92,12 @@ class Rates:
         self._refusals = FixedWindowRateLimiter(MemoryStorage())
         self._paused_until = float("-inf")
 
-    def is_refusal_told(self, who: str | None) -> bool:
-        """Count a refusal; whether it is one of the few of this name or address that are told in a minute."""
+    def may_log_refusal(self, who: str | None) -> bool:
+        """Count a refusal of a name or address; False once REFUSALS of the minute are logged."""
         return self._refusals.hit(REFUSALS, who or "")
 
     def wait_s(self, kind: str, who: str) -> int:
-        """Count a request; the seconds until one of this kind is answered again, 0 when it may be now."""
+        """Count a request; return 0, or the seconds until requests of this kind are accepted again."""
         if time.monotonic() < self._paused_until:
             return 0
         limit = self._limits[kind]
@@ -109,7 +112,7 @@ class Rates:
             return 0
 
 
-# connections per web process, and threads of web.server: none waits for a connection
+# database connections per web process, and threads of web.server, so that no thread waits for a connection
 POOL_SIZE = 8
 
 
@@ -123,32 +126,32 @@ class Platform:
         self.queue, self.queue_status = RunQueue(settings), QueueStatus(settings)
         self.prices = PriceStore(self.engine)
         self.tokens = TokenStore(self.engine, settings.api_tokens)
-        self.rates = Rates(settings)
+        self.rate_limits = RateLimits(settings)
 
 
 def platform() -> Platform:
-    """The platform of the current application."""
+    """Return the platform of the current application."""
     return cast(Platform, current_app.extensions["platform"])
 
 
 def reading_database() -> Connection:
-    """A connection for queries that all see one state."""
+    """Return a connection whose queries all see the same snapshot."""
     return reading(platform().engine)
 
 
 def ask_database(
-    query: Callable[Concatenate[Connection, P], T], *given: P.args, **named: P.kwargs
+    query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
 ) -> T:
-    """What one query finds, over a connection of its own."""
+    """Return the result of one query, over a connection of its own."""
     with reading_database() as connection:
-        return query(connection, *given, **named)
+        return query(connection, *args, **kwargs)
 
 
 def change_database(
-    change: Callable[Concatenate[Connection, P], T], *given: P.args, **named: P.kwargs
+    change: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
 ) -> T:
-    """What `change` returns from a committed transaction of its own; retried when that collides with another one."""
-    return committed(platform().engine, lambda connection: change(connection, *given, **named))
+    """Run a change in its own committed transaction and return its result; a conflicting transaction is retried."""
+    return committed(platform().engine, lambda connection: change(connection, *args, **kwargs))
 
 
 def ask_queue(ask: Callable[[RunQueue], T]) -> T | None:
@@ -160,18 +163,18 @@ LISTED = (AFTER, limit(most=100, default=25))
 
 
 def stored_key() -> str | None:
-    """The request's Idempotency-Key as it is stored for its actor."""
+    """Return the request's Idempotency-Key as stored, scoped to its actor; None without one."""
     key = idempotency_key()
     return key and own_key(key, current_actor())
 
 
 def get_or_insert(find: Callable[[], str | None], insert: Callable[[], str]) -> tuple[str, bool]:
-    """The id that `find` knows, or that of what `insert` records; and whether it is new."""
+    """Return the id of the existing row, or insert it; and whether it is new."""
     if row_id := find():
         return row_id, False
     try:
         return insert(), True
-    except DuplicateKey:  # the same call came twice at the same time
+    except DuplicateKey:  # an identical request was faster
         if row_id := find():
             return row_id, False
         raise
@@ -183,9 +186,9 @@ def submit_plan(
     insert: Callable[[str, Json], None],
     batch_id: str | None = None,
 ) -> tuple[str, bool]:
-    """The id of the plan that the Idempotency-Key, or batch_id, names, or of a new one; and whether it is new.
+    """Return the id of the plan with the request's Idempotency-Key or batch_id, or insert it; and whether it is new.
 
-    insert: records the plan of this id with these columns. Conflict when the key or name has another plan.
+    insert: records the plan with this id and these columns. Conflict when the key or name belongs to another plan.
     """
     plan_id, key = str(uuid4()), stored_key()
     columns = {
@@ -210,17 +213,17 @@ def submit_plan(
     return get_or_insert(find, record)
 
 
-def asked_page(
+def fetch_page(
     query: Callable[[Connection, int | None, int], Sequence[RowMapping]],
 ) -> tuple[Sequence[RowMapping], int | None]:
-    """The rows that the arguments LISTED ask for, and where the next page begins; None at the end."""
-    asked = arguments()
-    most = asked["limit"]
-    rows = ask_database(query, asked["after"], most + 1)
-    return rows[:most], rows[most - 1]["id"] if len(rows) > most else None
+    """Return the rows that the arguments LISTED select, and the `after` of the next page; None at the end."""
+    page = arguments()
+    length = page["limit"]
+    rows = ask_database(query, page["after"], length + 1)
+    return rows[:length], rows[length - 1]["id"] if len(rows) > length else None
 
 
-# files of packages whose Python is never imported: Bootstrap's sheet, and TradingView Lightweight Charts
+# files of installed packages whose Python is never imported: Bootstrap's style sheet, TradingView Lightweight Charts
 _PACKAGED = {
     "css/bootstrap.css": (
         "bootstrap-flask",
@@ -234,79 +237,87 @@ _PACKAGED = {
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 FOREVER = "public, max-age=31536000, immutable"
 COMPRESSED = frozenset({"text/html", "text/csv", "application/json"})
-LEAST_BYTES = 1024  # below, an answer fits into one packet anyway
-LEVEL = 4  # 2 ms for a large page; 9 takes three times as long for 3% less
+MIN_BYTES = 1024  # a smaller response fits into one packet anyway
+GZIP_LEVEL = 4  # 2 ms for a large page; 9 takes three times as long for 3% less
 
 
 def register_assets(app: Flask) -> None:
-    """Serve the static files, name them in templates, and compress what pages and API answer."""
+    """Serve the static files, provide `asset(name)` to templates, and compress pages and JSON.
+
+    Files are read and compressed once, and cached by browsers forever: a fingerprint of all files is a folder of their
+    address, so modules import each other by relative names.
+    """
     files = _files()
     version = hashlib.sha256(b"".join(files[name] for name in sorted(files))).hexdigest()[:16]
-    small = {name: gzip.compress(content, mtime=0) for name, content in files.items()}
+    compressed = {name: gzip.compress(content, mtime=0) for name, content in files.items()}
 
     @operation(unguarded=True)
-    def serve(given_version: str, filename: str) -> Response:
+    def serve(asset_version: str, filename: str) -> Response:
         if filename not in files:
             abort(404)
-        zipped = _takes_gzip()
+        zipped = _accepts_gzip()
         response = Response(
-            (small if zipped else files)[filename], mimetype=TYPES[Path(filename).suffix]
+            (compressed if zipped else files)[filename], mimetype=TYPES[Path(filename).suffix]
         )
-        # another version is asked for while pods are replaced: what is here must not be kept under its name
-        response.headers["Cache-Control"] = FOREVER if given_version == version else "no-cache"
-        return _marked(response, zipped)
+        # while pods are replaced, another version may be requested: this file must not be cached under its address
+        response.headers["Cache-Control"] = FOREVER if asset_version == version else "no-cache"
+        return _set_encoding(response, zipped)
 
-    app.add_url_rule("/static/<given_version>/<path:filename>", "asset", serve)
+    app.add_url_rule("/static/<asset_version>/<path:filename>", "asset", serve)
     app.jinja_env.globals["asset"] = lambda filename: url_for(
-        "asset", given_version=version, filename=filename
+        "asset", asset_version=version, filename=filename
     )
     app.after_request(_compress)
 
 
 def _files() -> dict[str, bytes]:
     folder = Path(__file__).parent / "static"
-    own = {
+    files = {
         str(path.relative_to(folder)): path.read_bytes()
         for path in folder.rglob("*")
         if path.suffix in TYPES
     }
-    return own | {
+    return files | {
         name: Path(str(distribution(package).locate_file(path))).read_bytes()
         for name, (package, path) in _PACKAGED.items()
     }
 
 
-def _takes_gzip() -> bool:
+def _accepts_gzip() -> bool:
     return request.accept_encodings.quality("gzip") > 0
 
 
 def _compress(response: Response) -> Response:
-    fits = (
+    is_compressible = (
         response.mimetype in COMPRESSED
         and not response.is_streamed
         and "Content-Encoding" not in response.headers
     )
-    if not fits or response.status_code == 304 or (response.content_length or 0) < LEAST_BYTES:
+    if (
+        not is_compressible
+        or response.status_code == 304
+        or (response.content_length or 0) < MIN_BYTES
+    ):
         return response
-    zipped = _takes_gzip()
+    zipped = _accepts_gzip()
     if zipped:
-        response.set_data(gzip.compress(response.get_data(), LEVEL, mtime=0))
+        response.set_data(gzip.compress(response.get_data(), GZIP_LEVEL, mtime=0))
         tag, _ = response.get_etag()
         if tag:
             response.set_etag(tag, weak=True)  # the same content in other bytes
-    return _marked(response, zipped)
+    return _set_encoding(response, zipped)
 
 
-def _marked(response: Response, zipped: bool) -> Response:
+def _set_encoding(response: Response, zipped: bool) -> Response:
     response.vary.add("Accept-Encoding")
     if zipped:
         response.headers["Content-Encoding"] = "gzip"
     return response
 
 
-def frame() -> Json:
-    """Whether the one who asks may change something, and a way to ask for runs with a tag."""
-    actor = g.get("actor")  # none yet when the request's host was refused
+def template_context() -> Json:
+    """Return the context of every template: whether the actor may change something, and a test for tags."""
+    actor = g.get("actor")  # not set when the Host was refused
     return {
         "may_change": bool(actor and actor.may("submit")),
         "has_tag": lambda tag: ask_database(has_tag, tag),

@@ -66,7 +66,7 @@ class RequestField:
             "object": "an object",
         }[self.kind]
 
-    def said(self, value: Any) -> str:
+    def format_value(self, value: Any) -> str:
         """A value as pages show it, of a flag what it is when set: long only, 0.1 %, 25 bps, fractional shares."""
         if self.kind == "choice":
             return self.choices[value]
@@ -132,23 +132,23 @@ PRESET_FIELDS = tuple(
 )
 
 
-def asked_again(values: Json) -> Json:
+def reusable_values(values: Json) -> Json:
     """A request without what belongs to its run, or to its batch, alone."""
     return picked(values, (name for name, each in FIELDS.items() if each.about.in_forms))
 
 
-def unequal(several: Sequence[Values]) -> dict[str, list[Any]]:
+def differing_values(several: Sequence[Values]) -> dict[str, list[Any]]:
     """What is not the same in all of several, by name, with the value that each has."""
     rows = side_by_side(several).items()
     return {name: values for name, values in rows if any(each != values[0] for each in values)}
 
 
-def terms_said(
+def format_fields(
     values: Values, *sections: Section, fields: Mapping[str, RequestField] = FIELDS
 ) -> dict[str, str]:
     """What people asked for in these sections, by title, as pages show it; what is not set is left out."""
     return {
-        each.about.title: each.said(values[each.name])
+        each.about.title: each.format_value(values[each.name])
         for each in fields.values()
         if each.about.in_forms
         and each.about.section in sections
@@ -187,7 +187,7 @@ def rule_title(run: Row) -> str:
         return f"{rule_name(rule_type)}, {combinations} combinations"
     if rule_id not in (None, rule.label):
         return str(rule_id)
-    said = [*params_said(rule_type, rule.params)] or [_condition(rule.params)]
+    said = [*format_params(rule_type, rule.params)] or [_condition(rule.params)]
     return ", ".join(filter(None, [rule_name(rule_type), *said]))
 
 
@@ -197,7 +197,7 @@ def _condition(params: Values) -> str:
     return shorten(next(filter(None, reversed(lines)), ""), CONDITION_LENGTH, placeholder=" …")
 
 
-def params_said(rule_type: str, params: Values) -> Iterator[str]:
+def format_params(rule_type: str, params: Values) -> Iterator[str]:
     """Complete parameters as `n = 50`, in the rule's order; without the texts of a rule of one's own."""
     kinds = {param.name: param.kind for param in RULES[rule_type].params}
     for name, value in flat_params(params).items():

@@ -11,7 +11,7 @@ from adapters.settings import Settings
 from contracts.values import Json
 from web import create_app
 from web.documents.openapi import description_of
-from web.security import needed_scope
+from web.security import required_scope
 
 RUN = {"ticker": "AAPL", "rule_type": "RSI", "start_date": "2004-01-01", "end_date": "2006-12-31"}
 BODIES: Json = {
@@ -88,7 +88,7 @@ def _is_told(name: str) -> bool:
 def _operation(app: Flask, method: str, path: str, each: Json) -> Json:
     route, ids = f"{method} {path}", defaultdict(lambda: UUID, SAMPLES | {"data_hash": "0" * 64})
     with app.test_request_context(path.format_map(ids), method=method):
-        scope = needed_scope()
+        scope = required_scope()
     anchor = re.sub(r"[^\w -]", "", route).lower().replace(" ", "-")
     told = {"route": route, "anchor": anchor, "command": _command(route)}
     return each | told | {"scope": f"`{scope}`" if scope else "everybody"}

@@ -26,7 +26,7 @@ from tests.manifests.acl_redis import PASSWORDS, AclRedis
 from tests.manifests.checks.documents import read_platform
 from tests.services.redis_server import installed
 from tests.services.runs import new_request
-from web.app import Rates
+from web.app import RateLimits
 
 ROOT = Path(__file__).resolve().parents[2]
 OPERATIONS = ROOT / "docs/operations.md"
@@ -77,7 +77,7 @@ def test_those_who_enqueue_may_use_the_whole_queue(server: AclRedis, user: str) 
 
 
 def test_web_counts_how_often_somebody_asks(server: AclRedis) -> None:
-    rates = Rates(load_settings(server.settings("web") | {"READS_PER_MINUTE": "1"}))
+    rates = RateLimits(load_settings(server.settings("web") | {"READS_PER_MINUTE": "1"}))
 
     waits = [rates.wait_s("reads", "192.0.2.7") for _ in range(2)]
 

@@ -9,7 +9,7 @@ from werkzeug.exceptions import Unauthorized
 from adapters.access.tokens import digest_of
 from web.api import operation, read_body
 from web.app import platform
-from web.security import holder_of
+from web.security import token_holder
 
 blueprint = Blueprint("access", __name__)
 
@@ -19,15 +19,15 @@ MAX_LOGIN_BYTES = 4096  # of a form with one field, the token
 @blueprint.route("/login", methods=["GET", "POST"])
 @operation(needs="anybody")
 def login() -> ResponseReturnValue:
-    """Let a browser show its token once."""
+    """Log a browser in by its token."""
     if request.method == "GET":
         return render_template("access/login.html")
     read_body(MAX_LOGIN_BYTES)
     token = request.form.get("token", "")
-    g.actor = holder_of(token)
+    g.actor = token_holder(token)
     if g.actor is None:
-        raise Unauthorized("this token is not known, or not valid any more")
-    # this browser asks as its holder from now on, while the token is valid and nobody has logged out
+        raise Unauthorized("this token is unknown, revoked or expired")
+    # the browser acts as its holder until the token expires, is revoked, or the session is ended
     session.update(id=secrets.token_urlsafe(16), token=digest_of(token))
     return redirect(url_for("form.page"))
 
@@ -35,7 +35,7 @@ def login() -> ResponseReturnValue:
 @blueprint.post("/logout")
 @operation(needs="anybody")
 def logout() -> ResponseReturnValue:
-    """End this browser's session, for whoever has its cookie; the token itself stays valid."""
+    """End this browser's session, also for copies of its cookie; the token itself stays valid."""
     if "id" in session:
         platform().tokens.end_session(session["id"])
     session.clear()

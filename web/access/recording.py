@@ -23,7 +23,7 @@ ANONYMOUS_REQUESTS = Counter(
 )
 
 
-def note(response: Response) -> Response:
+def record_response(response: Response) -> Response:
     """Record or count the request that this response answers."""
     status = response.status_code
     if current_operation().unguarded or status == _DATABASE_AWAY:
@@ -47,7 +47,7 @@ def _count(status: int) -> None:
     if not changes_something() and (status < 400 or g.get("actor")):
         return
     ANONYMOUS_REQUESTS.labels(kind_of_request(), status).inc()
-    if g.get("actor") is None and platform().rates.is_refusal_told(request.remote_addr):
+    if g.get("actor") is None and platform().rate_limits.may_log_refusal(request.remote_addr):
         log.info(
             "anonymous_request_refused status=%d address=%s path=%s",
             status,
@@ -58,7 +58,7 @@ def _count(status: int) -> None:
 
 def _is_recorded(status: int) -> bool:
     if status in REFUSED:
-        return platform().rates.is_refusal_told(g.actor.name)
+        return platform().rate_limits.may_log_refusal(g.actor.name)
     return request.endpoint is not None and changes_something()
 
 

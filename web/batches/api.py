@@ -47,7 +47,7 @@ from web.formats import flag, sha256, whole_number, words
 from web.plans.resource import PlanResource, Row
 from web.runs.operations import retry_among
 from web.runs.validation import ValidRequest
-from web.security import refuse_others
+from web.security import require_owner
 from web.titles import batch_title, run_title
 
 BATCH = PlanResource(PlanKind.BATCH, "batches", plan_of_batch, accepts_none=True, id_type="")
@@ -80,7 +80,7 @@ def bulk() -> ResponseReturnValue:
     asked = arguments()["batch_id"]  # the query's faults are told before those of the body
     lines = read_lines()
     g.batch_id = batch_id = batch_id_of(lines, asked) or _issued_batch_id()
-    ask_database(refuse_others, "batch_id", batch_id)
+    ask_database(require_owner, "batch_id", batch_id)
     valid = validate_lines(lines, batch_id)
     return _submitted(batch_id, valid, asked_ranking(DEFAULT) if given_ranking() else None)
 
@@ -100,7 +100,7 @@ def sweep() -> ResponseReturnValue:
     found = read_sweep(json_body(), platform().settings.max_bulk_runs)
     g.batch_id = batch_id = asked["batch_id"] or found.batch_id or _issued_batch_id()
     if not asked["dry_run"]:
-        ask_database(refuse_others, "batch_id", batch_id)
+        ask_database(require_owner, "batch_id", batch_id)
     with found.placing():
         valid = validate_lines([*enumerate(found.requests, start=1)], batch_id)
     body, code = _submitted(batch_id, valid, found.ranking)

@@ -15,7 +15,7 @@ from contracts.run_request import Titled
 from contracts.status import PlanKind
 from contracts.values import Json, picked
 from web.api import FAULTS, TITLED, Argument, conditional, operation
-from web.app import LISTED, ask_database, asked_page, change_database
+from web.app import LISTED, ask_database, change_database, fetch_page
 from web.runs.operations import cancel_among, retry_among
 from web.runs.validation import read_title
 
@@ -94,7 +94,7 @@ class PlanResource:
         query = query or partial(list_plans, kind=self.kind)
 
         def page_of_plans() -> tuple[list[tuple[Any, Json]], int | None]:
-            rows, next_after = asked_page(query)
+            rows, next_after = fetch_page(query)
             return present(rows), next_after
 
         def listed() -> Response:

@@ -17,7 +17,7 @@ from web.runs import view as run_view
 from web.runs.page import report_page
 from web.runs.tables import COLUMNS, POSITION_WORDS, trade_page, trade_rows
 from web.studies.pictures import equity_picture
-from web.titles import read_fields, terms_said
+from web.titles import format_fields, read_fields
 
 blueprint = PORTFOLIO.pages
 
@@ -51,8 +51,8 @@ def _told(shown: Shown, tab: str) -> Json:
     asked, states = shown.asked, [run["status"] for run in shown.runs.values()]
     return {
         "shown": shown,
-        "terms": terms_said(asked, "orders", "stops", "label")
-        | terms_said(asked, "orders", fields=read_fields(Sharing)),
+        "terms": format_fields(asked, "orders", "stops", "label")
+        | format_fields(asked, "orders", fields=read_fields(Sharing)),
         "counts": {state.public: states.count(state) for state in RunStatus},
         "position_words": POSITION_WORDS,
         **(_completed(shown, tab) if shown.measured["values"] else {}),

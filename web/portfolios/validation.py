@@ -24,7 +24,7 @@ from web.api import parse_json
 from web.app import ask_database, platform
 from web.batches.bodies import MAX_FAULTS, read_sweep
 from web.runs.validation import Faults, ValidRequest, checked, held_days, validate_request
-from web.titles import asked_again, unequal
+from web.titles import differing_values, reusable_values
 
 MAX_FIELDS = 100  # of a portfolio, which has 40
 MAX_CELLS = 5_000_000  # legs times bars; its Job takes about 30 bytes for each
@@ -56,7 +56,7 @@ def checked_portfolio(body: bytes) -> ValidPortfolio:
 def _of_batch(batch_id: str) -> Json:
     """The legs and terms of a batch's completed runs. UnknownBatch, or InvalidRequest when they differ in terms."""
     completed = ask_database(batch_requests, batch_id, RunStatus.SUCCEEDED)
-    requests = list(map(asked_again, completed))
+    requests = list(map(reusable_values, completed))
     if not 1 <= len(requests) <= MAX_LEGS:
         raise InvalidRequest(
             {
@@ -64,7 +64,7 @@ def _of_batch(batch_id: str) -> Json:
             }
         )
     first = requests[0]
-    if found := without(unequal(requests), (*_OF_RULE, *LABEL_FIELDS)):
+    if found := without(differing_values(requests), (*_OF_RULE, *LABEL_FIELDS)):
         raise InvalidRequest(
             {"batch_id": f"its runs differ in {', '.join(found)}, which legs share"}
         )

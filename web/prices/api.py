@@ -19,7 +19,7 @@ from web.api import (
     Argument,
     arguments,
     conditional,
-    most_bytes,
+    max_body_bytes,
     operation,
     read_arguments,
     read_body,
@@ -157,7 +157,7 @@ def put(ticker: str, timeframe: str) -> ResponseReturnValue:
         keep_dates=asked["keep_dates"],
         bad_rows=asked["bad_rows"],
     )
-    content = unpacked(read_body(), most_bytes(current_app, request.endpoint))
+    content = unpacked(read_body(), max_body_bytes(current_app, request.endpoint))
     bars, report = examine(platform().prices, symbol, content, meaning)
     stores = not asked["dry_run"] and report["outcome"] != "unchanged"
     if stores:

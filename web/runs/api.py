@@ -26,7 +26,7 @@ from web.charts.drawing import pictures
 from web.formats import run_word
 from web.runs import operations
 from web.runs.validation import checked, read_title, validate_request
-from web.security import refuse_runs_of_others
+from web.security import require_owner_of_runs
 from web.titles import run_title
 
 blueprint = Blueprint("run_api", __name__)
@@ -159,7 +159,7 @@ def retry_many() -> ResponseReturnValue:
 def _changed(change: Callable[[Criterion], Sequence[str]]) -> ResponseReturnValue:
     """How many of the runs that the body names were changed, and how many were left in which state."""
     run_ids = checked(ChosenRuns, json_body()).run_ids
-    ask_database(refuse_runs_of_others, [*ask_database(states_of, run_ids)])
+    ask_database(require_owner_of_runs, [*ask_database(states_of, run_ids)])
     changed = change(RUN.run_id.in_(run_ids))
     states = ask_database(states_of, run_ids)
     left = Counter(run_word(row) for run_id, row in states.items() if run_id not in changed)
@@ -197,7 +197,7 @@ def tag() -> ResponseReturnValue:
     change = checked(TagChange, json_body())
 
     def work(connection: Connection) -> int:
-        refuse_runs_of_others(connection, change.run_ids)
+        require_owner_of_runs(connection, change.run_ids)
         return change_tags(connection, change)
 
     return {"changed": change_database(work)}

@@ -19,7 +19,7 @@ from contracts.run_request import LABEL_FIELDS
 from contracts.status import RunStatus
 from contracts.values import Json, frozen, without
 from web.charts.curves import asked_rows
-from web.titles import full_params, unequal
+from web.titles import differing_values, full_params
 
 blueprint = Blueprint("comparison", __name__)
 
@@ -48,8 +48,8 @@ def page() -> str:
         runs=rows,
         requests=requests,
         metrics=_metric_rows(metrics),
-        differences=unequal([_flat(asked) for asked in requests]),
-        receipts=unequal(
+        differences=differing_values([_flat(asked) for asked in requests]),
+        receipts=differing_values(
             [{words: each[name] for name, words in RECEIPT.items()} for each in rows]
         ),
         prices_differ=_prices_differ(rows),

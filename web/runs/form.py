@@ -21,7 +21,7 @@ from rules.catalog import RULES
 from rules.language import EXAMPLES, FUNCTIONS, SERIES
 from web.app import ask_database, platform
 from web.prices.api import ticker_ranges
-from web.titles import FIELDS, SHARING, asked_again
+from web.titles import FIELDS, SHARING, reusable_values
 
 blueprint = Blueprint("form", __name__)
 
@@ -48,7 +48,7 @@ def page() -> str:
     if origin:
         row = _run(origin)
         # with all fields, also younger ones
-        values = asked_again(RunRequest.from_json(json.loads(row["request_json"])).to_json())
+        values = reusable_values(RunRequest.from_json(json.loads(row["request_json"])).to_json())
         newer = _newer_prices(row)
     return render_template(
         "runs/new.html",

@@ -33,7 +33,7 @@ from contracts.status import Kind, RunStatus
 from contracts.values import Json
 from web.app import ask_database, ask_queue, change_database, get_or_insert, platform, stored_key
 from web.runs.validation import ValidRequest
-from web.security import refuse_actor_but
+from web.security import require_submitter
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ def join_own_batch(
     if batch_id is None:
         return None
     plan = join_batch(connection, batch_id, str(uuid4()), current_actor(), spec)
-    refuse_actor_but(plan["submitted_by"])
+    require_submitter(plan["submitted_by"])
     return str(plan["plan_id"])
 
 

@@ -16,7 +16,7 @@ from contracts.run_result import RunResult
 from contracts.values import Json, Values, frozen
 from rules.catalog import RULES, ParamSpec, complete_params
 from rules.language import filled_texts
-from web.titles import PART, asked_again, full_params, terms_said, unequal
+from web.titles import PART, differing_values, format_fields, full_params, reusable_values
 
 TABS = {"stats": "Stats", "trades": "Trades", "numbers": "Numbers and pictures"}
 
@@ -30,10 +30,10 @@ def told(row: RowMapping, run: RunSeries | None) -> Json:
         "run": row,
         "view": result,
         "no_trades": run and why_no_trades(result, row, len(run.times)),
-        "terms": terms_said(result.request, "orders", "stops", "label"),
+        "terms": format_fields(result.request, "orders", "stops", "label"),
         "full_params": params,
         "texts": filled_texts(params) if rule_type == "FORMULA" else {},
-        "asked_again": asked_again(result.request),
+        "reusable_values": reusable_values(result.request),
         "tunables": tunables(rule_type, params),
     }
 
@@ -132,4 +132,6 @@ def changed_params(before: Values, now: Values) -> dict[str, list[Any]]:
     """The params that two requests do not give alike to the same rule, each with both values."""
     if now["rule_type"] != before["rule_type"]:
         return {}
-    return unequal([full_params(each["rule_type"], each["params"]) for each in (before, now)])
+    return differing_values(
+        [full_params(each["rule_type"], each["params"]) for each in (before, now)]
+    )

@@ -21,7 +21,7 @@ from web.runs.page import await_end
 from web.screens.api import MAX_TOP, RANKING, SCREEN, described, wanted_ranking
 from web.screens.rows import Row, Screened, leaderboard, ranked_rows, screened_jobs, surface_of
 from web.studies.pictures import histogram_picture
-from web.titles import terms_said
+from web.titles import format_fields
 
 blueprint = SCREEN.pages
 
@@ -55,7 +55,7 @@ def page(screen_id: str) -> str:
         first=jobs[0],
         given=given_ranking(),
         asked=asked,
-        terms=terms_said(asked, "orders", "stops"),
+        terms=format_fields(asked, "orders", "stops"),
         living=living,
         leaders=leaderboard(ranked_rows(found, ranking, top)),
         tickers=tickers,

@@ -23,7 +23,7 @@ from web.api import parse_json
 from web.app import ask_database, platform
 from web.batches.bodies import few_fields, read_sweep
 from web.runs.validation import DAY, Faults, held_days, validate_request, written
-from web.titles import adapter_of, asked_again, unequal
+from web.titles import adapter_of, differing_values, reusable_values
 
 # what the study itself decides
 DECIDED_BY_STUDY = ("run_id", "params", "rule_id", "batch_id", "label", "charts")
@@ -39,10 +39,10 @@ def study_of_batch(batch_id: str) -> Json:
 
     UnknownBatch, or InvalidRequest when the runs differ in more than the parameters of one rule.
     """
-    requests = list(map(asked_again, ask_database(batch_requests, batch_id)))
+    requests = list(map(reusable_values, ask_database(batch_requests, batch_id)))
     if not requests:  # its Jobs are those of a screen, a study or a portfolio
         raise _cannot_be_studied(batch_id, "none of its Jobs is a run")
-    if found := without(unequal(requests), (*DECIDED_BY_STUDY, "ticker")):
+    if found := without(differing_values(requests), (*DECIDED_BY_STUDY, "ticker")):
         differ = f"its runs differ in {', '.join(found)}"
         raise _cannot_be_studied(batch_id, f"{differ}; a study tries the parameters of one rule")
     combinations = {canonical_json(each["params"]): each["params"] for each in requests}

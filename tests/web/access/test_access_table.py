@@ -15,7 +15,7 @@ from tests.services.web_app import web_app
 from tests.web.conftest import TokenMaker
 
 ANYBODY = {"GET /health", "GET /ready", "GET /metrics", "GET /login", "POST /logout"}
-ANYBODY |= {"GET /static/<given_version>/<path:filename>"}
+ANYBODY |= {"GET /static/<asset_version>/<path:filename>"}
 ADMINS = {
     "PUT /api/prices/<ticker>/<timeframe>",
     "DELETE /api/prices/<ticker>/<timeframe>/<data_hash>",

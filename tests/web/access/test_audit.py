@@ -266,7 +266,7 @@ def test_a_line_does_not_name_who_asked_before(client: FlaskClient) -> None:
     client.get("/api/runs", headers=SHOWN)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(
-            "web.security.asking",
+            "web.security.identify_actor",
             lambda: (_ for _ in ()).throw(RuntimeError("the database is away")),
         )
         client.get("/api/runs", headers=SHOWN)

@@ -75,7 +75,7 @@ def test_a_new_field_needs_no_other_line(app: Flask) -> None:
         fields["themes"].accepts
         == "a list of at most 4, each of 1 to 20 characters (of the trade)"
     )
-    assert fields["themes"].said(["gold", "oil"]) == "gold, oil"
+    assert fields["themes"].format_value(["gold", "oil"]) == "gold, oil"
     assert re.search(r'name="themes" data-field data-optional data-words', form)
     assert re.search(r'placeholder="none" value="0" [^>]*name="floor_pct"', form)
     assert re.search(r'type="checkbox"[^>]* name="hedged" data-field checked', form)
@@ -133,4 +133,4 @@ def test_values_are_said_with_their_units() -> None:
         ("fractional_shares", True): "fractional shares",
     }
 
-    assert {(name, value): FIELDS[name].said(value) for name, value in said} == said
+    assert {(name, value): FIELDS[name].format_value(value) for name, value in said} == said
