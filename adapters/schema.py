@@ -92,7 +92,7 @@ def wait_for_schema(engine: Engine, wait_s: float = 60.0) -> list[str]:
         except OperationalError as error:
             if time.monotonic() > deadline:
                 raise
-            log.warning("database_unreachable waiting=1s reason=%s", str(error.orig))
+            log.warning("database_unreachable waiting_s=1 reason=%s", str(error.orig))
             time.sleep(1.0)
 
 
@@ -128,7 +128,7 @@ def take_in_prices(engine: Engine, data_dir: Path, *, always: bool) -> None:
         is_empty = not current_versions(connection)
     for name, outcome in load_folder(engine, data_dir) if always or is_empty else []:
         if outcome != "known":
-            log.info("prices_taken_in file=%s %s", name, outcome)
+            log.info("prices_loaded file=%s %s", name, outcome)
 
 
 if __name__ == "__main__":

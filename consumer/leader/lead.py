@@ -96,5 +96,5 @@ class Lead:
         if not lacks_schema(error):
             log.warning("pass_failed reason=%s", error.orig)
         elif not self._awaits_schema:
-            log.info("schema_awaited reason=%s", error.orig)
+            log.info("schema_missing reason=%s", error.orig)
         self._awaits_schema = lacks_schema(error)

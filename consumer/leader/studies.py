@@ -87,7 +87,12 @@ class StudySteps:
             for job in jobs:
                 if job.tried is not None:
                     insert_search(connection, job.run.run_id, job.tried, job.permuted)
-        log.info("study_%s study_id=%s runs=%d", after.public, study.study_id, len(jobs))
+        log.info(
+            "study_advanced study_id=%s status=%s runs=%d",
+            study.study_id,
+            after.public,
+            len(jobs),
+        )
         try:
             self._enqueue([job.run.run_id for job in jobs])
         except QueueUnavailable as error:

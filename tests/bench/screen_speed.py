@@ -42,7 +42,7 @@ def main() -> None:
     """Print the rows as one line of JSON."""
     with platform(web_processes=2) as running, launched("chromium") as browser:
         running.programs.start("consumer.reconciler", LOG_LEVEL="INFO").wait_for_line(
-            "reconciler_leads"
+            "lead_taken"
         )
         running.programs.start("consumer.local_scaler", LOG_LEVEL="INFO").wait_for_line(
             "template_ready"

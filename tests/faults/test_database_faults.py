@@ -302,7 +302,7 @@ def test_a_reconciler_that_starts_after_an_outage_leaves_time_to_extend_leases(
     mariadb_server.start()
     (not_queued,) = submitter.record()
     wait_until(lambda: _lease_is_over(submitter, run_id), 30)
-    programs.start("consumer.reconciler").wait_for_line(f"enqueued .*{not_queued}")
+    programs.start("consumer.reconciler").wait_for_line(f"run_enqueued .*{not_queued}")
     consumer.send(signal.SIGCONT)
     pause.let_go()
 

@@ -177,7 +177,7 @@ def test_an_empty_queue_is_no_failure(programs: Programs) -> None:
     consumer = programs.start("consumer")
 
     assert consumer.wait() == 0
-    assert ("idle_over" if programs.way == "waiting" else "queue_empty") in consumer.log
+    assert ("job_idled_out" if programs.way == "waiting" else "queue_empty") in consumer.log
 
 
 def test_a_failed_run_ends_with_exit_code_1_and_its_reason(
@@ -194,7 +194,7 @@ def test_a_failed_run_ends_with_exit_code_1_and_its_reason(
     assert all(
         f"run_id={run_id}" in line
         for line in consumer.log.splitlines()
-        if "job_waits" not in line
+        if "job_waiting" not in line
     )
     check_queue_is_clean(redis_server.client())
 

@@ -73,7 +73,7 @@ def test_a_killed_job_is_done_again_with_the_same_figures(
     redis_server.client().flushall()
     # its legs have run, so its Job is all that is left
     portfolio_id = submit_portfolio(client, label="again")
-    programs.start("consumer.reconciler").wait_for_line("portfolio_trading")
+    programs.start("consumer.reconciler").wait_for_line("portfolio_started")
     killing = fault(point, "kill")
     programs.start("consumer", **killing.environ)
     killing.wait()

@@ -110,7 +110,7 @@ def test_a_run_survives_a_redis_that_does_not_answer(
     fault: Callable[..., Fault],
 ) -> None:
     (run_id,) = submitter.submit()
-    programs.start("consumer.reconciler").wait_for_line("reconciler_leads")
+    programs.start("consumer.reconciler").wait_for_line("lead_taken")
     pause = fault("during the engine", "pause")
     consumer = programs.start("consumer", **pause.environ)
     pause.wait()

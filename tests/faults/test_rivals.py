@@ -31,7 +31,7 @@ def test_a_zombie_s_write_matches_no_row(
     pause = fault("between engine and commit", "pause")
     (run_id,) = submitter.submit()
     zombie = programs.start("consumer", **pause.environ)
-    programs.start("consumer.reconciler").wait_for_line("reconciler_leads")
+    programs.start("consumer.reconciler").wait_for_line("lead_taken")
     pause.wait()
     (horse,) = zombie.children()
     for pid in (zombie.pid, horse):
@@ -176,7 +176,7 @@ def test_a_clock_that_is_an_hour_off_changes_nothing(
     reconciler = programs.start("consumer.reconciler", **wrong)
     consumer = programs.start("consumer", **pause.environ)
     pause.wait()
-    reconciler.wait_for_line("reconciler_leads")
+    reconciler.wait_for_line("lead_taken")
     waiting = submitter.submit(2)
 
     wait_until(lambda: _lease_was_extended(submitter, run_id), 20)
@@ -223,7 +223,7 @@ def test_a_web_process_that_dies_before_enqueueing_loses_no_run(
         **pause.environ,
     )
     web.wait_for_line("Listening at")
-    programs.start("consumer.reconciler").wait_for_line("reconciler_leads")
+    programs.start("consumer.reconciler").wait_for_line("lead_taken")
     programs.start("consumer.local_scaler").wait_for_line("scaler_started")
 
     def submit() -> None:

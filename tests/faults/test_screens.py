@@ -83,7 +83,7 @@ def test_a_killed_screen_is_done_again_with_the_same_figures(
 ) -> None:
     pause = fault(point, "pause")
     screen_id = submitted(client, SMALL)
-    programs.start("consumer.reconciler").wait_for_line("reconciler_leads")
+    programs.start("consumer.reconciler").wait_for_line("lead_taken")
     victim = programs.start("consumer", **pause.environ)
     pause.wait()
     programs.start("consumer.local_scaler").wait_for_line("started")

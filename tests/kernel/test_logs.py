@@ -37,7 +37,7 @@ def log_a_fault() -> None:
     try:
         raise ValueError("two\nlines")
     except ValueError:
-        log.exception("run_trace")
+        log.exception("run_traceback")
 
 
 def test_each_line_of_a_trace_carries_the_run_id(capsys: pytest.CaptureFixture[str]) -> None:
@@ -75,7 +75,7 @@ def test_a_json_line_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
     assert (line["level"], line["role"], line["message"], line["run_id"]) == (
         "ERROR",
         "test",
-        "run_trace",
+        "run_traceback",
         RUN_ID,
     )
     assert "ValueError" in line["trace"]

@@ -224,16 +224,16 @@ def test_a_reconciler_awaits_the_schema_without_a_warning(
     )
     try:
         reconciler = programs.start("consumer.reconciler", DATABASE_URL=place("reconciler"))
-        reconciler.wait_for_line("schema_awaited")
+        reconciler.wait_for_line("schema_missing")
         assert (
             programs.start("adapters.schema", "--grant", DATABASE_URL=place("schema")).wait() == 0
         )
-        reconciler.wait_for_line("reconciler_leads")
+        reconciler.wait_for_line("lead_taken")
         log = reconciler.log  # before it awaits the database that is dropped here
     finally:
         server.execute("DROP DATABASE unmade")
 
-    assert log.count("schema_awaited") == 1
+    assert log.count("schema_missing") == 1
     assert not [line for line in log.splitlines() if "WARNING" in line and "1044" in line]
 
 

@@ -98,9 +98,7 @@ def test_one_command_gives_a_backtest_and_a_second_start_goes_on_with_added_pric
     assert kept == run
     assert resumed is not None
     assert resumed["status"] == "completed", resumed["error_message"]
-    assert (
-        "prices_taken_in file=NEW.csv new: 196 bars from 2012-05-18 to 2013-03-01" in second.log
-    )
+    assert "prices_loaded file=NEW.csv new: 196 bars from 2012-05-18 to 2013-03-01" in second.log
 
 
 def test_a_first_start_computes_examples_and_no_later_one_does(make_run: Start) -> None:

@@ -218,9 +218,7 @@ def test_processes_that_fail_at_their_start_do_not_follow_each_other_at_once(
     submit(platform_settings, 1)
 
     scaler = programs.start("consumer.local_scaler", SCALER_MANIFEST=str(broken))
-    wait_until(
-        lambda: len(log_lines(scaler, "job_failed_at_start")) == 2, 20, "the second failure"
-    )
+    wait_until(lambda: len(log_lines(scaler, "job_failed_early")) == 2, 20, "the second failure")
 
     first, second = (
         datetime.fromisoformat(line.split()[0]) for line in log_lines(scaler, "job_started")

@@ -177,7 +177,7 @@ def test_a_template_that_hangs_before_it_is_ready_is_told_and_replaced(
     submitter.submit()
     wait_until(submitter.all_ended)
 
-    scaler.wait_for_line("WARNING .*template_hung")
+    scaler.wait_for_line("WARNING .*template_timed_out")
     scaler.wait_for_line("template_ready")
     submitter.submit()
 

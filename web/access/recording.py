@@ -79,4 +79,4 @@ def _record(status: int) -> None:
     except SQLAlchemyError as error:
         # the change is committed, and its answer must not say otherwise
         fields = " ".join(f"{name}={value}" for name, value in entry.items())
-        log.error("audit_missed reason=%s %s", error, fields)
+        log.error("audit_write_failed reason=%s %s", error, fields)

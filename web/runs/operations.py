@@ -189,7 +189,7 @@ def _take_off(rows: Sequence[RowMapping]) -> None:
     try:
         platform().queue.remove([Attempt(row["run_id"], row["attempt"]).job_id for row in rows])
     except QueueUnavailable as error:
-        log.warning("messages_left count=%d reason=%s", len(rows), error)
+        log.warning("message_removal_failed count=%d reason=%s", len(rows), error)
 
 
 def retry_among(among: Criterion) -> list[str]:

@@ -222,7 +222,7 @@ def test_an_audit_that_cannot_be_written_fails_no_request(
             connection.execute(text("ALTER TABLE audit_elsewhere RENAME TO audit"))
 
     assert answer.status_code == 202
-    assert f"run_id={answer.json['run_id']}" in caplog.text.partition("audit_missed")[2]
+    assert f"run_id={answer.json['run_id']}" in caplog.text.partition("audit_write_failed")[2]
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
