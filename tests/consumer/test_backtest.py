@@ -85,19 +85,19 @@ def test_the_same_request_gives_the_same_hash() -> None:
 
 
 def test_the_job_acts_upon_every_field_of_orders_and_stops() -> None:
-    asked = replace(
+    request = replace(
         WHOLE,
         initial_capital=1_000.0,
         position_size=90.0,
         atr_stop_multiple=5.0,
         direction="longshort",
     )
-    found = columns_of(asked)
+    columns = columns_of(request)
 
     unused = [
         name
         for name, value in OTHER_TERMS.items()
-        if same(found, columns_of(replace(asked, **{name: value})))
+        if same(columns, columns_of(replace(request, **{name: value})))
     ]
 
     of_prices = {"benchmark", "benchmark_hash"}  # come with the prices that the Job loads
@@ -240,12 +240,12 @@ def test_the_signals_of_a_run_are_those_of_the_whole_history_cut_at_its_dates(
         columns = columns_of(
             replace(WHOLE, rule_type=rule_type, params=params, start_date=start, end_date=end)
         )
-        found = {bar: signal for bar, signal, _ in decode_signals(columns["signals_json"])}
+        signalled = {bar: signal for bar, signal, _ in decode_signals(columns["signals_json"])}
 
         expected = {
             bar: int(signal) for bar, signal in enumerate(signals[first : last + 1]) if signal
         }
-        assert found == expected, (start, end)
+        assert signalled == expected, (start, end)
 
 
 def test_a_history_that_is_shorter_than_the_rule_needs_is_said() -> None:
@@ -266,17 +266,17 @@ def test_the_note_on_a_short_history_is_never_contradicted_by_a_signal(rule_type
 
     for seed, start in product(range(8), starts):
         params = random_params(rule_type, seed, spread=60)
-        asked = replace(
+        request = replace(
             WHOLE, rule_type=rule_type, params=params, start_date=start, end_date=date(2003, 1, 2)
         )
-        columns = columns_of(asked)
+        columns = columns_of(request)
         signalled = [bar for bar, _, _ in decode_signals(columns["signals_json"])]
         for note in decode_trades(columns["trades_json"])[2]:
-            if found := re.search(
+            if match := re.search(
                 r"(no signal|a part of it is unknown) on the first ([0-9,]+) of", note
             ):
-                early = any(bar < int(found[2].replace(",", "")) for bar in signalled)
-                assert early == (found[1] != "no signal"), (params, start, note)
+                early = any(bar < int(match[2].replace(",", "")) for bar in signalled)
+                assert early == (match[1] != "no signal"), (params, start, note)
                 noted += 1
 
     assert noted >= 8
@@ -361,11 +361,11 @@ def test_a_market_that_never_closes_has_a_year_of_365_bars(closes_only: Path) ->
 
 
 def test_who_knows_the_year_of_a_series_better_says_so_in_the_request() -> None:
-    counted, asked = columns_of(WHOLE), columns_of(replace(WHOLE, bars_per_year=4 * 252))
+    counted, stated = columns_of(WHOLE), columns_of(replace(WHOLE, bars_per_year=4 * 252))
 
-    values = json.loads(asked["metrics_json"])["values"]
+    values = json.loads(stated["metrics_json"])["values"]
     assert values["bars_per_year"] == 4 * 252
-    assert asked["sharpe_ratio"] == pytest.approx(2 * counted["sharpe_ratio"])
+    assert stated["sharpe_ratio"] == pytest.approx(2 * counted["sharpe_ratio"])
     # by the calendar
     assert values["cagr"] == json.loads(counted["metrics_json"])["values"]["cagr"]
 

@@ -56,7 +56,7 @@ def database_url(disk: SmallDisk) -> str:
 
 @pytest.fixture(autouse=True)
 def reader(submitter: Submitter) -> Iterator[None]:
-    """As in a busy platform, somebody has the files of SQLite's log open: they are deleted with the last connection."""
+    """Keep a connection open, as in a busy platform, so that SQLite does not delete the files of its log."""
     with reading(submitter.engine):
         yield
 

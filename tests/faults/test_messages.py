@@ -210,15 +210,15 @@ def test_plain_rq_reads_the_queue(
         serializer=JSONSerializer,
     )
     jobs = queue.get_jobs()
-    shown = programs.run(
+    rq_info = programs.run(
         [str(Path(sys.executable).with_name("rq")), "info", "--url", redis_server.url, "--raw"]
     )
 
     assert {job.args[0] for job in jobs} == set(run_ids)
     assert {job.description for job in jobs} == {"AAPL RSI_14_30_70 2000-03-01..2013-03-01"}
     assert {job.meta["ticker"] for job in jobs} == {"AAPL"}
-    assert shown.wait() == 0
-    assert "queue backtests 3" in shown.log
+    assert rq_info.wait() == 0
+    assert "queue backtests 3" in rq_info.log
     for job in jobs:
         Job.fetch(job.id, connection=queue.connection, serializer=JSONSerializer)
 

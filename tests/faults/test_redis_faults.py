@@ -114,7 +114,7 @@ def test_a_run_survives_a_redis_that_does_not_answer(
     pause = fault("during the engine", "pause")
     consumer = programs.start("consumer", **pause.environ)
     pause.wait()
-    # the work horse can be there before its parent has said so, and what was not said has no heartbeat in Redis
+    # the child process can be there before its parent has said so, and what was not said has no heartbeat in Redis
     wait_until(lambda: redis_server.client().zcard("rq:wip:backtests"))
 
     redis_server.pause()

@@ -33,8 +33,8 @@ def test_a_zombie_s_write_matches_no_row(
     zombie = programs.start("consumer", **pause.environ)
     programs.start("consumer.reconciler").wait_for_line("lead_taken")
     pause.wait()
-    (horse,) = zombie.children()
-    for pid in (zombie.pid, horse):
+    (child,) = zombie.children()
+    for pid in (zombie.pid, child):
         os.kill(pid, signal.SIGSTOP)
 
     programs.start("consumer.local_scaler")
@@ -42,7 +42,7 @@ def test_a_zombie_s_write_matches_no_row(
         wait_until(submitter.all_ended, 60)
     first_result = submitter.row(run_id)
     pause.let_go()
-    for pid in (zombie.pid, horse):
+    for pid in (zombie.pid, child):
         os.kill(pid, signal.SIGCONT)
     exit_code = zombie.wait()
 
@@ -82,7 +82,7 @@ def test_a_cancelled_run_is_stopped_and_stores_no_result(
     with submitter.engine.begin() as connection:
         CANCEL.one(connection, run_id)
 
-    assert consumer.wait(timeout_s=20) == 0  # its horse stays paused: the heartbeat ends it
+    assert consumer.wait(timeout_s=20) == 0  # its child stays paused: the heartbeat ends it
     assert submitter.row(run_id)["error_type"] == "cancelled"
     check_tables(submitter.engine)
 

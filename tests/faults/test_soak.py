@@ -137,7 +137,7 @@ class Trouble:
                 self.largest_mb[name] = max([*sizes_mb, self.largest_mb.get(name, 0)])
 
     def ways(self) -> Counter[str]:
-        """How many Jobs the scalers started in each way."""
+        """Number of Jobs that the scalers started in each way."""
         logs = [program.log for program in self._programs.started]
         return Counter(
             {way: sum(log.count(f" way={way} ") for log in logs) for way in ("warm", "plain")}
@@ -154,7 +154,7 @@ class Trouble:
         return []
 
     def _jobs(self) -> list[psutil.Process]:
-        """Jobs, forked ones too, and their work horses."""
+        """Jobs, forked ones too, and their child processes."""
         templates = self._templates()
         return [
             each
@@ -262,7 +262,7 @@ def test_every_run_ends_once_while_everything_breaks(
 
 
 def _outcomes(submitter: Submitter) -> dict[str, int]:
-    """How many runs succeeded, and how many failed for each reason."""
+    """Number of runs that succeeded, and that failed for each reason."""
     with reading(submitter.engine) as connection:
         reasons = connection.execute(select(runs.c.error_type)).scalars().all()
     return dict(Counter(reason or "SUCCEEDED" for reason in reasons))

@@ -61,7 +61,7 @@ def ended(client: FlaskClient, study_id: str) -> dict[str, Any] | None:
 
 
 def has_come_to(client: FlaskClient, study_id: str, state: str, completed: int) -> bool:
-    """Whether a study is in a state, with so many runs completed."""
+    """True once a study is in a state, with so many runs completed."""
     study = client.get(f"/api/studies/{study_id}").json
     return study["status"] == state and study["counts"]["completed"] >= completed
 
@@ -113,13 +113,13 @@ def test_a_permutation_study_survives_it_with_the_same_figures(
     app: Flask, client: FlaskClient, programs: Programs, redis_server: RedisServer
 ) -> None:
     engine = app.extensions["platform"].engine
-    wanted = {
+    request = {
         "kind": "permutation",
         "permutations": 300,
         "combinations": GRID[:40],
     }
-    undisturbed = complete(client, engine, **wanted)["verdict"]
-    study_id = submit_study(client, **wanted)
+    undisturbed = complete(client, engine, **request)["verdict"]
+    study_id = submit_study(client, **request)
     killer = Killer(programs)
 
     for completed in (1, 5, 9):

@@ -1,4 +1,4 @@
-"""What surrounds a process fails: the reader of its log, its ready file's folder, the machine's room for one more."""
+"""Faults around a process: the reader of its log, its ready file's folder, no room on the machine for one more."""
 
 import sys
 from collections.abc import Callable

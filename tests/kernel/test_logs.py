@@ -90,7 +90,7 @@ def test_a_job_s_json_lines_name_its_run_attempt_and_batch(
 
     assert job.wait() == 0
     lines = {line["message"].split()[0]: line for line in map(json.loads, job.log.splitlines())}
-    for event in ("run_claimed", "run_succeeded"):  # of the parent, and of the work horse
+    for event in ("run_claimed", "run_succeeded"):  # of the parent, and of the child process
         assert {name: lines[event].get(name) for name in ("run_id", "attempt", "batch_id")} == {
             "run_id": run_id,
             "attempt": "1",

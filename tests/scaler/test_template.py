@@ -1,4 +1,4 @@
-"""Jobs that are forked from a warm template are processes like any other, and the template holds nothing of theirs."""
+"""Jobs forked from a warm template are processes like any other, and the template keeps nothing of theirs."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ BOTH_WAYS = pytest.mark.parametrize("way", ["warm", "plain"])
 
 @pytest.fixture
 def database_url(sqlite_url: str) -> str:
-    """How a Job is started is the same for both databases."""
+    """Start Jobs on SQLite only, since that works the same for both databases."""
     return sqlite_url
 
 
@@ -59,7 +59,7 @@ def template_of(scaler: Program) -> psutil.Process:
 
 
 def templates(scaler: Program) -> int:
-    """How many have become ready."""
+    """Number of templates that have become ready."""
     return scaler.log.count("template_ready")
 
 
@@ -123,7 +123,7 @@ def test_stopped_jobs_are_killed_at_their_deadline_and_free_their_slots(
     submitter.submit(2)
     pause.wait(times=2)
     stopped = [psutil.Process(pid) for pid in job_pids(scaler, way)]
-    horses = [horse for job in stopped for horse in job.children()]
+    children = [child for job in stopped for child in job.children()]
 
     for job in stopped:
         job.suspend()
@@ -132,8 +132,10 @@ def test_stopped_jobs_are_killed_at_their_deadline_and_free_their_slots(
     for job in stopped:
         scaler.wait_for_line(f"job_ended pid={job.pid} exit_code=-9")
     scaler.wait_for_line("job_ended .*exit_code=0")
-    assert len(horses) == 2
-    assert not {horse.pid for horse in horses} & {process.pid for process in programs.survivors()}
+    assert len(children) == 2
+    assert not {child.pid for child in children} & {
+        process.pid for process in programs.survivors()
+    }
 
 
 def test_the_jobs_of_a_killed_template_go_on_and_the_next_one_takes_over(
@@ -167,7 +169,7 @@ def test_a_template_that_hangs_is_replaced_and_its_message_worked(
     wait_until(lambda: templates(scaler) == 2)
 
 
-def test_a_template_that_hangs_before_it_is_ready_is_told_and_replaced(
+def test_a_template_that_hangs_before_it_is_ready_is_logged_and_replaced(
     programs: Programs, submitter: Submitter, fault: Callable[..., Fault]
 ) -> None:
     hang = fault("before the template's imports", "pause")

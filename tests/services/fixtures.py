@@ -1,4 +1,4 @@
-"""What the fixtures of tests/conftest.py are made of; imported lazily, since not every environment has it all."""
+"""The parts of the fixtures of tests/conftest.py; imported lazily, since not every environment has all of them."""
 
 import atexit
 import os

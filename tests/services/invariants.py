@@ -1,4 +1,4 @@
-"""What must be true of the tables and of Redis after any fault, once every run has ended."""
+"""Invariants of the tables and of Redis after any fault, once every run has ended."""
 
 from collections import defaultdict
 from typing import Any
@@ -78,18 +78,24 @@ def _check_row(row: Any, is_charted: bool) -> None:
 
 def _check_story(row: Any, story: list[Any]) -> None:
     run_id = row["run_id"]
-    told = [(event["attempt"], event["from_status"], event["to_status"]) for event in story]
+    transitions = [
+        (event["attempt"], event["from_status"], event["to_status"]) for event in story
+    ]
     before: str | None = None
-    for attempt, from_status, to_status in told:
+    for attempt, from_status, to_status in transitions:
         assert from_status == before and to_status in _ALLOWED[from_status], (
-            f"run {run_id}: {told}"
+            f"run {run_id}: {transitions}"
         )
-        assert attempt <= row["attempt"], f"run {run_id}: {told}"
+        assert attempt <= row["attempt"], f"run {run_id}: {transitions}"
         before = to_status
-    attempts = [attempt for attempt, _, _ in told]
-    assert attempts == sorted(attempts), f"run {run_id}: {told}"
-    assert before == row["status"], f"run {run_id} is {row['status']} but its story is {told}"
-    assert sum(to_status == "SUCCEEDED" for _, _, to_status in told) <= 1, f"run {run_id}: {told}"
+    attempts = [attempt for attempt, _, _ in transitions]
+    assert attempts == sorted(attempts), f"run {run_id}: {transitions}"
+    assert before == row["status"], (
+        f"run {run_id} is {row['status']} but its story is {transitions}"
+    )
+    assert sum(to_status == "SUCCEEDED" for _, _, to_status in transitions) <= 1, (
+        f"run {run_id}: {transitions}"
+    )
     times = [event["at"] for event in story]
     assert times == sorted(times), f"run {run_id}: {times}"
 
@@ -105,7 +111,7 @@ def check_queue_is_clean(redis: Redis, timeout_s: float = 30.0) -> None:
 
 
 def left_in_redis(redis: Redis) -> dict[str, int]:
-    """How many entries each of RQ's structures for unfinished work still has; empty ones are left out."""
+    """Number of entries in each of RQ's structures for unfinished work; empty ones are left out."""
     names = Settings().queue_names
     counts = {
         "queues": sum(redis.llen(f"rq:queue:{name}") for name in names),

@@ -55,8 +55,8 @@ def _path() -> str:
 
 def _binary(*names: str) -> str:
     for name in names:
-        if found := shutil.which(name, path=_path()):
-            return found
+        if binary := shutil.which(name, path=_path()):
+            return binary
     return service_missing(
         f"MariaDB is not installed ({names[0]} not found); sh scripts/install_test_services.sh"
     )

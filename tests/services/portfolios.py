@@ -35,13 +35,13 @@ def leader(engine: Engine) -> Plans:
 
 
 def complete(client: FlaskClient, engine: Engine, **more: Any) -> dict[str, Any]:
-    """What the API says of a portfolio that was submitted and has run."""
+    """The API's answer for a portfolio that was submitted and has run."""
     portfolio_id = submit_portfolio(client, **more)
     run_all(engine)
     leader(engine).advance()
     run_all(engine)
-    found: dict[str, Any] = client.get(f"/api/portfolios/{portfolio_id}").json
-    return found
+    portfolio: dict[str, Any] = client.get(f"/api/portfolios/{portfolio_id}").json
+    return portfolio
 
 
 def trade_when_legs_have_run(engine: Engine) -> None:

@@ -35,7 +35,7 @@ class Program:
     def wait_for_line(self, pattern: str, timeout_s: float = 30.0, times: int = 1) -> str:
         """The line that matches the regular expression for the `times`th time; AssertionError when it exits before."""
 
-        def found() -> str | None:
+        def match() -> str | None:
             ended = self._process.poll() is not None
             lines = [line for line in self.log.splitlines() if re.search(pattern, line)]
             if len(lines) >= times:
@@ -45,7 +45,7 @@ class Program:
             )
             return None
 
-        return wait_until(found, timeout_s, f"{pattern!r} in the log", lambda: self.log) or ""
+        return wait_until(match, timeout_s, f"{pattern!r} in the log", lambda: self.log) or ""
 
     def wait(self, timeout_s: float = 60.0) -> int:
         """Its exit code; negative when a signal killed it. AssertionError with its log after `timeout_s`."""

@@ -97,7 +97,7 @@ class Submitter:
         return str(self.row(run_id)["status"])
 
     def statuses(self) -> dict[str, int]:
-        """How many runs there are in each state."""
+        """Number of runs in each state."""
         with reading(self.engine) as connection:
             rows = connection.execute(select(runs.c.status)).scalars().all()
         return {status: rows.count(status) for status in set(rows)}

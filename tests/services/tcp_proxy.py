@@ -86,11 +86,11 @@ class TcpProxy:
         self._serving.clear()
         await asyncio.sleep(SETTLING_S)  # their sockets close
 
-    async def _serve(self, near: socket.socket) -> None:
+    async def _serve(self, client: socket.socket) -> None:
         try:
-            reader, writer = await asyncio.open_connection(sock=near)
+            reader, writer = await asyncio.open_connection(sock=client)
         except (OSError, asyncio.CancelledError):
-            near.close()
+            client.close()
             return
         try:
             far_reader, far_writer = await asyncio.open_connection(*self._target)

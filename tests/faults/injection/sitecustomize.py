@@ -76,7 +76,7 @@ ACTIONS: dict[str, Callable[[], None]] = {
 
 
 def is_due() -> bool:
-    """Whether this call is one of the first FAULT_TIMES; each leaves a file, which the test waits for."""
+    """True for the first FAULT_TIMES calls; each leaves a file, which the test waits for."""
     for number in range(int(os.environ.get("FAULT_TIMES", "1"))):
         try:
             (DIRECTORY / f"reached-{number}").touch(exist_ok=False)

@@ -8,7 +8,7 @@ from adapters.queue.messages import BYTES_PER_MESSAGE
 from tests.manifests.checks.documents import Platform, Workload
 
 WARM = "keda/warm/patch.json"
-CONNECTIONS_PER_JOB = 2  # the parent's heartbeat and the work horse's result
+CONNECTIONS_PER_JOB = 2  # the parent's heartbeat and the child process's result
 CONNECTIONS_PER_RECONCILER = 3  # of its work, twice, and its lead's
 SPARE_CONNECTIONS = 20  # schema Job, backup, people
 BACKUP_INTERVAL_S = 86_400  # of the CronJob's schedule

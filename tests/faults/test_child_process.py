@@ -1,4 +1,4 @@
-"""What goes wrong inside a run: its work horse dies, hangs, raises, or takes too much."""
+"""Faults inside a run: its child process dies, hangs, raises, or takes too much."""
 
 import resource
 import signal
@@ -19,7 +19,7 @@ from tests.services.scaler import work_off
 ENGINE = "during the engine"
 
 
-def test_a_dead_work_horse_is_noticed_at_once(
+def test_a_dead_child_is_noticed_at_once(
     programs: Programs, submitter: Submitter, fault: Callable[..., Fault], database_url: str
 ) -> None:
     (run_id,) = submitter.submit()
@@ -27,7 +27,7 @@ def test_a_dead_work_horse_is_noticed_at_once(
 
     # a lease that would be noticed in an hour at the earliest
     consumer = programs.start("consumer", LEASE_S="3600", HEARTBEAT_S="1800", **death.environ)
-    with measured("work horse killed alone", database_url):
+    with measured("child process killed alone", database_url):
         exit_code = consumer.wait(timeout_s=20)
         work_off(programs, submitter)
 
@@ -78,7 +78,7 @@ def test_a_run_over_its_time_limit_fails(
     check_queue_is_clean(redis_server.client())
 
 
-def test_a_work_horse_that_hangs_on_its_result_is_replaced(
+def test_a_child_that_hangs_on_its_result_is_replaced(
     programs: Programs,
     submitter: Submitter,
     redis_server: RedisServer,
@@ -171,7 +171,7 @@ def test_a_result_that_is_no_json_fails_the_run(
     check_tables(submitter.engine)
 
 
-def test_a_dead_parent_takes_its_work_horse_along(
+def test_a_dead_parent_takes_its_child_along(
     programs: Programs, submitter: Submitter, fault: Callable[..., Fault]
 ) -> None:
     from tests.services.waiting import wait_until
@@ -180,11 +180,11 @@ def test_a_dead_parent_takes_its_work_horse_along(
     pause = fault(ENGINE, "pause")
     consumer = programs.start("consumer", **pause.environ)
     pause.wait()
-    (horse,) = consumer.scaler.children()
+    (child,) = consumer.scaler.children()
 
     consumer.send(signal.SIGKILL)
 
-    wait_until(lambda: not _is_alive(horse), 10)
+    wait_until(lambda: not _is_alive(child), 10)
 
 
 def _is_alive(pid: int) -> bool:
