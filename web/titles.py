@@ -20,7 +20,7 @@ from rules.catalog import RULES, checked_rule, complete_params
 from web.formats import plain
 
 adapter_of = cache(TypeAdapter)  # of pydantic
-# what forms call the types of JSON
+# the kind of form field for each JSON type
 _KINDS = {
     "number": "number",
     "integer": "number",
@@ -29,24 +29,28 @@ _KINDS = {
     "array": "words",
     "object": "object",
 }
-_SIGNS = {"money": "", "percent": "%", "basis points": "bps"}  # of units, behind a value
+_SIGNS = {
+    "money": "",
+    "percent": "%",
+    "basis points": "bps",
+}  # written after a value of this unit
 
 
 @frozen
 class RequestField:
-    """One field."""
+    """Field of a contract: its description, accepted values and default."""
 
     name: str
     about: About
     kind: str  # of _KINDS, or choice, or date
-    values: Json  # the JSON Schema of its values, null apart
-    choices: dict[str, str]  # what a form calls each value
+    values: Json  # JSON Schema of its values except null
+    choices: dict[str, str]  # title of each value in forms
     optional: bool  # null is accepted
-    default: Any  # None also where there is none
+    default: Any  # also None without a default
 
     @property
     def accepts(self) -> str:
-        """What is accepted, as messages say it: fraction from 0 to below 0.1 (of the traded value, each side)."""
+        """Describe the accepted values in messages: fraction from 0 to below 0.1 (of the traded value, each side)."""
         help_text = f" ({self.about.help})" if self.about.help else ""
         return f"{self._values()}{help_text}{', or null' if self.optional else ''}"
 
@@ -67,7 +71,7 @@ class RequestField:
         }[self.kind]
 
     def format_value(self, value: Any) -> str:
-        """A value as pages show it, of a flag what it is when set: long only, 0.1 %, 25 bps, fractional shares."""
+        """Format a value for pages, a set flag by its meaning: long only, 0.1 %, 25 bps, fractional shares."""
         if self.kind == "choice":
             return self.choices[value]
         if self.kind == "flag":
@@ -84,14 +88,14 @@ def _characters(text: Json) -> str:
 
 
 def _between(least: int | None, most: int) -> str:
-    """The bounds of a length, of which the upper one is always there."""
+    """Describe the bounds of a length; the upper one is always set."""
     if least is None:
         return f"at most {most}"
     return f"{least} to {most}" if least < most else f"{most}"
 
 
 def _range(values: Json) -> str:
-    """The bounds of a number, which has two."""
+    """Describe the bounds of a number; both are always set."""
     inclusive = "minimum" in values
     low = (
         f"from {plain(values['minimum'])} to"
@@ -105,7 +109,7 @@ def _range(values: Json) -> str:
 
 @cache
 def read_fields(contract: Any) -> dict[str, RequestField]:
-    """The fields of a dataclass whose types are all Annotated with About, by name."""
+    """Return the fields of a dataclass whose types are all Annotated with About, by name."""
     described = adapter_of(contract).json_schema()["properties"]
     return {each.name: _read(each, described[each.name]) for each in fields(contract)}
 
@@ -125,7 +129,7 @@ def _read(each: Field[Any], described: Json) -> RequestField:
 
 
 FIELDS = read_fields(RunRequest)
-# what a form asks of a portfolio, and in which mode
+# fields of a portfolio form, and the mode that each belongs to
 SHARING = {"sharing": read_fields(Sharing), "only": MODE_OF}
 PRESET_FIELDS = tuple(
     name for name, each in FIELDS.items() if each.about.section in ("rule", "orders", "stops")
@@ -133,12 +137,12 @@ PRESET_FIELDS = tuple(
 
 
 def reusable_values(values: Json) -> Json:
-    """A request without what belongs to its run, or to its batch, alone."""
+    """Return the values of a request that a new run can take over: all but those of its run or batch alone."""
     return picked(values, (name for name, each in FIELDS.items() if each.about.in_forms))
 
 
 def differing_values(several: Sequence[Values]) -> dict[str, list[Any]]:
-    """What is not the same in all of several, by name, with the value that each has."""
+    """Return the values that are not equal in all of several requests, by name, one per request."""
     rows = side_by_side(several).items()
     return {name: values for name, values in rows if any(each != values[0] for each in values)}
 
@@ -146,7 +150,7 @@ def differing_values(several: Sequence[Values]) -> dict[str, list[Any]]:
 def format_fields(
     values: Values, *sections: Section, fields: Mapping[str, RequestField] = FIELDS
 ) -> dict[str, str]:
-    """What people asked for in these sections, by title, as pages show it; what is not set is left out."""
+    """Format the values of these sections for pages, by title; unset ones are left out."""
     return {
         each.about.title: each.format_value(values[each.name])
         for each in fields.values()
@@ -163,11 +167,11 @@ def _is_set(value: Any) -> bool:
 Row = Mapping[Any, Any]  # of a run: ticker, rule_type, rule_id, and params or params_json
 UNNAMED = next(each.default for each in fields(StudyRequest) if each.name == "name")
 CONDITION_LENGTH = 48  # characters of a title
-PART = "inputs."  # of a rule of one's own: what its numbers are called inside
+PART = "inputs."  # prefix of the named numbers of a FORMULA or PYTHON rule
 
 
 def run_title(run: Row) -> str:
-    """What a run is called: AAPL Own rule, n = 50, v = 1M; of a portfolio's Job, how many legs it has."""
+    """Return the title of a run: AAPL Own rule, n = 50, v = 1M; for a portfolio's Job, its number of legs."""
     if run.get("title"):
         return str(run["title"])
     name, of, legs = (run["rule_id"] or "").partition(" x ")
@@ -177,7 +181,7 @@ def run_title(run: Row) -> str:
 
 
 def rule_title(run: Row) -> str:
-    """The rule of a run with its parameters in the rule's order, or the name that somebody submitted with it."""
+    """Return the rule of a run with its parameters in the rule's order, or the rule_id that was submitted."""
     rule_type, rule_id = run["rule_type"], run["rule_id"]
     if rule_type not in RULES:
         return str(rule_id or rule_type)
@@ -187,18 +191,18 @@ def rule_title(run: Row) -> str:
         return f"{rule_name(rule_type)}, {combinations} combinations"
     if rule_id not in (None, rule.label):
         return str(rule_id)
-    said = [*format_params(rule_type, rule.params)] or [_condition(rule.params)]
-    return ", ".join(filter(None, [rule_name(rule_type), *said]))
+    details = [*format_params(rule_type, rule.params)] or [_condition(rule.params)]
+    return ", ".join(filter(None, [rule_name(rule_type), *details]))
 
 
 def _condition(params: Values) -> str:
-    """When a rule of one's own buys, where it has no parameters by which it could be told from others."""
+    """Return the buy condition of a FORMULA or PYTHON rule, which identifies one without parameters."""
     lines = [line.partition("#")[0].strip() for line in str(params.get("buy", "")).splitlines()]
     return shorten(next(filter(None, reversed(lines)), ""), CONDITION_LENGTH, placeholder=" …")
 
 
 def format_params(rule_type: str, params: Values) -> Iterator[str]:
-    """Complete parameters as `n = 50`, in the rule's order; without the texts of a rule of one's own."""
+    """Format complete parameters as `n = 50`, in the rule's order; without the texts of FORMULA and PYTHON rules."""
     kinds = {param.name: param.kind for param in RULES[rule_type].params}
     for name, value in flat_params(params).items():
         if kinds.get(name) == "rules":
@@ -208,7 +212,7 @@ def format_params(rule_type: str, params: Values) -> Iterator[str]:
 
 
 def short(value: Any) -> str:
-    """A parameter's value as titles have it: large round numbers as 1M, 2.5B."""
+    """Format a parameter's value for titles: large round numbers as 1M, 2.5B."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         for size, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M")):
             if abs(value) >= size and value * 1000 % size == 0:
@@ -217,7 +221,7 @@ def short(value: Any) -> str:
 
 
 def batch_title(batch: Batch) -> str:
-    """What a batch is called: its title, its runs' label, or RSI on AAPL … MSFT · period, oversold."""
+    """Return the title of a batch: its own, its runs' label, or RSI on AAPL … MSFT · period, oversold."""
     first, last = batch.first, batch.last
     if batch.plan["title"]:
         return str(batch.plan["title"])
@@ -230,54 +234,54 @@ def batch_title(batch: Batch) -> str:
 
 
 def study_title(title: str | None, summary: Row) -> str:
-    """The title of a study: the given one, its name, or RSI on AAPL."""
+    """Return the title of a study: its own, its name, or RSI on AAPL."""
     if title or summary["name"] != UNNAMED:
         return str(title or summary["name"])
-    return of_tickers(rule_name(summary["rule_type"]), summary["ticker"])
+    return _rule_on_tickers(rule_name(summary["rule_type"]), summary["ticker"])
 
 
 def portfolio_title(title: str | None, summary: Row) -> str:
-    """The title of a portfolio: the given one, its label, or RSI on AAPL … MSFT."""
+    """Return the title of a portfolio: its own, its label, or RSI on AAPL … MSFT."""
     return title or summary["label"] or _of_both(*summary["legs"])
 
 
 def screen_title(job: Row, tickers: Iterable[str], swept: Iterable[str]) -> str:
-    """What a screen is called, of whose Jobs `job` is the first: its title, its label, or RSI on AAPL · period."""
-    own = job["title"] or job["label"]
-    return own or of_tickers(rule_name(job["rule_type"]), ", ".join(tickers), swept)
+    """Return the title of a screen whose first Job is `job`: its own, its label, or RSI on AAPL · period."""
+    title = job["title"] or job["label"]
+    return title or _rule_on_tickers(rule_name(job["rule_type"]), ", ".join(tickers), swept)
 
 
-def of_tickers(rule: str, tickers: str, varying: Iterable[str] = ()) -> str:
-    """RSI on AAPL … MSFT · period, oversold."""
+def _rule_on_tickers(rule: str, tickers: str, varying: Iterable[str] = ()) -> str:
+    """Join a rule, tickers and varying parameters: RSI on AAPL … MSFT · period, oversold."""
     names = ", ".join(name.removeprefix(PART) for name in varying)
     return f"{rule} on {tickers}{f' · {names}' if names else ''}"
 
 
 def rule_name(rule_type: str) -> str:
-    """What titles call a rule, also one that is no more."""
+    """Return the name of a rule in titles; of a removed rule its type."""
     return RULES[rule_type].short_title if rule_type in RULES else rule_type
 
 
 def _of_both(first: Row, last: Row, varying: Iterable[str] = ()) -> str:
     both = [(rule_name(each["rule_type"]), each["ticker"]) for each in (first, last)]
     rules, tickers = (" … ".join(dict.fromkeys(ends)) for ends in zip(*both, strict=True))
-    return of_tickers(rules, tickers, varying)
+    return _rule_on_tickers(rules, tickers, varying)
 
 
 def _varying(first: Row, last: Row) -> list[str]:
-    """Parameters that have other values in the last run than in the first one, in the rule's order."""
-    one, other = (full_params(each["rule_type"], _params(each)) for each in (first, last))
-    return [name for name, value in one.items() if other.get(name) != value]
+    """List parameters whose values differ between the first and the last run, in the rule's order."""
+    before, after = (full_params(each["rule_type"], _params(each)) for each in (first, last))
+    return [name for name, value in before.items() if after.get(name) != value]
 
 
 def full_params(rule_type: str, params: Values) -> Json:
-    """Params with the defaults of those that were not given, side by side by their names."""
+    """Complete params with their defaults, flattened by name."""
     return flat_params(complete_params(rule_type, params))
 
 
 def _params(run: Row) -> Json:
-    found: Json = json.loads(run["params_json"]) if "params_json" in run else run["params"]
-    return found
+    params: Json = json.loads(run["params_json"]) if "params_json" in run else run["params"]
+    return params
 
 
 FILTERS = (run_title, rule_title, rule_name, batch_title)

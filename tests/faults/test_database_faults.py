@@ -185,7 +185,7 @@ def test_a_read_only_server_refuses_changes_alike_and_ready_says_so(
 
     assert (ready.status_code, ready.get_json()["database"].partition(";")[0]) == (
         503,
-        "read-only, or without room on its disk",
+        "read-only, or its disk is full",
     )
     assert [(each.status_code, each.headers.get("Retry-After")) for each in refused] == [
         (503, "5")

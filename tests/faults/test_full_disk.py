@@ -111,7 +111,7 @@ def test_readiness_fails_while_nothing_can_be_written(
         503,
         200,
     ]
-    assert "room" in full.get_json()["database"]
+    assert "disk is full" in full.get_json()["database"]
 
 
 def test_a_long_write_of_somebody_else_is_no_fault(

@@ -1,1 +1,1 @@
-"""Probes, Prometheus' numbers, and how much room the data takes."""
+"""Probes, metrics for Prometheus, and the size of stored data."""

@@ -1,4 +1,4 @@
-"""Is it alive, is it ready, and what are its numbers: for probes and for Prometheus."""
+"""Liveness and readiness probes, and metrics for Prometheus."""
 
 import logging
 import time
@@ -38,34 +38,34 @@ blueprint = Blueprint("health", __name__)
 log = logging.getLogger(__name__)
 
 BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-# logins and what was refused are counted by it, too: by their route and status
+# also counts logins and refusals, by route and status
 LATENCY = Histogram(
     "backtest_http_seconds",
-    "Time from a whole request to its answer",
+    "Time from a complete request to its response",
     ("method", "route", "status"),
     buckets=BOUNDS_S,
     registry=None,
 )
-PATIENCE_S = 2  # with each of the two
+PATIENCE_S = 2  # for the database and for Redis to answer, each
 _CHANGE = update(runs).where(false()).values(label=None)
-_SQLITE_CHANGE = text("PRAGMA user_version = 0")  # writes one page, though it changes nothing
+_SQLITE_CHANGE = text("PRAGMA user_version = 0")  # writes one page, but changes nothing
 
 
 def measure(app: Flask) -> None:
-    """Time every answer of this application."""
-    app.before_request(_begin)
-    app.after_request(_end)
+    """Measure the latency of every response of an application."""
+    app.before_request(_start_timer)
+    app.after_request(_observe_latency)
 
 
-def _begin() -> None:
-    g.began = time.perf_counter()
+def _start_timer() -> None:
+    g.started = time.perf_counter()
 
 
-def _end(response: Response) -> Response:
-    # an address that is none would be a label of its own
+def _observe_latency(response: Response) -> Response:
+    # an unknown path must not become a label of its own
     route = request.url_rule.rule if request.url_rule else ""
     LATENCY.labels(request.method, route, response.status_code).observe(
-        time.perf_counter() - g.began
+        time.perf_counter() - g.started
     )
     return response
 
@@ -73,7 +73,7 @@ def _end(response: Response) -> Response:
 @blueprint.get("/health")
 @operation(unguarded=True, any_host=True)
 def health() -> ResponseReturnValue:
-    """The process answers; nothing else is touched."""
+    """Report that the process answers; nothing else is checked."""
     return {"status": "ok"}
 
 
@@ -85,7 +85,7 @@ def health() -> ResponseReturnValue:
     any_host=True,
 )
 def ready() -> ResponseReturnValue:
-    """Whether runs can be accepted: the database must take changes; without Redis they are enqueued later."""
+    """Report whether runs can be accepted: the database must be writable; without Redis they are enqueued later."""
     probe = readiness(platform().settings)
     database, redis = probe.database(), probe.redis()
     status, code = ("ready", 200) if database == "ok" else ("not ready", 503)
@@ -93,7 +93,10 @@ def ready() -> ResponseReturnValue:
 
 
 class Readiness:
-    """What a probe is told, within seconds whatever has happened to the network."""
+    """Readiness of the database and Redis, within seconds whatever the state of the network.
+
+    It has connections of its own, since those of pages may all be in use.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._engine = connect_database(settings.database_url, answer_s=PATIENCE_S)
@@ -101,7 +104,7 @@ class Readiness:
         self._redis = connect_redis(settings.redis_url, PATIENCE_S)
 
     def database(self) -> str:
-        """Either ok, since it takes changes, or what is wrong."""
+        """Return ok if the database is writable, else the fault."""
         try:
             with reading(self._engine) as connection:
                 connection.execute(select(runs.c.id).limit(1))
@@ -109,15 +112,15 @@ class Readiness:
                 connection.execute(self._change)
         except SQLAlchemyError as error:
             if is_locked(error):
-                return "ok"  # for whoever is writing
+                return "ok"  # another transaction is writing
             log.warning("database_not_ready reason=%s", getattr(error, "orig", error))
             if takes_no_changes(error):
-                return "read-only, or without room on its disk; nothing can be recorded until it takes changes again"
+                return "read-only, or its disk is full; nothing can be recorded until it is writable again"
             return "unreachable, or its schema is missing (python -m adapters.schema)"
         return "ok"
 
     def redis(self) -> str:
-        """Either ok, since it answers, or what happens meanwhile."""
+        """Return ok if Redis answers, else the consequence."""
         try:
             with reachable():
                 self._redis.ping()
@@ -127,64 +130,68 @@ class Readiness:
         return "ok"
 
 
-readiness = cache(Readiness)  # by settings: one in each process
+readiness = cache(Readiness)  # one per process and settings
 
 
-class _RunNumbers:
-    """Numbers of runs, read from the database and the queue at each scrape: exact, and the same from every pod."""
+class _RunCollector:
+    """Collector of run metrics, read from the database and the queue at each scrape: exact, and equal in every pod."""
 
     def collect(self) -> Iterator[Metric]:
         with reading_database() as connection:
-            seen, room = upkeep(connection), bytes_by_kind(connection)
-            counted, differing = totals(connection), all_differing(connection)
-        states = {"pending": seen.waiting, "running": seen.running}
+            state, sizes = upkeep(connection), bytes_by_kind(connection)
+            run_totals, differing = totals(connection), all_differing(connection)
+        states = {"pending": state.waiting, "running": state.running}
         yield _gauges("backtest_runs", "Runs that have not ended", "status", states)
         yield _gauges(
-            "backtest_database_bytes", "Room that data takes, with indexes", "kind", room
+            "backtest_database_bytes", "Size of stored data, with indexes", "kind", sizes
         )
-        recent = "Time since something that should be recent"
-        yield _gauges("backtest_age_seconds", recent, "of", _ages_s(seen))
+        help_text = "Time since an event that should be recent"
+        yield _gauges("backtest_age_seconds", help_text, "of", _ages_s(state))
         yield GaugeMetricFamily(
-            "backtest_screen_rows_differing", "Runs that differ from their screen", differing
+            "backtest_screen_rows_differing",
+            "Runs whose metrics differ from their screen",
+            differing,
         )
-        yield from _counters(counted) if counted else ()
+        yield from _counters(run_totals) if run_totals else ()
         depths = ask_queue(lambda queue: queue.depths())
         refused = ask_queue(lambda queue: queue.refused())
         if depths is None or refused is None:
-            return  # no number is better than a wrong one
-        yield _gauges("backtest_queue_depth", "Messages that wait in each queue", "queue", depths)
+            return  # a missing metric is better than a wrong one
+        yield _gauges("backtest_queue_depth", "Waiting messages of each queue", "queue", depths)
         messages = CounterMetricFamily(
-            "backtest_messages_refused", "Messages put away unworked", labels=["cause"]
+            "backtest_messages_refused",
+            "Messages that were set aside without being worked",
+            labels=["cause"],
         )
         for cause, count in refused.items():
             messages.add_metric([cause], count)
         yield messages
 
 
-def _ages_s(seen: Upkeep) -> dict[str, float]:
-    """Of the oldest waiting run, 0 where none waits; of the last start; of the reconciler's word, 0 while one leads."""
-    oldest = seen.oldest_waiting
+def _ages_s(state: Upkeep) -> dict[str, float]:
+    """Return the ages of the oldest waiting run (0 without one), the last start, and the reconciler's absence."""
+    oldest = state.oldest_waiting
     ages_s = {
-        "oldest_waiting": seconds_between(oldest["waiting_since"], seen.now) if oldest else 0.0,
-        "last_claim": seconds_between(seen.last_start, seen.now),
-        "reconciler": seen.reconciler_gone_s,
+        "oldest_waiting": seconds_between(oldest["waiting_since"], state.now) if oldest else 0.0,
+        "last_claim": seconds_between(state.last_start, state.now),
+        "reconciler": state.reconciler_gone_s,
     }
     return {name: age_s for name, age_s in ages_s.items() if age_s is not None}
 
 
-def _gauges(name: str, words: str, label: str, values: Mapping[str, float]) -> Metric:
-    family = GaugeMetricFamily(name, words, labels=[label])
-    for value_of, value in values.items():
-        family.add_metric([value_of], value)
+def _gauges(name: str, help_text: str, label: str, values: Mapping[str, float]) -> Metric:
+    family = GaugeMetricFamily(name, help_text, labels=[label])
+    for label_value, value in values.items():
+        family.add_metric([label_value], value)
     return family
 
 
-def _counters(counted: Totals) -> Iterator[Metric]:
-    """What only grows, over all that ever happened."""
+def _counters(run_totals: Totals) -> Iterator[Metric]:
+    """Yield the counters and histograms of all runs ever."""
     changes = CounterMetricFamily(
         "backtest_transitions", "Changes of state", labels=["from", "to", "cause"]
     )
-    for key, count in counted.items():
+    for key, count in run_totals.items():
         if key.startswith("transition/"):
             changes.add_metric(key.lower().split("/")[1:], count)
     yield changes
@@ -192,20 +199,22 @@ def _counters(counted: Totals) -> Iterator[Metric]:
         "From waiting to running, of each attempt",
         "From running to the end of each attempt",
     )
-    yield HistogramMetricFamily("backtest_queue_wait_seconds", waited, *histogram(counted, WAIT))
-    yield HistogramMetricFamily("backtest_run_seconds", ran, *histogram(counted, RUN))
+    yield HistogramMetricFamily(
+        "backtest_queue_wait_seconds", waited, *histogram(run_totals, WAIT)
+    )
+    yield HistogramMetricFamily("backtest_run_seconds", ran, *histogram(run_totals, RUN))
 
 
 @blueprint.get("/metrics")
 @operation(unguarded=True, any_host=True)
 def metrics() -> Response:
-    """Prometheus' text format."""
+    """Return the metrics in the text format of Prometheus."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_RunNumbers())
+    registry.register(_RunCollector())
     try:
-        # the times of all processes, which web/gunicorn.conf.py lets them share
+        # all processes count in one folder, which web/gunicorn.conf.py creates
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    except ValueError:  # there is no folder to share
+    except ValueError:  # there is no such folder
         registry.register(LATENCY)
         registry.register(ANONYMOUS_REQUESTS)
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

@@ -20,7 +20,7 @@ from adapters.runs.times import percentile
 from adapters.tables import run_events, runs
 from tests.services.redis_server import RedisServer
 from tests.web.conftest import ON_BOTH_DATABASES, RunMaker
-from web.queue.picture import MOST_LABELS, history_svg, labelled
+from web.queue.picture import MOST_LABELS, history_svg, time_labels
 from web.queue.troubles import describe
 
 Event = tuple[str, str | None, str, datetime]  # run, from, to, at
@@ -173,7 +173,7 @@ def test_without_redis_the_page_says_that_nothing_is_lost(
     page = browser_client.get("/queue")
 
     assert page.status_code == 200
-    assert "Redis, which holds the queue, does not answer: runs are recorded" in page.get_data(
+    assert "Redis, which holds the queue, does not answer. Runs are recorded" in page.get_data(
         as_text=True
     )
     redis_server.start()
@@ -247,7 +247,7 @@ def test_events_are_counted_by_the_index(page_app: Flask) -> None:
 def test_labels_of_the_time_axis_are_round_apart_and_short(window: int, ends: datetime) -> None:
     moments = [ends - timedelta(seconds=window), ends]
 
-    found = labelled(moments)
+    found = time_labels(moments)
 
     assert 2 <= len(found) <= MOST_LABELS
     assert all(moment.second == 0 for moment, _ in found)
