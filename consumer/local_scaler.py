@@ -120,9 +120,8 @@ class LocalScaler:
     def _scale(self) -> None:
         self._reread_manifest()
         self._jobs.warm_up(self.scaled_job)
-        pending = (
-            self._jobs.pending
-        )  # before the lists are read, so that a Job that pops in between counts once
+        # before the lists are read, so that a Job that pops in between counts once
+        pending = self._jobs.pending
         waiting, paused = self._waiting(), self._is_paused()
         self._publish(ScalerState(self.capacity, paused))
         if paused or not waiting or time.monotonic() < self._retry_at:

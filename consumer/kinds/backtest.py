@@ -58,7 +58,7 @@ def run_rule(setup: Setup, rule: BaseRule) -> JobResult:
     request, prices, traded = setup.request, setup.prices, setup.prices.traded
     result = setup.result_of(rule)
     trades = trades_of(result, traded)
-    computed = performance(setup.measured(result, trades))
+    computed = performance(setup.metric_inputs(result, trades))
     columns = {
         **columns_of(computed, result, trades, traded.times, request),
         "trades_json": encode_trades(
@@ -155,14 +155,14 @@ def account_notes(request: RunRequest, prices: RunPrices, result: BacktestResult
 def result_hash(core: Values, trades: Sequence[Values], equity: list[float]) -> str:
     """SHA-256 over the engine's own metrics, trades and equity as canonical JSON at 10 significant digits."""
     values = {
-        "metrics": _rounded(core, core),
-        "trades": [_rounded(trade, TRADE_FIELDS) for trade in trades],
+        "metrics": _round_values(core, core),
+        "trades": [_round_values(trade, TRADE_FIELDS) for trade in trades],
         "equity": [float(f"{value:.10g}") for value in equity],
     }
     return canonical_hash(values)
 
 
-def _rounded(values: Values, names: Iterable[str]) -> Json:
+def _round_values(values: Values, names: Iterable[str]) -> Json:
     return {
         name: significant(value) if isinstance(value := values[name], float) else value
         for name in names

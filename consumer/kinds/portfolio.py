@@ -25,7 +25,7 @@ from adapters.prices.store import packed_prices
 from adapters.runs.stored_series import decode_signals, encode_trades, packed_json
 from adapters.tables import RUN
 from consumer.kinds.backtest import TRADE_FIELDS, JobResult, columns_of
-from consumer.kinds.setup import Setup, measured_of
+from consumer.kinds.setup import Setup, metric_inputs_of
 from contracts.errors import BadParams
 from contracts.portfolio_request import PortfolioRequest, Sharing
 from contracts.run_request import DEFAULT_CAPITAL, RunRequest
@@ -84,7 +84,7 @@ def portfolio(connection: Connection, portfolio_id: str) -> JobResult:
     plan = portfolio_of(plan_row(connection, PlanKind.PORTFOLIO, portfolio_id))
     trading = PortfolioTrading(plan.request, _legs(connection, plan))
     return JobResult(
-        trading.columns(), portfolio=trading.packed(), failed_metrics=trading.performance.failed
+        trading.columns(), portfolio=trading.pack(), failed_metrics=trading.performance.failed
     )
 
 
@@ -133,7 +133,7 @@ class PortfolioTrading:
     def _trade_legs(self, terms: BacktestEngine) -> PortfolioResult:
         shared = without(asdict(self._request.sharing), ("priority",))
         has_loans = shared["max_gross_pct"] > 100.0
-        accrual = partial(_accrued, self._rates, has_loans) if self._rates else None
+        accrual = partial(_accrue, self._rates, has_loans) if self._rates else None
         sharing = SharingTerms(terms=terms, accrual=accrual, **shared)
         return trade_together(sharing, self.legs, self._run.liquidate_below_pct)
 
@@ -179,7 +179,7 @@ class PortfolioTrading:
     def performance(self) -> Performance:
         """Metrics of the portfolio."""
         result = self.result
-        measured = measured_of(
+        inputs = metric_inputs_of(
             self._run,
             result,
             self._times,
@@ -195,10 +195,10 @@ class PortfolioTrading:
             borrow_fees=result.borrow_fees,
             rates=self._rates,
         )
-        return performance(measured)
+        return performance(inputs)
 
-    def packed(self) -> bytes:
-        """Packed series stored beside the row: bars count in the joint calendar, money has the account's decimals."""
+    def pack(self) -> bytes:
+        """Pack the series stored beside the row: bars count in the joint calendar, money has the account's decimals."""
         result, decimals = self.result, money_decimals(self._run.initial_capital)
         bars = len(result.equity_curve)
         chosen = np.unique(np.linspace(0, bars - 1, min(bars, WEIGHT_BARS)).round().astype(int))
@@ -251,7 +251,7 @@ class PortfolioTrading:
         return list(dict.fromkeys(filter(None, notes)))
 
 
-def _accrued(
+def _accrue(
     rates: Rates, has_loans: bool, cash: float, borrowed: float, equity: float, days: int
 ) -> tuple[float, float]:
     """Interest of a pool of cash and the fees of its shorts; loans, where there are any, cost the rate that cash earns.

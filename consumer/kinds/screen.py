@@ -76,7 +76,7 @@ def core_metrics(setup: Setup, result: BacktestResult) -> tuple[float | None, ..
     """Values of CORE, equal to those of a run with this result; None becomes NaN in an array of floats."""
     core, ratio = result.metrics, result.metrics.sharpe_ratio
     if ratio is not None and setup.request.risk_free_rate:
-        ratio = _value("sharpe_ratio", lambda: measured_sharpe(setup.measured(result)))
+        ratio = _value("sharpe_ratio", lambda: measured_sharpe(setup.metric_inputs(result)))
     return core.total_return_pct, ratio, core.max_drawdown_pct, core.num_trades
 
 
@@ -106,7 +106,7 @@ def _best(setup: Setup, tried: Combinations, measured: Array) -> Json | None:
         return None
     number, per_year = int(places[0]), setup.prices.bars_per_year
     result = setup.result_of(setup.rule(tried.member(number)))
-    best = performance(setup.measured(result, trades_of(result, setup.prices.traded)))
+    best = performance(setup.metric_inputs(result, trades_of(result, setup.prices.traded)))
     ratios = metrics["timing_sharpe_ratio"]
     variance = sharpe_variance((ratios[np.isfinite(ratios)] / per_year**0.5).tolist())
     row = {"number": number, "metrics": best.metrics, "evidence": None}

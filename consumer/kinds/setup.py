@@ -91,10 +91,10 @@ class Setup:
             terms |= {"direction": "longshort", "short_only": True}
         return RunEngine(**terms, periods_per_year=self.prices.bars_per_year)
 
-    def measured(self, result: BacktestResult, trades: Sequence[Values] = ()) -> Measured:
+    def metric_inputs(self, result: BacktestResult, trades: Sequence[Values] = ()) -> Measured:
         """The input of the metrics. trades: with excursions; without any, only metrics of the equity are meaningful."""
         interest, borrow_fees = interest_and_fees(result.ledger)
-        return measured_of(
+        return metric_inputs_of(
             self.request,
             result,
             self.prices.traded.times,
@@ -109,7 +109,7 @@ class Setup:
         )
 
 
-def measured_of(
+def metric_inputs_of(
     request: RunRequest, result: "BacktestResult | PortfolioResult", times: Array, **others: Any
 ) -> Measured:
     """The input of the metrics. times: of the bars, in seconds; others: fields of Measured that neither provides."""

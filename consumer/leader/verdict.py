@@ -81,7 +81,7 @@ def judge(engine: Engine, study: Study) -> Json:
             return repeat_run(number, chosen["place"])
         return load_run(chosen["test_run"]) if chosen["test_run"] else None
 
-    tried = [_tried(engine, study, window) for window in study.plan.windows]
+    tried = [_trials(engine, study, window) for window in study.plan.windows]
     permutations = _permutations(engine, study)
     return Verdict(study.plan, study.choices or [], tried, market, load, permutations).told()
 
@@ -99,7 +99,7 @@ def _permutations(engine: Engine, study: Study) -> Json | None:
     return permuted(observed, bests, study.ranking.goal, request.seed)
 
 
-def _tried(engine: Engine, study: Study, window: StudyWindow) -> Tried:
+def _trials(engine: Engine, study: Study, window: StudyWindow) -> Tried:
     """All trials on a training part."""
     with reading(engine) as connection:
         metrics = training_metrics(connection, study, window)

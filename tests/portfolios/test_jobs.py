@@ -124,7 +124,7 @@ def test_what_it_found_is_kept_whole() -> None:
     request = replace(random_request(1), direction="longonly", liquidate_below_pct=None)
     traded = alone(request)
 
-    found: dict[str, Any] = unpacked_json(traded.packed())
+    found: dict[str, Any] = unpacked_json(traded.pack())
 
     equity = decode_equity(traded.columns()["equity_curve_json"])[1]
     assert sum(found["contributions"]) + found["interest"] - found[

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from adapters.metrics.rates import Rates
-from consumer.kinds.portfolio import _accrued
+from consumer.kinds.portfolio import _accrue
 from consumer.kinds.run_engine import RunEngine, interest_and_fees
 from engine.engine import check_bars
 from portfolio.legs import Leg
@@ -71,7 +71,7 @@ def test_a_pool_of_a_portfolio_below_zero_pays_no_fee(mode, max_gross_pct):
     for seed in range(100):
         rng = np.random.default_rng(seed)
         bounds = {"max_gross_pct": max_gross_pct} if mode == "shared" else {}
-        accrual = partial(_accrued, RATES, max_gross_pct > 100)
+        accrual = partial(_accrue, RATES, max_gross_pct > 100)
         sharing = SharingTerms(terms=terms(rng), mode=mode, accrual=accrual, **bounds)
         legs = [leg(rng, number, 80) for number in range(int(rng.integers(1, 4)))]
 
@@ -90,6 +90,6 @@ def test_a_pool_of_a_portfolio_below_zero_pays_no_fee(mode, max_gross_pct):
 
 
 def test_longs_that_are_worth_more_than_a_loss_keep_paying_for_shorts():
-    accrual = _accrued(RATES, False, cash=50.0, borrowed=60.0, equity=90.0, days=73)
+    accrual = _accrue(RATES, False, cash=50.0, borrowed=60.0, equity=90.0, days=73)
 
     assert accrual == (0.0, pytest.approx(60 * 0.5 * 73 / 365))
