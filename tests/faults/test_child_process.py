@@ -180,7 +180,7 @@ def test_a_dead_parent_takes_its_child_along(
     pause = fault(ENGINE, "pause")
     consumer = programs.start("consumer", **pause.environ)
     pause.wait()
-    (child,) = consumer.scaler.children()
+    (child,) = consumer.children()
 
     consumer.send(signal.SIGKILL)
 
