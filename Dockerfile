@@ -15,7 +15,7 @@ RUN pip --python /opt/venv/bin/python install --no-cache-dir --no-compile --requ
         -o -path '*/flask_bootstrap/*' ! -path '*/bootstrap5/css/bootstrap.min.css' \
         -o -path '*/mpl-data/sample_data/*' -o -path '*/fonts/afm/*' -o -path '*/fonts/pdfcorefonts/*' \
         -o -path '*/fontTools/*' ! -path '*/fontTools/*.py' -o -path '*/fontTools/*/*' ! -path '*/fontTools/misc/*.py' \) -delete
-# Matplotlib's list of fonts, baked beside the fonts: each Job that draws charts would otherwise scan them anew, for 230 ms.
+# Matplotlib's list of fonts, baked in next to the fonts: each Job that draws charts would otherwise scan them for 230 ms.
 RUN fonts=$(/opt/venv/bin/python -B -c "import matplotlib; print(matplotlib.get_data_path())") \
     && MPLCONFIGDIR=$fonts /opt/venv/bin/python -B -c "import matplotlib.pyplot" \
     && ls "$fonts"/fontlist-*.json
