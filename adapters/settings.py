@@ -100,7 +100,7 @@ class Settings:
 
     @property
     def queue_names(self) -> tuple[str, str]:
-        """RQ's queues in the order in which Jobs look into them: that of people, that of batches."""
+        """Return RQ's queues in the order in which Jobs take from them: interactive, then bulk."""
         return self.queue_name, f"{self.queue_name}-bulk"
 
 
@@ -124,7 +124,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
 
 
 def environment_with(changes: Mapping[str, str]) -> dict[str, str]:
-    """The environment of this process with `changes`, for a child process."""
+    """Return the environment of this process with `changes`, for a child process."""
     return {**os.environ, **changes}
 
 
@@ -142,7 +142,7 @@ def _read_secret_files(source: dict[str, str], faults: Faults) -> None:
 
 
 def _parse(source: Source, faults: Faults) -> Json:
-    """The values that are given."""
+    """Parse the settings that are present."""
     values: Json = {}
     for each in fields(Settings):
         name = each.name.upper()
@@ -151,13 +151,13 @@ def _parse(source: Source, faults: Faults) -> Json:
             try:
                 values[each.name] = parse(text)
             except ValueError as error:
-                shown = "…" if name in _SECRETS else repr(text)
-                faults.append(f"{name}={shown}: {error}")
+                value = "…" if name in _SECRETS else repr(text)
+                faults.append(f"{name}={value}: {error}")
     return values
 
 
 def _complete(values: Json, source: Source, faults: Faults) -> None:
-    """Add what follows from other settings, and from those that are only parts of one."""
+    """Derive settings from others, and compose those that come in parts."""
     if "lease_s" in values and not source.get("HEARTBEAT_S"):
         values["heartbeat_s"] = values["lease_s"] / 4  # as the defaults are to each other
     if "database_url" not in values and source.get("DB_HOST"):
@@ -187,7 +187,7 @@ def _login(source: Source, *names: str) -> str:
 
 
 def _tls(source: Source, faults: Faults) -> str:
-    """With a CA the connection is encrypted, and only a server whose certificate names DB_HOST is spoken to."""
+    """Return the URL's TLS part: with a CA, connections are encrypted and the certificate must name DB_HOST."""
     path = source.get("DB_TLS_CA")
     if not path:
         return ""
@@ -196,15 +196,15 @@ def _tls(source: Source, faults: Faults) -> str:
     return f"&ssl_ca={quote(path, safe='')}"
 
 
-def _check(given: Settings, faults: Faults) -> None:
-    lease_s, heartbeat_s = given.lease_s, given.heartbeat_s
+def _check(settings: Settings, faults: Faults) -> None:
+    lease_s, heartbeat_s = settings.lease_s, settings.heartbeat_s
     if heartbeat_s * 2 > lease_s:
         faults.append(
             f"HEARTBEAT_S={heartbeat_s:g}: at most half of LEASE_S={lease_s:g}, or a slow beat loses the run"
         )
-    if given.auth_proxy_header and given.trusted_proxy in ("", "*"):
+    if settings.auth_proxy_header and settings.trusted_proxy in ("", "*"):
         faults.append(
-            "AUTH_PROXY_HEADER: TRUSTED_PROXY must be the address of that one proxy, or anybody could be anybody"
+            "AUTH_PROXY_HEADER: TRUSTED_PROXY must be the address of that one proxy, or clients could pose as any user"
         )
 
 

@@ -13,7 +13,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from adapters.queue.run_queue import TOLD_S, RunQueue, ScalerState
+from adapters.queue.run_queue import SCALER_EXPIRY_S, RunQueue, ScalerState
 from adapters.settings import Settings
 from consumer.program import run_program
 from consumer.scaler.processes import JobProcesses
@@ -175,8 +175,8 @@ class LocalScaler:
         if state == self._published and time.monotonic() < self._publish_at:
             return
         with suppress(QueueUnavailable):  # it was logged when the lists were polled
-            self._queue.tell_of_scaler(state)
-            self._published, self._publish_at = state, time.monotonic() + TOLD_S / 3
+            self._queue.publish_scaler_state(state)
+            self._published, self._publish_at = state, time.monotonic() + SCALER_EXPIRY_S / 3
 
     def _stop_jobs(self) -> None:
         log.info("scaler_stopping running=%d", len(self._jobs))

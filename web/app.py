@@ -28,7 +28,7 @@ from adapters.plans.store import plan_named
 from adapters.prices.store import PriceStore
 from adapters.queue.connection import connect_redis
 from adapters.queue.run_queue import RunQueue
-from adapters.runs.idempotency import own_key, row_with_key
+from adapters.runs.idempotency import actor_key, row_with_key
 from adapters.runs.queries import has_tag
 from adapters.settings import Settings
 from contracts.errors import Conflict, QueueUnavailable
@@ -165,7 +165,7 @@ LISTED = (AFTER, limit(most=100, default=25))
 def stored_key() -> str | None:
     """Return the request's Idempotency-Key as stored, scoped to its actor; None without one."""
     key = idempotency_key()
-    return key and own_key(key, current_actor())
+    return key and actor_key(key, current_actor())
 
 
 def get_or_insert(find: Callable[[], str | None], insert: Callable[[], str]) -> tuple[str, bool]:

@@ -70,7 +70,7 @@ def identify_actor() -> Actor | None:
 
 def auth_required() -> bool:
     """Return whether requests need a token or a login by the proxy."""
-    return bool(platform().settings.auth_proxy_header) or platform().tokens.are_asked_for()
+    return bool(platform().settings.auth_proxy_header) or platform().tokens.auth_required()
 
 
 def token_holder(token: str) -> Actor | None:

@@ -22,12 +22,12 @@ def record_entry(connection: Connection, /, address: str, subject: str, **others
 def list_entries(
     connection: Connection, after: int | None, limit: int, **equal: Any
 ) -> Sequence[RowMapping]:
-    """Rows before the one numbered `after`, latest first, whose named columns have these values."""
+    """List rows before the one numbered `after`, latest first, whose named columns have these values."""
     return latest_rows(connection, after, limit, select(audit).filter_by(**equal), audit)
 
 
 def all_entries(engine: Engine, after: int | None, **equal: Any) -> Iterator[RowMapping]:
-    """The same without an end, read in portions."""
+    """Yield all such rows, read in portions."""
     while True:
         with reading(engine) as connection:
             rows = list_entries(connection, after, PORTION, **equal)

@@ -1,1 +1,1 @@
-"""What keeps the platform going: what is deleted by age, how much room there is, who works."""
+"""Maintenance: retention by age, and sizes of the data."""

@@ -1,4 +1,4 @@
-"""How much room the platform's data takes, how much of it a day, and how much is left."""
+"""Sizes of the platform's data: by kind, per day, and the space left."""
 
 import shutil
 from collections import Counter
@@ -19,31 +19,31 @@ _MYSQL = (
 
 
 def bytes_by_kind(connection: Connection) -> dict[str, int]:
-    """Bytes with indexes of each kind of data, by the server's own estimate; of SQLite only the whole file's."""
+    """Return bytes by kind of data, indexes included, as the server estimates; of SQLite only the whole file."""
     if connection.dialect.name == "sqlite":
         return {"everything": connection.execute(text(_SQLITE)).scalar_one()}
     if not getattr(connection.dialect, "is_mariadb", False):
         # MySQL's are up to a day old
         connection.execute(text("SET SESSION information_schema_stats_expiry = 0"))
     kinds = {name: rows_of(table).kind for name, table in metadata.tables.items()}
-    room: Counter[str] = Counter()
+    sizes: Counter[str] = Counter()
     for table, size in connection.execute(text(_MYSQL)):
-        room[kinds.get(table, "other")] += int(size)
-    return dict(room)
+        sizes[kinds.get(table, "other")] += int(size)
+    return dict(sizes)
 
 
 def bytes_a_day(connection: Connection, taken: int) -> float:
-    """What the runs of a day take, by the mean of a week: each its part of the `taken` bytes."""
+    """Estimate the bytes of a day's runs from the mean of a week: each run has an equal share of the `taken` bytes."""
     week = RUN.created_at > database_now(-7 * 86_400)
-    kept, recent = (
+    total, recent = (
         connection.execute(select(func.count(RUN.id)).where(*which)).scalar_one()
         for which in ((), [week])
     )
-    return taken * recent / 7 / max(kept, 1)
+    return taken * recent / 7 / max(total, 1)
 
 
 def bytes_left(settings: Settings, connection: Connection, taken: int) -> int | None:
-    """Room for more: on SQLite's own disk, or of DATABASE_GIB; None where nobody knows."""
+    """Return the bytes left, on SQLite's disk or of DATABASE_GIB; None if unknown."""
     if connection.dialect.name == "sqlite":
         return shutil.disk_usage(Path(str(connection.engine.url.database)).parent).free
     return max(settings.database_gib * 2**30 - taken, 0) if settings.database_gib else None

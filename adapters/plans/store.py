@@ -10,11 +10,11 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, insert, select
 
-from adapters.database import database_now, has_rows, inserted
+from adapters.database import database_now, has_rows, insert_if_new
 from adapters.declarations import update_by
 from adapters.plan_tables import PLAN, plans
 from adapters.plans.ranking import DEFAULT, Ranking, ranking_by
-from adapters.rows import changed, found_row, latest_rows
+from adapters.rows import latest_rows, one_row, update_row
 from adapters.tables import IS_LIVING, RUN
 from contracts.errors import (
     Conflict,
@@ -48,7 +48,7 @@ LISTED = PLAN[
     "completed_at",
 ]
 # update a plan under guards; False when it was no longer as they require
-update_plan = partial(changed, PLAN.plan_id)
+update_plan = partial(update_row, PLAN.plan_id)
 
 
 def insert_plan(
@@ -70,7 +70,7 @@ def insert_plan(
 def plan_row(connection: Connection, kind: PlanKind, plan_id: str) -> RowMapping:
     """All columns of a plan of this kind; the kind's own error when there is none."""
     missing = UNKNOWN[kind](f"no {kind} has the id {plan_id[:40]}")
-    return found_row(connection, select(plans).filter_by(plan_id=plan_id, kind=kind), missing)
+    return one_row(connection, select(plans).filter_by(plan_id=plan_id, kind=kind), missing)
 
 
 def plan_named(connection: Connection, name: str) -> RowMapping | None:
@@ -102,7 +102,9 @@ def join_batch(
             "spec": spec and json.dumps(spec),
             "created_at": database_now(),
         }
-        inserted(connection, plans, **values)  # or somebody else has, and has committed by now
+        insert_if_new(
+            connection, plans, **values
+        )  # or somebody else has, and has committed by now
         row = connection.execute(locked).mappings().one()
     if row["kind"] != PlanKind.BATCH:
         raise Conflict(f"batch {name!r} belongs to a {row['kind']}; use another name")

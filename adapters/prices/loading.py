@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, update
 
-from adapters.database import committed, database_now, inserted, reading
+from adapters.database import committed, database_now, insert_if_new, reading
 from adapters.logs import current_actor
 from adapters.price_tables import VERSION, price_parts, price_series, price_versions
 from adapters.prices.bars import Bars, bars_per_year
@@ -107,16 +107,16 @@ def _save(connection: Connection, row: Json, bars: Bars) -> None:
     series = picked(row, ("ticker", "timeframe"))
     current = {"data_hash": row["data_hash"]}
     replaced = update(price_series).filter_by(**series).values(**current)
-    if not connection.execute(replaced).rowcount and not inserted(
+    if not connection.execute(replaced).rowcount and not insert_if_new(
         connection, price_series, **series, **current
     ):  # somebody has just stored the first ones of this series
         connection.execute(replaced)
     for number, (count, packed) in enumerate(pack(bars)):
-        if not inserted(
+        if not insert_if_new(
             connection, price_parts, **current, part=number, bars=count, packed=packed
         ):
             break
-    inserted(connection, price_versions, **row, loaded_at=database_now())
+    insert_if_new(connection, price_versions, **row, loaded_at=database_now())
 
 
 def load_folder(engine: Engine, folder: Path) -> list[tuple[str, str]]:

@@ -21,7 +21,7 @@ from sqlalchemy import (
 from adapters.declarations import MYSQL, read_from
 from adapters.rows import rows_by
 from adapters.runs.queries import STATUS_COLUMNS, with_plan
-from adapters.runs.words import Word, ids_with, is_found
+from adapters.runs.words import Word, has_word, ids_with
 from adapters.tables import (
     HEADLINE_COLUMNS,
     IS_CANCELLED,
@@ -193,7 +193,7 @@ def _conditions(connection: Connection, wanted: RunFilter, by_metrics: bool) -> 
         # DISTINCT: or MariaDB would read the label of each run that it walks by from the table
         labelled = ids_with("label", wanted.label).distinct().subquery()
         conditions.append(RUN.id.in_(select(labelled.c.id)))
-    conditions += map(is_found, wanted.words)
+    conditions += map(has_word, wanted.words)
     conditions += _state(wanted, by_metrics or wanted.sort != "created")
     return conditions + _dates(connection, wanted)
 

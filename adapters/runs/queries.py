@@ -10,7 +10,7 @@ from adapters.database import has_rows
 from adapters.plan_tables import PLAN, plans
 from adapters.prices.bars import Bars, Whole
 from adapters.prices.packing import unpacked_columns
-from adapters.rows import found_row, rows_by
+from adapters.rows import one_row, rows_by
 from adapters.runs.lines import BARS_PER_PART, RunLines, lines_on
 from adapters.runs.stored_series import unpacked_json
 from adapters.runs.times import utc_text
@@ -76,7 +76,7 @@ def run_row(connection: Connection, run_id: str) -> RowMapping:
 
 def _one(connection: Connection, query: Select[Any], run_id: str) -> RowMapping:
     missing = UnknownRun(f"no run has the id {run_id}")
-    return found_row(connection, query.where(RUN.run_id == run_id), missing)
+    return one_row(connection, query.where(RUN.run_id == run_id), missing)
 
 
 def all_rows(

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from adapters.database import retried
+from adapters.database import retry
 from adapters.database_errors import is_transient
 
 T = TypeVar("T")
@@ -25,7 +25,7 @@ def persist(
     OperationalError is raised after `patience_s`, or once `is_pointless` returns True.
     """
     pauses_s = _pauses_until(time.monotonic() + patience_s)
-    return retried(
+    return retry(
         engine, write, pauses_s, lambda error: is_transient(error) and not is_pointless()
     )
 

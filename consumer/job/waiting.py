@@ -14,14 +14,14 @@ from redis.exceptions import RedisError, ResponseError
 from rq import Queue
 from rq.job import Job
 
-from adapters.queue.run_queue import IDLE_TOLD_S, tell_idle
+from adapters.queue.run_queue import IDLE_EXPIRY_S, mark_idle
 from consumer.job.messages import MessageWorker, redis_may_fail
 
 log = logging.getLogger(__name__)
 
 # pause while Redis is away, full, or does not let this user block on a list
 RETRY_S = 1.0
-IMAGE_CHECK_S = IDLE_TOLD_S // 2  # between two comparisons of its image with the platform's
+IMAGE_CHECK_S = IDLE_EXPIRY_S // 2  # between two comparisons of its image with the platform's
 
 
 def wait_and_pop(
@@ -42,11 +42,11 @@ def wait_and_pop(
         if has_message:
             if job := messages.pop():
                 with redis_may_fail("wait"):
-                    tell_idle(redis, messages.name, False)
+                    mark_idle(redis, messages.name, False)
                 return job
             continue
         with redis_may_fail("wait"):
-            tell_idle(redis, messages.name, True)
+            mark_idle(redis, messages.name, True)
         if not is_loaded:
             from consumer.job import preload
 

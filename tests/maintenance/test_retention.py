@@ -16,7 +16,7 @@ from adapters.maintenance.retention import Removed, parts, prune_runs
 from adapters.plan_tables import PLAN, plans
 from adapters.plans.ranking import DEFAULT
 from adapters.plans.store import set_ranking
-from adapters.runs.states import set_beside
+from adapters.runs.states import set_annotations
 from adapters.settings import PROJECT_ROOT
 from adapters.tables import run_charts, run_events, run_lines, runs
 from contracts.status import PlanKind
@@ -126,7 +126,7 @@ def test_a_batch_is_kept_whole_for_one_run_that_matters_or_has_not_ended(
         batch(submitter, 12, 11, batch_id=name) for name in ("pinned", "origin", "waiting")
     )
     with submitter.engine.begin() as connection:
-        set_beside(connection, pinned[0], pinned=1)
+        set_annotations(connection, pinned[0], pinned=1)
     ended(submitter, 0, {"reproduces": origin[1]})
     submitter.record(batch_id="waiting")
 
@@ -145,7 +145,7 @@ def test_a_batch_is_judged_once_and_a_run_that_is_pinned_while_it_goes_stays(
 
     next(walk)
     with submitter.engine.begin() as connection:
-        set_beside(connection, run_ids[4], pinned=1)
+        set_annotations(connection, run_ids[4], pinned=1)
     list(walk)
 
     assert [left(submitter, run_id) for run_id in run_ids] == [GONE] * 4 + [WHOLE, GONE]

@@ -35,7 +35,7 @@ from adapters.runs.states import (
     give_up,
     hand_back,
     lose,
-    set_beside,
+    set_annotations,
 )
 from adapters.runs.turns import announce
 from adapters.tables import PLAN_INDEX, RUN, runs, screens
@@ -108,7 +108,7 @@ CHANGES: dict[str, Callable[[Connection, list[str]], object]] = {
     "hand_back_last": lambda c, ids: hand_back(c, claimed(c, ids[0]), 0),
     "lose": lambda c, ids: lose(c, Lease(ids[0], 1, claimed(c, ids[0]).token), 3, "x"),
     "give_up": lambda c, ids: give_up(c, Attempt(ids[0], 1), ErrorType.SYSTEM_ERROR, "x"),
-    "set_beside": lambda c, ids: set_beside(c, ids[0], title="x"),
+    "set_annotations": lambda c, ids: set_annotations(c, ids[0], title="x"),
     "cancel_one": lambda c, ids: CANCEL.one(c, ids[0]),
     "cancel_some": lambda c, ids: CANCEL.some(c, RUN.run_id.in_(ids)),
     "cancel_batch": lambda c, ids: CANCEL.some(c, RUN.plan_id == BATCH),

@@ -116,7 +116,7 @@ def test_it_looks_as_often_as_the_manifest_says(
         "consumer.local_scaler", SCALER_MANIFEST=str(rare), SCALER_START="plain"
     )
     queue = RunQueue(load_settings(platform_settings))
-    wait_until(lambda: queue.scaler() is not None, 20, "its first look")
+    wait_until(lambda: queue.scaler_state() is not None, 20, "its first look")
 
     submit(platform_settings, 6)
     started_by_itself = log_lines(scaler, "job_started")
@@ -138,7 +138,7 @@ def test_a_paused_scaler_starts_nothing_until_it_is_resumed(
     started_while_paused = log_lines(scaler, "job_started")
     queue = RunQueue(load_settings(platform_settings))
     wait_until(
-        lambda: queue.scaler() == ScalerState(os.cpu_count() or 1, paused=True),
+        lambda: queue.scaler_state() == ScalerState(os.cpu_count() or 1, paused=True),
         10,
         "what it says of itself",
     )
@@ -147,7 +147,7 @@ def test_a_paused_scaler_starts_nothing_until_it_is_resumed(
 
     assert started_while_paused == []
     assert "scaler_resumed" in scaler.log
-    assert queue.scaler() == ScalerState(os.cpu_count() or 1, paused=False)
+    assert queue.scaler_state() == ScalerState(os.cpu_count() or 1, paused=False)
 
 
 def test_sigterm_is_passed_on_and_no_process_is_left(

@@ -24,7 +24,7 @@ from adapters.database_errors import is_locked, takes_no_changes
 from adapters.maintenance.storage import bytes_by_kind
 from adapters.plans.screen import all_differing
 from adapters.queue.connection import connect_redis, reachable
-from adapters.queue.liveness import Upkeep, upkeep
+from adapters.queue.liveness import Liveness, liveness
 from adapters.runs.times import seconds_between
 from adapters.runs.totals import RUN, WAIT, Totals, histogram, totals
 from adapters.settings import Settings
@@ -138,7 +138,7 @@ class _RunCollector:
 
     def collect(self) -> Iterator[Metric]:
         with reading_database() as connection:
-            state, sizes = upkeep(connection), bytes_by_kind(connection)
+            state, sizes = liveness(connection), bytes_by_kind(connection)
             run_totals, differing = totals(connection), all_differing(connection)
         states = {"pending": state.waiting, "running": state.running}
         yield _gauges("backtest_runs", "Runs that have not ended", "status", states)
@@ -168,7 +168,7 @@ class _RunCollector:
         yield messages
 
 
-def _ages_s(state: Upkeep) -> dict[str, float]:
+def _ages_s(state: Liveness) -> dict[str, float]:
     """Return the ages of the oldest waiting run (0 without one), the last start, and the reconciler's absence."""
     oldest = state.oldest_waiting
     ages_s = {

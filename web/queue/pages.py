@@ -40,7 +40,7 @@ def page() -> str:
     return render_template(
         "queue/queue.html",
         state=state,
-        seen=state.seen,
+        seen=state.liveness,
         waits=spread(state.waits_s),
         durations=spread(state.durations_s),
         per_minute=_ended_per_minute(state),
@@ -60,7 +60,7 @@ def page() -> str:
 def numbers() -> ResponseReturnValue:
     """Return waiting and running runs, now and over time: ?window=1h."""
     window, state, services = _queue()
-    seen, depths = state.seen, services.pop("depths")
+    seen, depths = state.liveness, services.pop("depths")
     oldest = seen.oldest_waiting
     body = {
         "at": utc_text(seen.now),
@@ -89,7 +89,7 @@ def _queue() -> tuple[str, QueueState, Json]:
         "depths": ask_queue(lambda queue: queue.depths()),
         "idle_jobs": ask_queue(lambda queue: queue.idle_jobs()),
         "scaler": scaler,
-        "troubles": describe(state.seen, scaler, platform().queue_status.answers),
+        "troubles": describe(state.liveness, scaler, platform().queue_status.answers),
     }
     return window, state, services
 
@@ -104,9 +104,9 @@ def _seconds_to_empty(state: QueueState) -> float | None:
     """Estimate the seconds until nothing waits, at the pace of the busy part of the last minute; None if none ended."""
     busy = [*dropwhile(lambda point: not (point.waiting or point.running), _last_minute(state))]
     ended = sum(point.ended for point in busy)
-    if not ended or not state.seen.waiting:
+    if not ended or not state.liveness.waiting:
         return None
-    return (state.seen.now - busy[0].at).total_seconds() / ended * state.seen.waiting
+    return (state.liveness.now - busy[0].at).total_seconds() / ended * state.liveness.waiting
 
 
 def _last_minute(state: QueueState) -> list[QueuePoint]:

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection
 
-from adapters.queue.liveness import Upkeep, upkeep
+from adapters.queue.liveness import Liveness, liveness
 from adapters.queue.run_queue import ScalerState
 from web.app import ask_queue, platform
 from web.formats import duration
@@ -17,15 +17,15 @@ RECONCILER_GONE_S = 30.0  # its successor takes over within 10
 
 def scaler_state() -> ScalerState | None:
     """Return the state of the local scaler; None under KEDA, or while Redis is away."""
-    return ask_queue(lambda queue: queue.scaler())
+    return ask_queue(lambda queue: queue.scaler_state())
 
 
 def troubles(connection: Connection) -> list[str]:
     """List what currently keeps runs from starting."""
-    return describe(upkeep(connection), scaler_state(), platform().queue_status.answers)
+    return describe(liveness(connection), scaler_state(), platform().queue_status.answers)
 
 
-def describe(seen: Upkeep, scaler: ScalerState | None, queue_answers: bool) -> list[str]:
+def describe(seen: Liveness, scaler: ScalerState | None, queue_answers: bool) -> list[str]:
     """List what keeps runs from starting, by the state of the queue and the scaler."""
     reasons = []
     if not queue_answers:
@@ -43,7 +43,7 @@ def describe(seen: Upkeep, scaler: ScalerState | None, queue_answers: bool) -> l
     return reasons
 
 
-def _starved(seen: Upkeep) -> str:
+def _starved(seen: Liveness) -> str:
     runs = "1 run waits" if seen.waiting == 1 else f"{seen.waiting:,} runs wait"
     since = duration(seen.starved_s)
     return f"No Job has started for {since}; {runs}. Is a scaler, or KEDA, running?"

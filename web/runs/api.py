@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from adapters.runs.changes import change_tags
 from adapters.runs.queries import events_of, run_row, run_status, states_of
 from adapters.runs.result import whole_result
-from adapters.runs.states import set_beside
+from adapters.runs.states import set_annotations
 from adapters.runs.times import times_of, utc_text
 from adapters.tables import RUN, Criterion
 from contracts.run_request import ChosenRuns, TagChange, Titled
@@ -170,7 +170,7 @@ def _changed(change: Callable[[Criterion], Sequence[str]]) -> ResponseReturnValu
 @operation("200 whether it is pinned", NO_RUN, owned=True)
 def pin(run_id: str) -> ResponseReturnValue:
     """Keep a run with its series, however old it gets."""
-    change_database(set_beside, run_id, pinned=1)
+    change_database(set_annotations, run_id, pinned=1)
     return {"run_id": run_id, "pinned": True}
 
 
@@ -178,7 +178,7 @@ def pin(run_id: str) -> ResponseReturnValue:
 @operation("200 whether it is pinned", NO_RUN, owned=True)
 def unpin(run_id: str) -> ResponseReturnValue:
     """Take the pin off a run, so that it is deleted when the settings say so."""
-    change_database(set_beside, run_id, pinned=None)
+    change_database(set_annotations, run_id, pinned=None)
     return {"run_id": run_id, "pinned": False}
 
 
@@ -186,7 +186,7 @@ def unpin(run_id: str) -> ResponseReturnValue:
 @operation(TITLED, FAULTS, NO_RUN, json=Titled, owned=True)
 def title(run_id: str) -> ResponseReturnValue:
     """Call a run, a screen included, what people are to read; an empty title gives way to what its request says."""
-    change_database(set_beside, run_id, title=read_title())
+    change_database(set_annotations, run_id, title=read_title())
     return {"title": run_title(ask_database(run_row, run_id))}
 
 

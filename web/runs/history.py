@@ -13,7 +13,7 @@ from adapters.plans.store import plan_named
 from adapters.runs.lists import STATES, list_runs
 from adapters.runs.queries import run_with_prefix
 from adapters.runs.times import times_of
-from adapters.runs.words import unmatched
+from adapters.runs.words import unmatched_words
 from contracts.status import RunStatus
 from contracts.tickers import normalize_ticker
 from contracts.values import Json, picked, without
@@ -67,7 +67,7 @@ def page() -> str:
         next=cursor_text(page.next),
         previous=cursor_text(page.previous),
         given=without(given, ("after", "before")),
-        unmatched=[] if page.rows else ask_database(unmatched, wanted.words),
+        unmatched=[] if page.rows else ask_database(unmatched_words, wanted.words),
         filters=FILTERS,
         recent=_recent(datetime.now(UTC).date()),
         headlines=HEADLINES,

@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from adapters.logs import current_actor, log_context
 from adapters.plans.batch import runs_by_hash
 from adapters.plans.store import join_batch
-from adapters.queue.liveness import counted
+from adapters.queue.liveness import count_runs
 from adapters.queue.messages import Attempt, RunMessage
 from adapters.runs.changes import CANCEL, RETRY
 from adapters.runs.idempotency import row_with_key
@@ -120,7 +120,7 @@ def refuse_when_full(new_runs: int) -> None:
     limit = platform().settings.max_queue_depth
     depth = ask_queue(lambda queue: queue.depth())
     if depth is None:
-        depth = ask_database(counted, RunStatus.PENDING)
+        depth = ask_database(count_runs, RunStatus.PENDING)
     if depth + new_runs > limit:
         raise QueueFull(
             f"{depth} runs wait already, and at most {limit} may; try again later", RETRY_AFTER_S

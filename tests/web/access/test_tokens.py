@@ -143,12 +143,12 @@ def test_the_command_says_what_it_refuses(
 
     assert run_command("make", "nightly") == (
         2,
-        "a token was called 'nightly' already; names are not used again",
+        "the token name 'nightly' has been used before; choose another",
     )
     assert run_command("make", "a:b")[0] == run_command("make", "x", "--days", "0")[0] == 2
     assert run_command("revoke", "nobody") == (
         2,
-        "no token that could be revoked is called 'nobody'",
+        "no valid token is called 'nobody'",
     )
     assert run_command("list")[1].startswith("nightly: submit, made ")
 

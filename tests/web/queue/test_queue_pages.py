@@ -14,7 +14,7 @@ from sqlalchemy import insert, select
 
 from adapters.database import database_now, reading
 from adapters.queue.history import queue_state
-from adapters.queue.liveness import Upkeep
+from adapters.queue.liveness import Liveness
 from adapters.queue.run_queue import RunQueue, ScalerState
 from adapters.runs.times import percentile
 from adapters.tables import run_events, runs
@@ -256,7 +256,7 @@ def test_labels_of_the_time_axis_are_round_apart_and_short(window: int, ends: da
     assert all(gap == pytest.approx(gaps[0]) and gap > 0.12 for gap in gaps)
 
 
-def seen(**changes: object) -> Upkeep:
+def seen(**changes: object) -> Liveness:
     """Two runs wait and none runs; a Job started a minute ago, and a reconciler works."""
     now = datetime(2026, 11, 21, 12, 0, 0)
     usual = {
@@ -264,7 +264,7 @@ def seen(**changes: object) -> Upkeep:
         "oldest_waiting": {"waiting_since": now - timedelta(seconds=45)},
         "waiting": 2,
     }
-    return Upkeep(**({"now": now, "running": 0, "reconciler_until": now} | usual | changes))  # type: ignore[arg-type]
+    return Liveness(**({"now": now, "running": 0, "reconciler_until": now} | usual | changes))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -286,7 +286,7 @@ def seen(**changes: object) -> Upkeep:
     ],
 )
 def test_what_hinders_runs_is_said(
-    state: Upkeep, scaler: ScalerState | None, words: str | None
+    state: Liveness, scaler: ScalerState | None, words: str | None
 ) -> None:
     found = describe(state, scaler, queue_answers=True)
 
@@ -298,7 +298,7 @@ def test_a_paused_scaler_is_told_on_the_queue_page_and_to_the_run_that_waits(
     browser_client: FlaskClient, make_run: RunMaker, page_app: Flask
 ) -> None:
     settings = page_app.extensions["platform"].settings
-    RunQueue(settings).tell_of_scaler(ScalerState(capacity=7, paused=True))
+    RunQueue(settings).publish_scaler_state(ScalerState(capacity=7, paused=True))
 
     for path in ("/queue", f"/result/{make_run('pending')}"):
         assert "The scaler is paused" in browser_client.get(path).get_data(as_text=True)
