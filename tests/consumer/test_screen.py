@@ -1,4 +1,4 @@
-"""A screen's numbers are those of the runs that it stands for, whatever the terms."""
+"""A screen's numbers equal those of the runs that it replaces, under all terms."""
 
 import json
 import math

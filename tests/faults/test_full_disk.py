@@ -1,4 +1,4 @@
-"""SQLite's disk is full: nothing is lost, and everything goes on once there is room."""
+"""A full disk under SQLite: nothing is lost, and everything continues once there is room."""
 
 import subprocess
 from collections.abc import Callable, Iterator
@@ -38,7 +38,7 @@ class SmallDisk:
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[SmallDisk]:
-    """The test is skipped where nobody may mount one."""
+    """Mount a small file system, or skip the test where mounting is not permitted."""
     directory = tmp_path / "disk"
     directory.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(directory)]

@@ -1,4 +1,4 @@
-"""Somebody holds a lock of the database and does not let go: a frozen process, a dead machine, a forgotten console."""
+"""A lock of the database that is never released: a frozen process, a dead machine, a forgotten console."""
 
 import os
 import signal

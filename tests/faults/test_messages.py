@@ -1,4 +1,4 @@
-"""Messages that nobody should have sent: ignored or refused, logged, exit code 0; the queue goes on."""
+"""Messages that should never have been sent: ignored or refused, logged, exit code 0; the queue continues."""
 
 import sys
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The reconciler repairs what is left behind, alone or beside another one, with or without its databases."""
+"""The reconciler's repairs after crashes: alone or next to another one, with or without its databases."""
 
 import os
 import signal

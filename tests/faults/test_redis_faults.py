@@ -1,4 +1,4 @@
-"""Redis is lost, away, slow or unwilling; the database has every run, so nothing is."""
+"""A Redis that is lost, away, slow or refuses commands: no run is lost, since the database has them all."""
 
 import signal
 from collections.abc import Callable, Iterator

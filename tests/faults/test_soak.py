@@ -62,7 +62,7 @@ class Services:
         return settings_of(database_url, f"redis://127.0.0.1:{self.redis_proxy.port}/0")
 
     def lose_an_answer_of_redis(self) -> None:
-        """The next command is carried out, and whoever sent it does not learn it."""
+        """Execute the next command, and drop its answer."""
         self.redis_proxy.lose_the_answer_to(b"\r\n")
 
     def restart_redis(self) -> None:
@@ -71,12 +71,12 @@ class Services:
         self.redis.start()
 
     def empty_redis(self) -> None:
-        """Forget every message."""
+        """Delete every message."""
         with self.redis.client() as client:
             client.flushall()
 
     def lose_the_answer_to_a_commit(self) -> None:
-        """The next COMMIT takes effect, and whoever sent it does not learn it."""
+        """Execute the next COMMIT, and drop its answer."""
         if self.database_proxy:
             self.database_proxy.lose_the_answer_to(b"COMMIT")
 
@@ -88,7 +88,7 @@ class Services:
 
 
 class Trouble:
-    """Breaks one thing at each strike; what a cluster would start again is started again."""
+    """Breaks one thing at each strike, and restarts what a cluster would restart."""
 
     def __init__(self, programs: Programs, services: Services, seed: str) -> None:
         self._programs = programs

@@ -1,4 +1,4 @@
-"""A walk-forward during which every process is killed, and Redis emptied: each run is made once, and one verdict."""
+"""A walk-forward during which every process is killed and Redis emptied: each run completes once, with one verdict."""
 
 import json
 import signal
@@ -29,18 +29,18 @@ FOLDS = 5
 
 
 class Killer:
-    """Kills everything at once, as a power cut does, and starts it again."""
+    """Kills all processes at once, as a power cut does, and restarts them."""
 
     def __init__(self, programs: Programs) -> None:
         self._programs = programs
         self.start()
 
     def start(self) -> None:
-        """Start what a cluster keeps running."""
+        """Start the programs that a cluster keeps running."""
         self._steady: list[Program] = [self._programs.start(module) for module in STEADY]
 
     def strike(self) -> int:
-        """Kill every process of the platform; how many there were."""
+        """Kill every process of the platform; return their number."""
         victims = self._programs.survivors()
         for victim in victims:
             try:

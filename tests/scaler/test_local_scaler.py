@@ -32,7 +32,7 @@ REQUEST = {
 
 @pytest.fixture
 def database_url(sqlite_url: str) -> str:
-    """The scaler itself never speaks to the database, so one kind will do."""
+    """Use SQLite only, since the scaler itself never connects to the database."""
     return sqlite_url
 
 

@@ -79,7 +79,7 @@ def emptied(url: str) -> str:
 
 @cache
 def _engine(url: str) -> Engine:
-    """The same for each test: it keeps what it has compiled."""
+    """One instance for all tests, since it caches what it has compiled."""
     return connect_database(url)
 
 

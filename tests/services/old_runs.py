@@ -1,4 +1,4 @@
-"""Runs that ended long ago, without the engine, with everything that a run leaves behind."""
+"""Runs that ended long ago, with all rows of a completed run, made without the engine."""
 
 from typing import Any
 

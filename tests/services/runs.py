@@ -1,4 +1,4 @@
-"""Runs as the web tier would submit them, for tests of what comes after it, and what the tables say about them."""
+"""Runs as the web tier would submit them, for tests of later steps, and their rows in the tables."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

@@ -40,7 +40,7 @@ def submit_study(client: FlaskClient, **changes: Any) -> str:
 
 
 def leader(engine: Engine) -> Plans:
-    """The leader's studies; nobody sends messages, and no process judges."""
+    """The leader's plans, without messages and without a process for verdicts."""
     return Plans(engine, lambda run_ids: None)
 
 

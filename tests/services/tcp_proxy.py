@@ -31,7 +31,7 @@ class TcpProxy:
         self.restore()
 
     def restore(self) -> None:
-        """Forward everything at once, as in the beginning."""
+        """Forward everything without delay, as at the start."""
         self._delay_s, self._flowing = 0.0, True
         self._do(self._listen)
 
