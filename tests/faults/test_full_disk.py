@@ -32,7 +32,7 @@ class SmallDisk:
                 return
 
     def empty(self) -> None:
-        """Make room again."""
+        """Free the space again."""
         self._filler.unlink()
 
 

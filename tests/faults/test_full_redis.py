@@ -36,7 +36,7 @@ def test_a_full_redis_is_worked_off_and_gives_up_nobody(
     reconciler.wait_for_line("queue_full")
     assert exit_codes == [0, 0, 0]
     assert submitter.statuses() == {"SUCCEEDED": 3, "PENDING": 2}
-    assert len(redis.client().keys("rq:job:*")) == 1, "a message that was worked off takes room"
+    assert len(redis.client().keys("rq:job:*")) == 1, "a message that was worked off takes memory"
     set_memory(redis, 0)
     work_off(programs, submitter)
     assert submitter.status(not_queued[0]) == "SUCCEEDED"

@@ -91,7 +91,7 @@ def test_one_process_refuses_a_flood_of_foreign_messages(
     check_queue_is_clean(redis_server.client())
 
 
-def test_a_stranger_s_value_in_place_of_the_intermediate_list_is_put_away(
+def test_a_foreign_value_in_place_of_the_intermediate_list_is_deleted(
     programs: Programs, submitter: Submitter, redis_server: RedisServer
 ) -> None:
     redis_server.client().set("rq:queue:backtests:intermediate", "mine")
