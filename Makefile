@@ -15,9 +15,9 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: $(VENV)/.run-installed ## create .venv with what `make run` needs
+install: $(VENV)/.run-installed ## create .venv with all that `make run` needs
 
-install-dev: $(VENV)/.dev-installed ## add what tests, lint and benchmarks need
+install-dev: $(VENV)/.dev-installed ## add all that tests, lint and benchmarks need
 
 $(VENV)/.run-installed: requirements.txt requirements-local.txt requirements-docs.txt requirements-redis.txt
 	@PYTHON="$(PYTHON)" sh scripts/install_venv.sh $(VENV) requirements.txt requirements-local.txt requirements-docs.txt
@@ -93,9 +93,9 @@ lint: install-dev manifests docs ## ruff, mypy, words of code and commits, froze
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/python scripts/check_words.py
-	@$(BIN)/mypy -p tests.manifests.checks -p scripts.reference  # separately, since tests and the other scripts are not importable packages
+	@$(BIN)/mypy -p tests.manifests.checks -p scripts.reference -p docs.tools  # separately, since tests and the other scripts are not importable packages
 
-bench: install-dev $(PEERS)/.installed ## speed against other engines and against floors; SUBJECT=engine renews one section
+bench: install-dev $(PEERS)/.installed ## speed compared with other engines and with floors; SUBJECT=engine updates one section
 	@sh scripts/install_test_services.sh
 	@$(BIN)/python -m tests.bench.run $(if $(SUBJECT),--subject $(SUBJECT))
 
@@ -103,7 +103,7 @@ audit: install-dev ## known advisories against the pinned packages, from the pac
 	@for file in requirements*.txt; do \
 		$(BIN)/uv tool run --from pip-audit==2.10.1 pip-audit --strict --require-hashes --disable-pip -r $$file || exit 1; done
 
-clean: ## remove what make created, but not your runs (var/)
+clean: ## remove all that make created, except your runs (var/)
 	@rm -rf $(VENV) $(PEERS) .mysql web/site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -57,9 +57,9 @@ def traded(legs: list[Leg]) -> PortfolioResult:
 
 def peak_mb() -> float:
     """Of this program alone: what getrusage says has the size of the process that started it, too."""
-    found = re.search(r"^VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
-    assert found is not None
-    return int(found[1]) / 1024
+    peak = re.search(r"^VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
+    assert peak is not None
+    return int(peak[1]) / 1024
 
 
 if __name__ == "__main__":

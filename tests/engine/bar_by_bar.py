@@ -102,7 +102,7 @@ def backtest(bars: dict, signals, *, initial_capital=100_000.0, fee_rate=0.001, 
         return signal if signal == -side else 0
 
     def night(bar):
-        """What the days since the bar before brought and cost, by the account at its close."""
+        """Interest and borrow fee of the days since the bar before, by the account at its close."""
         value = account.shares * bars["close"][bar - 1]
         idle = account.cash if value >= 0 else account.cash + value
         interest = max(idle, 0.0) * ((1 + cash_rate) ** (days[bar] / 365) - 1)

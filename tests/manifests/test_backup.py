@@ -160,7 +160,7 @@ def with_mysqldump(environ: dict[str, str], directory: Path) -> dict[str, str]:
 
 
 def restore(server: MariaDBServer, backup: Path, time: str) -> None:
-    """What docs/operations.md says."""
+    """Restore a backup as docs/operations.md says."""
     options = ["--host=127.0.0.1", f"--port={server.port}", "--user=backup"]
     script = ["sh", "scripts/restore_to.sh", str(backup), time, *options]
     environ = server.client_environ

@@ -81,58 +81,58 @@ def change_everything(
 ) -> None:
     """Ask web for each change that it offers."""
 
-    def asked(method: str, path: str, **arguments: Any) -> Any:
+    def request(method: str, path: str, **arguments: Any) -> Any:
         answer = client.open(path, method=method, **arguments)
         assert answer.status_code < 300, f"{method} {path}: {answer.text}"
         return answer.json
 
-    run_id = asked("POST", "/run_backtest", json=run_values())["run_id"]
+    run_id = request("POST", "/run_backtest", json=run_values())["run_id"]
     for change in ("cancel", "retry", "pin", "unpin", "reproduce"):
-        asked("POST", f"/api/runs/{run_id}/{change}")
+        request("POST", f"/api/runs/{run_id}/{change}")
     for change in ("cancel", "retry"):
-        asked("POST", f"/api/runs/{change}", json={"run_ids": [run_id]})
+        request("POST", f"/api/runs/{change}", json={"run_ids": [run_id]})
     for change in ("add", "remove"):
-        asked("POST", "/api/runs/tags", json={"run_ids": [run_id], change: ["trend"]})
-    batch_id = asked("POST", "/api/runs/bulk?metric=cagr", json=sweep_values(3))["batch_id"]
-    asked(
+        request("POST", "/api/runs/tags", json={"run_ids": [run_id], change: ["trend"]})
+    batch_id = request("POST", "/api/runs/bulk?metric=cagr", json=sweep_values(3))["batch_id"]
+    request(
         "POST",
         "/api/batches",
         json={"base": run_values(params={}), "parameters": {"period": [7, 14]}},
     )
-    asked("POST", f"/api/batches/{batch_id}/cancel")
-    asked("POST", f"/api/batches/{batch_id}/retry")
+    request("POST", f"/api/batches/{batch_id}/cancel")
+    request("POST", f"/api/batches/{batch_id}/retry")
     grid = {"base": run_values(params={}), "parameters": {"period": [7, 14]}}
-    screen_id = asked("POST", "/api/screens", json=grid)["screen_id"]
+    screen_id = request("POST", "/api/screens", json=grid)["screen_id"]
     for change in ("cancel", "retry"):
-        asked("POST", f"/api/screens/{screen_id}/{change}")
-    tried_id = asked("POST", "/api/screens", json=grid)["screen_id"]
+        request("POST", f"/api/screens/{screen_id}/{change}")
+    tried_id = request("POST", "/api/screens", json=grid)["screen_id"]
     complete_screen(tried_id)
     for change in ("run", "batch"):
-        asked("POST", f"/api/screens/{tried_id}/{change}")
-    portfolio_id = asked("POST", "/api/portfolios", json=ASKED)["portfolio_id"]
+        request("POST", f"/api/screens/{tried_id}/{change}")
+    portfolio_id = request("POST", "/api/portfolios", json=ASKED)["portfolio_id"]
     for change in ("cancel", "retry"):
-        asked("POST", f"/api/portfolios/{portfolio_id}/{change}")
-    study_id = asked("POST", "/api/studies", json=WALK_FORWARD)["study_id"]
-    asked("POST", f"/api/studies/{study_id}/cancel")
-    judged_id = asked("POST", "/api/studies", json=WALK_FORWARD)["study_id"]
+        request("POST", f"/api/portfolios/{portfolio_id}/{change}")
+    study_id = request("POST", "/api/studies", json=WALK_FORWARD)["study_id"]
+    request("POST", f"/api/studies/{study_id}/cancel")
+    judged_id = request("POST", "/api/studies", json=WALK_FORWARD)["study_id"]
     complete_study(judged_id)
-    asked("POST", f"/api/studies/{judged_id}/judge")
+    request("POST", f"/api/studies/{judged_id}/judge")
     for named in (
         f"runs/{run_id}",
         f"batches/{batch_id}",
         f"studies/{judged_id}",
         f"portfolios/{portfolio_id}",
     ):
-        asked("PUT", f"/api/{named}/title", json={"title": "ours"})
-        asked("PUT", f"/api/{named}/title", json={"title": ""})
-    preset_id = asked("POST", "/api/strategies", json={"name": "ours", "request": run_values()})[
-        "id"
-    ]
-    asked("PUT", f"/api/strategies/{preset_id}", json={"request": run_values(fee_rate=0)})
-    asked("DELETE", f"/api/strategies/{preset_id}")
-    older = asked("PUT", "/api/prices/NEW/1d", **prices(range(1, 20)))["data_hash"]
-    asked("PUT", "/api/prices/NEW/1d", **prices(range(1, 25)))
-    asked("DELETE", f"/api/prices/NEW/1d/{older}")
+        request("PUT", f"/api/{named}/title", json={"title": "ours"})
+        request("PUT", f"/api/{named}/title", json={"title": ""})
+    preset_id = request(
+        "POST", "/api/strategies", json={"name": "ours", "request": run_values()}
+    )["id"]
+    request("PUT", f"/api/strategies/{preset_id}", json={"request": run_values(fee_rate=0)})
+    request("DELETE", f"/api/strategies/{preset_id}")
+    older = request("PUT", "/api/prices/NEW/1d", **prices(range(1, 20)))["data_hash"]
+    request("PUT", "/api/prices/NEW/1d", **prices(range(1, 25)))
+    request("DELETE", f"/api/prices/NEW/1d/{older}")
 
 
 def test_web_makes_each_change_that_it_offers_and_shows_each_page(
@@ -155,7 +155,7 @@ def test_web_makes_each_change_that_it_offers_and_shows_each_page(
         for rule in app.url_map.iter_rules()
         if "GET" in rule.methods and not rule.arguments
     ]
-    shown = {page: client.get(page, buffered=True).status_code for page in pages}
+    codes = {page: client.get(page, buffered=True).status_code for page in pages}
 
     with reading(connect_database(url(server, "inspect"))) as connection:
         done = set(
@@ -168,7 +168,7 @@ def test_web_makes_each_change_that_it_offers_and_shows_each_page(
     }
     # they change nothing, or redirect
     assert done >= offered - {"rule_api.check", "access.login", "access.logout"}
-    assert {page for page, status in shown.items() if status not in (200, 302, 400)} == set()
+    assert {page for page, status in codes.items() if status not in (200, 302, 400)} == set()
 
 
 def test_jobs_and_the_reconciler_do_their_work(

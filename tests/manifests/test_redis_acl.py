@@ -234,7 +234,7 @@ def test_people_may_look_into_the_queue_and_touch_nothing(server: AclRedis) -> N
 
 
 def test_people_log_in_with_redis_cli_and_no_password_in_argv(server: AclRedis) -> None:
-    asked = subprocess.run(
+    answer = subprocess.run(
         [installed("redis-cli"), "-p", str(server.port), "--user", "inspect", "LLEN", LIST],
         env={"REDISCLI_AUTH": PASSWORDS["inspect"]},
         capture_output=True,
@@ -242,7 +242,7 @@ def test_people_log_in_with_redis_cli_and_no_password_in_argv(server: AclRedis) 
         check=True,
     )
 
-    assert asked.stdout.strip() == "0"
+    assert answer.stdout.strip() == "0"
 
 
 def test_a_password_is_changed_while_both_are_valid(server: AclRedis) -> None:

@@ -170,7 +170,7 @@ def test_whatever_dies_is_started_again(programs: Programs, make_run: Start) -> 
         child.kill()
 
     for name in ("Redis", "web", "scaler", "reconciler"):
-        platform.wait_for_line(f"{name} ended with exit code -9; it is started again in 1 s")
+        platform.wait_for_line(f"{name} ended with exit code -9; it is restarted in 1 s")
     wait_until(lambda: answers(f"http://127.0.0.1:{port}/ready", redis="ok"), 60, "web and Redis")
     accepted = call(f"http://127.0.0.1:{port}/run_backtest", REQUEST | {"charts": False})
     run = wait_until(

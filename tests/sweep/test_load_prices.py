@@ -156,11 +156,11 @@ def test_odd_names_and_entries_of_a_folder_are_refused_and_the_others_are_loaded
     assert [outcome for outcome, _ in outcomes].count("refused") == 7
     assert "SPY.csv" in loaded.stdout and ["new", "0"] in outcomes
     for says in (
-        "table.csv: file: its name does not say which ticker it holds",
+        "table.csv: file: its name has no ticker",
         "M&M.NS.csv: file: M&M.NS is not a ticker: 1 to 15 of A-Z 0-9 . ^ = - are accepted, and it has '&'",
         "LINK.csv: file: no such file",
         "DIR.csv: file: is a folder",
-        "OLD_2h.csv: file: its name speaks of another timeframe",
+        "OLD_2h.csv: file: its name has another timeframe",
         f"{folder / 'TWICE (1).csv'} and {folder / 'TWICE.csv'} are both TWICE 1d; load one of them",
     ):
         assert says in loaded.stdout, says
@@ -262,8 +262,8 @@ def test_a_wrong_question_is_exit_code_2_and_nothing_is_sent(base_url: str, fold
         ((), "no price files: name some"),
         (("--folder", folder / "empty"), "no price files: name some"),
         ((new, folder / "gone.csv"), "gone.csv: no such file"),
-        ((new, folder / "data.csv"), "data.csv: its name does not say which ticker it holds"),
-        ((new, folder / "NEW_2h.csv"), "NEW_2h.csv: its name speaks of another timeframe"),
+        ((new, folder / "data.csv"), "data.csv: its name has no ticker"),
+        ((new, folder / "NEW_2h.csv"), "NEW_2h.csv: its name has another timeframe"),
         ((new, folder / "new.us.csv"), "are both NEW 1d; load one of them"),
         (
             (new, folder / "data.csv", "--ticker", "NEW"),

@@ -94,7 +94,7 @@ def test_a_cancelled_portfolio_is_no_success(
     again = run(base_url, "portfolio", sweep)
 
     assert (again.returncode, again.stdout) == (1, "")
-    assert "it failed: cancelled on request" in again.stderr
+    assert "the portfolio failed: cancelled on request" in again.stderr
 
 
 @pytest.mark.parametrize(

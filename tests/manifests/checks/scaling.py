@@ -67,8 +67,8 @@ def check_connections(platform: Platform) -> Iterator[str]:
     mysql, needed = platform.workload("mysql"), connections(platform)
     allowed = int(_options(mysql)["--max-connections"])
     if sum(needed.values()) > allowed:
-        shown = " + ".join(f"{count} ({who})" for who, count in needed.items())
-        yield mysql.fault(f"max_connections is {allowed}, and {shown} may be needed")
+        sum_text = " + ".join(f"{count} ({who})" for who, count in needed.items())
+        yield mysql.fault(f"max_connections is {allowed}, and {sum_text} may be needed")
 
 
 def check_backups(platform: Platform) -> Iterator[str]:
@@ -104,7 +104,7 @@ def _claims(workload: Workload) -> dict[str, str | None]:
 
 
 def connections(platform: Platform) -> dict[str, int]:
-    """How many MySQL connections each role may hold at once, a rolling update's extra pods included."""
+    """Return the MySQL connections of each role at most, with the extra pods of a rolling update."""
     web, reconciler = platform.workload("web"), platform.workload("reconciler")
     pool_size = int(re.findall(r"(?m)^POOL_SIZE = (\d+)", platform.text("web/app.py"))[0])
     spec, jobs = web.spec, platform.one("ScaledJob", "backtest").spec["maxReplicaCount"]

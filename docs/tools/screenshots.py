@@ -1,7 +1,7 @@
-"""Pictures of pages for the documentation: `python scripts/screenshots.py --url http://127.0.0.1:5000`.
+"""Take screenshots for the documentation: `python -m docs.tools.screenshots --url http://127.0.0.1:5000`.
 
-Submits a few runs and a batch to a running platform over HTTP, waits for them, and photographs in headless Chromium
-the pages that the documentation shows, into docs/images/.
+Submits a few runs and a batch to a running platform over HTTP, waits for them, and takes screenshots of the pages that
+the documentation shows, in headless Chromium, into docs/images/.
 """
 
 import argparse
@@ -15,9 +15,11 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
+
 from backtests import Client
 
-IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
+IMAGES = Path(__file__).resolve().parents[1] / "images"
 WIDTH = 1440
 TERMS = {
     "start_date": "2003-01-02",
@@ -47,23 +49,27 @@ PATIENCE_S = 180.0
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        description="photograph pages of a running platform into docs/images/"
+        description="take screenshots of a running platform into docs/images/"
     )
-    parser.add_argument("--url", default="http://127.0.0.1:5000", help="where the platform runs")
+    parser.add_argument(
+        "--url",
+        default="http://127.0.0.1:5000",
+        help="address of the platform (default: %(default)s)",
+    )
     client = Client(parser.parse_args().url)
     executable = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     if not executable:
         sys.exit("Chromium is not installed")
-    pages = submitted(client)
+    pages = submit_all(client)
     IMAGES.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable)
-        photograph(browser, client.url, pages)
+        take_screenshots(browser, client.url, pages)
         browser.close()
 
 
-def submitted(client: Client) -> dict[str, str]:
-    """The pages by the name of their picture, after everything on them has ended."""
+def submit_all(client: Client) -> dict[str, str]:
+    """Submit the runs and wait for them; return the paths of the pages by the names of their pictures."""
     batch_id = f"ma-cross-{int(time.time())}"
     client.submit_sweep(GRID, batch_id)
     one, formula, *others = [client.submit(each) for each in [RUN, FORMULA, *OTHERS]]
@@ -83,21 +89,21 @@ def submitted(client: Client) -> dict[str, str]:
     }
 
 
-def photograph(browser: Browser, url: str, pages: dict[str, str]) -> None:
-    """One picture of each page, as tall as the page, but at most three screens."""
+def take_screenshots(browser: Browser, url: str, pages: dict[str, str]) -> None:
+    """Save a screenshot of each page, as tall as the page but at most three screens."""
     page = browser.new_page()
     for name, path in pages.items():
         page.set_viewport_size({"width": WIDTH, "height": 900})
         page.goto(url + path, wait_until="networkidle")
         height = min(page.evaluate("document.documentElement.scrollHeight"), 2700)
-        # a bar at the foot is drawn there
+        # so that a bar at the foot is drawn there
         page.set_viewport_size({"width": WIDTH, "height": height})
         save(page.screenshot(), IMAGES / f"{name}.png")
         print(f"docs/images/{name}.png")
 
 
 def save(png: bytes, path: Path) -> None:
-    """Write a picture with 256 colours, which nobody tells from all of them at half the size."""
+    """Write a picture with 256 colours, which looks the same at half the size."""
     picture = Image.open(io.BytesIO(png)).convert("RGB")
     picture.quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(
         path, optimize=True
