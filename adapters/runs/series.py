@@ -1,4 +1,4 @@
-"""A completed run's series, decoded: what its curves, tables and pages are made from."""
+"""A completed run's series, decoded for curves, tables and pages."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -33,18 +33,18 @@ class RunSeries:
 
     @property
     def timeframe(self) -> Timeframe:
-        """Of its bars."""
+        """Return the timeframe of its bars."""
         timeframe: Timeframe = self.request["timeframe"]
         return timeframe
 
     @property
     def capital(self) -> float:
-        """With which it began."""
+        """Return the initial capital."""
         return float(self.request["initial_capital"])
 
     @property
     def money_decimals(self) -> int:
-        """With which its profits, fees, cash and position are shown."""
+        """Return the decimals of its profits, fees, cash and position."""
         return money_decimals(self.capital)
 
     @cached_property
@@ -54,12 +54,12 @@ class RunSeries:
 
     @cached_property
     def dates(self) -> list[str]:
-        """When each bar's equity was known."""
+        """Return the date of each bar's close."""
         return bar_dates(close_times(self.times, self.timeframe), self.timeframe)
 
     @cached_property
     def cash(self) -> Column:
-        """(bars,) after each bar's fills."""
+        """(bars,) cash after each bar's fills."""
         rates = Rates(**picked(self.request, ("borrow_rate", "cash_rate")))  # not in older ones
         return cash_curve(self.times, self.equity, self.trades, self.capital, rates)
 
@@ -70,7 +70,7 @@ class RunSeries:
 
 
 def run_series(row: Mapping[Any, Any]) -> RunSeries:
-    """The series of a completed run's row; Conflict where they were deleted."""
+    """Decode the series of a completed run's row; Conflict where they were deleted."""
     times, equity = decode_equity(row["equity_curve_json"])
     return RunSeries(
         json.loads(row["request_json"]), times, equity, *decode_trades(row["trades_json"])
@@ -78,6 +78,6 @@ def run_series(row: Mapping[Any, Any]) -> RunSeries:
 
 
 def series_of(row: Mapping[Any, Any]) -> RunSeries | None:
-    """The same of any Job's row: None where it is no run, has not completed, or its series were deleted."""
+    """Decode the series of any Job's row; None if it is no run, has not completed, or its series were deleted."""
     is_there = row["kind"] == Kind.RUN and row["equity_curve_json"] is not None
     return run_series(row) if is_there else None

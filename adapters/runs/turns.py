@@ -1,6 +1,6 @@
 """Fair scheduling of plans, so that a small batch behind a large one need not wait for its end.
 
-A message in the batches' list is a ticket: it entitles a Job to the next run in fair order, and the two change places.
+A message in the bulk list is a ticket: it entitles a Job to the next run in fair order, and the two runs swap places.
 Next is the least recently served actor, of theirs the least recently served plan, and of that the oldest waiting run.
 A plan without `first_id` waits until its own tickets are taken, so that nothing is lost with it.
 """
@@ -27,10 +27,10 @@ _ACTOR = func.coalesce(PLAN.submitted_by, "")
 
 @frozen
 class Turn:
-    """The attempt that a ticket entitles to."""
+    """The attempt assigned to a ticket."""
 
     attempt: Attempt
-    ticket_waits: bool  # and goes back to its list, since another run is worked on
+    ticket_waits: bool  # the ticket goes back to its list, since another run was assigned
     # plan_id and first_id of the plan that is served; None: of none
     plan: Row[str, int] | None = None
     id: int | None = None  # of its run, when no run of the plan before it waits
@@ -60,8 +60,8 @@ def claim_turn(
 ) -> tuple[Turn, Claim]:
     """Claim the run that a ticket stands for; StaleMessage when none waits.
 
-    chosen: is tried first. By a try before, since the answer to its commit may have got lost; of a person's message,
-    which is no ticket, its own run.
+    chosen: tried first; from an earlier try, whose commit's answer may have got lost, or the run of an interactive
+    message, which is no ticket.
     """
     turn = chosen or next_in_turn(connection, ticket)
     while True:
@@ -74,22 +74,22 @@ def claim_turn(
 
 
 def next_in_turn(connection: Connection, ticket: Attempt) -> Turn:
-    """The attempt that a ticket stands for; its own when its plan is served next, or none is."""
+    """Choose the attempt for a ticket; its own when its plan is served next, or no plan is."""
     waiting = (RUN.run_id == ticket.run_id, RUN.attempt == ticket.attempt, IS_WAITING)
     columns = select(RUN.plan_id, PLAN.first_id).where(*waiting)
-    own = connection.execute(
+    ticket_run = connection.execute(
         columns.outerjoin_from(runs, plans, PLAN.plan_id == RUN.plan_id)
     ).one_or_none()
-    if own and own.plan_id and own.first_id is None:
+    if ticket_run and ticket_run.plan_id and ticket_run.first_id is None:
         announce(connection, [ticket.run_id])
     passed: list[str] = []
     while plan := _least_recently_served(connection, passed):
-        if own and plan.plan_id == own.plan_id:
+        if ticket_run and plan.plan_id == ticket_run.plan_id:
             return Turn(ticket, False, plan)
-        # that no other Job is just about to claim
+        # skips a run that another Job is claiming
         oldest = _waiting(plan).order_by(RUN.id).limit(1).with_for_update(skip_locked=True)
         if run := connection.execute(oldest).one_or_none():
-            return Turn(Attempt(run.run_id, run.attempt), own is not None, plan, run.id)
+            return Turn(Attempt(run.run_id, run.attempt), ticket_run is not None, plan, run.id)
         _pause(connection, plan)
         passed.append(plan.plan_id)
     return Turn(ticket, False)
@@ -106,14 +106,14 @@ def _least_recently_served(connection: Connection, passed: Sequence[str]) -> Row
         select(*PLAN["plan_id", "first_id"])
         .outerjoin(served, served.c.actor == _ACTOR)
         .where(_HAS_WAITING, PLAN.plan_id.not_in(passed))
-        # never is before ever
+        # never served comes first
         .order_by(served.c.served_at, PLAN.served_at, PLAN.id)
     )
     return connection.execute(next_first.limit(1)).one_or_none()
 
 
 def _waiting(plan: Row[str, int]) -> Select[Any]:
-    """Runs of a plan that wait, read from the index of plans: they lie side by side there."""
+    """Select the waiting runs of a plan, from the index of plans, where they are adjacent."""
     mine = (RUN.plan_id == plan.plan_id, RUN.id >= plan.first_id, IS_WAITING)
     return read_from(PLAN_INDEX, runs, select(*RUN["id", "run_id", "attempt"]).where(*mine))
 
@@ -125,7 +125,7 @@ def _pause(connection: Connection, plan: Row[str, int]) -> None:
 
 
 def mark_served(connection: Connection, turn: Turn) -> None:
-    """Let the others come first now; the last statement of a claim, since all claims write the same few rows."""
+    """Put a plan last in the order; the last statement of a claim, since all claims write the same few rows."""
     if turn.plan is None:
         return
     values: Json = {"served_at": database_now()}
@@ -138,17 +138,17 @@ def mark_served(connection: Connection, turn: Turn) -> None:
 
 
 def most_before(connection: Connection, run_id: str) -> int | None:
-    """The most claims that come before a waiting run's, if no plan joins; None for a run whose plan is not served."""
+    """Return the most claims before a waiting run's, if no plan joins; None for a run whose plan is not served."""
     mine = (
         select(PLAN.plan_id, PLAN.first_id, RUN.id, _ACTOR.label("actor"))
         .join(plans, PLAN.plan_id == RUN.plan_id)
         .where(RUN.run_id == run_id, _HAS_WAITING)
     )
-    own: Any = connection.execute(mine).one_or_none()
-    if own is None:
+    run: Any = connection.execute(mine).one_or_none()
+    if run is None:
         return None
-    before = select(func.count()).select_from(_waiting(own).where(RUN.id < own.id).subquery())
+    before = select(func.count()).select_from(_waiting(run).where(RUN.id < run.id).subquery())
     rounds: int = connection.execute(before).scalar_one() + 1
     by_actor = select(_ACTOR, func.count()).where(_HAS_WAITING).group_by(_ACTOR)
     plans_of: dict[str, int] = dict(connection.execute(by_actor).all())
-    return rounds * len(plans_of) * plans_of[own.actor] - 1
+    return rounds * len(plans_of) * plans_of[run.actor] - 1

@@ -59,6 +59,7 @@ def test_a_line_of_a_run_of_thirteen_years_takes_at_most_9_kb(rule_type):
     outcome = backtest(
         RunRequest(rule_type=rule_type, **WHOLE),
         packed_file(PROJECT_ROOT / "data", "AAPL"),
+        keeps_lines=True,
     )
 
     lines = unpacked_json(outcome.lines[0])["lines"]
