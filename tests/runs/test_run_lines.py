@@ -80,6 +80,7 @@ def test_of_a_part_without_a_line_nothing_is_said_of_how_close_it_came():
     head, *_ = backtest(
         RunRequest(rule_type="FORMULA", params=params, **WHOLE),
         packed_file(PROJECT_ROOT / "data", "AAPL"),
+        keeps_lines=True,
     ).lines
 
     found = condition_summaries(unpacked_json(head), ["a bar"] * 3270)
