@@ -76,7 +76,7 @@ def _column_names(engine: Engine, table: Table) -> set[str]:
 
 
 def _definition(column: Column[Any], engine: Engine) -> str:
-    """The column as ALTER TABLE wants it; rows that are there already get its default."""
+    """Format a column for ALTER TABLE; existing rows get its default."""
     definition = str(CreateColumn(column).compile(engine))
     if column.nullable or not isinstance(column.default, ScalarElementColumnDefault):
         return definition

@@ -108,7 +108,7 @@ _SECRETS = ("DATABASE_URL", "REDIS_URL", "API_TOKENS", "SECRET_KEY")
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """Settings from `environ` (the process environment when None); InvalidSettings lists every fault at once."""
+    """Read settings from `environ` (the process environment when None); InvalidSettings lists every fault at once."""
     source = dict(os.environ if environ is None else environ)
     faults: Faults = []
     _read_secret_files(source, faults)

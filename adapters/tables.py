@@ -46,7 +46,7 @@ PLAN_INDEX = "ix_runs_plan_states"
 
 
 def _metric_index(metric: str) -> Index:
-    """An order by one metric that also holds what lists are filtered by, so that no row is read for a refusal."""
+    """Make an index ordered by a metric that includes the columns of filters, so that refused rows are not read."""
     others = (other for other in METRIC_INDEXES if other != metric)
     return Index(
         METRIC_INDEXES[metric], metric, "id", "ticker", "rule_type", "created_at", *others

@@ -7,17 +7,48 @@ imperative of at most 69 characters. Without folders everything is checked.
 import ast
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("contracts", "portfolio", "rules", "adapters", "web", "consumer", "scripts", "tests")
-# faults that are still there, by folder: a number here only ever falls
+# faults that are still there, by folder of the first two levels: a number here may only fall
 BASELINE = {
-    "adapters": 324,
-    "web": 321,
-    "consumer": 89,
-    "tests": 583,
+    "adapters/charts": 16,
+    "adapters/metrics": 36,
+    "adapters/plans": 55,
+    "adapters/prices": 52,
+    "adapters/runs": 52,
+    "adapters/studies": 31,
+    "tests": 2,
+    "tests/attack": 9,
+    "tests/autoscaling": 2,
+    "tests/batches": 5,
+    "tests/browser": 12,
+    "tests/charts": 8,
+    "tests/image": 5,
+    "tests/kernel": 7,
+    "tests/maintenance": 5,
+    "tests/manifests": 1,
+    "tests/metrics": 27,
+    "tests/peers": 8,
+    "tests/portfolios": 29,
+    "tests/prices": 23,
+    "tests/run": 5,
+    "tests/runs": 29,
+    "tests/studies": 30,
+    "tests/sweep": 40,
+    "tests/web": 170,
+    "web/batches": 31,
+    "web/charts": 32,
+    "web/plans": 1,
+    "web/portfolios": 38,
+    "web/prices": 10,
+    "web/rules": 7,
+    "web/runs": 62,
+    "web/screens": 21,
+    "web/studies": 17,
 }
 FIRST_WORDS = frozenset(
     ("What", "How", "Whether", "Where", "That", "As", "Those", "Who", "Which")
@@ -73,18 +104,25 @@ def _defined_name(node: ast.AST) -> str:
 
 
 def check_folder(folder: str) -> bool:
-    """Print the faults of a folder when they are more than its baseline has; return whether it passes."""
-    faults = [
-        f"{path.relative_to(ROOT)}:{line}: {fault}"
-        for path in sorted((ROOT / folder).rglob("*.py"))
-        for line, fault in faults_of_code(path.read_text("utf-8"))
-    ]
-    most = BASELINE.get(folder, 0)
-    if len(faults) > most:
-        print(
-            *faults, f"{folder}: {len(faults)} faults, and at most {most} are accepted", sep="\n"
-        )
-    return len(faults) <= most
+    """Print the faults of each part of a folder that has more than its baseline; return whether all parts pass."""
+    faults = defaultdict[str, list[str]](list)
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        name = path.relative_to(ROOT).as_posix()
+        part = "/".join(name.split("/")[:-1][:2])
+        faults[part] += [
+            f"{name}:{at}: {each}" for at, each in faults_of_code(path.read_text("utf-8"))
+        ]
+    passes = True
+    for part, messages in faults.items():
+        most = BASELINE.get(part, 0)
+        if len(messages) > most:
+            print(
+                *messages,
+                f"{part}: {len(messages)} faults; at most {most} are accepted",
+                sep="\n",
+            )
+            passes = False
+    return passes
 
 
 def fault_of_subject(subject: str) -> str | None:

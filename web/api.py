@@ -83,7 +83,7 @@ class Operation:
     strict: bool = False
 
     def query(self) -> Iterator[Argument]:
-        """The arguments that are read from the query, one value each."""
+        """Return the arguments of the query, one value each."""
         return (each for each in self.asks if not each.in_header and each.many is None)
 
 

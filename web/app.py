@@ -155,7 +155,7 @@ def change_database(
 
 
 def ask_queue(ask: Callable[[RunQueue], T]) -> T | None:
-    """What the queue answers; None while Redis is away."""
+    """Ask the queue and return its answer; None while Redis is away."""
     return platform().queue_status.ask(ask)
 
 

@@ -165,7 +165,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
 
 
 def environ_of(scope: dict[str, Any]) -> WSGIEnvironment:
-    """The WSGI environment of an ASGI scope, without a body; PEER is the address at the other end of the connection."""
+    """Make the WSGI environment of an ASGI scope, without a body; PEER is the address of the connection's other end."""
     (server, port), (client, _) = scope["server"], scope["client"]
     environ: WSGIEnvironment = {
         "REQUEST_METHOD": scope["method"],

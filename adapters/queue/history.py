@@ -61,7 +61,7 @@ def queue_state(connection: Connection, window_s: int, step_s: int) -> QueueStat
 
 
 def _step(connection: Connection, start: datetime, step_s: int) -> ColumnElement[int]:
-    """Return the number of the step after `start` in which an event lies: 0, 1, 2 …"""
+    """Return the number of the step after `start` in which an event lies, from 0 on."""
     if connection.dialect.name == "sqlite":
         days = func.julianday(EVENT.at) - func.julianday(str(start))
         # whole milliseconds, as stored: a difference of Julian days is 40 µs off

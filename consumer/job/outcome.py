@@ -58,7 +58,7 @@ def record_outcome(
 def _outcome(
     settings: Settings, claim: Claim, exit_code: int, stopped: bool, timed_out: bool
 ) -> tuple[str, Callable[[Connection], RunStatus | None]]:
-    """The reason why the child process ended, and the write that records it."""
+    """Return the reason why the child process ended, and the write that records it."""
     if stopped:
         return "handed back", lambda connection: hand_back(
             connection, claim, settings.max_handbacks

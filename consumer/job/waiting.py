@@ -74,7 +74,7 @@ class QueueLists:
         self._pending = set[str]()  # keys whose answer is still to come
 
     def wait(self, timeout_s: float) -> bool:
-        """True once a message waits; False after `timeout_s`, where 0 looks once, and while Redis is away."""
+        """Return True once a message waits; False after `timeout_s`, where 0 looks once, and while Redis is away."""
         with redis_may_fail("wait"), suppress(ResponseError):  # it is full, or this user may not
             return self._block(timeout_s) if timeout_s else self._has_message()
         for connection in self._connections.values():

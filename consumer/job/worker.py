@@ -77,7 +77,7 @@ class RunWorker:
         return self.execute_job(job) if job else True
 
     def _is_current(self) -> bool:
-        """False once the leading reconciler runs another image than this process; True while the database is away.
+        """Return False once the leader runs another image than this process; True while the database is away.
 
         The image that led at the first check counts as current, too: Jobs of a new image may start before its
         reconciler leads, and would otherwise take nothing until then.

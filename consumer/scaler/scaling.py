@@ -61,7 +61,7 @@ def _parse(spec: Json) -> ScaledJob:
 def jobs_to_start(
     waiting: int, unfinished: int, pending: int, list_length: int, max_jobs: int
 ) -> int:
-    """Number of Jobs that KEDA's `accurate` strategy creates at one poll.
+    """Return the number of Jobs that KEDA's `accurate` strategy creates at one poll.
 
     waiting: messages in the lists. unfinished: Jobs that have not ended. pending: those of them that have not popped,
     and so are still going to take a message (KEDA 2.20, pkg/scaling/executor/scale_jobs.go).
