@@ -41,7 +41,7 @@ from web.api import (
 from web.app import ask_database, change_database, platform, reading_database, stored_key
 from web.batches.bodies import batch_id_of, read_lines, read_sweep, validate_lines
 from web.batches.bulk_submission import plan_bulk, submit_bulk
-from web.batches.choice import RANKING, asked_ranking, given_ranking
+from web.batches.choice import RANKING, ranking_query, read_ranking
 from web.batches.origins import origin_of
 from web.formats import flag, sha256, whole_number, words
 from web.plans.resource import PlanResource, Row
@@ -82,7 +82,7 @@ def bulk() -> ResponseReturnValue:
     g.batch_id = batch_id = batch_id_of(lines, asked) or _issued_batch_id()
     ask_database(require_owner, "batch_id", batch_id)
     valid = validate_lines(lines, batch_id)
-    return _submitted(batch_id, valid, asked_ranking(DEFAULT) if given_ranking() else None)
+    return _submitted(batch_id, valid, read_ranking(DEFAULT) if ranking_query() else None)
 
 
 @blueprint.post("/api/batches")
@@ -140,7 +140,7 @@ def batch(batch_id: str) -> Response:
     top = arguments()["top"]
     with reading_database() as connection:
         found = batch_named(connection, batch_id)
-        ranking = asked_ranking(ranking_of(found.plan))
+        ranking = read_ranking(ranking_of(found.plan))
         summary = titled_summary(connection, found)
         measured = measured_runs(connection, found.plan_id, ranking) if top else []
         best = leaders(connection, measured, ranking, top)

@@ -17,7 +17,7 @@ from contracts.values import Json, without
 from rules.catalog import RULES, complete_params
 from web.api import parse_json, typed_body
 from web.app import platform
-from web.runs.validation import ValidRequest, validate_request, written
+from web.runs.validation import ValidRequest, bounded_json, validate_request
 from web.titles import adapter_of
 
 LINE_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
@@ -117,7 +117,7 @@ def few_fields(values: Any) -> Json:
 
 def read_sweep(values: Any, most: int) -> Expansion:
     """The sweep that `values` ask for, of at most so many runs; InvalidRequest with every fault by field."""
-    written(few_fields(values).get("base"))
+    bounded_json(few_fields(values).get("base"))
     params = {name: complete_params(name, {}) for name in RULES}
     try:
         spec = adapter_of(SweepSpec).validate_json(json.dumps(values), strict=True)

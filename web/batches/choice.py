@@ -49,13 +49,13 @@ WHERE = Argument(
 TICKER = Argument("ticker", ticker_symbol, "of this ticker only")
 
 
-def given_ranking(*more: str) -> dict[str, str]:
+def ranking_query(*more: str) -> dict[str, str]:
     """What the query says of it and of `more`, for links that keep it; an empty constraint is one, too."""
     given = picked(request.args, (*(each.name for each in RANKING), *more))
     return {name: value for name, value in given.items() if value or name == "constraint"}
 
 
-def asked_ranking(own: Ranking) -> Ranking:
+def read_ranking(own: Ranking) -> Ranking:
     """The query's metric, goal and constraints; for what it leaves out, those of the batch's `own` ranking.
 
     Of another metric than the batch's own the goal is what is better for it. An empty constraint asks for none.
@@ -69,7 +69,7 @@ def asked_ranking(own: Ranking) -> Ranking:
     return Ranking(metric, asked["goal"] or better, constraints)
 
 
-def chosen_runs(
+def filter_runs(
     connection: Connection, plan_id: str, measured: Sequence[Measurement], ranking: Ranking
 ) -> tuple[Sequence[Measurement], Condition]:
     """What `?where=` leaves of the measured runs of a batch, and what it says."""
@@ -95,7 +95,7 @@ def points(batch_id: str) -> Response:
     ticker = arguments()["ticker"]
     with reading_database() as connection:
         plan = plan_of_batch(connection, batch_id)
-        ranking, plan_id = asked_ranking(ranking_of(plan)), plan["plan_id"]
+        ranking, plan_id = read_ranking(ranking_of(plan)), plan["plan_id"]
         surface = surface_of(measured_runs(connection, plan_id, ranking, ticker))
         columns = columns_of(connection, plan_id, surface, ranking.metric)
     kept, _ = _chosen(columns)

@@ -35,7 +35,7 @@ from contracts.values import Json, picked
 from web.api import Argument, arguments, operation, read_argument
 from web.app import ask_database, reading_database
 from web.batches.api import BATCH, note_of, titled_summary
-from web.batches.choice import RANKING, asked_ranking, chosen_runs, given_ranking
+from web.batches.choice import RANKING, filter_runs, ranking_query, read_ranking
 from web.batches.origins import origin_of
 from web.formats import (
     account_decimals,
@@ -102,12 +102,12 @@ def page(batch_id: str) -> str:
     """A batch, ranked and mapped: ?metric=sharpe_ratio&constraint=num_trades>=5&ticker=AAPL&x=period&top=500."""
     with reading_database() as connection:
         batch = batch_named(connection, batch_id)
-        plan_id, ranking = batch.plan_id, asked_ranking(ranking_of(batch.plan))
+        plan_id, ranking = batch.plan_id, read_ranking(ranking_of(batch.plan))
         summary = titled_summary(connection, batch)
         tickers = batch_tickers(connection, plan_id)
         ticker: str | None = read_argument("ticker", ticker_among(tickers), None)
         measured = measured_runs(connection, plan_id, ranking, ticker)
-        chosen, where = chosen_runs(connection, plan_id, measured, ranking)
+        chosen, where = filter_runs(connection, plan_id, measured, ranking)
         best = leaders(connection, chosen, ranking, arguments()["top"])
         decimals = _metric_decimals(connection, ranking.metric, best)
         origin = origin_of(batch.plan)
@@ -125,7 +125,7 @@ def page(batch_id: str) -> str:
         tickers={name: row.runs for name, row in tickers.items()},
         ticker=ticker,
         where=where,
-        given=given_ranking("ticker"),
+        given=ranking_query("ticker"),
         chosen=len(chosen),
         measured=len(measured),
         note=note_of(batch, completed, len(measured)),

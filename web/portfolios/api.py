@@ -26,10 +26,10 @@ from contracts.status import PlanKind, RunStatus
 from contracts.values import Json
 from web.api import ENDED, KEY, REFUSED, UNFINISHED, arguments, conditional, operation, typed_body
 from web.app import ask_database, change_database, platform, submit_plan
-from web.charts.bars import POINTS, Window, known, lasting
+from web.charts.bars import POINTS, Window, cache_for_hour, json_numbers
 from web.plans.resource import PlanResource, Row, cancel_runs, retry_runs
 from web.portfolios.validation import checked_portfolio
-from web.portfolios.view import Shown, described, row_shown
+from web.portfolios.view import PortfolioView, describe_portfolio, listed_portfolio
 from web.runs.operations import (
     cancel_among,
     new_run,
@@ -42,7 +42,7 @@ from web.titles import portfolio_title
 
 
 def _state(portfolio_id: str) -> Json:
-    return {"portfolio_id": portfolio_id, "status": Shown(portfolio_id).status}
+    return {"portfolio_id": portfolio_id, "status": PortfolioView(portfolio_id).status}
 
 
 PORTFOLIO = PlanResource(PlanKind.PORTFOLIO, "portfolios", state=_state)
@@ -95,14 +95,14 @@ def _recorded(asked: PortfolioRequest, runs: Sequence[ValidRequest]) -> tuple[st
 @operation("200 Portfolio: how far it is, and what came of it", PORTFOLIO.missing)
 def portfolio(portfolio_id: str) -> Response:
     """Everything about a portfolio: its legs with their runs and contributions, metrics, equity, trades."""
-    return conditional(described(Shown(portfolio_id)))
+    return conditional(describe_portfolio(PortfolioView(portfolio_id)))
 
 
 @blueprint.get("/api/portfolios/<uuid:portfolio_id>/curves")
 @operation("200 PortfolioCurves: a column of each", PORTFOLIO.missing, UNFINISHED, asks=(POINTS,))
 def curves(portfolio_id: str) -> Response:
     """Equity beside holding the same assets equally, drawdown, invested share and positions: ?max=4000."""
-    series = Shown(portfolio_id).completed()
+    series = PortfolioView(portfolio_id).completed()
     account, benchmark = series.account, series.account.request["benchmark"]
     shown = Window(0, len(account.times), arguments()["max"])
     lasts = shown.lasts
@@ -114,7 +114,7 @@ def curves(portfolio_id: str) -> Response:
     beside = None
     if benchmark:
         every = benchmark_equity(account, platform().prices.bars, account.capital)
-        beside = {"name": benchmark, "equity": known(every[lasts], account.money_decimals)}
+        beside = {"name": benchmark, "equity": json_numbers(every[lasts], account.money_decimals)}
     body = {
         "money_decimals": account.money_decimals,
         "time": account.times[lasts].tolist(),
@@ -122,10 +122,10 @@ def curves(portfolio_id: str) -> Response:
         "held_equally": held.tolist(),
         "benchmark": beside,
         "drawdown_pct": np.maximum.reduceat(account.drawdown_pct, shown.starts).tolist(),
-        "invested_pct": known(invested, 2),
+        "invested_pct": json_numbers(invested, 2),
         "positions": positions.tolist(),
     }
-    return lasting(jsonify(body))
+    return cache_for_hour(jsonify(body))
 
 
 def _cancel(row: RowMapping) -> int:
@@ -138,7 +138,7 @@ def _cancel(row: RowMapping) -> int:
 
 def _retry(row: RowMapping) -> int:
     """Retry the Job that has failed, or the failed legs; replace the legs that it cannot retry itself."""
-    portfolio_id, shown = row["plan_id"], Shown(row["plan_id"])
+    portfolio_id, shown = row["plan_id"], PortfolioView(row["plan_id"])
     if shown.plan.status is PortfolioStatus.TRADING:
         return len(retry_among(RUN.run_id == portfolio_id))
     if shown.plan.status is PortfolioStatus.LEGS:
@@ -179,7 +179,7 @@ def _title(row: Row) -> str:
 
 
 PORTFOLIO.add_list(
-    lambda rows: [(row, row_shown(row)) for row in rows],
+    lambda rows: [(row, listed_portfolio(row)) for row in rows],
     query=list_portfolios,
 )
 PORTFOLIO.add_title(

@@ -12,7 +12,7 @@ from web.api import csv_file
 from web.charts.breakdown import breakdown
 from web.portfolios.api import PORTFOLIO
 from web.portfolios.pictures import weights_picture
-from web.portfolios.view import Shown
+from web.portfolios.view import PortfolioView
 from web.runs import view as run_view
 from web.runs.page import report_page
 from web.runs.tables import COLUMNS, POSITION_WORDS, trade_page, trade_rows
@@ -42,11 +42,11 @@ def page(portfolio_id: str) -> str:
     if tab not in TABS:
         abort(404, f"a portfolio has no tab {tab[:40]!r}; there are {', '.join(TABS)}")
     return render_template(
-        "portfolios/portfolio.html", tab=tab, tabs=TABS, **_told(Shown(portfolio_id), tab)
+        "portfolios/portfolio.html", tab=tab, tabs=TABS, **_told(PortfolioView(portfolio_id), tab)
     )
 
 
-def _told(shown: Shown, tab: str) -> Json:
+def _told(shown: PortfolioView, tab: str) -> Json:
     """What page and report say of a portfolio in any state, and of a completed one beside that."""
     asked, states = shown.asked, [run["status"] for run in shown.runs.values()]
     return {
@@ -59,7 +59,7 @@ def _told(shown: Shown, tab: str) -> Json:
     }
 
 
-def _completed(shown: Shown, tab: str) -> Json:
+def _completed(shown: PortfolioView, tab: str) -> Json:
     """What only a completed portfolio has; that of a tab until its series are deleted."""
     measured, series = shown.measured, shown.series
     view = RunResult(
@@ -114,7 +114,7 @@ _OF_TAB = {"legs": _legs, "stats": _stats, "trades": _trades}
 @blueprint.get("/portfolios/<uuid:portfolio_id>/trades.csv")
 def trades_file(portfolio_id: str) -> Response:
     """The trades of all legs as CSV."""
-    trades = Shown(portfolio_id).completed().trades
+    trades = PortfolioView(portfolio_id).completed().trades
     names = ("trade_no", "leg", *TRADE_COLUMNS, "is_open", "resized")
     return csv_file(trade_rows(trades, names), f"trades-{portfolio_id}.csv")
 
@@ -122,7 +122,7 @@ def trades_file(portfolio_id: str) -> Response:
 @blueprint.get("/portfolios/<uuid:portfolio_id>/report.html")
 def report(portfolio_id: str) -> Response:
     """A completed portfolio as one file to share; it needs no script and no other file."""
-    shown = Shown(portfolio_id)
+    shown = PortfolioView(portfolio_id)
     series = shown.completed()
     pictures = [
         ("Equity", equity_picture(series.account.dates, series.account.equity)),

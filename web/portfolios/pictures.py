@@ -7,7 +7,7 @@ from markupsafe import Markup, escape
 
 from adapters.plans.portfolio_series import PortfolioSeries
 from web.formats import polygon, scale, text
-from web.studies.pictures import HEIGHT, WIDTH, ends, framed
+from web.studies.pictures import HEIGHT, WIDTH, ends, frame_picture
 
 EDGE = 26  # room above, and below for words
 MOST_AREAS = 7  # each with a colour of its own; the others share one, and cash has the ground
@@ -42,4 +42,4 @@ def weights_picture(series: PortfolioSeries) -> tuple[Markup, list[str]]:
     shapes += ends(2, first_day, last_day)
     shapes.append(text(2, EDGE - 8, f"{top * 100:.0f}% of equity", "start"))
     alt = f"Shares of equity from {first_day} to {last_day}: {', '.join(areas)}"
-    return framed(shapes, alt), list(areas)
+    return frame_picture(shapes, alt), list(areas)

@@ -23,7 +23,13 @@ from rules.language import series_fault
 from web.api import parse_json
 from web.app import ask_database, platform
 from web.batches.bodies import MAX_FAULTS, read_sweep
-from web.runs.validation import Faults, ValidRequest, checked, held_days, validate_request
+from web.runs.validation import (
+    Faults,
+    ValidRequest,
+    check_contract,
+    priced_days,
+    validate_request,
+)
 from web.titles import differing_values, reusable_values
 
 MAX_FIELDS = 100  # of a portfolio, which has 40
@@ -114,7 +120,7 @@ def _sharing(values: Values, faults: Faults) -> Sharing:
     if isinstance(text := given.get("priority"), str) and (fault := series_fault(text)):
         faults["priority"] = fault.with_place(text)
     try:
-        asked = checked(Sharing, given)
+        asked = check_contract(Sharing, given)
     except InvalidRequest as error:
         faults |= error.errors
         return Sharing()
@@ -136,7 +142,7 @@ def _legs(values: Any, faults: Faults) -> dict[int, LegRequest]:
     found: dict[int, LegRequest] = {}
     for number, leg in enumerate(values):
         try:
-            found[number] = checked(LegRequest, leg)
+            found[number] = check_contract(LegRequest, leg)
         except InvalidRequest as error:
             faults |= {_at(number, field): fault for field, fault in error.errors.items()}
         if len(faults) >= MAX_FAULTS:
@@ -199,7 +205,7 @@ def _weights(asked: PortfolioRequest) -> Faults:
 def _apart(runs: Sequence[ValidRequest]) -> Faults:
     """No day on which all legs have prices, or more bars than one Job takes."""
     prices = platform().prices
-    spans = [(valid.request, *held_days(valid.request, prices)) for valid in runs]
+    spans = [(valid.request, *priced_days(valid.request, prices)) for valid in runs]
     if max(first for _, first, _ in spans) > min(last for _, _, last in spans):
         each = dict.fromkeys(f"{run.ticker} {first} to {last}" for run, first, last in spans)
         return {

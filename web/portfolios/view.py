@@ -27,7 +27,7 @@ _LISTED = ("total_return_pct", "sharpe_ratio", "max_drawdown_pct")
 _NOT_TRADED = (PortfolioStatus.FAILED, PortfolioStatus.CANCELLED)
 
 
-class Shown:
+class PortfolioView:
     """A portfolio with the row of its Job, once there is one, and those of its legs."""
 
     def __init__(self, portfolio_id: str) -> None:
@@ -106,7 +106,7 @@ def _end_of(status: PortfolioStatus, job_status: str | None) -> RunStatus | None
     return RunStatus(job_status) if job_status and RunStatus(job_status).is_terminal else None
 
 
-def row_shown(row: RowMapping) -> Json:
+def listed_portfolio(row: RowMapping) -> Json:
     """A portfolio as lists show it."""
     summary = json.loads(row["summary"])
     return {
@@ -121,7 +121,7 @@ def row_shown(row: RowMapping) -> Json:
     }
 
 
-def described(shown: Shown) -> Json:
+def describe_portfolio(shown: PortfolioView) -> Json:
     """A portfolio as the API shows it."""
     row, job, measured = shown.row, shown.job, shown.measured
     error_type, error_message = shown.fault

@@ -26,8 +26,8 @@ from web.titles import FIELDS, SHARING, reusable_values
 blueprint = Blueprint("form", __name__)
 
 PREFILLED = ("ticker", "timeframe", "rule_type")  # by the address alone
-# what a newcomer runs first, over the last five years of the prices: trades that are easily followed, and a Sharpe
-# ratio of 1.2 on a return that is no better than holding the stock
+# the first run of a newcomer, over the last five years of the prices: its trades are easy to follow, and its Sharpe
+# ratio is 1.2 on a return no better than that of holding the stock
 FIRST = {"ticker": "AAPL", "rule_type": "MA_CROSS"}
 LATEST = 8  # lines beside the form, each of a run or of a batch
 LATEST_BATCHES = 3  # of them at most, since counting a batch takes time
@@ -38,16 +38,16 @@ Line = RowMapping | Batch
 def page() -> str:
     """The form for a new run, filled from another run with ?clone=<run_id>, or with ?ticker=AAPL&rule_type=RSI."""
     origin, tickers = request.args.get("clone"), ticker_ranges()
-    asked = {name: request.args[name] for name in PREFILLED if request.args.get(name)}
-    values: Json = FIRST | normalize_tickers(asked)
+    prefilled = {name: request.args[name] for name in PREFILLED if request.args.get(name)}
+    values: Json = FIRST | normalize_tickers(prefilled)
     unknown = None
     if values["ticker"] not in tickers:
-        unknown = asked.get("ticker") if tickers else None
+        unknown = prefilled.get("ticker") if tickers else None
         values["ticker"] = FIRST["ticker"] if FIRST["ticker"] in tickers else None
     newer: Version | None = None
     if origin:
         row = _run(origin)
-        # with all fields, also younger ones
+        # with all fields, also later ones
         values = reusable_values(RunRequest.from_json(json.loads(row["request_json"])).to_json())
         newer = _newer_prices(row)
     return render_template(
@@ -69,7 +69,7 @@ def page() -> str:
 
 
 def _run(run_id: str) -> RowMapping:
-    """The run that is cloned; 404 for what is no run_id."""
+    """Return the run to clone; 404 for anything but the id of a run."""
     try:
         UUID(run_id)
     except ValueError:
@@ -78,14 +78,14 @@ def _run(run_id: str) -> RowMapping:
 
 
 def _newer_prices(row: RowMapping) -> Version | None:
-    """The version that a clone would read, where that is another than the run's own."""
+    """Return the current version of the prices if the run read another one, else None."""
     current = platform().prices.all().get(row["ticker"], {}).get(row["timeframe"])
     is_newer = current and row["data_hash"] not in (None, current.data_hash)
     return current if is_newer else None
 
 
 def _latest(connection: Connection) -> list[Line]:
-    """What was submitted latest, newest first; a batch is one line."""
+    """Return the latest submissions, newest first; a batch is one line."""
     columns = select(*STATUS_COLUMNS, *RUN["id", "title", "rule_type", "params_json"])
     latest = with_plan(columns).order_by(RUN.id.desc()).limit(LATEST)
     # two queries, each of which finds its rows in one index

@@ -1,7 +1,6 @@
-"""What can be done to runs: submit, cancel, retry, reproduce, and see one's place in the queue.
+"""Submit, cancel, retry and reproduce runs, and find their place in the queue.
 
-A run is accepted by recording it; its message is pushed then. The recorded row is the promise, the message can come
-later.
+A run is accepted once its row is committed; the message that starts its Job may follow later.
 """
 
 import json
@@ -37,13 +36,13 @@ from web.security import require_submitter
 
 log = logging.getLogger(__name__)
 
-RETRY_AFTER_S = 30  # what a client is told to wait when the queue is full
-# inserts that took longer are stamped anew; it costs a tenth of them, and the reconciler waits for 5 s
+RETRY_AFTER_S = 30  # the Retry-After of an answer when the queue is full
+# longer inserts get new timestamps, for a tenth of their time; the reconciler takes over after 5 s
 SLOW_S = 1.0
 
 
 def submit_run(valid: ValidRequest, reproduces: str | None = None) -> tuple[str, bool]:
-    """Record and enqueue one run, unless the key, or its batch, has this request already; its id, whether it is new.
+    """Record and enqueue one run, unless its key or batch has it already; return its id and whether it is new.
 
     Conflict when the key was used for another request; QueueFull above the configured depth.
     """
@@ -110,20 +109,21 @@ def _record(
     plan_id = find_plan(connection)
     began = time.monotonic()
     insert_runs(connection, new, plan_id)
-    # nobody sees the rows before the commit, when the reconciler would take them for forgotten
+    # rows become visible at the commit, when the reconciler would take old ones for forgotten
     if time.monotonic() - began > SLOW_S:
         now_waiting(connection, [run.run_id for run in new])
 
 
 def refuse_when_full(new_runs: int) -> None:
-    """QueueFull when so many more runs would wait than are allowed; without Redis those in the database count."""
+    """Raise QueueFull when so many more waiting runs are not allowed; without Redis, count those in the database."""
     limit = platform().settings.max_queue_depth
     depth = ask_queue(lambda queue: queue.depth())
     if depth is None:
         depth = ask_database(count_runs, RunStatus.PENDING)
     if depth + new_runs > limit:
         raise QueueFull(
-            f"{depth} runs wait already, and at most {limit} may; try again later", RETRY_AFTER_S
+            f"{depth} runs wait already, and at most {limit} may wait; try again later",
+            RETRY_AFTER_S,
         )
 
 
@@ -142,14 +142,14 @@ def enqueue(messages: Sequence[RunMessage]) -> None:
 
 
 def place_of(row: RowMapping) -> Json:
-    """Of a run that waits its position in the queue, and whether the queue answers; null of others."""
+    """Return the queue position of a waiting run and whether the queue answers; null for other runs."""
     if row["status"] != RunStatus.PENDING:
         return {"position": None, "queue_answers": None}
     return {"position": _position(row), "queue_answers": platform().queue_status.answers}
 
 
 def _position(row: RowMapping) -> int | None:
-    """How many messages are popped before this run's, of a batch's at most; None when that cannot be known."""
+    """Return how many messages are popped before this run's, at most that for a batch; None when unknown."""
     place = ask_queue(lambda queue: queue.position(row["run_id"], row["attempt"]))
     depths = ask_queue(lambda queue: queue.depths()) if row["batch_id"] else None
     if place is None or depths is None:
@@ -160,13 +160,13 @@ def _position(row: RowMapping) -> int | None:
 
 
 def cancel_run(run_id: str) -> None:
-    """End a waiting or running run as cancelled and take its message off the queue; Conflict when it has ended."""
-    _take_off([change_database(CANCEL.one, run_id)])
+    """Cancel a waiting or running run and remove its message from the queue; Conflict when it has ended."""
+    _remove_messages([change_database(CANCEL.one, run_id)])
     log.info("run_cancelled")
 
 
 def retry_run(run_id: str) -> None:
-    """Make a failed run wait again as its next attempt; Conflict when it has not failed, QueueFull."""
+    """Queue the next attempt of a failed run; Conflict when it has not failed, QueueFull."""
     refuse_when_full(1)
     failed = change_database(RETRY.one, run_id)
     message = RunMessage(*_next_attempt(failed), is_bulk=False)
@@ -176,16 +176,16 @@ def retry_run(run_id: str) -> None:
 
 
 def cancel_among(among: Criterion) -> list[str]:
-    """End all waiting and running runs among these as cancelled; the ids of those that were."""
+    """Cancel all waiting and running runs among these; return their ids."""
     cancelled = _in_portions(
-        lambda connection, after_id: CANCEL.some(connection, among, after_id), _take_off
+        lambda connection, after_id: CANCEL.some(connection, among, after_id), _remove_messages
     )
     log.info("runs_cancelled runs=%d", len(cancelled))
     return cancelled
 
 
-def _take_off(rows: Sequence[RowMapping]) -> None:
-    """Take the messages of cancelled runs off the queue; those that are left are stale, as their Jobs find out."""
+def _remove_messages(rows: Sequence[RowMapping]) -> None:
+    """Remove the messages of cancelled runs from the queue; a Job discards any that is left as stale."""
     try:
         platform().queue.remove([Attempt(row["run_id"], row["attempt"]).job_id for row in rows])
     except QueueUnavailable as error:
@@ -193,14 +193,14 @@ def _take_off(rows: Sequence[RowMapping]) -> None:
 
 
 def retry_among(among: Criterion) -> list[str]:
-    """Make all failed runs among these wait again, those of batches in the batches' list; the ids of those that do.
+    """Retry all failed runs among these, those of batches in the batches' list; return their ids.
 
     QueueFull in the middle leaves the rest failed.
     """
 
     def change(connection: Connection, after_id: int) -> Sequence[RowMapping]:
         rows = RETRY.some(connection, among, after_id)
-        refuse_when_full(len(rows))  # and so takes back what this portion has changed
+        refuse_when_full(len(rows))  # rolls this portion back
         return rows
 
     retried = _in_portions(
@@ -219,7 +219,7 @@ def _in_portions(
     change: Callable[[Connection, int], Sequence[RowMapping]],
     afterwards: Callable[[Sequence[RowMapping]], None],
 ) -> list[str]:
-    """Change runs a portion at a time, each once, and tell the queue after each commit; the ids of all of them."""
+    """Change runs in portions, each in a transaction followed by `afterwards`; return all ids."""
     changed: list[str] = []
     after_id = 0
     while rows := change_database(change, after_id):
@@ -230,13 +230,13 @@ def _in_portions(
 
 
 def reproduce_run(run_id: str) -> tuple[str, bool]:
-    """The same request as a new run that knows which one it repeats; once per Idempotency-Key."""
+    """Submit the same request as a new run that names its origin; once per Idempotency-Key."""
     row = ask_database(run_row, run_id)
     if row["kind"] != Kind.RUN:
         raise Conflict(
-            f"{run_id} is a {row['kind']}, which has no receipt to compare with; submit it again"
+            f"{run_id} is a {row['kind']}, whose results cannot be compared; submit it again instead"
         )
-    asked = RunRequest.from_json(json.loads(row["request_json"]))
-    # its own prices, whatever has been loaded since, and outside of any batch
-    request = replace(asked, data_hash=row["data_hash"], run_id=None, batch_id=None)
+    original = RunRequest.from_json(json.loads(row["request_json"]))
+    # on the same prices, even if others were loaded since, and in no batch
+    request = replace(original, data_hash=row["data_hash"], run_id=None, batch_id=None)
     return submit_run(ValidRequest(request, row["request_hash"]), reproduces=run_id)

@@ -19,12 +19,12 @@ from web.api import ENDED, KEY, REFUSED, Argument, arguments, conditional, json_
 from web.app import ask_database, platform
 from web.batches.bodies import read_sweep
 from web.batches.bulk_submission import submit_bulk
-from web.batches.choice import asked_ranking, ranking_arguments
+from web.batches.choice import ranking_arguments, read_ranking
 from web.formats import ticker_symbol, whole_number
 from web.plans.resource import PlanResource
 from web.runs import operations
 from web.runs.api import accepted_answer
-from web.screens.rows import Row, Screened, leaderboard, ranked_rows, screened_jobs
+from web.screens.rows import Row, ScreenedJob, leaderboard, ranked_rows, screened_jobs
 from web.screens.submission import submit_screen
 from web.titles import screen_title
 
@@ -36,7 +36,7 @@ def _find(connection: Connection, screen_id: str) -> RowMapping:
 
 
 def _state(screen_id: str) -> Json:
-    return described(ask_database(screen_jobs, screen_id))
+    return describe_screen(ask_database(screen_jobs, screen_id))
 
 
 SCREEN = PlanResource(PlanKind.SCREEN, "screens", _find, _state)
@@ -83,17 +83,17 @@ def submit() -> ResponseReturnValue:
 def screen(screen_id: str) -> Response:
     """How far a screen is, and its best rows: ?metric=sharpe_ratio&goal=max&constraint=num_trades>=5&top=10."""
     jobs = ask_database(screen_jobs, screen_id)
-    ranking = wanted_ranking(jobs)
+    ranking = screen_ranking(jobs)
     shown = leaderboard(ranked_rows(screened_jobs(jobs), ranking, arguments()["top"]))
-    return conditional(described(jobs) | ranking.to_json() | {"leaderboard": shown})
+    return conditional(describe_screen(jobs) | ranking.to_json() | {"leaderboard": shown})
 
 
-def wanted_ranking(jobs: Sequence[RowMapping]) -> Ranking:
+def screen_ranking(jobs: Sequence[RowMapping]) -> Ranking:
     """The query's, and for what it leaves out what the screen was submitted with."""
-    return asked_ranking(ranking_of(jobs[0]))
+    return read_ranking(ranking_of(jobs[0]))
 
 
-def described(jobs: Sequence[RowMapping]) -> Json:
+def describe_screen(jobs: Sequence[RowMapping]) -> Json:
     """What a screen is, and how far; one of several tickers has completed when all of them have."""
     first, of_all = jobs[0], side_by_side(jobs)
     tickers, ends = of_all["ticker"], of_all["completed_at"]
@@ -146,7 +146,7 @@ def run(screen_id: str) -> ResponseReturnValue:
 def batch(screen_id: str) -> ResponseReturnValue:
     """Run the best combinations of a screen, or all, as Jobs of one batch: ?best=10&metric=sharpe_ratio."""
     jobs = ask_database(screen_jobs, screen_id)
-    rows = ranked_rows(_completed(jobs), wanted_ranking(jobs), arguments()["best"])
+    rows = ranked_rows(_completed(jobs), screen_ranking(jobs), arguments()["best"])
     if not 0 < len(rows) <= (most := platform().settings.max_bulk_runs):
         raise InvalidRequest(
             {"best": f"{len(rows):,} combinations have a place; 1 to {most:,} runs are accepted"}
@@ -163,7 +163,7 @@ def batch(screen_id: str) -> ResponseReturnValue:
     return body, 202 if answer["new"] else 200
 
 
-def _completed(jobs: Sequence[RowMapping], ticker: str | None = None) -> list[Screened]:
+def _completed(jobs: Sequence[RowMapping], ticker: str | None = None) -> list[ScreenedJob]:
     if found := screened_jobs(jobs, ticker):
         return found
     raise Conflict(

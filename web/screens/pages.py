@@ -14,12 +14,12 @@ from contracts.status import RunStatus
 from contracts.values import Json
 from web.api import Argument, arguments, operation, read_argument
 from web.app import ask_database
-from web.batches.choice import given_ranking
+from web.batches.choice import ranking_query
 from web.batches.pages import shown_parameters
 from web.formats import ticker_among, whole_number
 from web.runs.page import await_end
-from web.screens.api import MAX_TOP, RANKING, SCREEN, described, wanted_ranking
-from web.screens.rows import Row, Screened, leaderboard, ranked_rows, screened_jobs, surface_of
+from web.screens.api import MAX_TOP, RANKING, SCREEN, describe_screen, screen_ranking
+from web.screens.rows import Row, ScreenedJob, leaderboard, ranked_rows, screened_jobs, surface_of
 from web.studies.pictures import histogram_picture
 from web.titles import format_fields
 
@@ -41,19 +41,19 @@ def page(screen_id: str) -> str:
     """A screen, ranked and mapped: ?metric=sharpe_ratio&constraint=num_trades>=20&ticker=AAPL&x=fast&top=1000."""
     await_end(screen_id)
     jobs = ask_database(screen_jobs, screen_id)
-    ranking, top = wanted_ranking(jobs), arguments()["top"]
+    ranking, top = screen_ranking(jobs), arguments()["top"]
     tickers = {job["ticker"]: job["combinations"] for job in jobs}
     ticker: str | None = read_argument("ticker", ticker_among(tickers), None)
     found = screened_jobs(jobs, ticker)
     asked = json.loads(jobs[0]["request_json"])
     living = [job for job in jobs if not RunStatus(job["status"]).is_terminal]
-    screen, surface = described(jobs), surface_of(found, ranking)
+    screen, surface = describe_screen(jobs), surface_of(found, ranking)
     return render_template(
         "screens/screen.html",
         **OFFERED,
         screen=screen,
         first=jobs[0],
-        given=given_ranking(),
+        given=ranking_query(),
         asked=asked,
         terms=format_fields(asked, "orders", "stops"),
         living=living,
@@ -81,7 +81,7 @@ def _histogram(surface: Surface, ranking: Ranking) -> Markup | None:
     return histogram_picture(values, best, f"best {METRICS_BY_NAME[ranking.metric].title}:")
 
 
-def _evidence(found: list[Screened]) -> Json | None:
+def _evidence(found: list[ScreenedJob]) -> Json | None:
     """Of the ticker whose best has the highest Sharpe ratio: that one against as many tries by luck."""
     proven = [each for each in found if each.best.get("evidence")]
     if not proven:

@@ -26,7 +26,7 @@ from web.runs.validation import ValidRequest
 
 
 @frozen
-class Screened:
+class ScreenedJob:
     """A Job that has ended well: what it tried on its ticker, and what each combination came to."""
 
     job: RowMapping
@@ -41,7 +41,7 @@ class Screened:
 class Row:
     """A combination on a ticker, by its number there."""
 
-    of: Screened
+    of: ScreenedJob
     number: int
 
     @cached_property
@@ -77,10 +77,10 @@ class Row:
         }
 
 
-def screened_jobs(jobs: Sequence[RowMapping], ticker: str | None = None) -> list[Screened]:
+def screened_jobs(jobs: Sequence[RowMapping], ticker: str | None = None) -> list[ScreenedJob]:
     """Those that have ended well, or that of one ticker."""
     return [
-        Screened(
+        ScreenedJob(
             job,
             Combinations.unpacked(job),
             unpacked_metrics(job["metrics"]),
@@ -92,7 +92,9 @@ def screened_jobs(jobs: Sequence[RowMapping], ticker: str | None = None) -> list
     ]
 
 
-def ranked_rows(found: Sequence[Screened], ranking: Ranking, top: int | None = None) -> list[Row]:
+def ranked_rows(
+    found: Sequence[ScreenedJob], ranking: Ranking, top: int | None = None
+) -> list[Row]:
     """The best combinations over all tickers, the best first; those without a place are left out."""
     rows = (
         Row(each, at)
@@ -119,7 +121,7 @@ def leaderboard(rows: Sequence[Row]) -> list[Json]:
     return shown
 
 
-def surface_of(found: Sequence[Screened], ranking: Ranking) -> Surface:
+def surface_of(found: Sequence[ScreenedJob], ranking: Ranking) -> Surface:
     """The metric over the parameters, of the combinations that have a place."""
     placed = [(each, ranked_places(each.metrics, ranking)) for each in found]
     metrics = [

@@ -96,10 +96,10 @@ def listed_study(row: RowMapping) -> Json:
 @operation("200 Study: plan, progress, choices, verdict", STUDY.missing)
 def study(study_id: str) -> Response:
     """Everything about a study: its plan, how far its runs are, what was chosen, the verdict."""
-    return conditional(described(study_id))
+    return conditional(describe_study(study_id))
 
 
-def described(study_id: str) -> Json:
+def describe_study(study_id: str) -> Json:
     """A study as the API and its page show it; UnknownStudy when there is none."""
     with reading_database() as connection:
         row = plan_row(connection, PlanKind.STUDY, study_id)

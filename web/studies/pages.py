@@ -15,7 +15,7 @@ from rules.catalog import RULES
 from web.api import Argument, arguments
 from web.app import platform
 from web.formats import any_text
-from web.studies.api import STUDY, described, listed_study
+from web.studies.api import STUDY, describe_study, listed_study
 from web.studies.pictures import (
     equity_picture,
     folds_picture,
@@ -51,7 +51,7 @@ STUDY.add_list(lambda rows: [(row, listed_study(row)) for row in rows], (BATCH,)
 @blueprint.get("/studies/<uuid:study_id>")
 def page(study_id: str) -> str:
     """One study: the verdict in a sentence, then the pictures, then the tables; live while it goes on."""
-    study = described(study_id)
+    study = describe_study(study_id)
     verdict = study["verdict"]
     return render_template(
         "studies/study.html",

@@ -20,7 +20,7 @@ BINS = 60  # of a histogram
 _NORMAL = NormalDist()
 
 
-def framed(shapes: Iterable[str], alt: str) -> Markup:
+def frame_picture(shapes: Iterable[str], alt: str) -> Markup:
     """A picture of its own, which `alt` says in words."""
     return picture(shapes, f'class="study-picture" viewBox="0 0 {WIDTH} {HEIGHT}"', alt)
 
@@ -31,12 +31,12 @@ def ends(left: float, low: str, high: str) -> list[str]:
 
 
 def _axis(
-    y: Callable[[float], float], values: Iterable[float], written: Callable[[float], str]
+    y: Callable[[float], float], values: Iterable[float], to_text: Callable[[float], str]
 ) -> list[str]:
     """A line across, with its number on the left, for each value."""
     return [
         line("s-rule", LEFT, y(each), WIDTH, y(each))
-        + text(LEFT - 6, y(each), written(each), "end", dy=5)
+        + text(LEFT - 6, y(each), to_text(each), "end", dy=5)
         for each in dict.fromkeys(values)
     ]
 
@@ -58,7 +58,7 @@ def folds_picture(ratios: Sequence[tuple[float | None, float | None]]) -> Markup
                 shapes.append(f"<g><title>{title}</title>{shape}</g>")
         shapes.append(text(middle, BELOW, f"{fold}"))
         words.append(f"fold {fold}: {' to '.join(said)}")
-    return framed(shapes, f"Sharpe ratio in sample and out of sample. {'; '.join(words)}")
+    return frame_picture(shapes, f"Sharpe ratio in sample and out of sample. {'; '.join(words)}")
 
 
 def equity_picture(dates: Sequence[str], curve: Column) -> Markup:
@@ -76,7 +76,7 @@ def equity_picture(dates: Sequence[str], curve: Column) -> Markup:
         polyline("s-strategy", [(x(at), y(equity[at])) for at in shown]),
         *ends(LEFT, first_day, last_day),
     ]
-    return framed(
+    return frame_picture(
         shapes,
         f"Equity from {coarse_money(equity[0], high)} on {first_day} to {coarse_money(equity[-1], high)} on {last_day}",
     )
@@ -105,7 +105,7 @@ def histogram_picture(values: Sequence[float], marked: float, what: str) -> Mark
         _mark(x((marked - low) / width), f"{what} {number(marked)}"),
         *ends(LEFT, number(low), number(high)),
     ]
-    return framed(
+    return frame_picture(
         shapes,
         f"{len(values):,} values from {number(low)} to {number(high)}; {what} {number(marked)}",
     )
@@ -149,7 +149,7 @@ def _luck(observed: float, luck: float, one: float, trials: int) -> Markup:
         text(x(luck), BELOW, f"luck gives {number(luck)}"),
     ]
     best = f"The best of {trials} without skill has a Sharpe ratio of about {number(luck)}"
-    return framed(shapes, f"{best}; seen: {number(observed)}")
+    return frame_picture(shapes, f"{best}; seen: {number(observed)}")
 
 
 def _best_density(value: float, trials: int) -> float:

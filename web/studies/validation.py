@@ -22,7 +22,7 @@ from rules.catalog import check_params, complete_params
 from web.api import parse_json
 from web.app import ask_database, platform
 from web.batches.bodies import few_fields, read_sweep
-from web.runs.validation import DAY, Faults, held_days, validate_request, written
+from web.runs.validation import DAY, Faults, bounded_json, priced_days, validate_request
 from web.titles import adapter_of, differing_values, reusable_values
 
 # what the study itself decides
@@ -139,7 +139,7 @@ def _combination_faults(request: StudyRequest) -> Faults:
     """Faults of the params by the place of their combination, from 0."""
     errors: Faults = {}
     for number, params in enumerate(request.combinations):
-        written(params)
+        bounded_json(params)
         for field, fault in check_params(request.base.get("rule_type"), params).items():
             is_type = field == "rule_type"
             own = f"combinations.{number}{field.removeprefix('params')}"
@@ -168,7 +168,7 @@ def _checked_base(request: StudyRequest, errors: Faults) -> RunRequest | None:
             if not field.startswith("params")
         }
         return None
-    start, end = held_days(valid, prices)
+    start, end = priced_days(valid, prices)
     return replace(valid, params={}, rule_id=None, start_date=start, end_date=end)
 
 

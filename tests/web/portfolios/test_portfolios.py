@@ -27,7 +27,7 @@ from tests.services.jobs import run_all
 from tests.services.portfolios import ASKED, CROSS, LEGS, complete, leader, submit_portfolio
 from web.portfolios import api
 from web.portfolios.api import renew_legs
-from web.portfolios.view import Shown
+from web.portfolios.view import PortfolioView
 
 Finish = Callable[..., dict[str, Any]]
 FORMULA = {
@@ -439,14 +439,14 @@ def test_one_that_moves_on_while_it_is_looked_at_is_cancelled_all_the_same(
     portfolio_id = submit_portfolio(client)
     run_all(engine)
 
-    class MovedOn(Shown):
+    class MovedOn(PortfolioView):
         """Its Job is started once it was read."""
 
         def __init__(self, portfolio_id: str) -> None:
             super().__init__(portfolio_id)
             leader(engine).advance()
 
-    monkeypatch.setattr(api, "Shown", MovedOn)
+    monkeypatch.setattr(api, "PortfolioView", MovedOn)
     answer = client.post(f"/api/portfolios/{portfolio_id}/cancel")
 
     assert (answer.status_code, answer.json["status"]) == (200, "failed")
