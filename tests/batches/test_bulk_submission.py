@@ -98,7 +98,7 @@ def test_nothing_is_looked_at_behind_a_hundred_faults(client: FlaskClient) -> No
     )
 
     assert answer.json["error"].startswith("100 of 250 runs are not valid")
-    assert answer.json["error"].endswith("these are listed, and the rest was not looked at")
+    assert answer.json["error"].endswith("these are listed, and the rest was not checked")
     assert list(answer.json["errors"]) == [f"{line}.ticker" for line in range(1, 101)]
 
 

@@ -56,7 +56,7 @@ def test_tickers_with_an_own_rule_are_traded_in_one_account(
     expect(page.locator("#workspace .stage.drawn")).to_be_visible(timeout=JOB_MS)
     page.get_by_role("tab", name="Trades").click()
     expect(page.get_by_role("region", name="Orders that were left out")).to_contain_text(
-        "as many positions as allowed"
+        "the maximum number of positions"
     )
     page.locator("#trades tbody tr").first.get_by_role("link").click()
     page.wait_for_url("**/result/*?at=*")

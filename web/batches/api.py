@@ -1,4 +1,4 @@
-"""The HTTP API of batches: many runs in one call, and what has become of them."""
+"""The HTTP API of batches: submission of many runs in one call, progress, leaderboard."""
 
 import hashlib
 from collections.abc import Sequence
@@ -55,7 +55,7 @@ blueprint = BATCH.api
 
 MAX_PAGE = 2000  # runs in one answer of a batch's runs
 MAX_TOP = 5000  # ranks in one leaderboard
-FIRST_SHOWN = 5  # requests of a sweep, so that one can see what it stands for
+FIRST_SHOWN = 5  # requests of a sweep that its answer shows
 TOP = Argument("top", whole_number(0, MAX_TOP), "ranks; 10 by default", 10)
 BATCH_ID = Argument("batch_id", words(64), "the batch of all runs of this call")
 CANCELLED = Argument("cancelled", flag, "the cancelled runs too", False)
@@ -76,13 +76,14 @@ MANY_RUNS = {
     body_setting="max_body_mb",
 )
 def bulk() -> ResponseReturnValue:
-    """Record and enqueue many runs, all or none; with ?dry_run=true only say what would happen."""
-    asked = arguments()["batch_id"]  # the query's faults are told before those of the body
+    """Record and enqueue many runs, all or none; with ?dry_run=true only report what would happen."""
+    # faults of the query are reported before those of the body
+    batch_argument = arguments()["batch_id"]
     lines = read_lines()
-    g.batch_id = batch_id = batch_id_of(lines, asked) or _issued_batch_id()
+    g.batch_id = batch_id = batch_id_of(lines, batch_argument) or _issued_batch_id()
     ask_database(require_owner, "batch_id", batch_id)
     valid = validate_lines(lines, batch_id)
-    return _submitted(batch_id, valid, read_ranking(DEFAULT) if ranking_query() else None)
+    return _submit(batch_id, valid, read_ranking(DEFAULT) if ranking_query() else None)
 
 
 @blueprint.post("/api/batches")
@@ -95,25 +96,25 @@ def bulk() -> ResponseReturnValue:
     body_setting="max_body_mb",
 )
 def sweep() -> ResponseReturnValue:
-    """Record and enqueue all runs of a sweep, or none; with ?dry_run=true only say what would happen."""
-    asked = arguments()
-    found = read_sweep(json_body(), platform().settings.max_bulk_runs)
-    g.batch_id = batch_id = asked["batch_id"] or found.batch_id or _issued_batch_id()
-    if not asked["dry_run"]:
+    """Record and enqueue all runs of a sweep, or none; with ?dry_run=true only report what would happen."""
+    query = arguments()
+    expansion = read_sweep(json_body(), platform().settings.max_bulk_runs)
+    g.batch_id = batch_id = query["batch_id"] or expansion.batch_id or _issued_batch_id()
+    if not query["dry_run"]:
         ask_database(require_owner, "batch_id", batch_id)
-    with found.placing():
-        valid = validate_lines([*enumerate(found.requests, start=1)], batch_id)
-    body, code = _submitted(batch_id, valid, found.ranking)
-    if (name := found.spec.name) and not asked["dry_run"]:
+    with expansion.placing():
+        valid = validate_lines([*enumerate(expansion.requests, start=1)], batch_id)
+    body, code = _submit(batch_id, valid, expansion.ranking)
+    if (name := expansion.spec.name) and not query["dry_run"]:
         change_database(set_default_title, batch_id, name[:TITLE_LENGTH])
-    ranking = found.ranking and found.ranking.to_json()
-    return body | {"first_requests": found.requests[:FIRST_SHOWN], "ranking": ranking}, code
+    ranking = expansion.ranking and expansion.ranking.to_json()
+    return body | {"first_requests": expansion.requests[:FIRST_SHOWN], "ranking": ranking}, code
 
 
-def _submitted(
+def _submit(
     batch_id: str, valid: list[ValidRequest], ranking: Ranking | None
 ) -> tuple[Json, int]:
-    """What has become of the runs of a call, or would, if it is a dry run."""
+    """Submit the runs of a call, or report on it in a dry run; return the answer and its code."""
     dry_run = arguments()["dry_run"]
     answer = (plan_bulk if dry_run else submit_bulk)(batch_id, valid)
     if ranking and not dry_run:
@@ -128,7 +129,7 @@ def _submitted(
 
 
 def _issued_batch_id() -> str:
-    """A new batch; the same one for the same key of an actor, so that a repeated call makes no second run."""
+    """Return a new batch_id; the same one for the same key of an actor, so that a repeated call adds no run."""
     key = stored_key()
     return f"key-{hashlib.sha256(key.encode()).hexdigest()[:32]}" if key else str(uuid4())
 
@@ -139,30 +140,30 @@ def batch(batch_id: str) -> Response:
     """Counts, times and the leaderboard of a batch: ?metric=sharpe_ratio&goal=max&constraint=num_trades>=5&top=10."""
     top = arguments()["top"]
     with reading_database() as connection:
-        found = batch_named(connection, batch_id)
-        ranking = read_ranking(ranking_of(found.plan))
-        summary = titled_summary(connection, found)
-        measured = measured_runs(connection, found.plan_id, ranking) if top else []
+        counted = batch_named(connection, batch_id)
+        ranking = read_ranking(ranking_of(counted.plan))
+        summary = titled_summary(connection, counted)
+        measured = measured_runs(connection, counted.plan_id, ranking) if top else []
         best = leaders(connection, measured, ranking, top)
-    completed = found.counts["completed"]
-    note = note_of(found, completed, len(measured) if top else completed)
+    completed = counted.counts["completed"]
+    note = note_of(counted, completed, len(measured) if top else completed)
     return conditional(
         summary | ranking.to_json() | {"leaderboard": titled_runs(best), "note": note}
     )
 
 
 def titled_summary(connection: Connection, batch: Batch) -> Json:
-    """What the database says of a batch, with what it is called."""
+    """Return the summary of a batch with its title."""
     return batch_summary(connection, batch) | {"title": batch_title(batch)}
 
 
 def titled_runs(listed: Sequence[Json]) -> list[Json]:
-    """Runs of a batch, each with what it is called."""
+    """Add its title to each run of a batch."""
     return [run | {"title": run_title(run)} for run in listed]
 
 
 def note_of(batch: Batch, completed: int, kept: int) -> str:
-    """What to bear in mind when reading the best of so many completed runs of a batch, `kept` of which are ranked."""
+    """Return the note on the best of so many completed runs of a batch, `kept` of which are ranked."""
     if origin := origin_of(batch.plan):
         return origin.note
     return tried_note(completed, completed - kept, to_come=batch.living)
@@ -176,11 +177,11 @@ def note_of(batch: Batch, completed: int, kept: int) -> str:
 )
 def batch_members(batch_id: str) -> ResponseReturnValue:
     """The runs of a batch, a page at a time: ?after=<next_after of the page before>&limit=1000."""
-    asked = arguments()
+    query = arguments()
     with reading_database() as connection:
         plan_id = plan_of_batch(connection, batch_id)["plan_id"]
-        page = batch_page(connection, plan_id, asked["after"], asked["limit"])
-    next_after = page[-1]["request_hash"] if len(page) == asked["limit"] else None
+        page = batch_page(connection, plan_id, query["after"], query["limit"])
+    next_after = page[-1]["request_hash"] if len(page) == query["limit"] else None
     return {"batch_id": batch_id, "runs": titled_runs(page), "next_after": next_after}
 
 

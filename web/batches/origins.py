@@ -1,4 +1,4 @@
-"""Batches that something else has made: of a study, a screen or a portfolio, whose page says what they are worth."""
+"""Origin of batches that a study, a screen or a portfolio submitted, and the note that refers to it."""
 
 from flask import url_for
 from sqlalchemy import RowMapping
@@ -9,23 +9,23 @@ from contracts.values import frozen
 
 _NOTES = {
     "study": "These are Jobs of a study: most of what it tried is no run of its own, and its page has the verdict.",
-    "screen": "These are the best of a screen: its page says what luck gives among all the combinations that it tried.",
-    "portfolio": "These are the legs of a portfolio, on whose page they are traded together.",
+    "screen": "These are the best of a screen: its page shows what luck alone gives among all its combinations.",
+    "portfolio": "These are the legs of a portfolio; its page shows them traded together.",
 }
 _PAGES = {"study": "studies", "screen": "screens", "portfolio": "portfolios"}
 
 
 @frozen
 class Origin:
-    """What has made a batch: study, screen or portfolio."""
+    """Origin of a batch: a study, screen or portfolio."""
 
     kind: str
-    note: str  # what to bear in mind when reading the best of its runs
+    note: str  # on reading the best of its runs
     page: str  # its address
 
 
 def origin_of(plan: RowMapping) -> Origin | None:
-    """What has made the runs of a plan; None of a batch that somebody submitted."""
+    """Return the plan that submitted the runs of a batch; None when somebody submitted it directly."""
     kind, plan_id = str(plan["kind"]), plan["plan_id"]
     if kind == PlanKind.BATCH:
         kind, plan_id = "screen", spec_of(plan).get("screen_id")

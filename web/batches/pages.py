@@ -1,4 +1,4 @@
-"""Batches as pages: all of them with their progress; one with its times, its best runs and a map of parameters."""
+"""The pages of batches: the list with progress; one with times, best runs and a map of parameters."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -56,10 +56,10 @@ blueprint = BATCH.pages
 MOST_LEADERS = 500  # rows of the ranked table
 SHADES = 5
 SCALE_STEPS = 6  # of the legend of a map
-MOST_CELLS = 20_000  # of a map, which a browser lays out in a second
+MOST_CELLS = 20_000  # of a map; a browser renders it in a second
 MAX_SLICED = 8  # parameters that the metric is drawn against
 TOP = Argument("top", whole_number(1, MOST_LEADERS), "rows; 20 by default", 20)
-# to the page of any batch
+# variables of every batch page
 OFFERED: Json = {
     "metrics": METRICS,
     "has_runs": True,
@@ -68,10 +68,10 @@ OFFERED: Json = {
     "most_leaders": MOST_LEADERS,
     **SHARING,
 }
-# of a picture of slices, no wider than the narrowest place for it, so that letters are never drawn smaller
+# of a chart of slices, as wide as its narrowest place, so that text is never scaled down
 WIDTH, HEIGHT = 320, 170
 LEFT, RIGHT, EDGE, BOTTOM = 62, 14, 10, 26
-LETTER = 9  # wide; labels along the bottom are as many as have room
+LETTER = 9  # width; as many labels are drawn as fit
 
 
 def _as_json(batch: Batch) -> Json:
@@ -135,14 +135,14 @@ def page(batch_id: str) -> str:
 
 
 def _metric_decimals(connection: Connection, metric: str, best: Sequence[Json]) -> int:
-    """Of the values of a metric: those of the best run's account where it is money, else 2."""
+    """Return the decimals of a metric: of the best run's account if it is money, else 2."""
     if METRICS_BY_NAME[metric].unit != "money" or not best:
         return CENTS
     return account_decimals(json.loads(run_row(connection, best[0]["run_id"])["request_json"]))
 
 
 def shown_parameters(surface: Surface, ranking: Ranking, decimals: int = CENTS) -> Json:
-    """The metric, what it is bounded by, and the metric against each parameter that varies and over two of them."""
+    """Return the metric, its constraints, its slices by each varying parameter and its map over two of them."""
     varying = surface.varying()
     return {
         "metric": METRICS_BY_NAME[ranking.metric],
@@ -157,7 +157,7 @@ def shown_parameters(surface: Surface, ranking: Ranking, decimals: int = CENTS) 
 
 
 def _axes(varying: Sequence[str]) -> tuple[str, str]:
-    """The two parameters that the map is asked for, else those that vary most."""
+    """Return the two parameters of the map: those of the query, else those that vary most."""
     x = read_argument("x", one_of(*varying), varying[0])
     others = [name for name in varying if name != x]
     y = read_argument("y", one_of(*varying), others[0])
@@ -165,19 +165,19 @@ def _axes(varying: Sequence[str]) -> tuple[str, str]:
 
 
 def heat_map(surface: Surface, x: str, y: str, goal: Goal) -> Json | None:
-    """The map over two parameters: its rows, and as legend values from the lowest to the highest, each with its shade.
+    """Return the map over two parameters: rows of cells, and a legend of values with their shades.
 
-    A cell is (median, shade, run_id of the best run): tuples, since a map has thousands of them. None of too many.
+    A cell is a tuple (median, shade, run_id of the best run), since a map has thousands. None above MOST_CELLS.
     """
     across, down = ordered(surface.params[x]), ordered(surface.params[y])
     if len(across) * len(down) > MOST_CELLS:
         return None
     cells, choose = surface.cells(x, y), max if goal == "max" else min
-    medians = {cell: median([metric for metric, _ in found]) for cell, found in cells.items()}
+    medians = {cell: median([metric for metric, _ in members]) for cell, members in cells.items()}
     low, high = min(medians.values(), default=0.0), max(medians.values(), default=0.0)
     steps = (low + (high - low) * step / SCALE_STEPS for step in range(SCALE_STEPS + 1))
 
-    def shown(*cell: Any) -> tuple[float | None, str, str | None]:
+    def describe(*cell: Any) -> tuple[float | None, str, str | None]:
         if (value := medians.get(cell)) is None:
             return None, "none", None
         return value, shade(value, low, high), choose(cells[cell])[1]
@@ -186,14 +186,14 @@ def heat_map(surface: Surface, x: str, y: str, goal: Goal) -> Json | None:
         "x": x,
         "y": y,
         "across": across,
-        "rows": [(value, [shown(each, value) for each in across]) for value in down],
+        "rows": [(value, [describe(each, value) for each in across]) for value in down],
         "runs_per_cell": max(map(len, cells.values()), default=0),
         "scale": [(shade(value, low, high), value) for value in steps],
     }
 
 
 def shade(value: float, low: float, high: float) -> str:
-    """up-1 to up-5 between the lowest and the highest value; below zero down-1 to down-5."""
+    """Return the class of a cell: up-1 to up-5 by its value, below zero down-1 to down-5."""
     if value < 0:
         return f"down-{_level(value / low)}"
     floor = max(low, 0.0)
@@ -205,7 +205,7 @@ def _level(share: float) -> int:
 
 
 def slices_svg(groups: Mapping[Any, Sequence[float]], decimals: int = CENTS) -> Markup:
-    """One column per value of a parameter: a line from the lowest to the highest metric, and a dot at the median."""
+    """Draw one column per value of a parameter: a line from the lowest to the highest metric, a dot at the median."""
     if not (values := ordered(groups)):
         return Markup("")
     metrics = [*chain.from_iterable(map(groups.__getitem__, values))]
@@ -218,9 +218,9 @@ def slices_svg(groups: Mapping[Any, Sequence[float]], decimals: int = CENTS) -> 
     labels = list(map(short, values))
     every = ceil(len(values) * (max(map(len, labels)) + 1) * LETTER / (WIDTH - RIGHT - LEFT))
     for place, value in enumerate(values):
-        middle, found = x(place + 0.5), groups[value]
-        parts.append(line("base", middle, y(max(found)), middle, y(min(found))))
-        height = y(median(found))
+        middle, metrics_here = x(place + 0.5), groups[value]
+        parts.append(line("base", middle, y(max(metrics_here)), middle, y(min(metrics_here))))
+        height = y(median(metrics_here))
         parts.append(f'<circle class="f-accent" cx="{middle}" cy="{height}" r="3.5"/>')
         if place % every == 0:
             parts.append(text(middle, HEIGHT - 6, labels[place]))
@@ -228,6 +228,6 @@ def slices_svg(groups: Mapping[Any, Sequence[float]], decimals: int = CENTS) -> 
 
 
 def _axis(y: float, value: float, decimals: int) -> str:
-    # of small money four digits have room
+    # four digits fit for amounts with more decimals
     words = number(value) if decimals == CENTS else plain(significant(value, 4))
     return line("rule", LEFT, y, WIDTH - RIGHT, y) + text(LEFT - 6, y, words, "end", dy=5)

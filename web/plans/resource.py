@@ -119,8 +119,8 @@ class PlanResource:
         answer = f"200 {self.plural.capitalize()}: {self.plural}, newest first, a page at a time"
         declared = operation(answer, asks=LISTED)(listed)
         self.api.add_url_rule(f"/api/{self.plural}", "listed", declared)
-        shown = operation(asks=(*LISTED, *asks))(list_page)
-        self.pages.add_url_rule(f"/{self.plural}", "listed", shown)
+        page = operation(asks=(*LISTED, *asks))(list_page)
+        self.pages.add_url_rule(f"/{self.plural}", "listed", page)
 
     def add_title(self, about: str, title: Callable[[Row], str]) -> None:
         """Add PUT …/title; title: what a plan with this row is called."""

@@ -1,4 +1,4 @@
-"""The HTTP API of portfolios: submission, how far one is, what came of it, and the curves of its chart."""
+"""The HTTP API of portfolios: submission, progress, results, and the curves of its chart."""
 
 import json
 from collections.abc import Sequence
@@ -61,18 +61,20 @@ blueprint = PORTFOLIO.api
 )
 def submit() -> ResponseReturnValue:
     """Record a portfolio with the runs of its legs; once they have ended a Job trades them in one account."""
-    asked, runs = checked_portfolio(typed_body("application/json"))
-    portfolio_id, is_new = _recorded(asked, runs)
+    portfolio_request, runs = checked_portfolio(typed_body("application/json"))
+    portfolio_id, is_new = _submit_portfolio(portfolio_request, runs)
     return PORTFOLIO.accepted(portfolio_id, is_new, legs=len(runs))
 
 
-def _recorded(asked: PortfolioRequest, runs: Sequence[ValidRequest]) -> tuple[str, bool]:
-    """The portfolio's id, and whether it is new; Conflict when the key was used for another one, QueueFull.
+def _submit_portfolio(
+    portfolio_request: PortfolioRequest, runs: Sequence[ValidRequest]
+) -> tuple[str, bool]:
+    """Return the portfolio's id and whether it is new; Conflict when the key was used for another one, QueueFull.
 
-    It is recorded with the runs of its legs, of which those that exist already are linked.
+    It is recorded with the runs of its legs; existing runs are linked.
     """
     hashes = [valid.request_hash for valid in runs]
-    whole = asked.request_hash(hashes)
+    whole = portfolio_request.request_hash(hashes)
 
     def insert(portfolio_id: str, columns: Json) -> None:
         served = ask_database(runs_alike, hashes, MAY_SERVE)
@@ -83,7 +85,7 @@ def _recorded(asked: PortfolioRequest, runs: Sequence[ValidRequest]) -> tuple[st
         legs = [new[each].run_id if each in new else served[each]["run_id"] for each in hashes]
 
         def record_plan(connection: Connection) -> str:
-            insert_portfolio(connection, portfolio_id, asked, legs, **columns)
+            insert_portfolio(connection, portfolio_id, portfolio_request, legs, **columns)
             return portfolio_id
 
         start_runs(list(new.values()), record_plan)
@@ -92,7 +94,7 @@ def _recorded(asked: PortfolioRequest, runs: Sequence[ValidRequest]) -> tuple[st
 
 
 @blueprint.get("/api/portfolios/<uuid:portfolio_id>")
-@operation("200 Portfolio: how far it is, and what came of it", PORTFOLIO.missing)
+@operation("200 Portfolio: its progress and results", PORTFOLIO.missing)
 def portfolio(portfolio_id: str) -> Response:
     """Everything about a portfolio: its legs with their runs and contributions, metrics, equity, trades."""
     return conditional(describe_portfolio(PortfolioView(portfolio_id)))
@@ -101,27 +103,30 @@ def portfolio(portfolio_id: str) -> Response:
 @blueprint.get("/api/portfolios/<uuid:portfolio_id>/curves")
 @operation("200 PortfolioCurves: a column of each", PORTFOLIO.missing, UNFINISHED, asks=(POINTS,))
 def curves(portfolio_id: str) -> Response:
-    """Equity beside holding the same assets equally, drawdown, invested share and positions: ?max=4000."""
+    """Equity, equal-weight buy-and-hold, drawdown, invested share and positions: ?max=4000."""
     series = PortfolioView(portfolio_id).completed()
     account, benchmark = series.account, series.account.request["benchmark"]
-    shown = Window(0, len(account.times), arguments()["max"])
-    lasts = shown.lasts
-    gross, held, positions = (
+    window = Window(0, len(account.times), arguments()["max"])
+    lasts = window.lasts
+    gross, held_equally, positions = (
         np.array(series.found[name])[lasts] for name in ("gross", "held_equally", "positions")
     )
     equity = account.equity[lasts]
     invested = np.divide(gross * 100, equity, out=np.full(len(lasts), np.nan), where=equity > 0)
-    beside = None
+    benchmark_curve = None
     if benchmark:
         every = benchmark_equity(account, platform().prices.bars, account.capital)
-        beside = {"name": benchmark, "equity": json_numbers(every[lasts], account.money_decimals)}
+        benchmark_curve = {
+            "name": benchmark,
+            "equity": json_numbers(every[lasts], account.money_decimals),
+        }
     body = {
         "money_decimals": account.money_decimals,
         "time": account.times[lasts].tolist(),
         "equity": equity.tolist(),
-        "held_equally": held.tolist(),
-        "benchmark": beside,
-        "drawdown_pct": np.maximum.reduceat(account.drawdown_pct, shown.starts).tolist(),
+        "held_equally": held_equally.tolist(),
+        "benchmark": benchmark_curve,
+        "drawdown_pct": np.maximum.reduceat(account.drawdown_pct, window.starts).tolist(),
         "invested_pct": json_numbers(invested, 2),
         "positions": positions.tolist(),
     }
@@ -138,26 +143,26 @@ def _cancel(row: RowMapping) -> int:
 
 def _retry(row: RowMapping) -> int:
     """Retry the Job that has failed, or the failed legs; replace the legs that it cannot retry itself."""
-    portfolio_id, shown = row["plan_id"], PortfolioView(row["plan_id"])
-    if shown.plan.status is PortfolioStatus.TRADING:
+    portfolio_id, view = row["plan_id"], PortfolioView(row["plan_id"])
+    if view.plan.status is PortfolioStatus.TRADING:
         return len(retry_among(RUN.run_id == portfolio_id))
-    if shown.plan.status is PortfolioStatus.LEGS:
+    if view.plan.status is PortfolioStatus.LEGS:
         raise Conflict(f"portfolio {portfolio_id} has not ended, so there is nothing to retry")
     retried = retry_runs(row)
-    runs = map(shown.runs.get, shown.plan.legs)
+    runs = map(view.runs.get, view.plan.legs)
     # deleted, or failed and made for something else
     lost = (
         run is None or (run["status"] == RunStatus.FAILED and run["plan_id"] != portfolio_id)
         for run in runs
     )
-    renew_legs(shown.plan, [number for number, is_lost in enumerate(lost) if is_lost])
+    renew_legs(view.plan, [number for number, is_lost in enumerate(lost) if is_lost])
     return retried + 1
 
 
 def renew_legs(plan: Portfolio, numbers: Sequence[int]) -> None:
-    """Let an ended portfolio wait for its legs again, these with runs of its own in place of those that they had.
+    """Restart an ended portfolio at its legs, with new runs for the legs of these numbers.
 
-    Conflict when somebody else has let it since.
+    Conflict when somebody else restarted it meanwhile.
     """
     legs, new = list(plan.legs), list[NewRun]()
     for number in numbers:

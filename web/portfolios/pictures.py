@@ -1,4 +1,4 @@
-"""Pictures of a portfolio that need no script: how its money was spread over time."""
+"""Static charts of a portfolio: its allocation over time."""
 
 from itertools import pairwise
 
@@ -9,14 +9,14 @@ from adapters.plans.portfolio_series import PortfolioSeries
 from web.formats import polygon, scale, text
 from web.studies.pictures import HEIGHT, WIDTH, ends, frame_picture
 
-EDGE = 26  # room above, and below for words
-MOST_AREAS = 7  # each with a colour of its own; the others share one, and cash has the ground
+EDGE = 26  # margin above, and below for labels
+MOST_AREAS = 7  # with different colours; the others share one, and cash is the background
 
 
 def weights_picture(series: PortfolioSeries) -> tuple[Markup, list[str]]:
-    """Each leg's part of equity over time, the largest ones by themselves; and what the areas are, from below.
+    """Draw each leg's share of equity over time, small ones together; return also the names of the areas, from below.
 
-    Shorts count by their size.
+    Short positions count by their absolute value.
     """
     weights, names = series.found["weights"], series.names
     bars, money = weights["bars"], weights["money"]

@@ -1,4 +1,4 @@
-"""A portfolio as API and pages show it: its state, its legs with their runs, and what came of it."""
+"""The view model of a portfolio: its state, its legs with their runs, and its results."""
 
 import json
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ _NOT_TRADED = (PortfolioStatus.FAILED, PortfolioStatus.CANCELLED)
 
 
 class PortfolioView:
-    """A portfolio with the row of its Job, once there is one, and those of its legs."""
+    """A portfolio with the row of its Job, once there is one, and the rows of its legs."""
 
     def __init__(self, portfolio_id: str) -> None:
         with reading_database() as connection:
@@ -43,14 +43,14 @@ class PortfolioView:
 
     @property
     def status(self) -> str:
-        """The word of its state; it is pending until the first leg was started."""
+        """Its state in the API; pending until the first leg has started."""
         waits = all(run["status"] == RunStatus.PENDING for run in self.runs.values())
         ended = _end_of(self.plan.status, self.job.get("status"))
         return (ended or (RunStatus.PENDING if waits else RunStatus.RUNNING)).public
 
     @cached_property
     def series(self) -> PortfolioSeries | None:
-        """What came of it; None until it has completed, and once it was deleted."""
+        """Its results; None until it has completed, and after they were deleted."""
         if not self.row["result"]:
             return None
         tickers = [leg["ticker"] for leg in self.asked["legs"]]
@@ -58,27 +58,29 @@ class PortfolioView:
 
     @property
     def notes(self) -> list[str]:
-        """Sentences on its prices; that they were deleted, of one that has completed and whose series were."""
+        """Sentences on its prices, or on the deletion of its series."""
         if self.series:
             return [*self.series.account.notes]
         return [PRUNED] if self.status == RunStatus.SUCCEEDED.public else []
 
     def completed(self) -> PortfolioSeries:
-        """What came of it; Conflict until it has completed."""
+        """Return its results; Conflict until it has completed."""
         if self.series:
             return self.series
-        known = f"portfolio {self.row['plan_id']} is {self.status}"
-        raise Conflict(*self.notes or [f"{known}; only a completed one has results"])
+        state = f"portfolio {self.row['plan_id']} is {self.status}"
+        raise Conflict(*self.notes or [f"{state}; only a completed one has results"])
 
     @property
     def measured(self) -> Json:
         """`values` of its metrics, null until it has completed, and the `notes` on them."""
-        found: Json = json.loads(self.job.get("metrics_json") or '{"values": null, "notes": {}}')
-        return found
+        measured: Json = json.loads(
+            self.job.get("metrics_json") or '{"values": null, "notes": {}}'
+        )
+        return measured
 
     @cached_property
     def legs(self) -> list[Json]:
-        """Each leg with its run, and once it has completed what it contributed."""
+        """Each leg with its run, and its contribution once the portfolio has completed."""
         run_ids, series = self.plan.legs, self.series
         earned = series.legs() if series else [{"contribution": None}] * len(run_ids)
         legs = zip(self.asked["legs"], run_ids, earned, strict=True)
@@ -100,14 +102,14 @@ class PortfolioView:
 
 
 def _end_of(status: PortfolioStatus, job_status: str | None) -> RunStatus | None:
-    """In which state it has ended, if it has."""
+    """Return the state in which it ended, or None."""
     if status in _NOT_TRADED:
         return RunStatus.FAILED
     return RunStatus(job_status) if job_status and RunStatus(job_status).is_terminal else None
 
 
 def listed_portfolio(row: RowMapping) -> Json:
-    """A portfolio as lists show it."""
+    """Return a portfolio for lists."""
     summary = json.loads(row["summary"])
     return {
         "portfolio_id": row["plan_id"],
@@ -121,33 +123,33 @@ def listed_portfolio(row: RowMapping) -> Json:
     }
 
 
-def describe_portfolio(shown: PortfolioView) -> Json:
-    """A portfolio as the API shows it."""
-    row, job, measured = shown.row, shown.job, shown.measured
-    error_type, error_message = shown.fault
+def describe_portfolio(view: PortfolioView) -> Json:
+    """Return a portfolio for the API."""
+    row, job, measured = view.row, view.job, view.measured
+    error_type, error_message = view.fault
     return {
         "portfolio_id": row["plan_id"],
-        "title": shown.title,
-        "name": shown.summary["name"],
-        "status": shown.status,
+        "title": view.title,
+        "name": view.summary["name"],
+        "status": view.status,
         "error_type": error_type,
         "error_message": error_message,
-        "request": shown.asked,
+        "request": view.asked,
         "batch_id": row["name"],
-        "legs": shown.legs,
+        "legs": view.legs,
         "created_at": utc_text(row["created_at"]),
         "completed_at": utc_text(row["completed_at"] or job.get("completed_at")),
         **{name: job.get(name) for name in RECEIPT},
         "metrics": measured["values"],
         "metrics_notes": measured["notes"],
-        "notes": shown.notes,
-        **(_of_series(shown.series) if shown.series else {}),
+        "notes": view.notes,
+        **(_of_series(view.series) if view.series else {}),
     }
 
 
 def _of_series(series: PortfolioSeries) -> Json:
-    account, found = series.account, series.found
-    weights = found["weights"]
+    account, results = series.account, series.found
+    weights = results["weights"]
     return {
         "money_decimals": account.money_decimals,
         "equity_curve": points(account.dates, "equity", account.equity),
@@ -155,7 +157,7 @@ def _of_series(series: PortfolioSeries) -> Json:
         "trades": series.trades,
         "left_out": series.left_out(),
         "weights": {"dates": series.dates_of(weights["bars"]), "money": weights["money"]},
-        **picked(found, ("interest", "borrow_fees", "correlations")),
+        **picked(results, ("interest", "borrow_fees", "correlations")),
     }
 
 

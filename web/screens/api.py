@@ -1,4 +1,4 @@
-"""The HTTP API of screens: a grid looked over in one Job, its best rows, and runs of them."""
+"""The HTTP API of screens: submission, progress, best combinations, and runs of them."""
 
 import json
 from collections.abc import Sequence
@@ -51,12 +51,12 @@ RECEIPT = (
     "analysis_version",
     "image_tag",
 )
-# of the states of its Jobs that of a screen is the first one
+# the state of a screen is the first of these that one of its Jobs has
 WEIGHTS = (RunStatus.RUNNING, RunStatus.PENDING, RunStatus.FAILED, RunStatus.SUCCEEDED)
 RANKING = ranking_arguments(CORE_CONDITIONS, "screen")
 TOP = Argument("top", whole_number(0, MAX_TOP), "rows; 10 by default", 10)
 BEST = Argument("best", whole_number(1, MAX_COMBINATIONS), "how many of the best; all by default")
-NUMBER = Argument("number", whole_number(0), "of the combination, as the leaderboard has it", 0)
+NUMBER = Argument("number", whole_number(0), "of the combination in the leaderboard", 0)
 TICKER = Argument("ticker", ticker_symbol, "of this ticker; by default the first one")
 
 
@@ -79,22 +79,22 @@ def submit() -> ResponseReturnValue:
 
 
 @blueprint.get("/api/screens/<uuid:screen_id>")
-@operation("200 Screen: how far it is, and its best rows", SCREEN.missing, asks=(*RANKING, TOP))
+@operation("200 Screen: its progress and its best rows", SCREEN.missing, asks=(*RANKING, TOP))
 def screen(screen_id: str) -> Response:
-    """How far a screen is, and its best rows: ?metric=sharpe_ratio&goal=max&constraint=num_trades>=5&top=10."""
+    """Progress of a screen and its best rows: ?metric=sharpe_ratio&goal=max&constraint=num_trades>=5&top=10."""
     jobs = ask_database(screen_jobs, screen_id)
     ranking = screen_ranking(jobs)
-    shown = leaderboard(ranked_rows(screened_jobs(jobs), ranking, arguments()["top"]))
-    return conditional(describe_screen(jobs) | ranking.to_json() | {"leaderboard": shown})
+    rows = leaderboard(ranked_rows(screened_jobs(jobs), ranking, arguments()["top"]))
+    return conditional(describe_screen(jobs) | ranking.to_json() | {"leaderboard": rows})
 
 
 def screen_ranking(jobs: Sequence[RowMapping]) -> Ranking:
-    """The query's, and for what it leaves out what the screen was submitted with."""
+    """Read the ranking from the query, by default from the screen."""
     return read_ranking(ranking_of(jobs[0]))
 
 
 def describe_screen(jobs: Sequence[RowMapping]) -> Json:
-    """What a screen is, and how far; one of several tickers has completed when all of them have."""
+    """Return a screen in the form of the API; one of several tickers has completed when all of them have."""
     first, of_all = jobs[0], side_by_side(jobs)
     tickers, ends = of_all["ticker"], of_all["completed_at"]
     states = [RunStatus(status) for status in of_all["status"]]
@@ -124,13 +124,13 @@ def describe_screen(jobs: Sequence[RowMapping]) -> Json:
     asks=(KEY, NUMBER, TICKER),
 )
 def run(screen_id: str) -> ResponseReturnValue:
-    """Run one combination of a screen as a backtest of its own, with charts and receipt: ?number=17&ticker=AAPL."""
-    asked = arguments()
-    found = _completed(ask_database(screen_jobs, screen_id), asked["ticker"])[0]
-    number, most = asked["number"], len(found.tried) - 1
+    """Run one combination of a screen as a full backtest with charts: ?number=17&ticker=AAPL."""
+    query = arguments()
+    screened_job = _completed_jobs(ask_database(screen_jobs, screen_id), query["ticker"])[0]
+    number, most = query["number"], len(screened_job.tried) - 1
     if number > most:
         raise InvalidRequest({"number": f"{number} is not accepted; accepted: 0 to {most}"})
-    valid = Row(found, number).run(charts=True)
+    valid = Row(screened_job, number).run(charts=True)
     return accepted_answer(*operations.submit_run(valid))
 
 
@@ -146,7 +146,7 @@ def run(screen_id: str) -> ResponseReturnValue:
 def batch(screen_id: str) -> ResponseReturnValue:
     """Run the best combinations of a screen, or all, as Jobs of one batch: ?best=10&metric=sharpe_ratio."""
     jobs = ask_database(screen_jobs, screen_id)
-    rows = ranked_rows(_completed(jobs), screen_ranking(jobs), arguments()["best"])
+    rows = ranked_rows(_completed_jobs(jobs), screen_ranking(jobs), arguments()["best"])
     if not 0 < len(rows) <= (most := platform().settings.max_bulk_runs):
         raise InvalidRequest(
             {"best": f"{len(rows):,} combinations have a place; 1 to {most:,} runs are accepted"}
@@ -163,9 +163,9 @@ def batch(screen_id: str) -> ResponseReturnValue:
     return body, 202 if answer["new"] else 200
 
 
-def _completed(jobs: Sequence[RowMapping], ticker: str | None = None) -> list[ScreenedJob]:
-    if found := screened_jobs(jobs, ticker):
-        return found
+def _completed_jobs(jobs: Sequence[RowMapping], ticker: str | None = None) -> list[ScreenedJob]:
+    if completed := screened_jobs(jobs, ticker):
+        return completed
     raise Conflict(
         f"screen {jobs[0]['plan_id']} has not completed{f' on {ticker}' if ticker else ''}"
     )

@@ -1,4 +1,4 @@
-"""A screen as a page: how far it is, its best rows, what the metric depends on."""
+"""The page of a screen: progress, best rows, the metric by parameter."""
 
 import json
 
@@ -26,11 +26,11 @@ from web.titles import format_fields
 blueprint = SCREEN.pages
 
 TOP = Argument("top", whole_number(1, MAX_TOP), "rows; 20 by default", 20)
-# to the page of any screen
+# variables of every screen page
 OFFERED: Json = {
     "core": [METRICS_BY_NAME[name] for name in CORE],
     "most": MAX_TOP,
-    "batches": (10, 100),  # of the best that a button runs
+    "batches": (10, 100),  # sizes of the batches that buttons submit
     "has_runs": False,
 }
 
@@ -44,28 +44,28 @@ def page(screen_id: str) -> str:
     ranking, top = screen_ranking(jobs), arguments()["top"]
     tickers = {job["ticker"]: job["combinations"] for job in jobs}
     ticker: str | None = read_argument("ticker", ticker_among(tickers), None)
-    found = screened_jobs(jobs, ticker)
-    asked = json.loads(jobs[0]["request_json"])
+    completed = screened_jobs(jobs, ticker)
+    run_request = json.loads(jobs[0]["request_json"])
     living = [job for job in jobs if not RunStatus(job["status"]).is_terminal]
-    screen, surface = describe_screen(jobs), surface_of(found, ranking)
+    screen, surface = describe_screen(jobs), surface_of(completed, ranking)
     return render_template(
         "screens/screen.html",
         **OFFERED,
         screen=screen,
         first=jobs[0],
         given=ranking_query(),
-        asked=asked,
-        terms=format_fields(asked, "orders", "stops"),
+        asked=run_request,
+        terms=format_fields(run_request, "orders", "stops"),
         living=living,
-        leaders=leaderboard(ranked_rows(found, ranking, top)),
+        leaders=leaderboard(ranked_rows(completed, ranking, top)),
         tickers=tickers,
         ticker=ticker,
         note=tried_note(
-            sum(each.job["combinations"] for each in found),
+            sum(each.job["combinations"] for each in completed),
             to_come=sum(job["combinations"] for job in living),
             what="combination",
         ),
-        evidence=None if living else _evidence(found),
+        evidence=None if living else _evidence(completed),
         placed=len(surface.metrics),
         histogram=_histogram(surface, ranking),
         **shown_parameters(surface, ranking),
@@ -73,7 +73,7 @@ def page(screen_id: str) -> str:
 
 
 def _histogram(surface: Surface, ranking: Ranking) -> Markup | None:
-    """How the metric is spread over the combinations that have a place, with the best one marked."""
+    """Draw the distribution of the metric over the ranked combinations, with the best one marked."""
     values = [value for value in surface.metrics if value is not None]
     if not values:
         return None
@@ -81,9 +81,9 @@ def _histogram(surface: Surface, ranking: Ranking) -> Markup | None:
     return histogram_picture(values, best, f"best {METRICS_BY_NAME[ranking.metric].title}:")
 
 
-def _evidence(found: list[ScreenedJob]) -> Json | None:
-    """Of the ticker whose best has the highest Sharpe ratio: that one against as many tries by luck."""
-    proven = [each for each in found if each.best.get("evidence")]
+def _evidence(completed: list[ScreenedJob]) -> Json | None:
+    """Return the evidence for the highest Sharpe ratio of all tickers against luck in as many trials."""
+    proven = [each for each in completed if each.best.get("evidence")]
     if not proven:
         return None
     of = max(proven, key=lambda each: float(each.best["metrics"]["sharpe_ratio"]))

@@ -1,4 +1,4 @@
-"""A screen on its way in: a sweep, of which each ticker is one Job; checked as its runs would be."""
+"""Submission of a screen: a sweep with one Job per ticker, validated like its runs."""
 
 import logging
 from dataclasses import replace
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 def submit_screen(sweep: Expansion) -> tuple[str, bool]:
-    """Record and enqueue a Job for each ticker, all or none; the id of the first one, and whether the screen is new.
+    """Record and enqueue a Job per ticker, all or none; return the id of the screen and whether it is new.
 
     InvalidRequest with the faults of every combination at their places in the sweep; Conflict, QueueFull.
     """
@@ -62,21 +62,21 @@ def _insert(
 
 
 def _checked_jobs(sweep: Expansion, tried: Combinations) -> list[ValidRequest]:
-    """One request for each ticker."""
+    """Return the validated request of each ticker; InvalidRequest with all faults."""
     faults = _ranking_faults(sweep) | _params_faults(sweep)
-    found = []
+    jobs = []
     for ticker in sweep.tickers:
         try:
-            found.append(_job(sweep, ticker, tried))
+            jobs.append(_job(sweep, ticker, tried))
         except InvalidRequest as error:
             faults = error.errors | faults
     if faults:
         raise InvalidRequest(faults)
-    return found
+    return jobs
 
 
 def _ranking_faults(sweep: Expansion) -> dict[str, str]:
-    """Faults of what a screen is ranked by, which is measured of every combination."""
+    """Return faults of the ranking: a screen measures the core metrics only."""
     ranking = sweep.ranking or DEFAULT
     named = {"metric": (ranking.metric, {ranking.metric})}
     for number, each in enumerate(ranking.constraints):
@@ -91,15 +91,15 @@ def _ranking_faults(sweep: Expansion) -> dict[str, str]:
 def _params_faults(sweep: Expansion) -> dict[str, str]:
     faults: dict[str, str] = {}
     for number, member in enumerate(sweep.members, start=1):
-        found = check_params(sweep.base.get("rule_type"), sweep.params(member))
-        faults |= {f"{number}.{field}": fault for field, fault in found.items()}
+        params_faults = check_params(sweep.base.get("rule_type"), sweep.params(member))
+        faults |= {f"{number}.{field}": fault for field, fault in params_faults.items()}
         if len(faults) >= MAX_FAULTS:
             break
     return sweep.told(faults)
 
 
 def _job(sweep: Expansion, ticker: str, tried: Combinations) -> ValidRequest:
-    """The request of one ticker, with the params that all combinations share; its hash is of all of them."""
+    """Return the request of one ticker with the shared params; its hash covers all combinations."""
     prices, most = platform().prices, platform().settings.max_screen_bars
     first = sweep.tickers.index(ticker) * len(tried) + 1
     with sweep.placing(lambda field: f"{first}.{field}"):

@@ -1,4 +1,4 @@
-"""The HTTP API of studies: what one would cost, its submission, how far it is, its verdict."""
+"""The HTTP API of studies: cost, submission, progress, verdict."""
 
 import json
 from dataclasses import replace
@@ -26,8 +26,8 @@ from web.titles import study_title
 STUDY = PlanResource(PlanKind.STUDY, "studies", accepts_none=True)
 blueprint = STUDY.api
 
-LOOKED_AT = 10  # latest batches, for how fast runs end
-LEAST_RUNS = 20  # of a batch that says it
+LOOKED_AT = 10  # latest batches, to estimate the pace
+LEAST_RUNS = 20  # of a batch that is used for it
 TRIALS_PER_RUN = 10  # combinations that a screen tries in the time of a run
 
 
@@ -36,12 +36,12 @@ TRIALS_PER_RUN = 10  # combinations that a screen tries in the time of a run
     "200 a dry run, or this key has its study already",
     "202 StudyAccepted: recorded; it runs by itself",
     *REFUSED,
-    asks=(KEY, replace(DRY_RUN, about="say what it costs, record nothing")),
+    asks=(KEY, replace(DRY_RUN, about="estimate the cost, record nothing")),
     json="StudyRequest|SweepSpec",
     body_setting="max_body_mb",
 )
 def submit() -> ResponseReturnValue:
-    """Record a study, which then runs by itself; with ?dry_run=true only say what it would cost."""
+    """Record a study, which then runs by itself; with ?dry_run=true only estimate its cost."""
     plan = checked_plan(typed_body("application/json"))
     if arguments()["dry_run"]:
         return _cost(plan)
@@ -55,7 +55,7 @@ def submit() -> ResponseReturnValue:
 
 
 def _cost(plan: StudyPlan) -> Json:
-    """Runs of a plan, its parts, and about how long it takes at the pace of the latest large batch; null if unknown."""
+    """Return the runs of a plan, its windows, and its duration at the pace of the latest large batch; else null."""
     pace = ask_database(_runs_per_s)
     waiting = ask_queue(lambda queue: queue.depth()) or 0
     tried = plan.trials + plan.permutations * len(plan.request.combinations)
@@ -80,7 +80,7 @@ def _runs_per_s(connection: Connection) -> float | None:
 
 
 def listed_study(row: RowMapping) -> Json:
-    """A study as lists show it."""
+    """Return a study for lists."""
     summary = json.loads(row["summary"])
     return {
         "study_id": row["plan_id"],
@@ -95,31 +95,31 @@ def listed_study(row: RowMapping) -> Json:
 @blueprint.get("/api/studies/<uuid:study_id>")
 @operation("200 Study: plan, progress, choices, verdict", STUDY.missing)
 def study(study_id: str) -> Response:
-    """Everything about a study: its plan, how far its runs are, what was chosen, the verdict."""
+    """Everything about a study: plan, progress, choices, verdict."""
     return conditional(describe_study(study_id))
 
 
 def describe_study(study_id: str) -> Json:
-    """A study as the API and its page show it; UnknownStudy when there is none."""
+    """Return a study for the API and its page; UnknownStudy when there is none."""
     with reading_database() as connection:
         row = plan_row(connection, PlanKind.STUDY, study_id)
-        found = study_of(row)
+        stored = study_of(row)
         batch = next(iter(batches_of(connection, [row])), None)
-        seconds_left = _seconds_left(connection, batch, found.plan) if batch else None
+        seconds_left = _seconds_left(connection, batch, stored.plan) if batch else None
     return {
         **listed_study(row),
-        "batch_id": found.batch_id,
-        **found.plan.to_json(),
-        "runs": {"training": found.plan.training_jobs, "test": found.plan.test_runs},
+        "batch_id": stored.batch_id,
+        **stored.plan.to_json(),
+        "runs": {"training": stored.plan.training_jobs, "test": stored.plan.test_runs},
         "counts": batch and batch.counts,
         "seconds_left": seconds_left,
-        "choices": found.choices,
+        "choices": stored.choices,
         "verdict": unpacked_json(row["result"]) if row["result"] else None,
     }
 
 
 def _seconds_left(connection: Connection, batch: Batch, plan: StudyPlan) -> float | None:
-    """Until all Jobs of a plan have ended, also those that are not submitted yet; None before that can be said."""
+    """Estimate the seconds until all Jobs of a plan have ended, submitted or not; None when unknown."""
     living, left_s = batch.living, batch_summary(connection, batch)["seconds_left"]
     to_come = plan.training_jobs + plan.test_runs - batch.runs
     return round(left_s * (to_come + living) / living, 1) if left_s and living else None
@@ -133,7 +133,7 @@ def _seconds_left(connection: Connection, batch: Batch, plan: StudyPlan) -> floa
     owned=True,
 )
 def judge(study_id: str) -> ResponseReturnValue:
-    """Have a completed study judged again, from the same runs by today's method; the old verdict is kept beside it."""
+    """Judge a completed study again, from the same runs by the current method; the old verdict is kept, too."""
     change_database(judge_again, study_id)
     return {
         "study_id": study_id,

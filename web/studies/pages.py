@@ -1,4 +1,4 @@
-"""Studies as pages: all of them with a form for a new one; one with its verdict first."""
+"""The pages of studies: the list with the form for a new one; one study, its verdict first."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -28,8 +28,8 @@ from web.titles import PART, full_params
 
 blueprint = STUDY.pages
 
-BATCH = Argument("batch", any_text, "whose combinations the form has")
-AXIS_KINDS = {"int", "float", "choice"}  # of params that a form can list values of
+BATCH = Argument("batch", any_text, "whose combinations fill the form")
+AXIS_KINDS = {"int", "float", "choice"}  # kinds of params whose values the form can list
 FORMED = [rule for rule in RULES.values() if {each.kind for each in rule.params} <= AXIS_KINDS]
 
 
@@ -50,7 +50,7 @@ STUDY.add_list(lambda rows: [(row, listed_study(row)) for row in rows], (BATCH,)
 
 @blueprint.get("/studies/<uuid:study_id>")
 def page(study_id: str) -> str:
-    """One study: the verdict in a sentence, then the pictures, then the tables; live while it goes on."""
+    """One study: the verdict in a sentence, then charts and tables; live until it has ended."""
     study = describe_study(study_id)
     verdict = study["verdict"]
     return render_template(
@@ -66,7 +66,7 @@ def page(study_id: str) -> str:
 
 
 def _tried(study: Json) -> Json:
-    """Which parameters vary over the combinations, by their short names, and what all of them share."""
+    """Return the parameters that vary over the combinations, their short names, and the shared ones."""
     complete = partial(full_params, study["rule_type"])
     first, *others = map(complete, study["request"]["combinations"])
     varying = [name for name in first if any(each.get(name) != first[name] for each in others)]
@@ -79,25 +79,25 @@ def _tried(study: Json) -> Json:
 
 
 def _pictures(verdict: Json) -> Iterator[tuple[str, Markup | None]]:
-    """Titles and pictures of what a verdict has; None where that says nothing."""
+    """Yield titles and charts of a verdict; None for a chart that would show nothing."""
     folds, ahead = verdict["folds"], verdict["out_of_sample"]
     if ahead:
         what = "Sharpe ratio by fold: left in sample, right out of sample"
         yield what, folds_picture(list(map(_ratios, folds)))
     if permuted := verdict.get("permutation"):
-        what = "The best of the search in each other order of the bars, and in the real one"
+        what = "Best result of the search on shuffled bars, and on the real ones"
         yield what, _of_permutations(permuted)
     if verdict["equity"]:
         times, equity = decode_equity(verdict["equity"])
-        what = "Out-of-sample equity, test parts one after the other" if ahead else "Its equity"
+        what = "Out-of-sample equity over consecutive test parts" if ahead else "Equity"
         yield what, equity_picture(bar_dates(times, "1d"), equity)
     part = ahead or folds[0]
     proof = part.get("timing", part["evidence"])  # by the first method, its Sharpe ratio
     if ahead and proof:
-        what = "The Sharpe ratio of timing that a path without skill gives out of sample, and the observed one"
+        what = "Sharpe ratio of timing out of sample: expected without skill, and observed"
         yield what, luck_of_one(proof)
     elif proof:
-        what = f"The Sharpe ratio of timing that luck gives as the best of {proof['trials']:,}, and the observed"
+        what = f"Sharpe ratio of timing: expected by luck as the best of {proof['trials']:,}, and observed"
         yield what, luck_of_best(proof)
 
 

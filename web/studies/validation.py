@@ -1,4 +1,4 @@
-"""A study is checked here, once, at the border: all its faults together, each with what is accepted."""
+"""Validation of a study, once, at the border: all faults together, each with what is accepted."""
 
 import json
 import re
@@ -25,29 +25,29 @@ from web.batches.bodies import few_fields, read_sweep
 from web.runs.validation import DAY, Faults, bounded_json, priced_days, validate_request
 from web.titles import adapter_of, differing_values, reusable_values
 
-# what the study itself decides
+# fields of a run that the study decides
 DECIDED_BY_STUDY = ("run_id", "params", "rule_id", "batch_id", "label", "charts")
 MAX_SEARCHED = 2_000_000  # combinations times permutations
 MAX_LISTED = 100  # faulty combinations that an answer lists
-# by which field a part is too short, if not by its days
+# the field at fault for a part that is too short, if not its days
 SHORT_BY = {"selection": "base.start_date", "holdout": "holdout_share"}
 _COMBINATION = re.compile(r"^combinations\.(\d+)")
 
 
 def study_of_batch(batch_id: str) -> Json:
-    """`base` and `combinations` of a study of these runs, whatever their tickers.
+    """Return `base` and `combinations` of a study of a batch's runs, regardless of their tickers.
 
     UnknownBatch, or InvalidRequest when the runs differ in more than the parameters of one rule.
     """
     requests = list(map(reusable_values, ask_database(batch_requests, batch_id)))
     if not requests:  # its Jobs are those of a screen, a study or a portfolio
         raise _cannot_be_studied(batch_id, "none of its Jobs is a run")
-    if found := without(differing_values(requests), (*DECIDED_BY_STUDY, "ticker")):
-        differ = f"its runs differ in {', '.join(found)}"
+    if differing := without(differing_values(requests), (*DECIDED_BY_STUDY, "ticker")):
+        differ = f"its runs differ in {', '.join(differing)}"
         raise _cannot_be_studied(batch_id, f"{differ}; a study tries the parameters of one rule")
     combinations = {canonical_json(each["params"]): each["params"] for each in requests}
-    given = without(requests[0], DECIDED_BY_STUDY).items()
-    base = {name: value for name, value in given if value is not None}
+    fields = without(requests[0], DECIDED_BY_STUDY).items()
+    base = {name: value for name, value in fields if value is not None}
     return {"base": base, "combinations": list(combinations.values())}
 
 
@@ -56,13 +56,13 @@ def _cannot_be_studied(batch_id: str, fault: str) -> InvalidRequest:
 
 
 def checked_plan(body: bytes) -> StudyPlan:
-    """The plan that a JSON body asks for, a study's or a sweep's with a study; InvalidRequest with faults by field."""
+    """Validate the plan in a JSON body, a study's or a sweep's with a study; InvalidRequest with faults by field."""
     values = parse_json(body)
     if not isinstance(values, dict) or "study" not in values:
-        return _checked(values)
+        return _validate(values)
     sweep = read_sweep(values, _max_runs())
     with sweep.placing(_place):
-        return _checked(_asked_by(sweep))
+        return _validate(_study_of_sweep(sweep))
 
 
 def _max_runs() -> int:
@@ -70,12 +70,12 @@ def _max_runs() -> int:
 
 
 def _place(field: str) -> str:
-    """The place of a fault of a combination, counted from 0, as that of a run, counted from 1."""
-    return _COMBINATION.sub(lambda found: f"{int(found[1]) + 1}.params", field)
+    """Translate the place of a fault from a combination, counted from 0, to a run, counted from 1."""
+    return _COMBINATION.sub(lambda match: f"{int(match[1]) + 1}.params", field)
 
 
-def _asked_by(sweep: Expansion) -> Json:
-    """The study that a sweep asks for."""
+def _study_of_sweep(sweep: Expansion) -> Json:
+    """Return the study in a sweep."""
     tickers = {run["ticker"] for run in sweep.requests}
     if len(tickers) > 1:
         raise InvalidRequest({"base.tickers": f"a study is about one ticker, not {len(tickers)}"})
@@ -88,12 +88,14 @@ def _asked_by(sweep: Expansion) -> Json:
     )
 
 
-def _checked(values: Any) -> StudyPlan:
+def _validate(values: Any) -> StudyPlan:
     max_runs = _max_runs()
-    given = few_fields(values).get("combinations")
-    if isinstance(given, list) and len(given) > max_runs:
+    combinations = few_fields(values).get("combinations")
+    if isinstance(combinations, list) and len(combinations) > max_runs:
         raise InvalidRequest(
-            {"combinations": f"{len(given):,} are given; at most {max_runs:,} are accepted"}
+            {
+                "combinations": f"{len(combinations):,} are given; at most {max_runs:,} are accepted"
+            }
         )
     try:
         request = adapter_of(StudyRequest).validate_json(json.dumps(values), strict=True)
@@ -110,7 +112,7 @@ def _checked(values: Any) -> StudyPlan:
 
 
 def _choice_faults(request: StudyRequest) -> Faults:
-    """What it cannot choose by: a search of another order of the bars measures what a screen does."""
+    """Return faults of the ranking; a permutation study measures the core metrics only."""
     is_permutation = request.kind == "permutation"
     conditions = CORE_CONDITIONS if is_permutation else METRIC_CONDITIONS
     errors = _permutation_faults(request) if is_permutation else {}
@@ -119,7 +121,7 @@ def _choice_faults(request: StudyRequest) -> Faults:
             f"{request.metric[:60]!r} is not accepted; accepted: {', '.join(conditions.names)}"
         )
     if not request.name.isprintable():
-        errors["name"] = "it has characters that cannot be shown"
+        errors["name"] = "it contains non-printable characters"
     conditions.parse_all(request.constraints, "constraints", errors)
     return errors
 
@@ -136,31 +138,31 @@ def _permutation_faults(request: StudyRequest) -> Faults:
 
 
 def _combination_faults(request: StudyRequest) -> Faults:
-    """Faults of the params by the place of their combination, from 0."""
+    """Return faults of the params by the place of their combination, from 0."""
     errors: Faults = {}
     for number, params in enumerate(request.combinations):
         bounded_json(params)
         for field, fault in check_params(request.base.get("rule_type"), params).items():
             is_type = field == "rule_type"
-            own = f"combinations.{number}{field.removeprefix('params')}"
-            errors.setdefault("base.rule_type" if is_type else own, fault)
+            place = f"combinations.{number}{field.removeprefix('params')}"
+            errors.setdefault("base.rule_type" if is_type else place, fault)
         if len(errors) >= MAX_LISTED:
             break
     return errors
 
 
 def _checked_base(request: StudyRequest, errors: Faults) -> RunRequest | None:
-    """The request that all runs share, clipped to its prices; None with the faults in `errors`."""
+    """Return the request that all runs share, clipped to its prices; None with the faults in `errors`."""
     prices = platform().prices
     errors |= {
         f"base.{name}": "decided by the study; leave it out"
         for name in DECIDED_BY_STUDY
         if name in request.base
     }
-    given = without(request.base, DECIDED_BY_STUDY)
+    fields = without(request.base, DECIDED_BY_STUDY)
     try:
-        own = {"params": request.combinations[0], "charts": False}
-        valid = validate_request(given | own, prices).request
+        first_combination = {"params": request.combinations[0], "charts": False}
+        valid = validate_request(fields | first_combination, prices).request
     except InvalidRequest as error:
         errors |= {
             f"base.{field}": fault
@@ -173,7 +175,7 @@ def _checked_base(request: StudyRequest, errors: Faults) -> RunRequest | None:
 
 
 def _distinct(request: StudyRequest) -> list[Json]:
-    """The combinations without those that mean the same as one before them."""
+    """Return the combinations without duplicates in meaning."""
     rule_type = request.base["rule_type"]
     by_meaning = dict[str, Json]()
     for each in request.combinations:
@@ -186,7 +188,7 @@ def _plan(request: StudyRequest, base: RunRequest) -> StudyPlan:
     if not windows:
         days = (base.end_date - base.start_date).days + 1
         needed = request.train_days + request.test_days
-        fault = f"{needed:,} days of train_days and test_days are longer than the {days:,} days of the prices asked for"
+        fault = f"{needed:,} days of train_days and test_days are longer than the {days:,} days of the requested prices"
         raise InvalidRequest({"train_days": fault})
     if short := _short_part(windows, base):
         field = SHORT_BY.get(request.kind, "test_days")
@@ -200,7 +202,7 @@ def _plan(request: StudyRequest, base: RunRequest) -> StudyPlan:
 
 
 def _short_part(windows: Sequence[StudyWindow], base: RunRequest) -> str | None:
-    """A sentence on the first part with too few bars to say anything."""
+    """Return a sentence on the first part with too few bars, or None."""
     bars = platform().prices.bars(str(base.data_hash))
     for part in (part for window in windows for part in (window.train, window.test) if part):
         count = len(bars.between(*map(date.fromisoformat, part)))
@@ -210,9 +212,9 @@ def _short_part(windows: Sequence[StudyWindow], base: RunRequest) -> str | None:
 
 
 def _windows(request: StudyRequest, start: date, end: date) -> Iterator[StudyWindow]:
-    """The parts of a study from `start` to `end`, both included: test parts follow each other and never overlap.
+    """Yield the parts of a study from `start` to `end`, both included; test parts are consecutive and never overlap.
 
-    Whole folds only: none when the first does not fit, and what is left behind the last one takes no part.
+    Only whole folds: none when the first does not fit; the rest after the last one is unused.
     """
     if request.kind == "holdout":
         days = round(((end - start).days + 1) * (1 - request.holdout_share))

@@ -492,7 +492,7 @@ def test_pages_show_it_in_every_state(client: FlaskClient, engine: Engine) -> No
     assert "How the legs' profits go together" in legs
     assert "Monthly returns" in stats
     assert "Orders that were left out" in trades
-    assert "as many positions as allowed were open" in trades
+    assert "the maximum number of positions was open" in trades
     assert report.headers["Content-Security-Policy"].startswith("default-src 'none'")
     assert "<script" not in report.text
     assert "What each leg contributed" in report.text
