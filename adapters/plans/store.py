@@ -19,6 +19,7 @@ from adapters.tables import IS_LIVING, RUN
 from contracts.errors import (
     Conflict,
     PlatformError,
+    Unknown,
     UnknownBatch,
     UnknownPortfolio,
     UnknownScreen,
@@ -69,7 +70,7 @@ def insert_plan(
 
 def plan_row(connection: Connection, kind: PlanKind, plan_id: str) -> RowMapping:
     """All columns of a plan of this kind; the kind's own error when there is none."""
-    missing = UNKNOWN[kind](f"no {kind} has the id {plan_id[:40]}")
+    missing = UNKNOWN.get(kind, Unknown)(f"no {kind} has the id {plan_id[:40]}")
     return one_row(connection, select(plans).filter_by(plan_id=plan_id, kind=kind), missing)
 
 

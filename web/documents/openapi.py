@@ -8,6 +8,7 @@ from flask import Blueprint, Flask, Response, current_app, request
 from werkzeug.routing import Rule
 
 from contracts.run_result import CHART_NAMES
+from contracts.status import PlanKind
 from contracts.study import StudyRequest
 from contracts.timeframes import TIMEFRAMES
 from contracts.values import Json, without
@@ -37,7 +38,7 @@ _PERCENT_SIZE = {
     "then": {"properties": {"position_size": {"maximum": 100}}, "required": ["position_size"]},
 }
 _IN_PATHS: dict[str, Json] = {
-    **dict.fromkeys(("run_id", "study_id", "screen_id", "portfolio_id"), run_id.schema),
+    **dict.fromkeys(("run_id", *(f"{kind}_id" for kind in PlanKind)), run_id.schema),
     "batch_id": TEXT,
     "preset_id": COUNT,
     "name": {"enum": list(CHART_NAMES)},
