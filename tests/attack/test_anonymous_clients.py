@@ -1,4 +1,4 @@
-"""What strangers send costs others nothing: neither disk, memory nor a thread, nor a trace in the log."""
+"""Requests of anonymous clients cost others nothing: no disk, memory, thread, or trace in the log."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_heads_have_a_bound(target: Target, line: bytes, times: int) -> None:
         b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: y\r\nX: " + line * times + b"\r\n\r\n",
     )
 
-    # who has not read yet may find the connection reset
+    # a client that has not read yet may see a connection reset
     assert got[9:12] in (b"431", b"400", b"")
     assert target.memory_mb() - before < 20
 
@@ -98,29 +98,31 @@ def test_a_broken_request_whose_client_has_left_is_no_trace_in_the_log(target: T
 @pytest.mark.parametrize(
     "head", [FOREIGN + b"Content-Length: %d\r\n\r\n" % BODY, LARGE + LENGTH, LARGE + CHUNKED]
 )
-def test_bodies_of_strangers_are_neither_kept_nor_written(target: Target, head: bytes) -> None:
+def test_bodies_of_anonymous_clients_are_neither_kept_nor_written(
+    target: Target, head: bytes
+) -> None:
     written, memory = target.written_mb(), target.memory_mb()
 
     with opened(target.port, *[head] * 30, address="127.0.0.8") as connections:
         senders = [threading.Thread(target=send, args=(each, BODY)) for each in connections]
         for each in senders:
             each.start()
-        found = target.beside("30 bodies of 63 MiB, of strangers", 15)
+        calls = target.measure_calls("30 bodies of 63 MiB from anonymous clients", 15)
         for each in senders:
             each.join()
 
-    assert found.failed == 0
+    assert calls.failed == 0
     assert target.written_mb() - written < 10
     assert target.memory_mb() - memory < 50
 
 
-def test_large_bodies_of_strangers_keep_nobody_else_s_waiting(target: Target) -> None:
+def test_large_bodies_of_anonymous_clients_delay_nobody_else(target: Target) -> None:
     with opened(target.port, *[LARGE + CHUNKED[:-8]] * 20, address="127.0.0.8"):
         assert submitted(target.port) == 202
 
 
 def submitted(port: int) -> int:
-    """The answer to a bulk submission of somebody who may."""
+    """The status of a bulk submission with a token."""
     with closing(HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {TOKEN}"}
         connection.request("POST", "/api/runs/bulk", json.dumps([run_values()]), headers)
@@ -139,7 +141,7 @@ def test_a_chunk_s_line_that_never_ends_costs_no_time(target: Target) -> None:
 
     with opened(target.port, POST + b"Transfer-Encoding: chunked\r\n\r\n5;") as [connection]:
         send(connection, 16 * 2**20)
-        found = target.beside("a chunk's line of 16 MiB", 12)
+        calls = target.measure_calls("a chunk's line of 16 MiB", 12)
 
-    assert found.failed == 0
+    assert calls.failed == 0
     assert target.cpu_s() - before < 4

@@ -75,7 +75,7 @@ def run_command(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Callable[..., tuple[int, str]]:
-    """`python -m adapters.tokens` with these words: its exit code, and what it said."""
+    """`python -m adapters.tokens` with these words: its exit code, and its output."""
     from adapters import tokens as command
 
     monkeypatch.setenv("DATABASE_URL", platform_settings["DATABASE_URL"])
@@ -83,8 +83,8 @@ def run_command(
     def run(*words: str) -> tuple[int, str]:
         monkeypatch.setattr("sys.argv", ["tokens", *words])
         code = command.main()
-        said = capsys.readouterr()
-        return code, (said.out or said.err).strip()
+        output = capsys.readouterr()
+        return code, (output.out or output.err).strip()
 
     return run
 

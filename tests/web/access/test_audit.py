@@ -71,8 +71,8 @@ def test_a_version_of_prices_says_who_loaded_it(client: FlaskClient) -> None:
 
     client.put("/api/prices/NEW/1d", data=bars, headers=SHOWN)
 
-    [held] = client.get("/api/prices/NEW/1d", headers=SHOWN).json["versions"]
-    assert held["loaded_by"] == "environment:1"
+    [version] = client.get("/api/prices/NEW/1d", headers=SHOWN).json["versions"]
+    assert version["loaded_by"] == "environment:1"
 
 
 @ON_BOTH_DATABASES
@@ -246,9 +246,9 @@ def test_the_log_says_who_asked_and_no_secret(programs: Programs, log_format: st
         )
         browser.post(f"http://127.0.0.1:{port}/login", data={"token": planted["wrong"]})
         # whether a session has ended, the database knows
-        shown = {"Authorization": f"Bearer {planted['token']}"}
+        headers = {"Authorization": f"Bearer {planted['token']}"}
         failed = browser.post(
-            f"http://127.0.0.1:{port}/run_backtest", json=run_values(), headers=shown
+            f"http://127.0.0.1:{port}/run_backtest", json=run_values(), headers=headers
         )
         planted["cookie"] = browser.cookies["session"]
 
@@ -258,8 +258,8 @@ def test_the_log_says_who_asked_and_no_secret(programs: Programs, log_format: st
         line for line in web.log.splitlines() if "internal_error path=/run_backtest" in line
     ]
     assert faults
-    told = [json.loads(line).get("actor") if log_format == "json" else line for line in faults]
-    assert all("environment:1" in each for each in told)
+    actors = [json.loads(line).get("actor") if log_format == "json" else line for line in faults]
+    assert all("environment:1" in each for each in actors)
 
 
 def test_a_line_does_not_name_who_asked_before(client: FlaskClient) -> None:

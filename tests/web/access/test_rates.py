@@ -1,4 +1,4 @@
-"""How often one token, or one address, may ask; and that nobody is refused because Redis is away."""
+"""Rate limits per token and address; while Redis is away nobody is refused."""
 
 import pytest
 from flask.testing import FlaskClient
@@ -12,7 +12,7 @@ TOKENS = [{"Authorization": f"Bearer token-{number}-of-16-or-more"} for number i
 
 
 def submissions(client: FlaskClient, headers: dict[str, str], times: int) -> list[int]:
-    """What so many different submissions are answered."""
+    """Status codes of that many different submissions."""
     answers = [
         client.post("/run_backtest", json=run_values(), headers=headers) for _ in range(times)
     ]

@@ -48,7 +48,7 @@ def url(
         "Booting worker"
     )
     url = f"http://127.0.0.1:{port}"
-    wait_until(lambda: asked(f"{url}/ready").code == 200)
+    wait_until(lambda: fetch(f"{url}/ready").code == 200)
     assert {answer.code for answer in at_once(url)} == {200}
     return url
 
@@ -59,7 +59,7 @@ class Answer(NamedTuple):
     seconds: float
 
 
-def asked(url: str) -> Answer:
+def fetch(url: str) -> Answer:
     """The answer; code 0 when nobody listens yet."""
     begun = time.perf_counter()
     try:
@@ -74,7 +74,7 @@ def asked(url: str) -> Answer:
 
 def at_once(url: str) -> list[Answer]:
     with ThreadPoolExecutor(CLIENTS) as threads:
-        return list(threads.map(asked, [f"{url}/runs"] * CLIENTS))
+        return list(threads.map(fetch, [f"{url}/runs"] * CLIENTS))
 
 
 def test_a_frozen_database_holds_up_neither_probes_nor_pages_for_long(
@@ -86,7 +86,7 @@ def test_a_frozen_database_holds_up_neither_probes_nor_pages_for_long(
         pages = thread.submit(at_once, url)
         while not pages.done():
             for path, answers in probes.items():
-                answers.append(asked(url + path))
+                answers.append(fetch(url + path))
     later = at_once(url)
     mariadb_proxy.restore()
 
@@ -99,7 +99,7 @@ def test_a_frozen_database_holds_up_neither_probes_nor_pages_for_long(
     assert max(answer.seconds for answer in pages.result()) < 20 * slowness()
     # one of them tries, the others do not wait
     assert median(answer.seconds for answer in later) < 2 * slowness()
-    wait_until(lambda: asked(f"{url}/runs").code == 200)
+    wait_until(lambda: fetch(f"{url}/runs").code == 200)
 
 
 def test_a_frozen_redis_is_named_soon_and_web_stays_ready(
@@ -107,7 +107,7 @@ def test_a_frozen_redis_is_named_soon_and_web_stays_ready(
 ) -> None:
     redis_proxy.freeze()
 
-    ready, page = asked(f"{url}/ready"), asked(f"{url}/runs")
+    ready, page = fetch(f"{url}/ready"), fetch(f"{url}/runs")
 
     assert (ready.code, page.code) == (200, 200)
     assert b'"redis":"unreachable' in ready.body

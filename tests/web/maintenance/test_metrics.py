@@ -107,7 +107,7 @@ def test_refused_messages_are_counted_by_cause(
     client: FlaskClient, redis_server: RedisServer
 ) -> None:
     redis_server.client().hset(
-        REFUSED_KEY, mapping={FOREIGN: 3, STALE: "a stranger's", "more": 1}
+        REFUSED_KEY, mapping={FOREIGN: 3, STALE: "a foreign value", "more": 1}
     )
 
     text = scraped(client)

@@ -15,17 +15,17 @@ from tests.web.conftest import RunMaker
 def test_a_redis_that_does_not_answer_is_waited_for_once_by_all_that_ask(
     page_app: Flask, redis_server: RedisServer
 ) -> None:
-    queue_status, asked = page_app.extensions["platform"].queue_status, list[int]()
+    queue_status, queries = page_app.extensions["platform"].queue_status, list[int]()
     redis_server.pause()
     try:
         answers = [
-            queue_status.ask(lambda queue, number=number: asked.append(number) or queue.depth())
+            queue_status.ask(lambda queue, number=number: queries.append(number) or queue.depth())
             for number in range(3)
         ]
     finally:
         redis_server.resume()
 
-    assert (answers, asked) == ([None, None, None], [0])
+    assert (answers, queries) == ([None, None, None], [0])
 
 
 def test_a_run_that_is_submitted_without_redis_is_told_that_it_is_recorded_and_waits(

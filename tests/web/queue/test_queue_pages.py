@@ -66,7 +66,7 @@ def record(app: Flask, stories: list[list[Event]]) -> None:
 
 
 def most_at_a_time(stories: list[list[Event]], state: str, start: datetime, end: datetime) -> int:
-    """How many runs were in a state at the moment between `start` and `end` when most were."""
+    """The largest number of runs that were in a state at once between `start` and `end`."""
     events = [
         (at, left == state, arrived == state) for each in stories for _, left, arrived, at in each
     ]
@@ -199,11 +199,11 @@ def test_each_line_across_the_picture_is_drawn_where_the_number_on_it_is() -> No
         )
 
         heights = [(1 - float(y) / 88) for y in re.findall(r'y1="([\d.]+)%"', picture)]
-        shown = re.findall(r'dy="-4"[^>]*>([^<]+)<', picture)
+        labels = re.findall(r'dy="-4"[^>]*>([^<]+)<', picture)
         steps = [1 - float(y) / 100 for y in re.findall(r"V([\d.]+)H", picture)]
         per_run = max(steps) / max(values)
-        assert shown == numbers
-        for height, label in zip(heights, shown, strict=True):
+        assert labels == numbers
+        for height, label in zip(heights, labels, strict=True):
             assert height / per_run == pytest.approx(
                 int(label.removeprefix("limit ").replace(",", "")), rel=1e-3
             )
@@ -247,12 +247,12 @@ def test_events_are_counted_by_the_index(page_app: Flask) -> None:
 def test_labels_of_the_time_axis_are_round_apart_and_short(window: int, ends: datetime) -> None:
     moments = [ends - timedelta(seconds=window), ends]
 
-    found = time_labels(moments)
+    labels = time_labels(moments)
 
-    assert 2 <= len(found) <= MOST_LABELS
-    assert all(moment.second == 0 for moment, _ in found)
-    assert all(moments[0] <= moment <= moments[1] for moment, _ in found)
-    gaps = [after - before for (_, before), (_, after) in pairwise(found)]
+    assert 2 <= len(labels) <= MOST_LABELS
+    assert all(moment.second == 0 for moment, _ in labels)
+    assert all(moments[0] <= moment <= moments[1] for moment, _ in labels)
+    gaps = [after - before for (_, before), (_, after) in pairwise(labels)]
     assert all(gap == pytest.approx(gaps[0]) and gap > 0.12 for gap in gaps)
 
 
@@ -271,7 +271,7 @@ def seen(**changes: object) -> Liveness:
     ("state", "scaler", "words"),
     [
         (seen(), None, "No Job has started for 45.0 s; 2 runs wait"),
-        (seen(running=1), None, None),  # KEDA's limit is not known
+        (seen(running=1), None, None),  # KEDA's limit is unknown
         (seen(running=1), ScalerState(2, False), "No Job has started"),
         (seen(running=2), ScalerState(2, False), None),
         (seen(waiting=0, oldest_waiting=None), None, None),
@@ -288,10 +288,10 @@ def seen(**changes: object) -> Liveness:
 def test_what_hinders_runs_is_said(
     state: Liveness, scaler: ScalerState | None, words: str | None
 ) -> None:
-    found = describe(state, scaler, queue_answers=True)
+    reasons = describe(state, scaler, queue_answers=True)
 
-    assert len(found) == (0 if words is None else 1)
-    assert words is None or words in found[0]
+    assert len(reasons) == (0 if words is None else 1)
+    assert words is None or words in reasons[0]
 
 
 def test_a_paused_scaler_is_told_on_the_queue_page_and_to_the_run_that_waits(
