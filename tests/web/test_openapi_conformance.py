@@ -11,7 +11,7 @@ from tests.services.redis_server import RedisServer
 from tests.services.web_app import run_values, sweep_values, web_app
 
 EXAMPLES = 3  # of each kind and operation, so that all of them take a minute at most
-# rules of a run that no schema expresses: the ticker exists, it has prices between the dates, one batch a bulk call, the
+# rules that no schema expresses: the ticker exists, it has prices between the dates, one batch a bulk call, the
 # fast average is faster than the slow one, and no tag has a comma in it
 SENSIBLE = {
     "ticker": "AAPL",
