@@ -177,7 +177,7 @@ def test_an_origin_is_compared_with_its_scheme(client: FlaskClient) -> None:
     ]
     assert over_tls == [202, 403]
     assert (
-        "TRUSTED_PROXY must name it"
+        "set TRUSTED_PROXY to its address"
         in post_from("http://localhost", "https://localhost").json["error"]
     )
 
