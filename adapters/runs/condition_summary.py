@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from adapters.runs.reasons import BarState, Condition, comparisons, wanted
+from adapters.runs.reasons import BarState, Condition, comparisons, requirement
 from contracts.run_result import ConditionSummary
 from contracts.values import Values
 
 # the side that opens positions; otherwise both do
 OPENING = {"longonly": ("buy",), "shortonly": ("sell",)}
-Head = Values  # the lines, and the conditions of both sides: adapters.runs.lines.counted
+Head = Values  # the lines, and the conditions of both sides: see adapters.runs.lines.counted
 
 
 def condition_summaries(head: Head, dates: Sequence[str]) -> list[ConditionSummary]:
@@ -17,7 +17,7 @@ def condition_summaries(head: Head, dates: Sequence[str]) -> list[ConditionSumma
         {
             "side": side,
             "member": member,
-            "words": wanted(condition, head["lines"]),
+            "words": requirement(condition, head["lines"]),
             "bars": len(dates),
             "true": condition["true"],
             "unknown": condition["unknown"],
@@ -35,7 +35,7 @@ def _nearest(condition: Condition, head: Head, dates: Sequence[str]) -> dict[str
     sides = (side.get("line") for side in condition["of"])
     values = dict(zip(sides, numbers, strict=True))
     state = BarState(head["lines"], values.__getitem__, lambda _: -1)
-    return {"nearest_date": dates[bar], "nearest": state.said(condition)}
+    return {"nearest_date": dates[bar], "nearest": state.explain(condition)}
 
 
 def held_back(summaries: Sequence[ConditionSummary], side: str) -> str:

@@ -106,11 +106,11 @@ def _rule(kept: RunLines) -> Json:
     sides = picked(kept.head, ("buy", "sell"))
     return {
         "sides": {
-            side: {"met": state.met(each), "words": state.said(each)}
+            side: {"met": state.met(each), "words": state.explain(each)}
             for side, each in sides.items()
         },
         "conditions": [
-            {"side": side, "words": state.wanted(each), "met": state.met(each)}
+            {"side": side, "words": state.requirement(each), "met": state.met(each)}
             | ({"member": member} if member else {})
             for side, condition in sides.items()
             for member, each in comparisons(condition)
