@@ -6,14 +6,14 @@ from sqlalchemy import Connection, select
 
 from adapters.plan_tables import PLAN
 from adapters.tables import RUN
+from contracts.status import PlanKind
 
 # by the names in URLs; any Job of a screen identifies the screen
 _COLUMNS = {
+    **dict.fromkeys((f"{kind}_id" for kind in PlanKind), PLAN.plan_id),
     "run_id": RUN.run_id,
     "screen_id": RUN.run_id,
     "batch_id": PLAN.name,
-    "study_id": PLAN.plan_id,
-    "portfolio_id": PLAN.plan_id,
 }
 
 
