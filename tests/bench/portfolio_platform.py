@@ -76,7 +76,7 @@ def click_s(page: Page, number: int) -> float:
     for ticker in TEN:
         page.locator("#together").get_by_label(ticker, exact=True).check()
     page.evaluate(CLICKED)
-    page.get_by_role("button", name="Trade 10 legs together").click()
+    page.get_by_role("button", name="Run portfolio").click()
     return float(page.wait_for_function(SHOWN).json_value()) / 1e3
 
 

@@ -52,7 +52,7 @@ def test_a_batch_of_several_tickers_is_read_for_one_of_them(
         '<option value="">all 2 tickers</option><option value="AAPL">AAPL · 4 runs</option>'
         in every
     )
-    assert "a cell is the median of up to 2 runs" in every
+    assert "each cell is the median of up to 2 runs" in every
     assert '<option value="IBM" selected>' in page
     assert not any(run_id in page for run_id in apple)
     # in the leaderboard and in the map
@@ -195,9 +195,9 @@ def test_nothing_is_said_of_luck_while_runs_are_to_come(
     assert (
         "still to come: 1" in before
         and "tried" not in before
-        and "Is the best more than luck?" not in before
+        and "Skill or luck?" not in before
     )
-    assert "2 runs were tried" in after and "Is the best more than luck?" in after
+    assert "2 runs were tried" in after and "Skill or luck?" in after
     assert "Failures: engine error 1<" in after
 
 
@@ -297,7 +297,7 @@ def test_the_best_run_is_held_against_luck_without_being_asked(
     )
     assert f"{expected * 100:.1f}%" in page
     assert f"<strong>{run_title(known['run'])}</strong>" in page
-    assert "everything that was tried on it here" in page
+    assert "everything that was tried here" in page
     assert f"It came to {best['total_return_pct']:+.1f}%" in page.replace("−", "-")
 
 
@@ -306,4 +306,4 @@ def test_a_batch_without_a_ratio_says_nothing_about_luck(
 ) -> None:
     crossing(make_run, "pending", 5, 50)
 
-    assert "more than luck" not in browser_client.get("/batches/grid <1>").get_data(as_text=True)
+    assert "Skill or luck?" not in browser_client.get("/batches/grid <1>").get_data(as_text=True)

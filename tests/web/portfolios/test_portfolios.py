@@ -478,7 +478,7 @@ def test_pages_show_it_in_every_state(client: FlaskClient, engine: Engine) -> No
     )
     page = f"/portfolios/{portfolio_id}"
 
-    assert "0 of 3 legs have run" in client.get(page).text
+    assert "0 of 3 legs finished" in client.get(page).text
     run_all(engine)
     leader(engine).advance()
     assert "are traded together" in client.get(page).text
@@ -489,13 +489,13 @@ def test_pages_show_it_in_every_state(client: FlaskClient, engine: Engine) -> No
     )
     report = client.get(f"{page}/report.html")
     assert "three crosses" in client.get("/portfolios").text
-    assert "How the legs' profits go together" in legs
+    assert "Correlation of returns" in legs
     assert "Monthly returns" in stats
-    assert "Orders that were left out" in trades
+    assert "Skipped orders" in trades
     assert "the maximum number of positions was open" in trades
     assert report.headers["Content-Security-Policy"].startswith("default-src 'none'")
     assert "<script" not in report.text
-    assert "What each leg contributed" in report.text
+    assert "Contribution of each leg" in report.text
     lines = client.get(f"{page}/trades.csv").text.splitlines()
     assert len(lines) == 1 + len(shown(client, portfolio_id)["trades"])
     curves = client.get(f"/api/portfolios/{portfolio_id}/curves?max=100").json

@@ -40,7 +40,7 @@ def test_a_run_that_is_submitted_without_redis_is_told_that_it_is_recorded_and_w
         redis_server.resume()
 
     assert "recorded in the database and waits for the queue to come back" in page
-    assert "recorded and queued" not in page and "being fetched" not in page
+    assert "saved and queued" not in page and "starting" not in page
     assert "Redis, which holds the queue, does not answer" in page
     assert (status["status"], status["position"], status["queue_answers"]) == (
         "pending",
@@ -57,7 +57,7 @@ def test_a_waiting_run_says_that_the_queue_answers(
     status = browser_client.get(f"/status/{run_id}").get_json()
 
     assert (status["position"], status["queue_answers"]) == (0, True)
-    assert "recorded and queued" in browser_client.get(f"/result/{run_id}").get_data(as_text=True)
+    assert "saved and queued" in browser_client.get(f"/result/{run_id}").get_data(as_text=True)
 
 
 def test_a_database_file_that_is_away_is_named_and_no_empty_one_takes_its_place(

@@ -157,7 +157,7 @@ def test_the_depth_of_each_queue_is_shown_and_scraped(
     )
 
     assert re.search(
-        "1 of people <code[^>]*>backtests</code>, 1 of batches <code[^>]*>backtests-bulk</code>",
+        "Waiting: 1 interactive <code[^>]*>backtests</code>, 1 batch <code[^>]*>backtests-bulk</code>",
         page,
     )
     assert 'backtest_queue_depth{queue="backtests"} 1.0' in metrics

@@ -40,7 +40,7 @@ def test_a_ticker_without_prices_is_named_and_another_one_chosen(
 ) -> None:
     page = browser_client.get("/?ticker=%3CNOPE%3E").text
 
-    assert "There are no prices of &lt;NOPE&gt;." in page
+    assert "No prices for &lt;NOPE&gt;." in page
     assert '"ticker": "AAPL"' in page
 
 
@@ -109,7 +109,7 @@ def test_a_failed_run_says_what_happened_and_what_to_do(
 
     page = browser_client.get(f"/result/{run_id}").get_data(as_text=True)
 
-    assert "The engine stopped at an error" in page
+    assert "The engine failed" in page
     assert "division by &lt;zero&gt;" in page
 
 

@@ -263,7 +263,7 @@ def test_the_page_keeps_filter_and_order_in_its_links(
 
 def test_no_fitting_run_says_how_to_see_others(browser_client: FlaskClient) -> None:
     assert "No runs yet" in browser_client.get("/runs").get_data(as_text=True)
-    assert "No run fits this filter" in browser_client.get("/runs?ticker=IBM").get_data(
+    assert "No runs match this filter" in browser_client.get("/runs?ticker=IBM").get_data(
         as_text=True
     )
 
@@ -290,7 +290,7 @@ def test_a_word_that_no_run_has_is_named(
     page = browser_client.get("/runs?q=idea+<x>+aapl").text
 
     assert "No run’s label, title, ticker, rule, tag or batch contains “&lt;x&gt;”" in page
-    assert "No run fits this filter" in browser_client.get("/runs?q=aapl+msft").text
+    assert "No runs match this filter" in browser_client.get("/runs?q=aapl+msft").text
 
 
 def test_a_search_leads_to_the_filtered_list(browser_client: FlaskClient) -> None:

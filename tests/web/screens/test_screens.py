@@ -138,7 +138,7 @@ def test_a_run_that_differs_is_said_and_counted(
 
     assert [row["is_equal"] for row in rows[:3]] == [False, False, None]
     page = client.get(f"/screens/{screen_id}").get_data(as_text=True)
-    assert "A run came to other numbers than its row here" in page
+    assert "A run's result differs from its row here" in page
     assert "backtest_screen_rows_differing 2.0" in client.get("/metrics").get_data(as_text=True)
 
 
@@ -162,7 +162,7 @@ def test_the_best_or_all_are_run_as_one_batch(client: FlaskClient, work: Work) -
     assert batch["counts"]["completed"] == 9
     assert batch["note"].startswith("These are the best of a screen")
     page = client.get(f"/batches/{batch['batch_id']}").text
-    assert "Is the best more than luck?" not in page
+    assert "Skill or luck?" not in page
     assert f'of a <a href="/screens/{screen_id}">screen</a>' in page
 
 
@@ -333,10 +333,10 @@ def test_its_page_shows_rows_map_spread_and_luck(
     assert "Waiting for a Job to start" in waiting
     for words in (
         "Best combinations",
-        "9 of 9 made a trade",
-        "is spread",
-        "Is the best more than luck?",
-        "Map over two parameters",
+        "9 of 9 traded",
+        "distribution",
+        "Skill or luck?",
+        "Heatmap of two parameters",
     ):
         assert words in page
     assert page.count(">Run</button>") == 9

@@ -202,7 +202,7 @@ def test_the_batch_of_a_study_ranks_its_runs_alone_and_leads_to_its_verdict(
         assert {run["run_id"] for run in batch["leaderboard"]} <= tested
         assert batch["note"].startswith("These are Jobs of a study")
         page = client.get(f"/batches/study-{study_id}?metric={metric}").get_data(as_text=True)
-        assert "Is the best more than luck?" not in page
+        assert "Skill or luck?" not in page
         assert f'of a <a href="/studies/{study_id}">study</a>' in page
 
 
@@ -215,7 +215,7 @@ def test_the_page_of_a_living_study_shows_how_far_it_is_and_no_result(
     page = client.get(f"/studies/{study_id}").text
 
     assert "&lt;b&gt;Mine&lt;/b&gt;" in page
-    assert "0 of about 8 Jobs ended" in page
+    assert "0 of about 8 Jobs finished" in page
     assert 'data-refresh-s="2"' in page
     assert "Out of sample" not in page
 
@@ -235,7 +235,7 @@ def test_the_page_of_a_judged_study_says_the_verdict_first(
     assert ("Sharpe ratio by fold" in page) == (kind != "selection")
     assert study["sentence"] in client.get("/studies").text
     assert all(f'<th scope="col" class="number">{name}</th>' in page for name in ("fast", "slow"))
-    assert "What all combinations share" in page and "<dt>kind</dt><dd>sma</dd>" in page
+    assert "Shared by all combinations" in page and "<dt>kind</dt><dd>sma</dd>" in page
 
 
 def test_a_study_of_an_own_rule_shows_its_texts_once_and_a_column_for_each_input_that_varies() -> (

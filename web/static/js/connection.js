@@ -15,7 +15,7 @@ export async function ask(url, accept, { headers, ...options } = {}) {
     show("");
     return answer;
   } catch (error) {
-    show(error.what ? `${error.what} went away` : "Connection lost");
+    show(error.what ? `${error.what} is unavailable` : "Connection lost");
     throw error;
   }
 }
@@ -28,5 +28,5 @@ function show(words) {
   line.hidden = !lost;
   line.querySelector("[data-lost]").textContent = lost;
   document.documentElement.classList.toggle("lost", Boolean(lost)); // what was green a moment ago is not known now
-  announce(lost ? `${lost}, trying again` : "Connected again");
+  announce(lost ? `${lost}, reconnecting` : "Reconnected");
 }

@@ -6,7 +6,7 @@ export function loadLibrary(element) {
   loading ??= import("../lightweight-charts.js").then(() => window.LightweightCharts);
   return loading.catch(() => {
     loading = null;
-    element.querySelector(".chart-status").textContent = "The chart could not be loaded: reload the page.";
+    element.querySelector(".chart-status").textContent = "The chart could not be loaded. Reload the page.";
     return null;
   });
 }

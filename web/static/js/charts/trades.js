@@ -128,11 +128,11 @@ function stroke(context, left, top, right, bottom) {
 // What the card says about one trade, as pairs.
 function facts(trade, intraday, price, money) {
   const when = (stamp) => stamp.slice(0, intraday ? 16 : 10).replace("T", " ");
-  const excursions = trade.mae_pct === undefined ? [] : [["Worst, best", `${number(trade.mae_pct)}%, ${percent(trade.mfe_pct)}`]];
+  const excursions = trade.mae_pct === undefined ? [] : [["Max loss / max gain while open", `${percent(trade.mae_pct)} / ${percent(trade.mfe_pct)}`]];
   return [
     ["Entry", `${when(trade.entry_timestamp)} at ${price(trade.entry_price)}`],
     ["Exit", trade.is_open ? "still open" : `${when(trade.exit_timestamp)} at ${price(trade.exit_price)}`],
-    ["Closed by", trade.is_open ? "—" : trade.exit_reason.replaceAll("_", " ")],
+    ["Exit reason", trade.is_open ? "—" : trade.exit_reason.replaceAll("_", " ")],
     ["Profit", `${signed(trade.pnl_abs, money)} (${signed(trade.pnl_pct)}%)`],
     ["Size", amount(trade.size)],
     ["Held", `${(intraday ? number : whole)(trade.holding_period)} days`],

@@ -172,7 +172,7 @@ export class Workspace {
     if (this.lines.series !== series) series.attachPrimitive(this.lines);
     this.lines.show(data.trades, this.chosen);
     const hidden = data.trade_count > data.trades.length;
-    this.say(hidden ? `${data.trade_count.toLocaleString("en")} trades are in this range: zoom in to see them.` : "");
+    this.say(hidden ? `${data.trade_count.toLocaleString("en")} trades in this range; zoom in to see them.` : "");
   }
 
   pick(point, place) {

@@ -35,8 +35,8 @@ export function describeTogether(form, request) {
   const count = tickersOf(form).length;
   const shared = readSharing(form).mode === "shared";
   const fitting = request.size_type === "percent" ? Math.floor(100 / request.position_size) : Math.floor(request.initial_capital / request.position_size);
-  const size = request.size_type === "percent" ? `${request.position_size} % of equity` : `${request.position_size} in money`;
-  const words = shared ? `Each position is ${size} (Money and orders), so about ${fitting} fit at once.` : "Each leg trades its own part of the capital.";
+  const size = request.size_type === "percent" ? `${request.position_size}% of equity` : `${request.position_size} in cash`;
+  const words = shared ? `Each position is ${size}, so about ${fitting} fit at once.` : "Each ticker gets its own share of the capital.";
   form.querySelector("[data-together]").textContent = count ? `${count} ${count === 1 ? "ticker" : "tickers"}. ${words}` : "";
   showFit(form, shared && fitting < count ? count : 0, request);
   return count;
@@ -49,7 +49,7 @@ function showFit(form, count, request) {
   if (!count) return;
   const isPercent = request.size_type === "percent";
   const part = Math.floor((isPercent ? 10_000 : 100 * request.initial_capital) / count) / 100;
-  button.textContent = isPercent ? `Let ${count} fit: ${part} % each` : `Let ${count} fit: ${part} each`;
+  button.textContent = isPercent ? `Use ${part}% each` : `Use ${part} each`;
   button.onclick = () => {
     const input = form.elements.position_size;
     input.value = part;

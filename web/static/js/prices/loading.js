@@ -44,12 +44,12 @@ function lines({ ok, body }) {
     const faults = Object.entries(body.errors ?? {}).map(([place, text]) => `${FIELDS[place] ?? place}: ${text}`);
     return (faults.length ? faults : [body.error]).map((text) => paragraph(text, "fault"));
   }
-  const what = { new: "A new series", changed: "A new version", unchanged: "Nothing new" }[body.outcome];
+  const what = { new: "New series", changed: "New version", unchanged: "No changes" }[body.outcome];
   const changed = body.outcome === "changed" ? `: ${body.added} bars added, ${body.revised} revised, ${body.removed} removed` : "";
   const range = `${body.bars.toLocaleString("en")} bars from ${body.first_bar.slice(0, 10)} to ${body.last_bar.slice(0, 10)}`;
   return [
     paragraph(`${what}${changed}. ${range}.`),
-    paragraph(`What the file looks like: ${body.looks}. Change timeframe or time zone above where that is wrong.`, "hint"),
+    paragraph(`Detected: ${body.looks}. Change the timeframe or time zone if that's wrong.`, "hint"),
     ...body.done.map((text) => paragraph(`${text}.`, "hint")),
     ...body.warnings.map((each) => paragraph(each.message, "fault")),
   ];
@@ -148,7 +148,7 @@ export function startPriceLoading(form) {
       each.report.prepend(...(answer.ok ? [loaded(each)] : lines(answer)));
       stored += answer.ok ? 1 : 0;
     }
-    announce(stored === 1 ? "The file was loaded" : `${stored} files loaded`);
+    announce(stored === 1 ? "File loaded" : `${stored} files loaded`);
     if (stored) await swap(window.location.href, ["price-count", "price-series"], { push: false });
     showButton();
   });

@@ -63,7 +63,7 @@ export function showDates(form, start, end) {
   const to = form.elements.end_date;
   from.value = start ?? startOf(range, FIRST_YEARS);
   to.value = end ?? range.last_date;
-  const known = range.closes_only ? "; closes only, so a stop or target is seen at a close alone" : "";
+  const known = range.closes_only ? "; closes only, so stops and targets trigger at closes" : "";
   form.querySelector("#h-range").textContent =
     `${form.elements.ticker.value} has ${range.bars.toLocaleString("en")} bars from ${range.first_date} to ${range.last_date}${known}`;
   markQuickRange(form, range);

@@ -83,10 +83,10 @@ function asked(form) {
   if (tickers.length) {
     const { ticker, ...base } = request;
     const sweep = { ...sweepOf(form, { ...base, tickers }, axes), run_cap: 500, portfolio: readSharing(form) };
-    return [at("/api/portfolios"), sweep, (body) => `A portfolio of ${body.legs} legs was accepted`];
+    return [at("/api/portfolios"), sweep, (body) => `Portfolio of ${body.legs} legs submitted`];
   }
-  if (!Object.keys(axes).length) return [at("/run_backtest"), request, () => "The run was accepted"];
-  return [at(`/api/${chosenWay(form).how}`), sweepOf(form, request, axes), (body) => `${body.runs ?? body.combinations} combinations were accepted`];
+  if (!Object.keys(axes).length) return [at("/run_backtest"), request, () => "Run submitted"];
+  return [at(`/api/${chosenWay(form).how}`), sweepOf(form, request, axes), (body) => `${body.runs ?? body.combinations} combinations submitted`];
 }
 
 async function submit(form, note) {

@@ -67,7 +67,7 @@ export function startFormula(editor, params) {
     const shown = new Set([...editor.querySelectorAll(".fault")].map((line) => line.dataset.fault));
     const others = Object.entries(found.errors).filter(([field]) => !shown.has(field));
     const bars = found.lookback_bars === 1 ? "1 bar" : `${found.lookback_bars} bars`;
-    const ready = found.warnings.join(" · ") || `✓ Ready. It needs ${bars} before its first value.`;
+    const ready = found.warnings.join(" · ") || `✓ Ready. Warm-up: ${bars}.`;
     state.textContent = found.valid ? ready : others.map(([, text]) => text).join(" · ");
     state.classList.toggle("caution", found.warnings.length > 0);
   }

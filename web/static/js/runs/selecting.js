@@ -78,9 +78,9 @@ function offer(button, word, count, isPossible) {
 // Why these runs cannot be compared; nothing when they can.
 function hint(runs) {
   const completed = runs.filter(isCompleted).length;
-  if (completed > MOST) return `At most five runs can be compared; untick ${completed - MOST}.`;
+  if (completed > MOST) return `At most 5 runs can be compared; deselect ${completed - MOST}.`;
   if (completed >= LEAST) return "";
-  return completed === 1 ? "Tick one more completed run to compare." : "Tick two to five completed runs to compare them.";
+  return completed === 1 ? "Choose one more completed run to compare." : "Choose 2 to 5 runs to compare.";
 }
 
 function onChange({ target }) {
@@ -130,7 +130,7 @@ function counted(runs) {
 
 function leftWords(left) {
   const words = Object.entries(left).map(([state, count]) => `${count} ${state}`);
-  return words.length ? ` Left as they are: ${words.join(", ")}.` : "";
+  return words.length ? ` Unchanged: ${words.join(", ")}.` : "";
 }
 
 // The answer; null, with the ticks again, for a fault, which is shown. They are gone meanwhile, also if the page is left.
@@ -142,17 +142,17 @@ async function sendTicked(url, runs, values = {}) {
   if (isLeft) return null;
   sessionStorage.setItem(KEY, before);
   show();
-  tell(Object.values(body.errors ?? { body: body.error })[0], "chosen-fault");
+  tell(Object.values(body.errors ?? { body: body.error })[0], "selection-fault");
   return null;
 }
 
 // Shows and says a sentence in place of the one before.
-function tell(words, id = "chosen-told") {
-  for (const place of document.querySelectorAll("#chosen-told, #chosen-fault")) {
+function tell(words, id = "selection-status") {
+  for (const place of document.querySelectorAll("#selection-status, #selection-fault")) {
     place.textContent = place.id === id ? words : "";
     place.hidden = !place.textContent;
   }
-  if (id === "chosen-told" && words) announce(words);
+  if (id === "selection-status" && words) announce(words);
 }
 
 // A group of a field and buttons: each sends the ticked runs, and what the field holds under a name of its own.

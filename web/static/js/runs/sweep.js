@@ -64,7 +64,7 @@ export function describeSweep(form, params, tickers) {
   const count = product > MOST_TRIED ? product : countAllowed(form, axes, params);
   const leftOut = product > count ? ` with ${conditionsOf(form).join(" and ")}` : "";
   const { how, most } = chosenWay(form);
-  const tooMany = count > most ? `, and at most ${most.toLocaleString("en")} are accepted` : "";
+  const tooMany = count > most ? `; the limit is ${most.toLocaleString("en")}` : "";
   const words = `${lengths.join(" × ")} = ${count.toLocaleString("en")} combinations${leftOut}${tooMany}`;
   form.querySelector("[data-count]").textContent = lengths.length ? words : "";
   const button = form.querySelector('.actions [type="submit"]');
@@ -73,7 +73,7 @@ export function describeSweep(form, params, tickers) {
   button.disabled = lengths.length > 0 && (count > most || count === 0);
   if (!tickers) return;
   const legs = tickers * (lengths.length ? count : 1);
-  button.textContent = `Trade ${legs.toLocaleString("en")} ${legs === 1 ? "leg" : "legs"} together`;
+  button.textContent = "Run portfolio";
   button.disabled = legs > MOST_LEGS || legs === 0;
 }
 

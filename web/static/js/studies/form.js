@@ -34,11 +34,11 @@ function asked(form, given) {
 }
 
 function costText({ runs, combinations, windows, permutations, seconds, waiting }) {
-  const orders = permutations ? ` and ${permutations.toLocaleString("en")} other orders of the bars` : "";
+  const orders = permutations ? ` and ${permutations.toLocaleString("en")} shuffles` : "";
   const parts = `${windows.length > 1 ? `${windows.length} folds` : "1 training part"}${orders}`;
-  const time = seconds === null ? "how long it takes is not known before a batch has run" : `about ${seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`} at the pace of the latest batch`;
+  const time = seconds === null ? "duration unknown until a batch has run" : `about ${seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`} at the latest batch's speed`;
   const behind = waiting ? `, behind ${waiting} waiting runs` : "";
-  return `${(runs.training + runs.test).toLocaleString("en")} Jobs: ${combinations.toLocaleString("en")} combinations × ${parts}, and ${runs.test} on test parts; ${time}${behind}.`;
+  return `${(runs.training + runs.test).toLocaleString("en")} Jobs: ${combinations.toLocaleString("en")} ${combinations === 1 ? "combination" : "combinations"} × ${parts}, plus ${runs.test} on test parts; ${time}${behind}.`;
 }
 
 export function startStudyForm(form) {
