@@ -86,11 +86,13 @@ manifests: install-dev ## Kubernetes, KEDA, image, compose and workflow: schemas
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
 	@$(BIN)/hadolint Dockerfile
 
-lint: install-dev manifests docs ## ruff, mypy, words of code and commits, frozen files, manifests, links of the documentation
+lint: install-dev manifests docs ## ruff, mypy, templates, JavaScript, words of code and commits, frozen files, manifests, links of the documentation
 	@find engine -name '*.py' | LC_ALL=C sort | xargs sha256sum | diff engine/SHA256SUMS - || \
 		{ echo "engine/ is frozen; see docs/engine.md, 'New behaviour stays outside'"; exit 1; }
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/djlint --quiet --lint web/templates
+	@$(BIN)/biome check --colors=off web/static/js
 	@$(BIN)/mypy
 	@$(BIN)/python scripts/check_words.py
 	@$(BIN)/mypy -p tests.manifests.checks -p scripts.reference -p docs.tools  # separately, since tests and the other scripts are not importable packages

@@ -10,8 +10,14 @@ let lost = ""; // in words
 export async function ask(url, accept, { headers, ...options } = {}) {
   try {
     const signal = AbortSignal.timeout(PATIENCE_MS);
-    const answer = await fetch(url, { headers: { Accept: accept, ...headers }, credentials: "same-origin", signal, ...options });
-    if (AWAY.includes(answer.status)) throw Object.assign(new Error(`status ${answer.status}`), { what: answer.headers.get("Away") });
+    const answer = await fetch(url, {
+      headers: { Accept: accept, ...headers },
+      credentials: "same-origin",
+      signal,
+      ...options,
+    });
+    if (AWAY.includes(answer.status))
+      throw Object.assign(new Error(`status ${answer.status}`), { what: answer.headers.get("Away") });
     show("");
     return answer;
   } catch (error) {

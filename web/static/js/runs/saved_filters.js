@@ -28,7 +28,11 @@ function show() {
   const links = saved().map(({ name, query }) => {
     const link = make("a", { className: "btn btn-quiet btn-sm", href: at(`/runs${query}`) }, name);
     if (query === shownQuery()) link.ariaCurrent = "true";
-    const remove = make("button", { type: "button", className: "btn btn-quiet btn-sm", ariaLabel: `Delete filter ${name}` }, "✕");
+    const remove = make(
+      "button",
+      { type: "button", className: "btn btn-quiet btn-sm", ariaLabel: `Delete filter ${name}` },
+      "✕",
+    );
     remove.addEventListener("click", () => keep(saved().filter((each) => each.name !== name)));
     return make("span", { className: "segments" }, link, remove);
   });

@@ -1,7 +1,7 @@
 // Remembers which runs of a filter are ticked, across pages of the list and its refreshes, names them, and has the
 // server change all of them.
 import { announce } from "../announce.js";
-import { valueOf } from "../inputs.js";
+import { fieldValue } from "../inputs.js";
 import { sendJson } from "../requests.js";
 import { refresh } from "../swap.js";
 
@@ -52,7 +52,11 @@ function show() {
   form.querySelector("[data-all]").checked = boxes.every((box) => box.checked);
   form.querySelector("[data-chosen]").hidden = !runs.length;
   const more = runs.length > NAMED ? ` and ${runs.length - NAMED} more` : "";
-  form.querySelector("[data-names]").textContent = runs.slice(0, NAMED).map(({ name }) => name).join(", ") + more;
+  form.querySelector("[data-names]").textContent =
+    runs
+      .slice(0, NAMED)
+      .map(({ name }) => name)
+      .join(", ") + more;
   form.querySelector("[data-hint]").textContent = hint(runs);
   offer(form.querySelector("[data-compare]"), "Compare", runs.filter(isCompleted).length, !hint(runs));
   for (const button of form.querySelectorAll("[data-runs]")) {
@@ -99,7 +103,10 @@ function onChange({ target }) {
 function onSubmit(event) {
   if (event.target.id !== "chosen-runs") return;
   event.preventDefault();
-  const query = ticked().filter(isCompleted).map(({ id }) => `run=${encodeURIComponent(id)}`).join("&");
+  const query = ticked()
+    .filter(isCompleted)
+    .map(({ id }) => `run=${encodeURIComponent(id)}`)
+    .join("&");
   sessionStorage.removeItem(KEY);
   location.assign(`${event.target.action}?${query}`);
 }
@@ -133,7 +140,7 @@ function leftWords(left) {
   return words.length ? ` Unchanged: ${words.join(", ")}.` : "";
 }
 
-// The answer; null, with the ticks again, for a fault, which is shown. They are gone meanwhile, also if the page is left.
+// The answer, or null after a fault, which is shown. The ticks are cleared meanwhile and restored after a fault.
 async function sendTicked(url, runs, values = {}) {
   const before = sessionStorage.getItem(KEY);
   keep([]);
@@ -159,7 +166,7 @@ function tell(words, id = "selection-status") {
 async function tagAll(button) {
   const group = button.closest("[data-bulk]");
   const input = group.querySelector("input");
-  const words = valueOf(input);
+  const words = fieldValue(input);
   if (!words) return input.focus();
   const runs = ticked();
   const body = await sendTicked(group.dataset.bulk, runs, { [button.dataset.as]: words });
@@ -170,12 +177,15 @@ async function tagAll(button) {
 }
 
 function onKey(event) {
-  if (event.key === "Enter" && event.target.matches("[data-bulk] input")) event.target.closest("[data-bulk]").querySelector("[data-as]").click();
+  if (event.key === "Enter" && event.target.matches("[data-bulk] input"))
+    event.target.closest("[data-bulk]").querySelector("[data-as]").click();
 }
 
 show();
-addEventListener("pagehide", () => (isLeft = true));
-addEventListener("pageshow", () => (isLeft = false));
+for (const kind of ["pagehide", "pageshow"])
+  addEventListener(kind, () => {
+    isLeft = kind === "pagehide";
+  });
 document.addEventListener("keydown", onKey);
 document.addEventListener("change", onChange);
 document.addEventListener("submit", onSubmit);
