@@ -13,7 +13,7 @@ from adapters.plans.batch import Batch
 from adapters.plans.flat_params import flat_params
 from contracts.portfolio_request import MODE_OF, Sharing
 from contracts.run_request import About, RunRequest, Section, about
-from contracts.status import Kind
+from contracts.status import ErrorType, Kind
 from contracts.study import StudyRequest
 from contracts.values import Json, Values, frozen, picked, side_by_side
 from rules.catalog import RULES, checked_rule, complete_params
@@ -284,4 +284,54 @@ def _params(run: Row) -> Json:
     return params
 
 
-FILTERS = (run_title, rule_title, rule_name, batch_title)
+@frozen
+class Failure:
+    """What to tell people about a failed run: what happened, what to do next, and whether a retry may help."""
+
+    what: str
+    advice: str
+    may_retry: bool = True
+
+
+_FAILURES = {
+    ErrorType.NO_PRICES: Failure(
+        "No prices for these dates.", "Clone the run and choose other dates.", False
+    ),
+    ErrorType.BAD_PRICES: Failure(
+        "The prices cannot be read.", "Load them again on the Prices page, then retry."
+    ),
+    ErrorType.BAD_PARAMS: Failure(
+        "The rule rejected its parameters.", "Clone the run and change the parameters.", False
+    ),
+    ErrorType.ENGINE_ERROR: Failure(
+        "The engine failed.",
+        "Retrying would fail the same way; search the logs for this run's id.",
+        False,
+    ),
+    ErrorType.TIMEOUT: Failure(
+        "The run exceeded its time limit.", "Clone it with fewer bars or members.", False
+    ),
+    ErrorType.MEMORY: Failure(
+        "The run exceeded its memory limit.", "Clone it with fewer bars or members.", False
+    ),
+    ErrorType.CANCELLED: Failure("You cancelled this run.", "Retry to run it again."),
+    ErrorType.WORKER_LOST: Failure(
+        "Its process died more than once.",
+        "Retry it; if that fails too, look for killed or evicted pods.",
+    ),
+    ErrorType.HANDBACKS: Failure(
+        "Shutdowns interrupted it too often.", "Retry it when the cluster is quiet."
+    ),
+    ErrorType.SYSTEM_ERROR: Failure("The platform failed, not the run itself.", "Retry it."),
+}
+
+
+def failure(error_type: str | None) -> Failure:
+    """Words about a failed run by its error type; a general answer for an unknown one."""
+    try:
+        return _FAILURES[ErrorType(error_type or "")]
+    except ValueError:
+        return Failure("The run failed.", "Retry it.")
+
+
+FILTERS = (run_title, rule_title, rule_name, batch_title, failure)

@@ -41,9 +41,7 @@ def test_a_rule_is_written_run_and_cloned(visit: Visit) -> None:
     expect(page.locator("[data-input]")).to_have_count(2)
     page.locator('[data-path="params.inputs.fast"]').fill("12")
     page.get_by_label("fast to", exact=True).fill("90")
-    expect(page.locator("[data-formula-state]")).to_have_text(
-        "✓ Ready. Warm-up: 26 bars."
-    )
+    expect(page.locator("[data-formula-state]")).to_have_text("✓ Ready. Warm-up: 26 bars.")
     submit(visit, ticker="AAPL")
     wait_for_result(page)
 

@@ -193,9 +193,7 @@ def test_nothing_is_said_of_luck_while_runs_are_to_come(
     after = browser_client.get("/batches/grid <1>").text
 
     assert (
-        "still to come: 1" in before
-        and "tried" not in before
-        and "Skill or luck?" not in before
+        "still to come: 1" in before and "tried" not in before and "Skill or luck?" not in before
     )
     assert "2 runs were tried" in after and "Skill or luck?" in after
     assert "Failures: engine error 1<" in after
@@ -298,7 +296,7 @@ def test_the_best_run_is_held_against_luck_without_being_asked(
     assert f"{expected * 100:.1f}%" in page
     assert f"<strong>{run_title(known['run'])}</strong>" in page
     assert "everything that was tried here" in page
-    assert f"It came to {best['total_return_pct']:+.1f}%" in page.replace("−", "-")
+    assert f"Return {best['total_return_pct']:+.1f}%" in page.replace("−", "-")
 
 
 def test_a_batch_without_a_ratio_says_nothing_about_luck(

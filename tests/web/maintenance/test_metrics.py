@@ -162,7 +162,7 @@ def test_the_section_storage_shows_the_room_and_what_is_kept(
 
     assert re.search(r"<th scope=\"row\">(runs|everything)</th>", text)
     assert re.search(
-        r"metrics and run details stay <code[^>]*>KEEP_SERIES_DAYS</code></th><td class=\"number\">30 days",
+        r"metrics and run details stay\s+<code[^>]*>KEEP_SERIES_DAYS</code></th>\s*<td class=\"number\">30 days",
         text,
     )
-    assert re.search(r"KEEP_RUNS_COUNT</code></th><td class=\"number\">all", text)
+    assert re.search(r"KEEP_RUNS_COUNT</code></th>\s*<td class=\"number\">all", text)

@@ -270,7 +270,7 @@ def test_the_form_has_a_field_for_each_parameter(client: FlaskClient) -> None:
     page = client.get("/studies").text
 
     assert 'data-rule="MA_CROSS"' in page
-    assert 'data-axis="slow" value="50"' in page
+    assert re.search(r'data-axis="slow"\s+value="50"', page)
     assert "COMPOSITE" not in page
 
 
@@ -385,7 +385,7 @@ def test_an_old_verdict_stays_until_it_is_judged_again_and_beside_the_new_one(
     judge_here(engine, study_id)
     again = client.get(f"/api/studies/{study_id}").json
 
-    assert "took a Sharpe ratio above 0 for skill" in before and "Judge again" in before
+    assert "counted a Sharpe ratio above 0 as skill" in before and "Judge again" in before
     assert "Holds as it did." in before and "None" not in before
     assert asked.status_code == 202, asked.text
     assert (meanwhile["status"], meanwhile["sentence"]) == ("judging", "Holds as it did.")
