@@ -102,7 +102,7 @@ def test_a_condition_that_cannot_be_meant_leaves_the_page_as_it_is(visit: Visit)
     visit.open("/batches/asked")
     rows = page.locator("table.leaders tbody tr")
     expect(rows).to_have_count(9, timeout=120_000)
-    field = page.get_by_label("Only runs with")
+    field = page.get_by_label("Only runs where")
 
     field.fill("foo > 3")
     field.blur()

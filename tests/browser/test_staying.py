@@ -32,13 +32,13 @@ def test_a_page_survives_an_outage_and_says_since_when_it_is_old(
     expect(page.locator("#queue")).to_be_visible()
     expect(line).to_be_hidden()
 
-    expect(page.get_by_text("Database answers")).to_be_visible()
+    expect(page.get_by_text("Database connected")).to_be_visible()
 
     words, answer = OUTAGES[outage]
     page.route("**/*", answer)
     expect(line).to_contain_text(words)
-    expect(page.get_by_text("Not known at present")).to_be_visible()
-    expect(page.get_by_text("Database answers")).to_be_hidden()
+    expect(page.get_by_text("Status unknown")).to_be_visible()
+    expect(page.get_by_text("Database connected")).to_be_hidden()
     expect(line).to_contain_text("s ago, reconnecting")
     expect(page.locator("#queue .wall")).to_be_visible()
     page.get_by_role("link", name="Batches").first.evaluate(
@@ -218,13 +218,13 @@ def test_a_sweep_is_submitted_from_the_form_and_read_on_its_page(visit: Visit) -
     )
 
     run_sweep(page, 12)
-    page.get_by_label("and down").select_option("overbought")
+    page.get_by_label("Heatmap rows").select_option("overbought")
     expect(page.get_by_role("heading", name="over period and overbought")).to_be_visible()
-    page.get_by_label("Only runs with").fill("num_trades >= 1000")
-    page.get_by_label("Only runs with").press("Enter")
+    page.get_by_label("Only runs where").fill("num_trades >= 1000")
+    page.get_by_label("Only runs where").press("Enter")
     expect(page.get_by_text("No completed run has num_trades >= 1000")).to_be_visible()
-    page.get_by_label("Only runs with").fill("")
-    page.get_by_label("Only runs with").press("Enter")
+    page.get_by_label("Only runs where").fill("")
+    page.get_by_label("Only runs where").press("Enter")
     page.get_by_role("link", name="Compare the best 5").click()
 
     expect(page.get_by_role("heading", name="Compare 5 runs")).to_be_visible()
