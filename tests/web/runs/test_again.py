@@ -21,7 +21,7 @@ FORMULA = {
 
 
 def paths_of(page: str) -> dict[str, str]:
-    return dict(re.findall(r'data-path="([\w.]+)" value="([^"]*)"', page))
+    return dict(re.findall(r'data-path="([\w.]+)"\s+value="([^"]*)"', page))
 
 
 def test_numbers_and_choices_of_the_rule_can_be_changed(

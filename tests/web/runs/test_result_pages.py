@@ -75,7 +75,7 @@ def test_trades_are_filtered_by_side_outcome_and_reason(
 def test_sides_are_positions_on_the_page(browser_client: FlaskClient, run_id: str) -> None:
     page = browser_client.get(f"/result/{run_id}?tab=trades&sort=side").get_data(as_text=True)
 
-    words = re.findall(r">\d+</a></td><td>(\w+)</td>", page)
+    words = re.findall(r">\d+</a></td>\s*<td>(\w+)</td>", page)
     assert set(words) <= {"long", "short"} != set()
     assert '<option value="BUY">long</option>' in page
 

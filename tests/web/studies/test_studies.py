@@ -395,7 +395,9 @@ def test_an_old_verdict_stays_until_it_is_judged_again_and_beside_the_new_one(
     ]
     assert again["verdict"] | {"earlier": []} == new
     assert (again["status"], again["sentence"]) == ("completed", new["sentence"])
-    assert "By the method before (1): Holds as it did." in client.get(f"/studies/{study_id}").text
+    assert (
+        "By the previous method (1): Holds as it did." in client.get(f"/studies/{study_id}").text
+    )
 
 
 def test_a_study_whose_new_judgement_fails_or_is_cancelled_keeps_its_verdict(
