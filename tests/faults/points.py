@@ -61,6 +61,7 @@ LIMITS = {
     "seconds for a template's answer": "consumer.scaler.processes:ANSWER_S",
     "seconds until a template is ready": "consumer.scaler.processes:TEMPLATE_RETRY_S",
     "forks of a template": "consumer.scaler.processes:MAX_FORKS",
+    "leases until a leader hangs": "consumer.leader.lead:LEASES_UNTIL_STUCK",
     "seconds for a request's body": "web.server:BODY_S",
     "seconds that a connection may idle": "web.server:IDLE_S",
     "connections of a process": "web.server:CONNECTIONS",
