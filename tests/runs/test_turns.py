@@ -5,11 +5,11 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
-from adapters.database import committed
-from adapters.plan_tables import PLAN
+from adapters.database import committed, database_now
+from adapters.plan_tables import PLAN, plans
 from adapters.queue.messages import Attempt
 from adapters.runs.changes import CANCEL
 from adapters.runs.states import Claim, hand_back
@@ -248,6 +248,8 @@ def test_a_run_that_waits_in_the_list_of_people_leaves_it_with_its_batch_s_turn(
         *submitter.submit(1, batch_id="z"),
         *submitter.submit(1, batch_id="a"),
     )
+    with submitter.engine.begin() as connection:
+        connection.execute(update(plans).filter_by(name="z").values(served_at=database_now()))
     pause = Fault(tmp_path, "between pop and claim", "pause")
     job = programs.start("consumer", **pause.environ)
     pause.wait()
