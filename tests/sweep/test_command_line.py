@@ -241,7 +241,7 @@ def test_a_retry_that_finds_cancelled_runs_only_says_how_to_retry_them(
     retried = run(base_url, "retry", spec, "--failed", "--cancelled")
 
     assert nothing.stderr.startswith("0 runs of three-")
-    assert "6 cancelled ones do not: --failed --cancelled retries them too" in nothing.stderr
+    assert "6 cancelled ones are not: --failed --cancelled retries them too" in nothing.stderr
     assert retried.stderr.startswith("6 runs of three-")
     assert "cancelled" not in retried.stderr
 

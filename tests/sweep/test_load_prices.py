@@ -267,11 +267,11 @@ def test_a_wrong_question_is_exit_code_2_and_nothing_is_sent(base_url: str, fold
         ((new, folder / "new.us.csv"), "are both NEW 1d; load one of them"),
         (
             (new, folder / "data.csv", "--ticker", "NEW"),
-            "--ticker NEW is for one file, and these are 2",
+            "--ticker NEW is for one file, but 2 are named",
         ),
         ((new, "--ticker", "a/b"), "'a/b' is not a ticker: 1 to 15 of"),
         ((new, "--timezone", "Mars/Base"), "timezone: 'Mars/Base' is not accepted"),
-        ((new, "--yahoo", "AAPL"), "--yahoo takes the tickers and --from"),
+        ((new, "--yahoo", "AAPL"), "--yahoo takes tickers and needs --from"),
         (
             ("--yahoo", "AAPL", "--from", "last year"),
             "'last year' is not a date of the form YYYY-MM-DD",

@@ -103,7 +103,7 @@ def test_a_cancelled_portfolio_is_no_success(
         (
             "portfolio: {mode: shared, max_positions: 2}",
             "",
-            "portfolio: a section of how runs share an account",
+            "portfolio: a section portfolio (how runs share an account)",
         ),
         (
             "max_positions: 2",
