@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from adapters.prices.checks import oddities, other_tickers
 from adapters.prices.containers import unpacked
 from adapters.prices.reading import Meaning, read_prices
-from adapters.prices.table import Refused
+from adapters.prices.table import RefusedFile
 from adapters.prices.tickers import name_fault, price_files, series_of_file
 
 
@@ -22,7 +22,7 @@ def findings(path: Path) -> list[str]:
         reading = read_prices(unpacked(path.read_bytes()), Meaning(timeframe=series[1]))
     except OSError as error:  # a dangling link, a folder, or no permission
         return [f"error: cannot be read: {error.strerror}"]
-    except Refused as fault:
+    except RefusedFile as fault:
         return [f"error: {each}" for each in fault.findings]
     warnings = (
         other_tickers(reading.tickers, series[0]) + reading.warnings + oddities(reading.bars)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from adapters.prices.bars import Bars, Timestamps, Whole, joined
+from adapters.prices.bars import PriceBars, Timestamps, Whole, joined
 
 MAX_CANDLES = 200  # 7 pixels of 1,400 each, so that a hollow body can be told from a filled one
 PERIODS = {
@@ -17,7 +17,7 @@ PERIODS = {
 }
 
 
-def legible_candles(bars: Bars) -> tuple[Bars, Whole, str]:
+def legible_candles(bars: PriceBars) -> tuple[PriceBars, Whole, str]:
     """A bar per candle, the bars at which candles begin, and their period, "" where each is one bar.
 
     Candles are the bars themselves when there are at most 200, else those of the first period with at most 200.

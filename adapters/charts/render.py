@@ -28,7 +28,7 @@ from adapters.charts.frame import (
 )
 from adapters.metrics.curves import fills
 from adapters.metrics.measured import Array
-from adapters.prices.bars import Bars
+from adapters.prices.bars import PriceBars
 from adapters.runs.run_bars import RunBars
 
 VOLUME_TOP = 138  # pixels from the bottom; prices begin above
@@ -175,7 +175,7 @@ def candlestick(found: RunBars) -> Figure:
     return figure
 
 
-def _draw_candles(axes: Axes, candles: Bars) -> None:
+def _draw_candles(axes: Axes, candles: PriceBars) -> None:
     """Wicks and bodies: blue and hollow where the close is not below the open, else orange and filled."""
     x = np.arange(len(candles))
     opens, highs, lows, closes, _ = candles.columns.values()

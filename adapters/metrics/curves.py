@@ -6,7 +6,7 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
-from adapters.metrics.rates import Rates
+from adapters.metrics.rates import AccountRates
 from adapters.money import CENTS, rounded
 from adapters.prices.bar_times import CLOSE_OFFSET_S, fill_time
 from adapters.prices.bars import DAY_S, Column, Whole, bar_dates
@@ -63,7 +63,7 @@ def falls(path: Column) -> list[list[int]]:
     return found
 
 
-class Fill(NamedTuple):
+class TradeFill(NamedTuple):
     """Shares bought, or below 0 sold, on a bar; reason: of an exit."""
 
     bar: int
@@ -73,13 +73,13 @@ class Fill(NamedTuple):
     reason: str | None = None
 
 
-def fills(trades: Sequence[Values]) -> Iterator[Fill]:
+def fills(trades: Sequence[Values]) -> Iterator[TradeFill]:
     """The entry of each trade, and the exit of those that have ended."""
     for trade in trades:
         shares = trade["size"] if trade["side"] == "BUY" else -trade["size"]
-        yield Fill(trade["entry_bar"], shares, trade["entry_price"], trade["entry_fees"])
+        yield TradeFill(trade["entry_bar"], shares, trade["entry_price"], trade["entry_fees"])
         if not trade["is_open"]:
-            yield Fill(
+            yield TradeFill(
                 trade["exit_bar"],
                 -shares,
                 trade["exit_price"],
@@ -93,7 +93,7 @@ def cash_curve(
     equity: Column,
     trades: Sequence[Values],
     initial_capital: float,
-    rates: Rates,
+    rates: AccountRates,
 ) -> Column:
     """Cash after each bar's fills: it follows from the trades, and with rates from equity, too.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from adapters.metrics.curves import drawdowns, falls, shares_held
-from adapters.metrics.rates import Rates
+from adapters.metrics.rates import AccountRates
 from contracts.values import Values
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Measured:
     fee_rate: float = 0.0
     slippage_bps: float = 0.0
     risk_free_rate: float = 0.0
-    rates: Rates = Rates()
+    rates: AccountRates = AccountRates()
     rejected_orders: int = 0
     shares: Array | None = None
     positions: Array | None = None

@@ -9,7 +9,7 @@ DAYS_PER_YEAR = 365
 
 
 @frozen
-class Rates:
+class AccountRates:
     """Fractions per year: of the value of shorts, and on idle cash; 0 is off."""
 
     borrow_rate: float = 0.0

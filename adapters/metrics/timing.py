@@ -22,7 +22,7 @@ from adapters.metrics.measured import (
     NoValue,
     average,
 )
-from adapters.metrics.rates import Rates
+from adapters.metrics.rates import AccountRates
 from adapters.metrics.risk import ROUNDING_NOISE, kurtosis_of, skewness_of, spread
 from adapters.metrics.sharpe_evidence import MeasuredSharpe, timing_probability
 
@@ -69,7 +69,9 @@ class Timing(NamedTuple):
         return found
 
 
-def timing_over(path: Array, shares: Array, closes: Array, times: Array, rates: Rates) -> Timing:
+def timing_over(
+    path: Array, shares: Array, closes: Array, times: Array, rates: AccountRates
+) -> Timing:
     """The timing of one run.
 
     path: (bars + 1,) the initial capital, then equity; shares: (bars,) signed, after each bar's fills; closes: (bars,)
@@ -85,7 +87,7 @@ def timing_over(path: Array, shares: Array, closes: Array, times: Array, rates: 
     )
 
 
-def _carry(exposures: Array, times: Array, rates: Rates) -> Array:
+def _carry(exposures: Array, times: Array, rates: AccountRates) -> Array:
     if not rates:
         return np.zeros(len(exposures))
     idle, borrowed = (

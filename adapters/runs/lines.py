@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from adapters.money import decimals_for
-from adapters.prices.bars import Bars, Column, Whole
+from adapters.prices.bars import Column, PriceBars, Whole
 from adapters.prices.packing import packed_columns
 from adapters.runs.reasons import SIGNS
 from adapters.runs.stored_series import packed_json
@@ -53,7 +53,7 @@ def _without_gaps(values: Any, is_number: Any, decimals: int) -> Whole:
     return whole
 
 
-def lines_on(bars: Whole, head: Json, columns: Iterator[Whole], traded: Bars) -> RunLines:
+def lines_on(bars: Whole, head: Json, columns: Iterator[Whole], traded: PriceBars) -> RunLines:
     """Restore the lines on these bars from the stored columns and the prices; NaN where a line has no value."""
     values = []
     for line in head["lines"]:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, RowMapping, Select, and_, select
 
 from adapters.database import has_rows
 from adapters.plan_tables import PLAN, plans
-from adapters.prices.bars import Bars, Whole
+from adapters.prices.bars import PriceBars, Whole
 from adapters.prices.packing import unpacked_columns
 from adapters.rows import one_row, rows_by
 from adapters.runs.lines import BARS_PER_PART, RunLines, lines_on
@@ -119,7 +119,7 @@ def has_tag(connection: Connection, tag: str) -> bool:
 
 
 def lines_of(
-    connection: Connection, row: RowMapping, traded: Bars, bars: Whole
+    connection: Connection, row: RowMapping, traded: PriceBars, bars: Whole
 ) -> RunLines | None:
     """Return the lines of a run on these bars, from its `run_row`; None of a bulk run, which stores none."""
     if row["lines_head"] is None:

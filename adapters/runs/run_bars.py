@@ -9,7 +9,7 @@ from sqlalchemy import RowMapping
 from adapters.metrics.curves import shares_held
 from adapters.metrics.returns import rolling_sharpe
 from adapters.prices.bar_times import PERIODS_PER_YEAR
-from adapters.prices.bars import Bars, Column, held
+from adapters.prices.bars import Column, PriceBars, buy_and_hold
 from adapters.runs.series import RunSeries, run_series
 from contracts.run_request import RunRequest
 from contracts.timeframes import Timeframe
@@ -17,7 +17,9 @@ from contracts.values import frozen
 
 # by a timeframe's unit: one week, two months, …
 ROLLING_YEARS = {"m": 5 / 252, "h": 1 / 6, "d": 1 / 2, "w": 2}
-BarSource = Callable[[str], Bars]  # all bars of a data_hash; UnknownTicker where there are none
+BarSource = Callable[
+    [str], PriceBars
+]  # all bars of a data_hash; UnknownTicker where there are none
 
 
 @frozen
@@ -30,7 +32,7 @@ class RunBars:
     """
 
     run: RunSeries
-    bars: Bars
+    bars: PriceBars
     columns: Mapping[str, Column]
 
 
@@ -60,7 +62,7 @@ def run_bars(row: RowMapping, prices: BarSource) -> RunBars:
     return RunBars(run, bars, columns)
 
 
-def traded_bars(row: RowMapping, prices: BarSource) -> Bars:
+def traded_bars(row: RowMapping, prices: BarSource) -> PriceBars:
     """Return the bars that a run traded."""
     request = RunRequest.from_json(json.loads(row["request_json"]))
     return prices(row["data_hash"]).between(request.start_date, request.end_date)
@@ -73,7 +75,7 @@ def rolling_bars(timeframe: Timeframe) -> int:
 
 def benchmark_equity(run: RunSeries, prices: BarSource, capital: float) -> Column:
     """Return the value at each bar of the capital held in the run's benchmark."""
-    return held(prices(run.request["benchmark_hash"]), run.times, capital)
+    return buy_and_hold(prices(run.request["benchmark_hash"]), run.times, capital)
 
 
 def _trailing_stop(run: RunSeries, closes: Column, percent: float) -> Column:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from adapters.metrics.curves import cash_curve, close_times, drawdowns
-from adapters.metrics.rates import Rates
+from adapters.metrics.rates import AccountRates
 from adapters.money import money_decimals
 from adapters.prices.bars import Column, Whole, bar_dates
 from adapters.runs.stored_series import decode_equity, decode_trades
@@ -60,7 +60,7 @@ class RunSeries:
     @cached_property
     def cash(self) -> Column:
         """(bars,) cash after each bar's fills."""
-        rates = Rates(**picked(self.request, ("borrow_rate", "cash_rate")))  # not in older ones
+        rates = AccountRates(**picked(self.request, ("borrow_rate", "cash_rate")))  # not in older ones
         return cash_curve(self.times, self.equity, self.trades, self.capital, rates)
 
     @cached_property

@@ -9,7 +9,7 @@ from sqlalchemy import RowMapping
 
 from adapters.metrics.curves import shares_held
 from adapters.metrics.measured import DAY_S, Array, Measured, NoValue, average
-from adapters.metrics.rates import Rates
+from adapters.metrics.rates import AccountRates
 from adapters.metrics.returns import cagr
 from adapters.metrics.risk import kurtosis_of, skewness_of, spread
 from adapters.metrics.sharpe_evidence import LEAST_RETURNS, MeasuredSharpe
@@ -20,13 +20,13 @@ from contracts.values import Values, frozen
 
 
 @frozen
-class Market:
+class StudyMarket:
     """What a study's runs have read. times: (bars,) seconds since 1970; closes: of the asset, and of its benchmark."""
 
     times: Array
     closes: Array
     benchmark: Array | None = None
-    rates: Rates = Rates()
+    rates: AccountRates = AccountRates()
 
     def growth_pct(self, times: Array, closes: Array) -> float:
         """Return of `closes` from the first to the last of these times, in percent; NoValue without prices at both."""
@@ -75,7 +75,7 @@ class RunData:
         return MeasuredSharpe(ratio / self.bars_per_year**0.5, len(self.returns), skew, tails + 3)
 
 
-def run_data(row: Values | RowMapping, capital: float, market: Market) -> RunData:
+def run_data(row: Values | RowMapping, capital: float, market: StudyMarket) -> RunData:
     """A run from its stored metrics, equity and trades, on the market's prices."""
     times, equity = decode_equity(row["equity_curve_json"])
     trades = decode_trades(row["trades_json"])[0]

@@ -17,9 +17,9 @@ from adapters.metrics.timing import Timing
 from adapters.plans.flat_params import flat_params
 from adapters.runs.stored_series import encode_equity
 from adapters.studies.path import (
-    Market,
     RunData,
     Stitched,
+    StudyMarket,
     measured_sharpe,
     stitched,
     yearly_growth,
@@ -62,7 +62,7 @@ class Verdict:
     plan: StudyPlan
     choices: Sequence[Json]
     tried: Sequence[Tried]
-    market: Market
+    market: StudyMarket
     load: Load
     permuted: Json | None = None
     notes: dict[str, str] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from adapters.metrics.curves import excursions
 from adapters.metrics.measured import Array
 from adapters.metrics.table import HEADLINE_NAMES, Performance, performance
-from adapters.prices.bars import Bars
+from adapters.prices.bars import PriceBars
 from adapters.prices.packing import PackedPrices, RunPrices
 from adapters.runs.lines import RunLines, packed_lines
 from adapters.runs.stored_series import encode_equity, encode_signals, encode_trades, significant
@@ -92,7 +92,7 @@ def columns_of(
     }
 
 
-def trades_of(result: BacktestResult, traded: Bars) -> list[Json]:
+def trades_of(result: BacktestResult, traded: PriceBars) -> list[Json]:
     """The engine's trades by the names of their fields, with their maximum adverse and favourable excursions."""
     high, low = traded.columns["High"], traded.columns["Low"]
     trades = ({name: getattr(trade, name) for name in TRADE_FIELDS} for trade in result.trades)

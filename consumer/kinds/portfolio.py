@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from adapters.metrics.curves import excursions
 from adapters.metrics.measured import Array
-from adapters.metrics.rates import Rates
+from adapters.metrics.rates import AccountRates
 from adapters.metrics.table import Performance, performance
 from adapters.money import money_decimals
 from adapters.plans.correlations import correlated
@@ -252,7 +252,7 @@ class PortfolioTrading:
 
 
 def _accrue(
-    rates: Rates, has_loans: bool, cash: float, borrowed: float, equity: float, days: int
+    rates: AccountRates, has_loans: bool, cash: float, borrowed: float, equity: float, days: int
 ) -> tuple[float, float]:
     """Interest of a pool of cash and the fees of its shorts; loans, where there are any, cost the rate that cash earns.
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from adapters.metrics.rates import Rates
+from adapters.metrics.rates import AccountRates
 from engine.bars import Bars, check_bars, check_first_bar, check_signals
 from engine.engine import BacktestEngine, _check_optional
 from engine.ledger import Booked, Ledger
@@ -62,9 +62,9 @@ class RunEngine(BacktestEngine):
             raise ValueError(f"short_only: needs direction 'longshort', got {self.direction!r}")
 
     @property
-    def rates(self) -> Rates:
+    def rates(self) -> AccountRates:
         """Rates of idle cash and of borrowed shares."""
-        return Rates(float(self.borrow_rate), float(self.cash_rate))
+        return AccountRates(float(self.borrow_rate), float(self.cash_rate))
 
     @property
     def _has_exits(self) -> bool:
@@ -201,7 +201,7 @@ class LedgerWithRates(Ledger):
     and sizes in percent of it, include them.
     """
 
-    def __init__(self, empty: Ledger, rates: Rates, bars: Bars) -> None:
+    def __init__(self, empty: Ledger, rates: AccountRates, bars: Bars) -> None:
         super().__init__(empty.initial_capital, empty.fee_rate, empty.moment)
         self._rates, self._close, self._settled = rates, bars.close, 0
         dates = Prices(bars.source)[TIME][-len(bars) :] // DAY_S

@@ -22,7 +22,7 @@ from adapters.plans.combinations import (
     ranked_places,
 )
 from adapters.plans.ranking import Ranking
-from adapters.studies.path import Market, run_data
+from adapters.studies.path import StudyMarket, run_data
 from adapters.studies.trials import OF_TRIAL, trial
 from consumer.kinds.backtest import JobResult, run_rule, trades_of
 from consumer.kinds.setup import Setup
@@ -123,7 +123,7 @@ def train(setup: Setup, tried: Combinations, ranking: Ranking, report: Report) -
     Each is computed from the columns that its run would store, so that a study has the same result either way.
     """
     names, bars = columns_of(ranking), setup.prices.bars
-    market = Market(bars.times, bars.columns["Close"], rates=setup.engine.rates)
+    market = StudyMarket(bars.times, bars.columns["Close"], rates=setup.engine.rates)
     measured = np.full((len(tried), len(names)), np.nan)
     for number in range(len(tried)):
         try:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine
 
 from adapters.database import connect_database, reading
 from adapters.logs import configure_logging
-from adapters.metrics.rates import Rates
+from adapters.metrics.rates import AccountRates
 from adapters.plans.store import plan_row
 from adapters.plans.study import Study, move_study, result_of, study_of
 from adapters.prices.bars import closes_at
@@ -21,7 +21,7 @@ from adapters.prices.packing import unpack
 from adapters.prices.store import prices_of
 from adapters.runs.stored_series import packed_json, unpacked_json
 from adapters.settings import load_settings
-from adapters.studies.path import Market, RunData, run_data
+from adapters.studies.path import RunData, StudyMarket, run_data
 from adapters.studies.resampling import permuted
 from adapters.studies.trials import OF_TRIAL, Tried, tried_of
 from adapters.studies.verdict import Part, Verdict
@@ -59,9 +59,9 @@ def judge(engine: Engine, study: Study) -> Json:
         packed = prices_of(connection, request)
     if isinstance(packed, UnknownTicker):
         raise packed
-    bars, rates = unpack(packed), Rates(request.borrow_rate, request.cash_rate)
+    bars, rates = unpack(packed), AccountRates(request.borrow_rate, request.cash_rate)
     benchmark = closes_at(unpack(packed.benchmark), bars.times) if packed.benchmark else None
-    market = Market(bars.times, bars.columns["Close"], benchmark, rates)
+    market = StudyMarket(bars.times, bars.columns["Close"], benchmark, rates)
     data = partial(run_data, capital=request.initial_capital, market=market)
 
     def load_run(run_id: str) -> RunData | None:

@@ -15,7 +15,7 @@ import pytest
 
 from adapters.metrics import table
 from adapters.metrics.curves import cash_curve, portfolio_points, shares_held, trade_rows
-from adapters.metrics.rates import Rates
+from adapters.metrics.rates import AccountRates
 from adapters.prices.bars import bar_dates
 from adapters.prices.packing import unpack
 from adapters.runs.series import run_series
@@ -120,8 +120,10 @@ def test_a_derived_metric_is_no_part_of_the_hash(monkeypatch: pytest.MonkeyPatch
     assert columns_of(WHOLE)["result_hash"] == before
 
 
-@pytest.mark.parametrize("rates", [Rates(), Rates(borrow_rate=0.03, cash_rate=0.04)])
-def test_equity_read_back_is_cash_plus_position_at_each_bar(rates: Rates) -> None:
+@pytest.mark.parametrize(
+    "rates", [AccountRates(), AccountRates(borrow_rate=0.03, cash_rate=0.04)]
+)
+def test_equity_read_back_is_cash_plus_position_at_each_bar(rates: AccountRates) -> None:
     columns = columns_of(
         replace(WHOLE, rule_type="MA_CROSS", direction="longshort", **asdict(rates))
     )
@@ -143,8 +145,10 @@ def test_equity_read_back_is_cash_plus_position_at_each_bar(rates: Rates) -> Non
     assert all(abs(point["position"]) < 0.02 for point in flat)
 
 
-@pytest.mark.parametrize("rates", [Rates(), Rates(borrow_rate=0.03, cash_rate=0.04)])
-def test_a_flat_account_read_back_has_cash_alone(rates: Rates) -> None:
+@pytest.mark.parametrize(
+    "rates", [AccountRates(), AccountRates(borrow_rate=0.03, cash_rate=0.04)]
+)
+def test_a_flat_account_read_back_has_cash_alone(rates: AccountRates) -> None:
     flat = 0
     for seed, rule_type in enumerate(["MA_CROSS", "RSI", "MACD", "BOLLINGER", "BREAKOUT"] * 4):
         draw = Random(seed)

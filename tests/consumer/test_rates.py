@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.metrics.curves import cash_curve
-from adapters.metrics.rates import Rates
+from adapters.metrics.rates import AccountRates
 from consumer.kinds.run_engine import RunEngine, interest_and_fees
 from rules.indicators import atr
 from rules.optimizer import ParameterOptimizer
@@ -124,7 +124,7 @@ def test_equity_is_the_capital_the_trades_and_what_was_carried(case, chosen, yea
     total = capital + sum(trade["pnl_abs"] for trade in trades) + interest - borrow_fees
     assert result.equity_curve[-1] == pytest.approx(total, rel=1e-9, abs=1e-9 * capital)
     times = np.array([date.removesuffix("Z") for date in dates], "M8[s]").astype(np.int64)
-    cash = cash_curve(times, result.equity_curve, trades, capital, Rates(**yearly))
+    cash = cash_curve(times, result.equity_curve, trades, capital, AccountRates(**yearly))
     np.testing.assert_allclose(cash, result.cash_curve, rtol=1e-9, atol=1e-9 * capital)
 
 

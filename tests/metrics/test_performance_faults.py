@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from adapters.metrics.measured import Measured
-from adapters.metrics.rates import Rates
+from adapters.metrics.rates import AccountRates
 from adapters.metrics.returns import rolling_sharpe
 from adapters.metrics.table import METRIC_NAMES, METRICS_BY_NAME, performance
 from adapters.plans.combinations import Combinations, unpacked_metrics
@@ -104,7 +104,7 @@ def account(seed, kind):
         periods_per_year=float(rng.choice([1, 252, 98_280])),
         slippage_bps=5.0,
         risk_free_rate=float(rng.choice([0, 0.02])),
-        rates=Rates(*rng.choice([0, 0.03], 2).tolist()),
+        rates=AccountRates(*rng.choice([0, 0.03], 2).tolist()),
         benchmark=benchmark,
     )
 

@@ -8,7 +8,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from adapters.prices.bars import Bars
+from adapters.prices.bars import PriceBars
 from adapters.prices.packing import PackedPrices, pack, unpack
 from consumer.kinds.portfolio import LegRun, PortfolioTrading
 from consumer.kinds.setup import Setup
@@ -33,7 +33,7 @@ def prices_of(times: np.ndarray, ticker: str, seed: int) -> PackedPrices:
     close = (
         10_000 * np.exp(np.random.default_rng(seed).normal(0, 0.01, len(times)).cumsum())
     ).astype(np.int64)
-    bars = Bars("1d", times, (close, close, close, close), np.full(len(times), 1000), 2, 0)
+    bars = PriceBars("1d", times, (close, close, close, close), np.full(len(times), 1000), 2, 0)
     return PackedPrices(ticker, "1d", f"{seed}", 2, 0, [part for _, part in pack(bars)])
 
 

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from adapters.metrics.rates import Rates
+from adapters.metrics.rates import AccountRates
 from consumer.kinds.portfolio import _accrue
 from consumer.kinds.run_engine import RunEngine, interest_and_fees
 from engine.engine import check_bars
@@ -15,7 +15,7 @@ from portfolio.walk import trade_together
 
 FIRST = np.datetime64("2020-01-01", "s")
 DAY_S = 86_400
-RATES = Rates(borrow_rate=0.5, cash_rate=0.05)
+RATES = AccountRates(borrow_rate=0.5, cash_rate=0.05)
 
 
 def terms(rng):

@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from adapters.prices.bars import Bars
+from adapters.prices.bars import PriceBars
 from adapters.prices.packing import unpacked_columns
 from adapters.runs.condition_summary import condition_summaries
 from adapters.runs.lines import BARS_PER_PART, RunLines, lines_on, packed_lines
@@ -26,7 +26,7 @@ def read_back(line, values, truth):
     first, *parts = packed_lines(RunLines(head, [values], [truth]))
     columns = zip(*map(unpacked_columns, parts), strict=True)
     bars = np.arange(len(truth))
-    traded = Bars("1d", bars, (bars,) * 4, bars, 0, 0)
+    traded = PriceBars("1d", bars, (bars,) * 4, bars, 0, 0)
     return lines_on(bars, unpacked_json(first), map(np.concatenate, columns), traded)
 
 

@@ -25,7 +25,7 @@ from adapters.plans.ranking import Ranking
 from adapters.prices.bars import bar_dates
 from adapters.studies import trials
 from adapters.studies import verdict as verdicts
-from adapters.studies.path import Market, RunData
+from adapters.studies.path import RunData, StudyMarket
 from consumer.kinds.backtest import TRADE_FIELDS
 from consumer.kinds.run_engine import RunEngine
 from contracts.study import StudyPlan, StudyRequest, StudyWindow
@@ -88,7 +88,7 @@ class World:
             np.random.default_rng([seed, round(cell.drift * 100) + 100, round(cell.edge * 100)]),
         )
         times = np.arange(len(closes)) * 86_400
-        self.market = Market(times, closes)
+        self.market = StudyMarket(times, closes)
         self.dates = bar_dates(times, "1d")
         opens = np.concatenate((closes[:1], closes[:-1]))
         columns = {

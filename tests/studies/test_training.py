@@ -10,13 +10,13 @@ from sqlalchemy import select
 from sqlalchemy.engine import Engine
 
 from adapters.database import reading
-from adapters.metrics.rates import Rates
+from adapters.metrics.rates import AccountRates
 from adapters.plans.combinations import ranked_places
 from adapters.plans.store import plan_row
 from adapters.plans.study import Study, result_of, study_of
 from adapters.prices.packing import unpack
 from adapters.prices.store import prices_of
-from adapters.studies.path import Market, RunData, run_data
+from adapters.studies.path import RunData, StudyMarket, run_data
 from adapters.studies.trials import trial, tried_of
 from adapters.studies.verdict import Part, Verdict
 from adapters.tables import runs
@@ -84,8 +84,8 @@ def verdict_by_runs(client: FlaskClient, engine: Engine, values: Json) -> Json:
         study = study_of(plan_row(connection, PlanKind.STUDY, values["study_id"]))
         request = RunRequest.from_json(study.plan.request.base)
         bars = unpack(prices_of(connection, request))
-    rates = Rates(request.borrow_rate, request.cash_rate)
-    market = Market(bars.times, bars.columns["Close"], None, rates)
+    rates = AccountRates(request.borrow_rate, request.cash_rate)
+    market = StudyMarket(bars.times, bars.columns["Close"], None, rates)
 
     def recorded(run_id: str) -> RunData:
         with reading(engine) as connection:
