@@ -1,4 +1,4 @@
-"""The values of a parameter and their combinations: a whole grid, or distinct random members of it."""
+"""Values of parameters and their combinations: a whole grid, or a random sample of it without repetition."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -10,12 +10,12 @@ from typing import Any
 from adapters.plans.conditions import Condition
 from contracts.values import Json, Values
 
-# combinations that are looked at, before `where` has chosen among them
+# combinations that are generated before `where` filters them
 MAX_ENUMERATED = 2_000_000
-# by the conditions of `where` in all combinations: seconds of web's time
+# values that the conditions of `where` evaluate over all combinations: seconds of web's time
 MAX_VALUES_SEEN = 4_000_000
-DRAWS_PER_RUN = 50  # random combinations that are tried for each one that `where` accepts
-MAX_VALUES = 10_000  # of one parameter
+DRAWS_PER_RUN = 50  # random combinations drawn for each one requested, since `where` rejects some
+MAX_VALUES = 10_000  # values of one parameter
 MOST_COMBINATIONS = 10**18
 
 Axes = dict[str, list[Any]]
@@ -23,7 +23,7 @@ Member = Json
 
 
 def axis_values(axis: Any) -> list[Any]:
-    """The values that `{min, max, step}`, `{values: […]}`, a list or a single value stand for; ValueError otherwise."""
+    """Return the values of `{min, max, step}`, `{values: […]}`, a list or a single value; ValueError otherwise."""
     match axis:
         case {"min": least, "max": most, "step": step, **more} if not more:
             return _steps(least, most, step)
@@ -43,24 +43,24 @@ def axis_values(axis: Any) -> list[Any]:
     )
 
 
-def _steps(*given: Any) -> list[Any]:
-    """From min to max inclusive, exact in decimals; whole numbers stay whole when all three are."""
-    kinds = {type(value) for value in given}
+def _steps(*bounds: Any) -> list[Any]:
+    """Values from min to max inclusive, exact in decimals; integers if min, max and step are integers."""
+    kinds = {type(value) for value in bounds}
     if not kinds <= {int, float}:
-        raise ValueError(f"min, max and step are numbers, not {list(given)}")
-    least, most, step = ends = [Decimal(str(value)) for value in given]
+        raise ValueError(f"min, max and step are numbers, not {list(bounds)}")
+    least, most, step = ends = [Decimal(str(value)) for value in bounds]
     is_range = all(map(Decimal.is_finite, ends)) and step > 0 and most >= least
     count = int((most - least) / step) + 1 if is_range else 0
     if not 0 < count <= MAX_VALUES:
         raise ValueError(
-            f"min {given[0]}, max {given[1]}, step {given[2]} give no values, or more than {MAX_VALUES}"
+            f"min {bounds[0]}, max {bounds[1]}, step {bounds[2]} give no values, or more than {MAX_VALUES}"
         )
     kind = int if kinds == {int} else float
     return [kind(least + number * step) for number in range(count)]
 
 
 def grid(axes: Axes, where: Sequence[Condition], fixed: Values) -> Iterator[Member]:
-    """All combinations that `where` accepts, the last axis fastest; ValueError above MAX_ENUMERATED."""
+    """Yield all combinations that `where` accepts, the last axis fastest; ValueError above MAX_ENUMERATED."""
     if size(axes) > MAX_ENUMERATED:
         raise ValueError(
             f"{size(axes):,} combinations are more than {MAX_ENUMERATED:,}; use method: random"
@@ -70,10 +70,10 @@ def grid(axes: Axes, where: Sequence[Condition], fixed: Values) -> Iterator[Memb
     return _accepted(members, where, fixed)
 
 
-def drawn(
+def sample(
     axes: Axes, where: Sequence[Condition], fixed: Values, count: int, seed: int
 ) -> Iterator[Member]:
-    """At most `count` distinct combinations that `where` accepts, in the order that `seed` draws them."""
+    """Yield at most `count` distinct combinations that `where` accepts, in the order drawn by `seed`."""
     total = size(axes)
     draws = total if total <= MAX_ENUMERATED else min(total, count * DRAWS_PER_RUN)
     _refuse_too_much(draws, where)
@@ -93,7 +93,7 @@ def _refuse_too_much(combinations: int, where: Sequence[Condition]) -> None:
 
 
 def size(axes: Axes) -> int:
-    """How many combinations there are; ValueError for more than can be numbered."""
+    """Number of combinations; ValueError above MOST_COMBINATIONS."""
     combinations = prod(len(values) for values in axes.values())
     if combinations > MOST_COMBINATIONS:
         raise ValueError(f"more than {MOST_COMBINATIONS:,} combinations; use narrower parameters")
@@ -101,7 +101,7 @@ def size(axes: Axes) -> int:
 
 
 def _member(axes: Axes, number: int) -> Member:
-    """The combination of this number, counting with the last axis fastest."""
+    """Return the combination of this number, with the last axis fastest."""
     chosen = {}
     for name, values in reversed(axes.items()):
         number, place = divmod(number, len(values))

@@ -1,4 +1,4 @@
-"""Batches: the runs of a plan, counted, ranked and listed; nothing here changes anything."""
+"""Read batches: the runs of a plan, counted, ranked and listed."""
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -32,20 +32,20 @@ from contracts.run_request import RunRequest
 from contracts.status import Kind, RunStatus
 from contracts.values import Json, Values, frozen, side_by_side, without
 
-# the metric of a run, its run_id, its parameters as they are stored
+# metric of a run, run_id, params as stored JSON
 Measurement = tuple[float | None, str, str]
 
-# texts of parameters, those of a large batch: its page is loaded again every few seconds
+# parsed params that are cached, enough for a large batch, whose page reloads every few seconds
 MAX_PARSED = 20_000
-# the latest runs, over which times and percentiles are taken, as for the queue and /metrics
+# latest runs over which times and percentiles are computed, as for the queue and /metrics
 MAX_TIMED_RUNS = 1000
-# a run that has ended well, not ruined, with a trade
+# a run that succeeded, was not ruined and made a trade
 _MAY_RANK = (
     IS_SUCCEEDED,
     or_(RUN.max_drawdown_pct.is_(None), RUN.max_drawdown_pct < RUIN_PCT),
     or_(RUN.num_trades.is_(None), RUN.num_trades > 0),
 )
-# as the API shows them, but for waiting_since
+# columns of a run in the API, and waiting_since
 RUN_COLUMNS = (
     *RUN["run_id", "request_hash", "label", "title", "ticker", "rule_type", "rule_id"],
     RUN.params_json.label("params"),
@@ -55,7 +55,7 @@ RUN_COLUMNS = (
 )
 
 
-# of the runs that were submitted first and last
+# columns of the first and the last submitted run
 END_COLUMNS = RUN[
     "id",
     "run_id",
@@ -76,7 +76,7 @@ class Batch:
     plan: RowMapping
     counts: Mapping[str, int]  # by the API's status words
     cancelled: int  # of the failed ones
-    last_activity: datetime  # the last end, of one that has ended
+    last_activity: datetime  # the last end, of a batch that has ended
     first: RowMapping
     last: RowMapping
 
@@ -107,13 +107,13 @@ class Batch:
 
     @property
     def states(self) -> dict[str, int]:
-        """The counts with the cancelled runs apart, which the API counts as failed."""
+        """Counts with the cancelled runs apart; the API counts these as failed."""
         failed = self.counts["failed"] - self.cancelled
         return {**self.counts, "failed": failed, "cancelled": self.cancelled}
 
 
 def list_batches(connection: Connection, after: int | None, limit: int) -> Sequence[RowMapping]:
-    """The next `limit` plans with a name and a run, newest first; those before the one whose `id` is `after`."""
+    """The next `limit` plans with a name and a run, newest first; older than the one whose `id` is `after`."""
     has_run = exists().where(RUN.plan_id == PLAN.plan_id)
     return latest_rows(
         connection, after, limit, select(plans).where(PLAN.name.is_not(None), has_run), plans
@@ -121,7 +121,7 @@ def list_batches(connection: Connection, after: int | None, limit: int) -> Seque
 
 
 def batches_of(connection: Connection, rows: Sequence[RowMapping]) -> list[Batch]:
-    """The plans in these rows with their counts, in this order; without those that have no run."""
+    """Return the plans in these rows with their counts, in this order, without plans that have no run."""
     counted = _counted(connection, [row["plan_id"] for row in rows])
     started = _last_starts(connection, [plan for plan, row in counted.items() if row["running"]])
     ids = [row[end] for row in counted.values() for end in ("first_run", "last_run")]
@@ -140,7 +140,7 @@ def batches_of(connection: Connection, rows: Sequence[RowMapping]) -> list[Batch
 
 
 def _counted(connection: Connection, plan_ids: Sequence[str]) -> dict[str, RowMapping]:
-    """Runs by state, first and last id and last end of those of these plans that have runs; all from PLAN_INDEX."""
+    """Return runs by state, first and last id and last end of plans that have runs, from PLAN_INDEX alone."""
     counts = (
         func.count(case((RUN.status == status, 1))).label(status.public) for status in RunStatus
     )
@@ -192,10 +192,10 @@ def unknown_batch(name: str) -> UnknownBatch:
 def runs_by_hash(
     connection: Connection, batch_id: str, hashes: Sequence[str]
 ) -> dict[str, RowMapping]:
-    """Those runs of a batch that have one of these request hashes: run_id and status by hash."""
+    """Return run_id and status of a batch's runs with these request hashes, by hash."""
     plan = plan_named(connection, batch_id)
     if plan is None:
-        return {}  # a new one, which is the usual case
+        return {}  # a new batch, the usual case
     columns = select(*RUN["request_hash", "run_id", "status"])
     return rows_by(
         connection, columns.filter_by(plan_id=plan["plan_id"]), RUN.request_hash, hashes
@@ -203,7 +203,7 @@ def runs_by_hash(
 
 
 def runs_on_other_prices(connection: Connection, batch_id: str, hashes: Collection[str]) -> int:
-    """How many runs of a batch read versions of prices that are neither among these nor current."""
+    """Count the runs of a batch that read versions of prices neither among these nor current."""
     current = select(price_series.c.data_hash)
     others = (RUN.data_hash.not_in(hashes), RUN.data_hash.not_in(current))
     counted = select(func.count()).select_from(runs).join(plans, PLAN.plan_id == RUN.plan_id)
@@ -230,14 +230,14 @@ def batch_summary(connection: Connection, batch: Batch) -> Json:
 
 
 def _passed(rows: Sequence[RowMapping], since: str, until: str) -> list[float]:
-    """Seconds between two times that each of these runs has."""
+    """Return the seconds between two times of each run."""
     return [round((row[until] - row[since]).total_seconds(), 6) for row in rows]
 
 
 def batch_requests(
     connection: Connection, batch_id: str, status: RunStatus | None = None
 ) -> list[Json]:
-    """The requests of its runs, all or those in a state, in the order of their submission, with all fields.
+    """Return the requests of a batch's runs, all or those in a state, in the order of submission, with all fields.
 
     UnknownBatch when no run belongs to it.
     """
@@ -264,7 +264,7 @@ def _times(connection: Connection, plan_id: str) -> Sequence[RowMapping]:
 
 
 def batch_tickers(connection: Connection, plan_id: str) -> dict[str, Any]:
-    """`runs` of a batch and those that have `completed` by ticker, in the order of the alphabet."""
+    """Count all `runs` of a batch and the `completed` ones by ticker, in alphabetical order."""
     completed = func.count(case((IS_SUCCEEDED, 1)))
     counts = select(RUN.ticker, func.count().label("runs"), completed.label("completed"))
     grouped = counts.filter_by(plan_id=plan_id).group_by(RUN.ticker).order_by(RUN.ticker)
@@ -274,9 +274,9 @@ def batch_tickers(connection: Connection, plan_id: str) -> dict[str, Any]:
 def measured_runs(
     connection: Connection, plan_id: str, ranking: Ranking, ticker: str | None = None
 ) -> Sequence[Measurement]:
-    """The runs of a batch, or of its one `ticker`, that may have a place, in the order of submission.
+    """Return the runs of a batch, or of one `ticker` in it, that may be ranked, in the order of submission.
 
-    They are completed, not ruined, with a trade, and keep all constraints: those on columns in the database.
+    They completed, were not ruined, made a trade and keep all constraints; the database checks those on columns.
     """
     others = [each for each in ranking.constraints if not each.names <= HEADLINE_COLUMNS.keys()]
     kept = [each.over(HEADLINE_COLUMNS) for each in ranking.constraints if each not in others]
@@ -291,11 +291,11 @@ def measured_runs(
 
 
 def _measured(rows: Iterable[Any], metric: str, kept: Sequence[Condition]) -> list[Measurement]:
-    """What is asked for of stored metrics, in their place, where they keep all conditions."""
-    known = ((json.loads(stored)["values"], run_id, text) for stored, run_id, text in rows)
+    """Replace stored metrics by the value of `metric`, and drop runs that break a condition."""
+    parsed = ((json.loads(stored)["values"], run_id, text) for stored, run_id, text in rows)
     return [
         (metrics.get(metric), run_id, text)
-        for metrics, run_id, text in known
+        for metrics, run_id, text in parsed
         if all(each.holds(metrics) for each in kept)
     ]
 
@@ -303,9 +303,9 @@ def _measured(rows: Iterable[Any], metric: str, kept: Sequence[Condition]) -> li
 def leaders(
     connection: Connection, measured: Sequence[Measurement], ranking: Ranking, top: int
 ) -> list[Json]:
-    """The `top` runs among the measured ones, best first; those without the metric are left out."""
-    known = (each for each in measured if each[0] is not None)
-    best = sorted(known, key=itemgetter(0), reverse=ranking.goal == "max")[:top]
+    """Return the `top` measured runs, best first, without those that lack the metric."""
+    ranked = (each for each in measured if each[0] is not None)
+    best = sorted(ranked, key=itemgetter(0), reverse=ranking.goal == "max")[:top]
     run_ids = [run_id for _, run_id, _ in best]
     listed = rows_by(connection, select(*RUN_COLUMNS), RUN.run_id, run_ids)
     return [batch_run(listed[run_id]) for run_id in run_ids]
@@ -314,19 +314,19 @@ def leaders(
 def columns_of(
     connection: Connection, plan_id: str, surface: Surface, metric: str
 ) -> dict[str, Sequence[Any]]:
-    """All that measured runs of a batch can be told apart by, in their order, as conditions name it.
+    """Return the columns by which conditions select measured runs, in the order of the runs.
 
-    Their parameters, and their metrics that have columns, with the one that they are ranked by.
+    These are the parameters, the metrics with a column of their own, and the metric of the ranking.
     """
     query = select(RUN.run_id, *HEADLINE_COLUMNS.values()).filter_by(plan_id=plan_id)
-    known = {run_id: values for run_id, *values in connection.execute(query)}
-    rows = [known[run_id] for run_id in surface.run_ids]
-    found = {name: [row[at] for row in rows] for at, name in enumerate(HEADLINE_COLUMNS)}
-    return {**surface.params, **found, metric: surface.metrics}
+    by_run = {run_id: values for run_id, *values in connection.execute(query)}
+    rows = [by_run[run_id] for run_id in surface.run_ids]
+    headlines = {name: [row[at] for row in rows] for at, name in enumerate(HEADLINE_COLUMNS)}
+    return {**surface.params, **headlines, metric: surface.metrics}
 
 
 def surface_of(measured: Sequence[Measurement]) -> Surface:
-    """The measured runs over their parameters."""
+    """Arrange the measured runs by their parameters."""
     metrics, run_ids, texts = zip(*measured, strict=True) if measured else ((), (), ())
     return Surface(metrics, run_ids, side_by_side(list(map(_flat, texts))))
 
@@ -337,14 +337,14 @@ def _flat(params_json: str) -> Values:
 
 
 def batch_page(connection: Connection, plan_id: str, after: str, limit: int) -> list[Json]:
-    """The next `limit` runs of a batch by request hash, an order that its unique index gives for nothing."""
+    """Return the next `limit` runs of a batch by request hash, the order of its unique index."""
     query = select(*RUN_COLUMNS).where(RUN.plan_id == plan_id, RUN.request_hash > after)
     rows = connection.execute(query.order_by(RUN.request_hash).limit(limit))
     return list(map(batch_run, rows.mappings()))
 
 
 def batch_run(row: RowMapping) -> Json:
-    """One run of a batch as the API shows it."""
+    """Return a run of a batch in the form of the API."""
     run = {
         **row,
         "params": json.loads(row["params"]),

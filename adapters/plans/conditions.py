@@ -1,6 +1,6 @@
 """Conditions such as "num_trades >= 5 and max_drawdown_pct < 30", on a run's metrics or on a rule's parameters.
 
-Python's grammar, a few of its nodes, and no eval. The same tree is worked out over values and over a table's columns.
+A subset of Python's grammar, without eval. The same tree is evaluated over values and over a table's columns.
 """
 
 import ast
@@ -13,8 +13,8 @@ from adapters.metrics.table import METRIC_NAMES
 from contracts.values import Values, frozen
 
 MAX_CHARACTERS = 1000
-LARGEST = 1e50  # number, beyond any metric: databases refuse a product of more than 1.8e308
-MAX_NODES = 200  # of one comparison, whose tree is walked by recursion
+LARGEST = 1e50  # larger numbers are cut to this, beyond any metric: databases refuse a product of more than 1.8e308
+MAX_NODES = 200  # nodes of one comparison, whose tree is evaluated by recursion
 FORM = "comparisons (< <= > >= == !=) of {} and numbers with + - * / and parentheses, joined by 'and'"
 _OPERATORS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
     ast.Lt: operator.lt,
@@ -33,14 +33,14 @@ _ARITHMETIC = (ast.BinOp, ast.UnaryOp, ast.USub, ast.Name, ast.Load)
 
 @frozen
 class Condition:
-    """A parsed condition, and what it names."""
+    """Parsed condition and the names in it."""
 
     text: str
     names: frozenset[str]
     comparisons: tuple[ast.Compare, ...]
 
     def holds(self, values: Values) -> bool:
-        """Whether it is true of these values; False where one is missing, null, or of another kind."""
+        """Return True if the condition holds for these values; False if one is missing, null or of another type."""
         try:
             return all(self.over(values))
         except (TypeError, KeyError, ArithmeticError):
@@ -48,14 +48,14 @@ class Condition:
 
     @property
     def values(self) -> int:
-        """How many names, numbers and results of arithmetic it is worked out from: what looking at it costs."""
+        """Number of names, numbers and arithmetic operations: the cost of evaluating the condition."""
         nodes = (node for each in self.comparisons for node in ast.walk(each))
         return sum(
             isinstance(node, ast.Name | ast.Constant | ast.BinOp | ast.UnaryOp) for node in nodes
         )
 
     def over(self, values: Values) -> Iterator[Any]:
-        """Each comparison, worked out over values, or as clauses over columns."""
+        """Yield each comparison, evaluated over values or, given columns, as a clause of SQL."""
         for each in self.comparisons:
             sides = [_value(node, values) for node in (each.left, *each.comparators)]
             for op, (left, right) in zip(each.ops, pairwise(sides), strict=True):
@@ -64,14 +64,14 @@ class Condition:
 
 @frozen
 class Reader:
-    """Reads conditions on these names. kinds: of the constants that they may be compared with."""
+    """Parser of conditions on these names. kinds: accepted types of constants."""
 
-    subject: str  # what the names are, in words
+    subject: str  # kind of the names, for messages
     names: Collection[str]
     kinds: tuple[type, ...] = (int, float)
 
     def parse(self, text: str) -> Condition:
-        """The condition that `text` says; ValueError says what is accepted."""
+        """Parse a condition; ValueError describes what is accepted."""
         fault = ValueError(FORM.format(self.subject))
         try:
             body = _Plain().visit(
@@ -96,17 +96,17 @@ class Reader:
     def parse_all(
         self, texts: Sequence[str] | str, field: str, errors: dict[str, str]
     ) -> list[Condition]:
-        """Each of `texts`; the faults go into `errors`, by field and place."""
-        found = []
+        """Parse each of `texts`; faults go into `errors`, by field and index."""
+        conditions = []
         for number, text in enumerate([texts] if isinstance(texts, str) else texts):
             try:
-                found.append(self.parse(text))
+                conditions.append(self.parse(text))
             except ValueError as error:
                 errors[f"{field}.{number}"] = f"{text[:60]!r} is not accepted; accepted: {error}"
-        return found
+        return conditions
 
     def _is_comparison(self, part: ast.expr) -> bool:
-        """Whether it compares names with anything that is accepted."""
+        """Return True for a comparison of names, with accepted nodes only."""
         nodes = list(ast.walk(part))[1:]
         is_small = isinstance(part, ast.Compare) and len(nodes) <= MAX_NODES
         return is_small and bool(_names(part)) and all(map(self._is_accepted, nodes))
@@ -118,7 +118,7 @@ class Reader:
 
 
 class _Plain(ast.NodeTransformer):
-    """Makes one name of inputs.fast, and of each number one that databases take."""
+    """Simplify a tree: inputs.fast becomes one name, and each number a float that databases accept."""
 
     def visit_Constant(self, node: ast.Constant) -> ast.Constant:
         if type(node.value) not in (int, float):
@@ -146,10 +146,10 @@ def _value(node: ast.expr, values: Values) -> Any:
             return -_number(operand, values)
         case ast.BinOp(left=left, op=op, right=right):
             return _OPERATORS[type(op)](_number(left, values), _number(right, values))
-    known = values[node.id]  # type: ignore[attr-defined]  # nothing else passes _is_accepted
-    if known is None:
-        raise TypeError("null compares with nothing")
-    return known
+    value = values[node.id]  # type: ignore[attr-defined]  # nothing else passes _is_accepted
+    if value is None:
+        raise TypeError("null cannot be compared")
+    return value
 
 
 def _number(node: ast.expr, values: Values) -> Any:

@@ -1,4 +1,4 @@
-"""What a portfolio's Job found beside metrics and equity, which are its run's: compressed JSON in one column."""
+"""Correlations between the legs of a portfolio."""
 
 from itertools import combinations_with_replacement
 
@@ -7,15 +7,16 @@ import numpy as np
 from adapters.metrics.measured import Array
 from contracts.values import Json
 
-# legs of which the returns are correlated; of more those that earned or lost most
+# legs that are correlated; of more, those that earned or lost most
 CORRELATED = 30
 
 
 def correlated(earned: Array, has_bar: Array) -> Json:
-    """How the legs' profits go together, of each two from one bar that both have to the next.
+    """Correlate the legs' profits, of each pair from one common bar to the next.
 
-    earned: (legs, bars), money up to each bar. has_bar: (bars, legs), where a leg can be traded. legs: their numbers.
-    of: rows of correlations, None for a leg without any profit or loss, and for two with fewer than two common bars.
+    earned: (legs, bars), money up to each bar. has_bar: (bars, legs), True where a leg can be traded. In the answer,
+    legs: numbers of the correlated legs; of: rows of correlations, None for a leg without any profit or loss, and for a
+    pair with fewer than two common bars.
     """
     order = np.argsort(-np.abs(earned[:, -1]), kind="stable")[:CORRELATED]
     legs = np.sort(order).tolist()
@@ -28,7 +29,7 @@ def correlated(earned: Array, has_bar: Array) -> Json:
 
 
 def _correlation(earned: Array, is_common: Array) -> float | None:
-    """Of the profits of two legs, (2, bars), between their common bars; None where it does not exist."""
+    """Correlation of the profits of two legs, (2, bars), between their common bars; None where it does not exist."""
     bars = np.flatnonzero(is_common)
     if len(bars) < 2:
         return None

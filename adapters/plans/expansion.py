@@ -1,4 +1,4 @@
-"""A sweep as the runs that it stands for: expanded here, whoever sent it, with every fault by its field."""
+"""Expand a sweep into its runs, for every client alike, and report every fault by its field."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any
 
 from adapters.metrics.table import METRIC_NAMES
-from adapters.plans.axes import Axes, Member, axis_values, drawn, grid
+from adapters.plans.axes import Axes, Member, axis_values, grid, sample
 from adapters.plans.conditions import METRIC_CONDITIONS, Condition, Reader
 from adapters.plans.flat_params import flat_params, with_params
 from adapters.plans.ranking import Goal, Ranking, default_goal
@@ -21,9 +21,11 @@ from contracts.tickers import normalize_ticker, normalize_tickers
 from contracts.values import Json, Values
 
 GOALS: Mapping[Any, Goal] = {"max": "max", "min": "min", "maximize": "max", "minimize": "min"}
-MAX_NAME = 40  # characters of the name that go into the batch id
-MAX_SWEPT = 100  # parameters; no rule has so many
-_NUMBER = re.compile(r"(?<![\w'])-?\d+(\.\d+)?(?![\w'])")  # by itself, not in a ticker
+MAX_NAME = 40  # characters of the name in the batch id
+MAX_SWEPT = 100  # swept parameters; no rule has as many
+_NUMBER = re.compile(
+    r"(?<![\w'])-?\d+(\.\d+)?(?![\w'])"
+)  # a number by itself, not within a ticker
 _NOTHING: tuple[Any, ...] = (None, "", [])
 _QUOTED = "a ticker is written in quotation marks, or they are a list of such"
 Faults = dict[str, str]
@@ -31,9 +33,9 @@ Faults = dict[str, str]
 
 @dataclass(frozen=True)
 class Expansion:
-    """What a sweep stands for: each combination on each ticker. ranking: None where it says nothing of it.
+    """Expanded sweep: each combination on each ticker. ranking: None if the sweep has none.
 
-    base: what all runs share, but for the ticker. members: the combinations, by swept parameter.
+    base: fields that all runs share, without the ticker. members: the combinations, by swept parameter.
     """
 
     spec: SweepSpec
@@ -44,31 +46,33 @@ class Expansion:
 
     @cached_property
     def requests(self) -> list[Json]:
-        """The runs, all combinations of the first ticker first."""
+        """Requests of the runs, all combinations of the first ticker first."""
         return [
             self.request(ticker, member) for ticker in self.tickers for member in self.members
         ]
 
     def request(self, ticker: str, member: Member) -> Json:
-        """One of the runs."""
+        """Return the request of one run."""
         return {"charts": False, **self.base, "ticker": ticker, "params": self.params(member)}
 
     def params(self, member: Member) -> Json:
-        """The whole params of a combination."""
+        """Return the complete params of a combination."""
         return with_params(self.base.get("params") or {}, member)
 
     @cached_property
     def swept(self) -> frozenset[str]:
-        """The names of the parameters that differ."""
+        """Names of the swept parameters."""
         return frozenset[str]().union(*self.members)
 
     @cached_property
     def batch_id(self) -> str | None:
-        """Equal for equal runs, so that the same sweep again is the same batch; None without a name."""
+        """Id that follows from the runs, so that the same sweep again is the same batch; None without a name."""
         if self.spec.name is None:
             return None
         slug = re.sub(r"[^a-z0-9]+", "-", self.spec.name.lower()).strip("-")[:MAX_NAME] or "sweep"
-        digest = hashlib.sha256()  # of their JSON, which as one text could be a gigabyte
+        digest = (
+            hashlib.sha256()
+        )  # of the requests' JSON, piece by piece, since all of it could be a gigabyte
         for place, request in enumerate(self.requests):
             text = json.dumps(request, sort_keys=True)
             digest.update(f"{', ' if place else '['}{text}".encode())
@@ -77,37 +81,37 @@ class Expansion:
 
     @contextmanager
     def placing(self, place: Callable[[str], str] = str) -> Iterator[None]:
-        """A block whose faults are told at their places in the sweep; place: of a field as `told` expects it."""
+        """Report faults raised in a block at their places in the sweep; place: converts a field for `place_faults`."""
         try:
             yield
         except InvalidRequest as error:
             faults = {place(field): fault for field, fault in error.errors.items()}
-            raise InvalidRequest(self.told(faults), str(error)) from None
+            raise InvalidRequest(self.place_faults(faults), str(error)) from None
 
-    def told(self, errors: Mapping[str, str]) -> Faults:
-        """Faults of runs, by `<number>.<field>`, at their places in the sweep; what differs in numbers only once.
+    def place_faults(self, errors: Mapping[str, str]) -> Faults:
+        """Return faults of runs, by `<number>.<field>`, at their places in the sweep; those alike but for numbers once.
 
         Other faults stay as they are.
         """
         alike: dict[tuple[str, str], list[str]] = {}
-        found: Faults = {}
+        placed: Faults = {}
         for field, fault in errors.items():
             number, _, name = field.partition(".")
             if not number.isdigit():
-                found[field] = fault
+                placed[field] = fault
                 continue
             ticker, member = divmod(int(number) - 1, len(self.members))
             params = json.dumps(self.params(self.members[member]))
-            said = f"{fault} ({self.tickers[ticker]} {params}"
-            alike.setdefault((self._place(name), _NUMBER.sub("0", fault)), []).append(said)
-        for (place, _), (said, *more) in alike.items():
-            before = f"{found[place]}; " if place in found else ""
+            message = f"{fault} ({self.tickers[ticker]} {params}"
+            alike.setdefault((self._place(name), _NUMBER.sub("0", fault)), []).append(message)
+        for (place, _), (message, *more) in alike.items():
+            before = f"{placed[place]}; " if place in placed else ""
             others = f" and {len(more)} more run{'s' if len(more) > 1 else ''}" if more else ""
-            found[place] = f"{before}{said}{others})"
-        return found
+            placed[place] = f"{before}{message}{others})"
+        return placed
 
     def _place(self, field: str) -> str:
-        """The place of a field of a run: among the parameters, else in the base."""
+        """Return the place of a run's field in the sweep: among the parameters, else in the base."""
         group, _, name = field.partition(".")
         swept = tuple(f"{each}." for each in self.swept)
         if group == "params" and f"{name}.".startswith(swept):
@@ -116,38 +120,38 @@ class Expansion:
         return "base.tickers" if is_one_of_several else f"base.{field}"
 
 
-def expanded(
+def expand(
     spec: SweepSpec,
     rules: Mapping[str, Values],
     most: int,
     errors: Mapping[str, str] | None = None,
 ) -> Expansion:
-    """The runs that a sweep stands for, at most `most`; InvalidRequest with every fault by field.
+    """Expand a sweep into at most `most` combinations; InvalidRequest with every fault by field.
 
-    rules: the parameters of each rule with their defaults. errors: faults that are known already. The fields of the
-    base and the values of the parameters are those of a run, and not checked here.
+    rules: the parameters of each rule with their defaults. errors: faults from earlier checks. The fields of the base
+    and the values of the parameters are checked with the runs, not here.
     """
-    found = dict(errors or {})
+    faults = dict(errors or {})
     base = normalize_tickers(spec.base)
-    tickers = _tickers(base, found)
-    fixed = _fixed_params(base, rules, found)
-    ranking = _ranking(spec, found)
-    axes = _axes(spec, found)
+    tickers = _tickers(base, faults)
+    fixed = _fixed_params(base, rules, faults)
+    ranking = _ranking(spec, faults)
+    axes = _axes(spec, faults)
     names = Reader("parameters", sorted({*(fixed or ()), *axes}), (int, float, str))
-    where = names.parse_all(spec.where, "where", found) if fixed is not None else []
-    if found:
-        raise InvalidRequest(found)
+    where = names.parse_all(spec.where, "where", faults) if fixed is not None else []
+    if faults:
+        raise InvalidRequest(faults)
     members = _members(spec, axes, where, fixed or {}, len(tickers), most)
     return Expansion(spec, base, tickers, members, ranking)
 
 
 def _tickers(base: Json, errors: Faults) -> list[str]:
-    """The tickers, which are taken out of the base."""
+    """Remove the tickers from the base and return them."""
     field = "ticker" if base.get("tickers") in _NOTHING else "tickers"
-    given = base.pop("tickers", None) if field == "tickers" else base.pop("ticker", None)
-    tickers = given if isinstance(given, list) else [given]
+    value = base.pop("tickers", None) if field == "tickers" else base.pop("ticker", None)
+    tickers = value if isinstance(value, list) else [value]
     other = [each for each in tickers if not isinstance(each, str)]
-    if given in _NOTHING:
+    if value in _NOTHING:
         errors.setdefault("base.ticker", "one ticker or a list of tickers is required")
     elif other:
         errors.setdefault(f"base.{field}", f"{json.dumps(other[0])[:60]} is not text; {_QUOTED}")
@@ -155,7 +159,7 @@ def _tickers(base: Json, errors: Faults) -> list[str]:
 
 
 def _fixed_params(base: Values, rules: Mapping[str, Values], errors: Faults) -> Json | None:
-    """The rule's parameters as they are where they are not swept; None without a known rule."""
+    """Return the rule's parameters with their values where not swept; None for an unknown rule."""
     rule_type, params = base.get("rule_type"), base.get("params") or {}
     if rule_type not in list(rules):
         errors.setdefault(
@@ -171,13 +175,13 @@ def _fixed_params(base: Values, rules: Mapping[str, Values], errors: Faults) -> 
 
 
 def _ranking(spec: SweepSpec, errors: Faults) -> Ranking | None:
-    """What the sweep says about ranks; what it leaves out is as in a batch that says nothing."""
+    """Return the sweep's ranking, completed by the defaults of a batch; None if it has none."""
     constraints = METRIC_CONDITIONS.parse_all(spec.constraints, "constraints", errors)
     if spec.metric is None:
         return Ranking("sharpe_ratio", "max", constraints) if constraints else None
-    wanted = spec.metric if isinstance(spec.metric, dict) else {"name": spec.metric}
-    name, goal = wanted.get("name", "sharpe_ratio"), wanted.get("goal", "")
-    if name in list(METRIC_NAMES) and goal in ["", *GOALS] and wanted.keys() <= {"name", "goal"}:
+    metric = spec.metric if isinstance(spec.metric, dict) else {"name": spec.metric}
+    name, goal = metric.get("name", "sharpe_ratio"), metric.get("goal", "")
+    if name in list(METRIC_NAMES) and goal in ["", *GOALS] and metric.keys() <= {"name", "goal"}:
         return Ranking(name, GOALS[goal] if goal else default_goal(name), constraints)
     accepted = (
         f"a metric, or its name and goal ({', '.join(GOALS)}); metrics: {', '.join(METRIC_NAMES)}"
@@ -187,7 +191,7 @@ def _ranking(spec: SweepSpec, errors: Faults) -> Ranking | None:
 
 
 def _axes(spec: SweepSpec, errors: Faults) -> dict[str, list[Any]]:
-    """The values of each parameter; none of a list of combinations."""
+    """Return the values of each parameter; empty for a list of combinations."""
     if spec.method == "list":
         if not isinstance(spec.parameters, list) or not all(
             isinstance(each, dict) for each in spec.parameters
@@ -216,19 +220,19 @@ def _members(
     tickers: int,
     most: int,
 ) -> list[Member]:
-    """The parameters of each combination; InvalidRequest when there are none or too many."""
-    found: Iterator[Any] = iter(spec.parameters)
+    """Return the parameters of each combination; InvalidRequest for none or too many."""
+    accepted: Iterator[Any] = iter(spec.parameters)
     cap = min(spec.run_cap, most)
     try:
         if spec.method == "grid":
-            found = grid(axes, where, fixed)
+            accepted = grid(axes, where, fixed)
         if spec.method == "random":
-            wanted = max(min(spec.run_cap, most + tickers) // tickers, 1)
-            found = drawn(axes, where, fixed, wanted, spec.seed)
+            drawn = max(min(spec.run_cap, most + tickers) // tickers, 1)
+            accepted = sample(axes, where, fixed, drawn, spec.seed)
     except ValueError as error:
         raise InvalidRequest({"parameters": str(error)}) from None
-    members = list(islice(found, most))
-    count = len(members) + sum(1 for _ in found)
+    members = list(islice(accepted, most))
+    count = len(members) + sum(1 for _ in accepted)
     if not count:
         left = "no combination is left, see where" if where else "no combination is listed"
         raise InvalidRequest({"parameters": left})

@@ -1,4 +1,4 @@
-"""All runs of a batch as a table, read in portions: a slow client holds neither memory nor a connection."""
+"""Export all runs of a batch as a table, in portions: a slow client occupies neither memory nor a connection."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -32,7 +32,7 @@ _FIXED = (
 def export_rows(
     engine: Engine, plan_id: str, title_of: Callable[[Values], str]
 ) -> Iterator[list[Any]]:
-    """A header and one row per run in the order of submission; empty where a run has no such parameter or metric."""
+    """Yield a header and one row per run, in the order of submission; cells without a value are None."""
     with reading(engine) as connection:
         params = _param_names(connection, plan_id)
     yield [*_FIXED, *(f"params.{name}" for name in params), *METRIC_NAMES]
@@ -57,7 +57,9 @@ def _param_names(connection: Connection, plan_id: str) -> list[str]:
 
 
 def _row(run: Json, params: Sequence[str]) -> list[Any]:
-    metrics, own = run["metrics"] or {}, flat_params(run["params"])
+    metrics, run_params = run["metrics"] or {}, flat_params(run["params"])
     values = [run[name] for name in _FIXED]
-    values += [own.get(name) for name in params] + [metrics.get(name) for name in METRIC_NAMES]
+    values += [run_params.get(name) for name in params] + [
+        metrics.get(name) for name in METRIC_NAMES
+    ]
     return [json.dumps(value) if isinstance(value, list | dict) else value for value in values]

@@ -1,4 +1,4 @@
-"""The best run of a batch against luck: how good the best of so many looks that have no skill at all."""
+"""Compare the best run of a batch with luck: with the best of as many runs without any skill."""
 
 import json
 
@@ -16,12 +16,12 @@ from contracts.values import Json
 def batch_evidence(
     connection: Connection, plan_id: str, ticker: str | None = None
 ) -> Json | None:
-    """Of a batch, or of its one `ticker`; None while no run has a Sharpe ratio, and for results without timing.
+    """Evidence on a batch, or one `ticker` of it; None without a run that has a Sharpe ratio and timing.
 
-    run: the one with the highest Sharpe ratio, with its metrics; found: what its timing proves after all that was tried
-    on its ticker.
+    run: the one with the highest Sharpe ratio, with its metrics; evidence: of its timing, given all trials on its
+    ticker.
     """
-    # a ruined one has none
+    # ruined runs have no Sharpe ratio
     measured = (RUN.sharpe_ratio.is_not(None), RUN.ticker == ticker if ticker else true())
     mine = select(RUN.run_id).filter_by(plan_id=plan_id).where(*measured)
     first = mine.order_by(RUN.sharpe_ratio.desc(), RUN.id).limit(1)
@@ -36,21 +36,21 @@ def batch_evidence(
         return None
     per_year: float = metrics["bars_per_year"]
     trials, variance = _trials(connection, plan_id, best)
-    found = timing_evidence(timing, variance and variance / per_year, trials, per_year)
-    return {"run": best, "found": found, "metrics": metrics}
+    evidence = timing_evidence(timing, variance and variance / per_year, trials, per_year)
+    return {"run": best, "evidence": evidence, "metrics": metrics}
 
 
 def _trials(connection: Connection, plan_id: str, best: RowMapping) -> tuple[int, float | None]:
-    """How many completed runs are of the best one's ticker, and the variance of their timing's ratios in its timeframe.
+    """Count the completed runs on the best run's ticker; variance of their timing's ratios in its timeframe.
 
-    The database adds up, by distances from the best one so that no digits are lost: ten thousands of ratios would take
-    longer to be sent. None for fewer than two.
+    The database computes the sums, of differences from the best ratio so that no digits are lost; sending tens of
+    thousands of ratios would take longer. The variance is None for fewer than two.
     """
     ratio = RUN.timing_sharpe_ratio
     distance = case((RUN.timeframe == best["timeframe"], ratio)) - best["timing_sharpe_ratio"]
     sums = select(
         func.count(), func.count(distance), func.sum(distance), func.sum(distance * distance)
     )
-    own = (RUN.plan_id == plan_id, RUN.ticker == best["ticker"], IS_SUCCEEDED)
-    trials, ratios, total, squares = connection.execute(sums.where(*own)).one()
+    same_ticker = (RUN.plan_id == plan_id, RUN.ticker == best["ticker"], IS_SUCCEEDED)
+    trials, ratios, total, squares = connection.execute(sums.where(*same_ticker)).one()
     return trials, (squares - total**2 / ratios) / (ratios - 1) if ratios > 1 else None

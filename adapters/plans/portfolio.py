@@ -33,7 +33,7 @@ JOB_COLUMNS = (
 
 @frozen
 class Portfolio:
-    """A portfolio as the leader and its Job work with it; legs: the run_id of each leg's run."""
+    """Portfolio in the database; legs: the run_id of each leg's run."""
 
     portfolio_id: str
     batch_id: str  # the name under which the runs of its legs are listed
@@ -94,7 +94,7 @@ def portfolio_of(row: RowMapping) -> Portfolio:
 def list_portfolios(
     connection: Connection, after: int | None, limit: int
 ) -> Sequence[RowMapping]:
-    """Portfolios with figures of their Job, newest first; those before the one whose `id` is `after`."""
+    """Portfolios with figures of their Job, newest first; older than the one whose `id` is `after`."""
     job = RUN.run_id == PLAN.plan_id
     query = select(*LISTED, *JOB_COLUMNS).outerjoin_from(plans, runs, job)
     mine = query.where(PLAN.kind == PlanKind.PORTFOLIO)
@@ -104,12 +104,12 @@ def list_portfolios(
 def legs_of(
     connection: Connection, run_ids: Sequence[str], *columns: ColumnElement[Any]
 ) -> dict[str, RowMapping]:
-    """run_id, status and these columns of the runs of legs, by run_id; those that were deleted are left out."""
+    """Return run_id, status and these columns of the legs' runs, by run_id; deleted runs are left out."""
     chosen = select(*RUN["run_id", "status"], *columns)
     return rows_by(connection, chosen, RUN.run_id, run_ids)
 
 
-# what a leg may be linked to: a run that has what its portfolio needs of it, or may come to have it
+# a run that may serve as a leg: it has signals stored, or has not ended
 MAY_SERVE = or_(and_(IS_SUCCEEDED, RUN.signals_json.is_not(None)), IS_LIVING)
 
 

@@ -1,4 +1,4 @@
-"""A completed portfolio's series, decoded: what its curves, tables and pages are made from."""
+"""Decoded series of a completed portfolio, for its curves, tables and pages."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -21,17 +21,17 @@ PRUNED = (
 
 
 class PortfolioSeries:
-    """account: times, equity and trades as of a run. found: what else its Job kept, see consumer.kinds.portfolio.
+    """Series of a portfolio. account: times, equity and trades, as of a run.
 
-    tickers: by leg.
+    result: the other results of its Job, see consumer.kinds.portfolio. tickers: by leg.
     """
 
     def __init__(self, job: Mapping[Any, Any], packed: bytes, tickers: Sequence[str]) -> None:
-        self.account, self.found, self.tickers = run_series(job), unpacked_json(packed), tickers
+        self.account, self.result, self.tickers = run_series(job), unpacked_json(packed), tickers
 
     @cached_property
     def names(self) -> list[str]:
-        """What each leg is called: its ticker, with its number where a ticker has several."""
+        """Name of each leg: its ticker, with the leg's number if a ticker has several legs."""
         counts = Counter(self.tickers)
         named = enumerate(self.tickers, start=1)
         return [
@@ -39,14 +39,14 @@ class PortfolioSeries:
         ]
 
     def dates_of(self, bars: Sequence[int]) -> list[str]:
-        """The dates of the prices of these bars."""
+        """Return the dates of these bars."""
         return bar_dates(
             self.account.times[np.asarray(bars, dtype=np.int64)], self.account.timeframe
         )
 
     @cached_property
     def trades(self) -> list[TradeRow]:
-        """As the contract shows those of a run, with leg, ticker, resizes and the bar whose signal opened each."""
+        """Trades as in the contract of a run, with leg, ticker, resizes and the date of the signal that opened each."""
         account = self.account
         rows = trade_rows(
             account.trades, account.times, account.timeframe, account.money_decimals
@@ -54,17 +54,17 @@ class PortfolioSeries:
         late = int(account.request["fill"] == "next_open")
         signalled = self.dates_of([trade["entry_bar"] - late for trade in account.trades])
         for row, (leg, resized), date in zip(
-            rows, self.found["of_trades"], signalled, strict=True
+            rows, self.result["of_trades"], signalled, strict=True
         ):
             ticker = self.tickers[leg]
-            beside: Any = {"leg": leg, "ticker": ticker, "resized": resized, "signal_date": date}
-            row.update(beside)
+            of_leg: Any = {"leg": leg, "ticker": ticker, "resized": resized, "signal_date": date}
+            row.update(of_leg)
         return rows
 
     def left_out(self) -> Json:
-        """Orders that opened nothing: how many by reason, and the first of them with their dates."""
-        found = self.found["left_out"]
-        dates = self.dates_of([bar for bar, *_ in found["first"]])
+        """Return the orders that opened nothing: counts by reason, and the first of them with their dates."""
+        left_out = self.result["left_out"]
+        dates = self.dates_of([bar for bar, *_ in left_out["first"]])
         orders = [
             {
                 "date": date,
@@ -73,13 +73,13 @@ class PortfolioSeries:
                 "side": side,
                 "reason": reason,
             }
-            for date, (_, leg, side, reason) in zip(dates, found["first"], strict=True)
+            for date, (_, leg, side, reason) in zip(dates, left_out["first"], strict=True)
         ]
-        return {"counts": found["counts"], "orders": orders}
+        return {"counts": left_out["counts"], "orders": orders}
 
     def legs(self) -> list[Json]:
-        """Of each leg when it could be traded, and what it contributed."""
-        spans, contributions = self.found["legs"], self.found["contributions"]
+        """Return the tradable dates of each leg, and its contribution to the profit."""
+        spans, contributions = self.result["legs"], self.result["contributions"]
         firsts, lasts = (
             self.dates_of([span[end] for span in spans]) for end in ("first", "last")
         )

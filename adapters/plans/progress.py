@@ -1,4 +1,4 @@
-"""Progress and results that a Job writes beside its run's row; every Job loads this, so it does without numpy."""
+"""Record progress and results of a Job outside its run's row; loaded by every Job, so without numpy."""
 
 import json
 from collections.abc import Mapping

@@ -14,14 +14,14 @@ RUIN_PCT = 100.0  # maximum drawdown at which equity was 0 or less
 
 @frozen
 class Ranking:
-    """The metric, whether more or less of it is better, and what a run has to keep to have a place at all."""
+    """Metric, goal, and the constraints that a run must keep to be ranked."""
 
     metric: str
     goal: Goal
     constraints: Sequence[Condition] = ()
 
     def to_json(self) -> Json:
-        """This ranking as the API shows and takes it."""
+        """Return this ranking in the form of the API."""
         return {
             "metric": self.metric,
             "goal": self.goal,
@@ -33,26 +33,26 @@ DEFAULT = Ranking("sharpe_ratio", "max")
 
 
 def ranking_by(metric: str, goal: Goal | None, constraints: Sequence[str]) -> Ranking:
-    """A ranking by what was checked before; without a goal by what is better for the metric."""
+    """Build a ranking from checked values; without a goal, by the better direction of the metric."""
     return Ranking(
         metric, goal or default_goal(metric), list(map(METRIC_CONDITIONS.parse, constraints))
     )
 
 
 def default_goal(metric: str) -> Goal:
-    """Whether more or less of a metric is better."""
+    """Return the better direction of a metric."""
     return "min" if METRICS_BY_NAME[metric].better == "low" else "max"
 
 
 def is_ruined(metrics: Values) -> bool:
-    """Whether a run once had nothing left: whatever it came to afterwards, no broker would have let it go on."""
+    """Return True if equity once fell to 0: no broker would have let the account continue."""
     return (metrics.get("max_drawdown_pct") or 0.0) >= RUIN_PCT
 
 
 def tried_note(tried: int, left_out: int = 0, *, to_come: int = 0, what: str = "run") -> str:
-    """What to bear in mind when reading the best of `tried` that have completed, `left_out` of which are not ranked.
+    """Return a caveat on the best of `tried` completed runs, of which `left_out` are not ranked.
 
-    to_come: how many have not ended, so that nobody knows yet of how many it will be the best.
+    to_come: number of runs that have not ended; the caveat waits for them.
     """
     if to_come:
         return f"How much of the best is luck is said once all {what}s have ended; still to come: {to_come:,}."

@@ -1,4 +1,4 @@
-"""Screens in the database: the row of a run is the Job of one ticker, and here is what it tries and has found."""
+"""Screens in the database: the combinations and results of each Job, which has one ticker and a run's row."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -23,9 +23,9 @@ def insert_search(
     tried: Combinations,
     permuted: Mapping[str, int] | None = None,
 ) -> None:
-    """Record what a Job is to try; its run was inserted in the same transaction.
+    """Record the combinations of a Job; its run was inserted in the same transaction.
 
-    permuted: seed, first and last of the orders of the bars, of a Job of that kind.
+    permuted: seed, first and last number of the orders of the bars, of a permutation Job.
     """
     values = insert(screens).values(
         run_id=run_id,
@@ -38,7 +38,7 @@ def insert_search(
 def search_of(
     connection: Connection, run_id: str
 ) -> tuple[Combinations, Ranking, dict[str, int] | None]:
-    """The combinations that a Job is to try, the ranking of its plan, and the orders of the bars."""
+    """Return the combinations of a Job, the ranking of its plan, and the orders of the bars."""
     mine = select(screens, PLAN.ranking).join(runs, RUN.run_id == screens.c.run_id)
     query = mine.join(plans, PLAN.plan_id == RUN.plan_id).where(screens.c.run_id == run_id)
     row = connection.execute(query).mappings().one()
@@ -46,17 +46,17 @@ def search_of(
     return Combinations.unpacked(row), ranking_of(row), permuted
 
 
-def found_by(connection: Connection, run_ids: Sequence[str]) -> dict[str, dict[str, Array]]:
-    """What Jobs have found, by run_id; those that have not ended well are left out."""
+def search_metrics(connection: Connection, run_ids: Sequence[str]) -> dict[str, dict[str, Array]]:
+    """Return the metrics of the combinations of Jobs, by run_id; Jobs without a result are left out."""
     query = select(*screens.c["run_id", "metrics"]).where(screens.c.metrics.is_not(None))
-    found = rows_by(connection, query, screens.c.run_id, run_ids)
-    return {run_id: unpacked_metrics(row["metrics"]) for run_id, row in found.items()}
+    rows = rows_by(connection, query, screens.c.run_id, run_ids)
+    return {run_id: unpacked_metrics(row["metrics"]) for run_id, row in rows.items()}
 
 
 def screen_jobs(connection: Connection, screen_id: str) -> Sequence[RowMapping]:
-    """The Jobs of a screen, one for each ticker, in the order of the sweep; UnknownScreen when there is none.
+    """Return the Jobs of a screen, one per ticker, in the order of the sweep; UnknownScreen if there is none.
 
-    screen_id: its own, or the run_id of one of its Jobs. Each row has the plan's ranking, too.
+    screen_id: the screen's id, or the run_id of one of its Jobs. Each row also has the plan's ranking.
     """
     of_job = select(RUN.plan_id).where(RUN.run_id == screen_id).scalar_subquery()
     columns = (column for column in RUN if column.name not in screens.c)
@@ -74,12 +74,12 @@ def screen_jobs(connection: Connection, screen_id: str) -> Sequence[RowMapping]:
 
 
 def count_differing(connection: Connection, run_id: str, differing: int) -> None:
-    """Record that so many combinations' runs came to other metrics, if no more were seen before."""
+    """Record the number of combinations whose runs gave other metrics, unless a larger one is recorded."""
     fewer = (screens.c.run_id == run_id, screens.c.differing < differing)
     connection.execute(update_by(screens.c.run_id).where(*fewer).values(differing=differing))
 
 
 def all_differing(connection: Connection) -> int:
-    """How many were seen so, of all screens."""
+    """Sum of the differing combinations over all screens."""
     seen = select(func.sum(screens.c.differing)).where(screens.c.differing > 0)
     return int(connection.scalar(seen) or 0)

@@ -1,4 +1,4 @@
-"""The store of plans: record, find, rename, move on and list a batch, screen, study or portfolio.
+"""Store of plans: record, find, title, advance and list batches, screens, studies and portfolios.
 
 A change of status is one UPDATE guarded by the old status; the caller owns the transaction.
 """
@@ -153,6 +153,6 @@ def has_living_runs(connection: Connection, plan_id: str) -> bool:
 
 
 def spec_of(plan: RowMapping) -> Json:
-    """What was submitted as this plan, in the form of its kind."""
+    """Return the submitted request of a plan, in the form of its kind."""
     spec: Json = json.loads(plan["spec"] or "{}")
     return spec

@@ -1,4 +1,4 @@
-"""Studies: recorded by the web tier, advanced by the reconciler's leader, judged once by a process of its own.
+"""Studies: recorded by the web tier, advanced by the leader, judged once by a separate process.
 
 Each change of status is one UPDATE guarded by the old status, in the transaction that also inserts the runs of the new
 one; the caller owns it.
@@ -31,14 +31,14 @@ LIVING = [status for status in StudyStatus if not status.is_terminal]
 
 @frozen
 class Study:
-    """A study as it is recorded; choices by window once they are made."""
+    """Study in the database; choices: by window, once they are made."""
 
     study_id: str
     batch_id: str  # the name under which its Jobs are listed
     status: StudyStatus
     plan: StudyPlan
     choices: list[Json] | None
-    starts: int  # of the process that computes the verdict
+    starts: int  # number of starts of the process that computes the verdict
     submitted_by: str | None
 
     @property
@@ -81,20 +81,20 @@ def study_batch(study_id: str) -> str:
 
 
 def move_study(connection: Connection, study: Study, after: StudyStatus, **values: Any) -> bool:
-    """Move a study on; False when somebody else has changed its status."""
+    """Change the status of a study; False if another process changed it first."""
     ended = {"completed_at": database_now()} if after.is_terminal else {}
     is_unchanged = PLAN.status == study.status
     return update_plan(connection, study.study_id, is_unchanged, status=after, **ended, **values)
 
 
 def count_start(connection: Connection, study: Study) -> bool:
-    """Count a start of the verdict's process; False when somebody else has just started one."""
+    """Count a start of the verdict's process; False if another process has just started one."""
     is_unchanged = (PLAN.status == StudyStatus.JUDGING, PLAN.starts == study.starts)
     return update_plan(connection, study.study_id, *is_unchanged, starts=study.starts + 1)
 
 
 def fail_study(connection: Connection, study: Study, reason: str) -> bool:
-    """End a study without a verdict, or with the one that it had; False when it has moved on."""
+    """End a study without a verdict, or with its earlier one; False if its status has changed."""
     has_verdict = PLAN.outcome.is_not(None)
     return update_plan(
         connection,
@@ -149,7 +149,7 @@ def cancel_study(connection: Connection, study_id: str) -> None:
 
 
 def living_studies(connection: Connection) -> list[str]:
-    """The ids of all studies that are not over, oldest first."""
+    """Ids of all studies that have not ended, oldest first."""
     return living_plans(connection, PlanKind.STUDY, LIVING)
 
 
@@ -167,7 +167,7 @@ def study_of(row: RowMapping) -> Study:
 
 
 def result_of(connection: Connection, run_id: str) -> RowMapping | None:
-    """Metrics, equity and trades of a run as they are stored; None for one that has not succeeded."""
+    """Return stored metrics, equity and trades of a run; None unless it succeeded."""
     columns = select(*RUN["metrics_json", "equity_curve_json", "trades_json"])
     succeeded = (RUN.run_id == run_id, IS_SUCCEEDED)
     return connection.execute(columns.where(*succeeded)).mappings().one_or_none()

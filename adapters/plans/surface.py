@@ -1,4 +1,4 @@
-"""A metric over the parameters of many runs, in columns, since Python is quick with those."""
+"""A metric over the parameters of many runs, in columns, which Python processes fast."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ Cell = tuple[Any, Any]  # the values of two parameters
 
 @frozen
 class Surface:
-    """Runs side by side: the metric of each, None where it has none, its run_id, and its parameters by name."""
+    """Runs as columns: metric, None where a run has none, run_id, and parameters by name."""
 
     metrics: Sequence[float | None]
     run_ids: Sequence[str]
@@ -30,10 +30,10 @@ class Surface:
         return sorted(several, key=counts.__getitem__, reverse=True)
 
     def importance(self, name: str) -> float | None:
-        """The share of the metric's variance that lies between a parameter's values, from 0 to 1 (eta squared).
+        """Share of the metric's variance between a parameter's values, from 0 to 1 (eta squared).
 
-        Each parameter by itself: of two that only matter together neither has a large share. None where the metric is
-        the same everywhere.
+        Each parameter is considered alone: two that matter only in combination both have a small share. None where the
+        metric is constant.
         """
         groups = self.groups(name).values()
         metrics = list(chain.from_iterable(groups))
@@ -43,23 +43,23 @@ class Surface:
         return min(sum(len(each) * (fmean(each) - middle) ** 2 for each in groups) / total, 1.0)
 
     def groups(self, name: str) -> dict[Any, list[float]]:
-        """The metrics that there are by a parameter's values; None for runs without the parameter."""
-        found = defaultdict[Any, list[float]](list)
+        """Return the metrics by a parameter's values; the key None has runs without the parameter."""
+        groups = defaultdict[Any, list[float]](list)
         for value, metric in zip(self.params[name], self.metrics, strict=True):
             if metric is not None:
-                found[value].append(metric)
-        return found
+                groups[value].append(metric)
+        return groups
 
     def cells(self, x: str, y: str) -> dict[Cell, list[tuple[float, str]]]:
-        """Metric and run_id of each run that has the metric, by its values of two parameters."""
-        found = defaultdict[Cell, list[tuple[float, str]]](list)
+        """Return metric and run_id of each run with the metric, by its values of two parameters."""
+        by_cell = defaultdict[Cell, list[tuple[float, str]]](list)
         cells = zip(self.params[x], self.params[y], strict=True)
         for cell, metric, run_id in zip(cells, self.metrics, self.run_ids, strict=True):
             if metric is not None and None not in cell:
-                found[cell].append((metric, run_id))
-        return found
+                by_cell[cell].append((metric, run_id))
+        return by_cell
 
 
 def ordered(values: Iterable[Any]) -> list[Any]:
-    """Each value once, without None, numbers before words."""
+    """Sort the distinct values, without None, numbers before texts."""
     return sorted({*values} - {None}, key=lambda value: (isinstance(value, str), value))

@@ -60,7 +60,9 @@ class RunSeries:
     @cached_property
     def cash(self) -> Column:
         """(bars,) cash after each bar's fills."""
-        rates = AccountRates(**picked(self.request, ("borrow_rate", "cash_rate")))  # not in older ones
+        rates = AccountRates(
+            **picked(self.request, ("borrow_rate", "cash_rate"))
+        )  # not in older ones
         return cash_curve(self.times, self.equity, self.trades, self.capital, rates)
 
     @cached_property

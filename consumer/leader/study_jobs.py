@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from adapters.metrics.measured import Array
 from adapters.plans.combinations import CORE, Combinations
 from adapters.plans.ranking import Ranking
-from adapters.plans.screen import found_by
+from adapters.plans.screen import search_metrics
 from adapters.plans.study import Study
 from adapters.runs.new_runs import NewRun
 from adapters.studies.trials import OF_TRIAL
@@ -143,7 +143,7 @@ def _search_metrics(
     names: Sequence[str],
 ) -> dict[str, Array]:
     """Joined metrics of Jobs, each of which has its own group of rows."""
-    metrics = found_by(connection, [job.run.run_id for job in jobs])
+    metrics = search_metrics(connection, [job.run.run_id for job in jobs])
     parts = [
         metrics.get(job.run.run_id) or dict.fromkeys(names, np.full(len(rows), np.nan))
         for job, rows in zip(jobs, groups, strict=True)

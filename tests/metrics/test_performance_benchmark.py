@@ -85,7 +85,7 @@ def test_another_benchmark_than_the_own_prices_is_used_from_its_first_bar_on():
         (
             np.arange(100.0, 130.0),
             np.arange(50.0, 80.0),
-            "fewer than 30 returns beside the benchmark",
+            "fewer than 30 returns in common with the benchmark",
         ),
         (np.arange(100.0, 200.0), np.full(100, 50.0), "the benchmark did not vary"),
         (np.arange(100.0, 200.0) - 150, np.arange(50.0, 150.0), "equity fell to zero or below"),

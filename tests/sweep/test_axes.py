@@ -17,7 +17,7 @@ def grid(*given: Any) -> list[dict[str, Any]]:
 
 
 def drawn(*given: Any, seed: int) -> list[dict[str, Any]]:
-    return list(axes.drawn(*given, seed))
+    return list(axes.sample(*given, seed))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from flask import request
 from pydantic import ValidationError
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from adapters.plans.expansion import Expansion, expanded
+from adapters.plans.expansion import Expansion, expand
 from contracts.errors import InvalidRequest
 from contracts.sweep import ACCEPTED, SweepSpec
 from contracts.values import Json, without
@@ -126,8 +126,8 @@ def read_sweep(values: Any, most: int) -> Expansion:
         errors = {field: _message(field, values) for field in faulty}
         if "base" in errors:
             raise InvalidRequest(errors) from None
-        return expanded(SweepSpec(**without(values, errors)), params, most, errors)
-    return expanded(spec, params, most)
+        return expand(SweepSpec(**without(values, errors)), params, most, errors)
+    return expand(spec, params, most)
 
 
 def _message(field: str, values: Json) -> str:

@@ -109,7 +109,7 @@ def curves(portfolio_id: str) -> Response:
     window = Window(0, len(account.times), arguments()["max"])
     lasts = window.lasts
     gross, held_equally, positions = (
-        np.array(series.found[name])[lasts] for name in ("gross", "held_equally", "positions")
+        np.array(series.result[name])[lasts] for name in ("gross", "held_equally", "positions")
     )
     equity = account.equity[lasts]
     invested = np.divide(gross * 100, equity, out=np.full(len(lasts), np.nan), where=equity > 0)

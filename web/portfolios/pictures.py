@@ -18,7 +18,7 @@ def weights_picture(series: PortfolioSeries) -> tuple[Markup, list[str]]:
 
     Short positions count by their absolute value.
     """
-    weights, names = series.found["weights"], series.names
+    weights, names = series.result["weights"], series.names
     bars, money = weights["bars"], weights["money"]
     worth, dates = series.account.equity[bars], series.dates_of(bars)
     parts = np.where(worth > 0, np.abs(money), 0.0) / np.where(worth > 0, worth, 1.0)

@@ -148,7 +148,7 @@ def describe_portfolio(view: PortfolioView) -> Json:
 
 
 def _of_series(series: PortfolioSeries) -> Json:
-    account, results = series.account, series.found
+    account, results = series.account, series.result
     weights = results["weights"]
     return {
         "money_decimals": account.money_decimals,

@@ -95,7 +95,7 @@ def _params_faults(sweep: Expansion) -> dict[str, str]:
         faults |= {f"{number}.{field}": fault for field, fault in params_faults.items()}
         if len(faults) >= MAX_FAULTS:
             break
-    return sweep.told(faults)
+    return sweep.place_faults(faults)
 
 
 def _job(sweep: Expansion, ticker: str, tried: Combinations) -> ValidRequest:

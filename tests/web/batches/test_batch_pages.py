@@ -290,7 +290,7 @@ def test_the_best_run_is_held_against_luck_without_being_asked(
     # a fifth one failed
     expected = timing_probability(measured, luck_sharpe(statistics.variance(per_bar), 4))
     assert known is not None
-    assert known["found"]["sharpe_variance"] == pytest.approx(
+    assert known["evidence"]["sharpe_variance"] == pytest.approx(
         statistics.variance(per_bar), rel=1e-9
     )
     assert f"{expected * 100:.1f}%" in page
