@@ -7,7 +7,6 @@ repairs send a message that was not sent.
 import json
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from sqlalchemy import Connection, Engine, RowMapping
 
@@ -23,12 +22,9 @@ from adapters.runs.queries import run_row
 from adapters.tables import RUN
 from contracts.errors import QueueUnavailable
 from contracts.portfolio_request import PortfolioStatus
-from contracts.run_request import DEFAULT_CAPITAL, RunRequest
+from contracts.run_request import LABEL_FIELDS, RunRequest
 from contracts.status import Kind, PlanKind, RunStatus
-from contracts.values import Json, picked
-
-# defaults of terms that the Job does not take from its first leg, which may be a run with another label
-PORTFOLIO_TERMS: Json = {"initial_capital": DEFAULT_CAPITAL, "label": None, "tags": []}
+from contracts.values import picked, without
 
 log = logging.getLogger(__name__)
 
@@ -90,15 +86,16 @@ def _start(connection: Connection, plan: Portfolio) -> bool:
     states = PortfolioStatus.LEGS, PortfolioStatus.TRADING
     if not move_portfolio(connection, plan.portfolio_id, *states):
         return False
-    terms = PORTFOLIO_TERMS | {
+    first_leg = json.loads(run_row(connection, plan.legs[0])["request_json"])
+    # the first leg may be somebody else's run, with other labels
+    shared = without(first_leg, (*LABEL_FIELDS, "initial_capital"))
+    terms = {
+        **picked(plan.request.terms, (*LABEL_FIELDS, "initial_capital")),
         "run_id": plan.portfolio_id,
-        "batch_id": None,
         "charts": False,
         "rule_id": f"portfolio x {len(plan.legs)}",
-        **picked(plan.request.terms, PORTFOLIO_TERMS),
     }
-    first_leg = json.loads(run_row(connection, plan.legs[0])["request_json"])
-    request = replace(RunRequest.from_json(first_leg), **terms)
+    request = RunRequest.from_json(shared | terms)
     new = NewRun(request, plan.request_hash, submitted_by=plan.submitted_by, kind=Kind.PORTFOLIO)
     insert_runs(connection, [new])
     return True

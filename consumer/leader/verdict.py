@@ -83,7 +83,7 @@ def judge(engine: Engine, study: Study) -> Json:
 
     tried = [_trials(engine, study, window) for window in study.plan.windows]
     permutations = _permutations(engine, study)
-    return Verdict(study.plan, study.choices or [], tried, market, load, permutations).told()
+    return Verdict(study.plan, study.choices or [], tried, market, load, permutations).to_json()
 
 
 def _permutations(engine: Engine, study: Study) -> Json | None:

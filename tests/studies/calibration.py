@@ -169,7 +169,7 @@ class World:
             trials.tried_of(np.array([trials.trial(self.load(run_id)) for run_id in run_ids]))
             for run_ids in training
         ]
-        return verdicts.Verdict(plan, choices, tried, self.market, self._part).told()
+        return verdicts.Verdict(plan, choices, tried, self.market, self._part).to_json()
 
     def _part(self, part: str, number: int, chosen: dict[str, Any]) -> RunData | None:
         run_id = chosen[f"{part}_run"]

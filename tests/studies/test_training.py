@@ -106,7 +106,7 @@ def verdict_by_runs(client: FlaskClient, engine: Engine, values: Json) -> Json:
         choice_of(study, part, choice)
         for part, choice in zip(trained, study.choices, strict=True)
     ]
-    return dict(Verdict(study.plan, choices, tried, market, load).told())
+    return dict(Verdict(study.plan, choices, tried, market, load).to_json())
 
 
 @ON_SQLITE

@@ -15,7 +15,7 @@ from adapters.plans.combinations import CORE_CONDITIONS
 from adapters.plans.conditions import METRIC_CONDITIONS
 from adapters.plans.expansion import Expansion
 from contracts.errors import InvalidRequest
-from contracts.run_request import RunRequest, canonical_json
+from contracts.run_request import LABEL_FIELDS, RunRequest, canonical_json
 from contracts.study import StudyPlan, StudyRequest, StudyWindow
 from contracts.values import Json, without
 from rules.catalog import check_params, complete_params
@@ -25,8 +25,8 @@ from web.batches.bodies import few_fields, read_sweep
 from web.runs.validation import DAY, Faults, bounded_json, priced_days, validate_request
 from web.titles import adapter_of, differing_values, reusable_values
 
-# fields of a run that the study decides
-DECIDED_BY_STUDY = ("run_id", "params", "rule_id", "batch_id", "label", "charts")
+# fields of a run that the study sets; tags of the base are those of all its runs
+DECIDED_BY_STUDY = LABEL_FIELDS - {"tags"} | {"params"}
 MAX_SEARCHED = 2_000_000  # combinations times permutations
 MAX_LISTED = 100  # faulty combinations that an answer lists
 # the field at fault for a part that is too short, if not its days
