@@ -286,7 +286,7 @@ def _params(run: Row) -> Json:
 
 @frozen
 class Failure:
-    """What to tell people about a failed run: what happened, what to do next, and whether a retry may help."""
+    """Texts about a failed run: what happened, what to do next, and whether a retry may help."""
 
     what: str
     advice: str
