@@ -482,7 +482,7 @@ def test_pages_show_it_in_every_state(client: FlaskClient, engine: Engine) -> No
     assert "0 of 3 legs finished" in client.get(page).text
     run_all(engine)
     leader(engine).advance()
-    assert "are traded together" in client.get(page).text
+    assert "combining them" in client.get(page).text
     run_all(engine)
 
     legs, stats, trades = (
