@@ -88,4 +88,4 @@ def _evidence(completed: list[ScreenedJob]) -> Json | None:
         return None
     of = max(proven, key=lambda each: float(each.best["metrics"]["sharpe_ratio"]))
     run = Row(of, of.best["number"]).run().request.to_json()
-    return {"run": run, "found": of.best["evidence"], "metrics": of.best["metrics"]}
+    return {"run": run, "evidence": of.best["evidence"], "metrics": of.best["metrics"]}

@@ -39,7 +39,7 @@ def test_a_run_that_is_submitted_without_redis_is_told_that_it_is_recorded_and_w
     finally:
         redis_server.resume()
 
-    assert "recorded in the database and waits for the queue to come back" in page
+    assert "it will be queued as soon as the queue is back" in page
     assert "saved and queued" not in page and "starting" not in page
     assert "Redis, which holds the queue, does not answer" in page
     assert (status["status"], status["position"], status["queue_answers"]) == (
