@@ -68,7 +68,7 @@ def test_a_new_field_needs_no_other_line(app: Flask) -> None:
 
     assert fields["leverage"].accepts == "times from 1 to below 5 (of equity), or null"
     assert re.search(
-        r'type="number"[^>]*\smin="1"\s+max="5"[^>]* placeholder="none" [^>]*name="leverage"\s+data-field data-optional',
+        r'type="number"[^>]*\smin="1"\s+max="5"[^>]* placeholder="none"[^>]*name="leverage"\s+data-field data-optional',
         form,
     )
     assert (
