@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 
 from adapters.database import reading
 from adapters.metrics.sharpe_evidence import MeasuredSharpe, luck_sharpe, timing_probability
+from adapters.plans.batch import plan_of_batch
 from adapters.plans.luck import batch_evidence
 from adapters.plans.surface import Surface
 from tests.services.finished_runs import succeed
@@ -278,7 +279,8 @@ def test_the_best_run_is_held_against_luck_without_being_asked(
 
     page = browser_client.get("/batches/both?ticker=AAPL").get_data(as_text=True)
     with reading(page_app.extensions["platform"].engine) as connection:
-        known = batch_evidence(connection, "both", "AAPL")
+        plan = plan_of_batch(connection, "both")
+        known = batch_evidence(connection, plan["plan_id"], "AAPL")
 
     best = max(runs, key=lambda run: run["metrics"]["sharpe_ratio"])["metrics"]
     per_bar = [run["metrics"]["timing_sharpe_ratio"] / math.sqrt(252) for run in runs]
