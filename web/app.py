@@ -191,7 +191,9 @@ def submit_plan(
     insert: records the plan with this id and these columns. Conflict when the key or name belongs to another plan.
     """
     plan_id, key = str(uuid4()), stored_key()
-    key = key and hashlib.sha256(f"{kind}\0{key}".encode()).hexdigest()  # each kind has its own keys
+    key = (
+        key and hashlib.sha256(f"{kind}\0{key}".encode()).hexdigest()
+    )  # each kind has its own keys
     columns = {
         "idempotency_key": key,
         "submitted_by": current_actor(),
