@@ -9,9 +9,10 @@ from sqlalchemy import select, update
 from sqlalchemy.engine import Engine
 
 from adapters.charts.render import render_charts
-from adapters.runs.queries import run_row
+from adapters.plan_tables import PLAN
+from adapters.runs.queries import run_row, with_plan
 from adapters.runs.run_bars import run_bars
-from adapters.tables import runs
+from adapters.tables import RUN, runs
 from contracts.run_result import CHART_NAMES
 from tests.services.jobs import run_all
 from tests.services.portfolios import leader
@@ -115,7 +116,7 @@ def test_every_page_of_a_result_without_numbers_answers(
 def ids_of(engine: Engine, batch_id: str) -> list[str]:
     with engine.connect() as connection:
         return list(
-            connection.execute(select(runs.c.run_id).filter_by(batch_id=batch_id)).scalars()
+            connection.scalars(with_plan(select(RUN.run_id)).where(PLAN.name == batch_id))
         )
 
 
