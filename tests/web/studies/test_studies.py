@@ -233,7 +233,9 @@ def test_the_page_of_a_judged_study_says_the_verdict_first(
     assert "data-refresh-s" not in page
     assert "None" not in page
     assert ("Sharpe ratio by fold" in page) == (kind != "selection")
-    assert study["sentence"] in client.get("/studies").text
+    page = client.get("/studies").text
+    assert study["sentence"] in page
+    assert f'href="/studies/{study["study_id"]}"' in page and "walk-forward" in page
     assert all(f'<th scope="col" class="number">{name}</th>' in page for name in ("fast", "slow"))
     assert "Shared by all combinations" in page and "<dt>kind</dt><dd>sma</dd>" in page
 
