@@ -23,7 +23,7 @@ def test_runs_are_chosen_by_dragging_along_an_axis(visit: Visit) -> None:
         visit.open("/batches/explored")
     finally:
         visit.site.scaler.send(signal.SIGCONT)
-    expect(announcer).to_have_text("The batch has ended: 9 of 9 runs completed", timeout=120_000)
+    expect(announcer).to_have_text("Batch finished: 9 of 9 runs completed", timeout=120_000)
     expect(page.locator("#batch")).to_contain_text("9 of 9 ended")
     rows = page.locator("table.leaders tbody tr")
     expect(rows).to_have_count(9)
@@ -40,7 +40,7 @@ def test_runs_are_chosen_by_dragging_along_an_axis(visit: Visit) -> None:
     page.mouse.move(left, (top + bottom) / 2 - 20, steps=4)
     page.mouse.up()
     expect(rows).to_have_count(3)
-    expect(page.locator("#best-runs")).to_contain_text("3 of 9 with")
+    expect(page.locator("#best-runs")).to_contain_text("3 of 9 runs where period >=")
     expect(announcer).to_have_text("3 of 9 runs selected")
     assert re.search(r"where=period\+%3E%3D\+1\d\+and\+period\+%3C%3D\+21$", page.url)
     page.reload()
@@ -112,7 +112,9 @@ def test_a_condition_that_cannot_be_meant_leaves_the_page_as_it_is(visit: Visit)
 
     field.fill("num_trades >= 1000")
     field.blur()
-    expect(page.locator("#best-runs")).to_contain_text("No completed run has num_trades >= 1000")
+    expect(page.locator("#best-runs")).to_contain_text(
+        "No completed run matches num_trades >= 1000"
+    )
     expect(page.locator("#action-fault")).to_be_hidden()
     page.locator("#best-runs").get_by_role("link", name="Show all").click()
     expect(rows).to_have_count(9)

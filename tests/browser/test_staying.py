@@ -222,7 +222,7 @@ def test_a_sweep_is_submitted_from_the_form_and_read_on_its_page(visit: Visit) -
     expect(page.get_by_role("heading", name="over period and overbought")).to_be_visible()
     page.get_by_label("Only runs where").fill("num_trades >= 1000")
     page.get_by_label("Only runs where").press("Enter")
-    expect(page.get_by_text("No completed run has num_trades >= 1000")).to_be_visible()
+    expect(page.get_by_text("No completed run matches num_trades >= 1000")).to_be_visible()
     page.get_by_label("Only runs where").fill("")
     page.get_by_label("Only runs where").press("Enter")
     page.get_by_role("link", name="Compare the best 5").click()

@@ -92,7 +92,7 @@ def test_a_composite_rule_is_put_together_from_members(visit: Visit) -> None:
     page.get_by_role("button", name="Run backtest").click()
     wait_for_result(page)
 
-    expect(page.get_by_label("Request and receipt")).to_contain_text("ATR period 21")
+    expect(page.get_by_label("Settings and run details")).to_contain_text("ATR period 21")
 
 
 def test_a_clone_with_a_changed_parameter_is_compared_with_its_origin(visit: Visit) -> None:
@@ -141,7 +141,7 @@ def test_ticked_runs_get_tags_by_which_they_are_listed(visit: Visit) -> None:
     expect(page.locator('#runs-list tbody [name="run"]')).to_have_count(1)
     expect(page.get_by_label("Tag", exact=True)).to_have_value("2026")
     page.goto(runs[0])
-    expect(page.get_by_label("Request and receipt")).to_contain_text("2026, seen, kept")
+    expect(page.get_by_label("Settings and run details")).to_contain_text("2026, seen, kept")
 
 
 def test_a_preset_is_saved_loaded_modified_and_deleted(visit: Visit) -> None:
