@@ -8,6 +8,10 @@ import sqlalchemy.dialects.mysql.pymysql
 import sqlalchemy.dialects.sqlite  # noqa: F401
 from sqlalchemy import make_url
 
+import consumer.job.task
+import consumer.kinds.draw_charts
+import consumer.kinds.portfolio
+import consumer.kinds.screen  # noqa: F401
 import rules.explanation
 import rules.formula.compiling
 import rules.formula.evaluation  # noqa: F401

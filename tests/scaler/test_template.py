@@ -307,11 +307,12 @@ from datetime import date
 from tests.services.prices import DATA, packed_file
 packed = packed_file(DATA, "AAPL")
 import consumer.scaler.template
+before = set(sys.modules)
+import consumer.job.task, consumer.kinds.draw_charts, consumer.kinds.portfolio, consumer.kinds.screen
 from consumer.kinds.backtest import backtest
 from contracts.run_request import RunRequest
 from rules.catalog import RULES
 from tests.kernel.test_packages import PACKAGES
-before = set(sys.modules)
 request = RunRequest(ticker="AAPL", rule_type="RSI", start_date=date(2000, 3, 1), end_date=date(2013, 3, 1))
 for rule_type in RULES:
     backtest(replace(request, rule_type=rule_type), packed)
