@@ -24,7 +24,7 @@ def test_pauses_grow_until_a_program_has_run_for_long(
         program.supervise()
 
     said = capsys.readouterr().out
-    assert re.findall(r"again in (\d+) s", said) == [
+    assert re.findall(r"restarted in (\d+) s", said) == [
         "1",
         "2",
         "4",

@@ -136,7 +136,7 @@ def test_a_study_searches_each_order_and_says_what_it_found(
         assert client.get(f"/result/{job}").location == f"/studies/{study['study_id']}"
         assert client.get(f"/api/screens/{job}").status_code == 404
     assert "Other orders of the bars" in page
-    assert "The best of the search in each other order of the bars" in page
+    assert "Best result of the search on shuffled bars, and on the real ones" in page
 
 
 @ON_SQLITE

@@ -247,7 +247,7 @@ def test_a_dry_run_reports_and_the_options_are_sent(base_url: str, folder: Path)
     assert (dry.returncode, real.returncode, raw.returncode) == (0, 0, 0), dry.stdout + dry.stderr
     assert "X" not in held_before
     assert Client(base_url).price_versions("X", "1h")[0]["first_bar"] == "2013-03-01T15:00:00Z"
-    assert "Adj Close left out, as asked" in raw.stdout
+    assert "Adj Close left out, as requested" in raw.stdout
 
 
 def test_a_wrong_question_is_exit_code_2_and_nothing_is_sent(base_url: str, folder: Path) -> None:
