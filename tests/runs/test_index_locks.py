@@ -176,7 +176,9 @@ def test_a_change_finds_its_rows_by_a_unique_index(
     explained = Explained(engine)
     with engine.begin() as connection:
         record_ended(connection, ended)
-        connection.execute(insert(plans), filled(plans, plan_id=BATCH, name="batch"))
+        connection.execute(
+            insert(plans), filled(plans, plan_id=BATCH, kind="batch", name="batch")
+        )
     for name, change in CHANGES.items():
         waiting = random.choice([1, 2, 3, 8, 40])
         with engine.begin() as connection:
