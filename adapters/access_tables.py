@@ -1,6 +1,6 @@
 """The tables of who may come in, who came, and what was changed or refused."""
 
-from sqlalchemy import BigInteger, Column, Index, SmallInteger
+from sqlalchemy import Column, Index, SmallInteger
 
 from adapters.declarations import (
     Actor,
@@ -63,18 +63,4 @@ audit = table(
     status=required(SmallInteger, doc="of the answer"),
     run_id=Column(Uuid),
     batch_id=Column(Name),
-)
-
-strangers = table(
-    "strangers",
-    Rows(
-        "How often nobody with a name tried something, by the hour.",
-        of="access",
-        kept="audit",
-        web="INSERT UPDATE",
-    ),
-    hour=key(Timestamp),
-    kind=key(identifier(8), doc="logins, changes or reads"),
-    status=key(SmallInteger, doc="of the answer"),
-    requests=BigInteger,
 )

@@ -41,11 +41,11 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-NAMED = 1000  # values in one query
+MOST_VALUES = 1000  # in one query
 TRIES = 5  # of a transaction that collides with others
-# for so long client and server of MySQL wait for each other's next word, and SQLite's writers as well
+# wait of MySQL's client and server for each other, and of SQLite's writers
 SILENCE_S = 30
-REACH_S = 5  # so long a shared connection may take to show that it works, before any statement
+REACH_S = 5  # for a pooled connection to show that it works, before any statement
 _POOL = {"max_overflow": 0, "pool_timeout": 10, "pool_recycle": 1800, "pool_pre_ping": True}
 _MYSQL_IN_TRANSACTION = 1  # SERVER_STATUS_IN_TRANS, of the status that comes with each answer
 
@@ -76,10 +76,10 @@ def _mysql_now(element: database_now, compiler: Any, **options: Any) -> str:
 def connect_database(
     database_url: str, *, pool_size: int = 0, answer_s: int = SILENCE_S
 ) -> Engine:
-    """An engine for `database_url`; without a pool each connection is closed after use, as a short process wants it.
+    """Make an engine for `database_url`; without a pool each connection is closed after use, as suits a short process.
 
-    answer_s: how long MySQL may take to answer one statement, and to take a connection that is no pool's; and how long
-    another writer of SQLite is waited for.
+    answer_s: limit for MySQL to answer one statement, or to accept a connection outside a pool; and for SQLite to wait
+    for another writer.
     """
     url = make_url(database_url)
     if url.get_backend_name() == "sqlite":
@@ -98,35 +98,35 @@ def connect_database(
 
 
 def _share(engine: Engine, answer_s: int) -> None:
-    """Let no thread wait long for a server that does not answer, though a statement may take its time."""
+    """Use short timeouts to connect and ping, `answer_s` for statements: no thread waits long for a dead server."""
 
-    def be_patient(seconds: int) -> Callable[..., None]:
-        def take(connection: Any, *_others: Any) -> None:
+    def set_timeout(seconds: int) -> Callable[..., None]:
+        def listener(connection: Any, *_others: Any) -> None:
             if connection is not None:  # a broken one that is given back
                 # PyMySQL has no public name for it after connecting
                 connection._read_timeout = seconds
 
-        return take
+        return listener
 
-    event.listen(engine, "do_connect", _Reach().connect)
-    event.listen(engine, "checkout", be_patient(answer_s))  # after the ping
-    event.listen(engine, "checkin", be_patient(REACH_S))
+    event.listen(engine, "do_connect", ConnectCircuitBreaker().connect)
+    event.listen(engine, "checkout", set_timeout(answer_s))  # after the ping
+    event.listen(engine, "checkin", set_timeout(REACH_S))
 
 
-class _Reach:
-    """Connecting to a server that may not answer: one thread finds out, so the others can tell their users."""
+class ConnectCircuitBreaker:
+    """While a server does not answer, one thread at a time tries to connect, and all others fail at once."""
 
     def __init__(self) -> None:
         self._is_away = False
         self._first = Lock()
 
     def connect(self, dialect: Any, _record: Any, arguments: Any, parameters: Any) -> Any:
-        """A new connection; refused while another thread tries what has just failed."""
+        """Connect; raise at once while another thread retries after a failure."""
         is_first = self._first.acquire(blocking=False)
         try:
             if self._is_away and not is_first:
                 raise dialect.dbapi.OperationalError(
-                    2003, "MySQL did not answer, and is being tried by another thread"
+                    2003, "MySQL did not answer; another thread is retrying"
                 )
             connection = dialect.connect(*arguments, **parameters)
             self._is_away = False
@@ -152,19 +152,19 @@ def _mysql_arguments(url: URL, answer_s: int) -> Json:
 
 
 def _prepare_mysql(connection: Any, _record: Any) -> None:
-    """Let the server roll back for a client that froze or whose machine died; it would keep its locks for 8 hours."""
+    """Let the server roll back soon for a client that froze or died, instead of keeping its locks for 8 hours."""
     with connection.cursor() as cursor:
         cursor.execute(f"SET SESSION wait_timeout = {SILENCE_S}")
 
 
 def _reset_mysql(connection: Any, _record: Any, _state: Any) -> None:
-    """Roll back what is still open; after a commit nothing is, and asking the server would cost a round trip."""
+    """Roll back an open transaction; after a commit there is none, and a rollback would cost a round trip."""
     if connection.server_status & _MYSQL_IN_TRANSACTION:
         connection.rollback()
 
 
 def _begin_mysql(connection: Connection) -> None:
-    # for this one transaction: queries of one answer see one state, as in SQLite; a writer wants the latest one
+    # for this one transaction: all its queries see one state, as in SQLite; a writer needs the latest one
     if connection.get_execution_options().get("read_only"):
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
@@ -183,7 +183,7 @@ def _connect_sqlite(url: URL, busy_s: int) -> Engine:
 
 
 def _require_file(_dialect: Any, _record: Any, arguments: Sequence[str], _named: Any) -> None:
-    """A file that was moved away is a database that is away: an empty one in its place would outlive its return."""
+    """Refuse to connect when the file is gone, as after a move; SQLite would create an empty one in its place."""
     if not Path(arguments[0]).exists():
         error = sqlite3.OperationalError(f"there is no file {arguments[0]}")
         error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
@@ -204,33 +204,33 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def reading(engine: Engine) -> Connection:
-    """A connection for queries only, which all see the state at the first of them; it blocks no writer."""
+    """Open a connection for queries, which all see the state at the first of them; it blocks no writer."""
     return engine.connect().execution_options(read_only=True)
 
 
 def committed(engine: Engine, change: Callable[[Connection], T]) -> T:
-    """What `change` returns from its own committed transaction; retried when that collides with another one.
+    """Return what `change` returns in a transaction of its own, retried when that collides with another one.
 
-    When the connection breaks, the OperationalError is raised: nobody knows whether the change was made. So it is when
-    there is none to be had, or SQLite stays locked: each try has waited.
+    OperationalError when the connection breaks, since the change may have been made; and when no connection can be
+    made, or SQLite stays locked, since each try has waited already.
     """
-    return retried(engine, change, [0.0] * (TRIES - 1), has_collided)
+    return retry(engine, change, [0.0] * (TRIES - 1), has_collided)
 
 
-def retried(
+def retry(
     engine: Engine,
     change: Callable[[Connection], T],
     pauses_s: Iterable[float],
-    is_worth_it: Callable[[OperationalError], bool],
+    may_retry: Callable[[OperationalError], bool],
 ) -> T:
-    """What `change` returns from its own committed transaction; retried after each pause if its error is worth it."""
+    """Return what `change` returns in a transaction of its own; retry after each pause while `may_retry(error)`."""
     pauses = iter(pauses_s)
     while True:
         try:
             with engine.begin() as connection:
                 return change(connection)
         except OperationalError as error:
-            pause_s = next(pauses, None) if is_worth_it(error) else None
+            pause_s = next(pauses, None) if may_retry(error) else None
             if pause_s is None:
                 raise
             if pause_s:
@@ -239,17 +239,17 @@ def retried(
 
 
 def time_of(connection: Connection) -> datetime:
-    """The database's time."""
+    """Return the database's time."""
     return connection.execute(select(database_now())).scalar_one()
 
 
 def has_rows(connection: Connection, query: Select[Any]) -> bool:
-    """Whether there is a row of such a query."""
+    """Tell whether a query has a row."""
     return connection.execute(query.limit(1)).first() is not None
 
 
-def inserted(connection: Connection, table: Table, **values: Any) -> bool:
-    """Whether a row was inserted; False, in a transaction that can go on, when there is one with its key."""
+def insert_if_new(connection: Connection, table: Table, **values: Any) -> bool:
+    """Insert a row and return True; False, with the transaction intact, when a row has its key already."""
     try:
         with connection.begin_nested():
             connection.execute(insert(table).values(**values))
@@ -258,6 +258,6 @@ def inserted(connection: Connection, table: Table, **values: Any) -> bool:
     return True
 
 
-def portions(values: Sequence[T], most: int = NAMED) -> Iterator[Sequence[T]]:
-    """The values in parts of so many at most, by itself as many as queries need that name each of them."""
+def portions(values: Sequence[T], most: int = MOST_VALUES) -> Iterator[Sequence[T]]:
+    """Split values into parts of at most `most`, by default what one query can name."""
     return (values[start : start + most] for start in range(0, len(values), most))

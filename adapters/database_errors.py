@@ -1,4 +1,4 @@
-"""What the errors of SQLite, MySQL and MariaDB mean: a repeated key, a collision, a server that is away or full."""
+"""Meanings of errors of SQLite, MySQL and MariaDB: a duplicate key, a collision, a server that is away or full."""
 
 import sqlite3
 from typing import Any
@@ -13,17 +13,17 @@ from sqlalchemy.exc import (
 )
 
 MYSQL_CONNECTING = frozenset({2003, 2013})  # nobody there, or no answer
-# ER_NET_PACKET_TOO_LARGE; most clients only see that the server hung up on them (CR_SERVER_GONE_ERROR, CR_SERVER_LOST)
+# ER_NET_PACKET_TOO_LARGE; most clients only see a closed connection (CR_SERVER_GONE_ERROR, CR_SERVER_LOST)
 _MYSQL_TOO_LARGE = frozenset({1153, 2006, 2013})
 _SURELY_SMALL = 65_536  # bytes of a statement that every server takes
 _MYSQL_DUPLICATE_KEY = 1062  # ER_DUP_ENTRY
 _NO_SCHEMA = frozenset({1044, 1146})  # ER_DBACCESS_DENIED_ERROR, ER_NO_SUCH_TABLE
-# read-only, while another server takes over or by an operator's hand; no room on the disk, for a table or at all
+# read-only during a failover or by an operator; disk full, for a table or at all
 _UNWRITABLE = frozenset({1290, 1836, 1114, 1021, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL})
 # too many connections (of all, of this user, of this account), shutdown in progress, lock wait timeout, deadlock,
 # connection or statement killed (MariaDB's max_statement_time too), a Galera node that is not ready, a rollback by
-# group replication (2000 to 2999: the connection broke); of SQLite another writer, a file that is away, and what
-# a full disk looks like beside FULL; the transaction can be repeated as it is
+# group replication (2000 to 2999: the connection broke); of SQLite another writer, a missing file, and other
+# signs of a full disk; the transaction can be repeated as it is
 _TRANSIENT = _UNWRITABLE | {
     *(1040, 1203, 1226, 1053, 1205, 1213, 1927, 1317, 1969, 1047, 3101),
     1305,  # no such savepoint: it went with its transaction, which a deadlock has ended
@@ -39,7 +39,7 @@ class DuplicateKey(IntegrityError):
 
 
 def duplicate_key(context: ExceptionContext) -> DuplicateKey | None:
-    """What the error of a statement is raised as instead, if a unique index has refused the row."""
+    """Return the error to raise instead, if a unique index refused the row; else None."""
     error = context.sqlalchemy_exception
     if isinstance(error, IntegrityError) and (
         _error_number(error) == _MYSQL_DUPLICATE_KEY
@@ -54,7 +54,7 @@ class StatementTooLarge(DataError):
 
 
 def statement_too_large(context: ExceptionContext) -> StatementTooLarge | None:
-    """What MySQL's error of a statement above its packet limit is raised as instead; None of all others."""
+    """Return the error to raise instead, if the statement exceeds MySQL's packet limit; else None."""
     error = context.sqlalchemy_exception
     if not isinstance(error, OperationalError) or _error_number(error) not in _MYSQL_TOO_LARGE:
         return None
@@ -78,7 +78,7 @@ def statement_too_large(context: ExceptionContext) -> StatementTooLarge | None:
 
 
 def _statement_bytes(context: ExceptionContext) -> int:
-    """Size of the largest packet that PyMySQL makes of it."""
+    """Return the size of the largest packet that PyMySQL makes of the statement."""
     execution, statement = context.execution_context, context.statement
     if execution is None or statement is None:
         return 0
@@ -94,29 +94,29 @@ def _statement_bytes(context: ExceptionContext) -> int:
 
 
 def is_transient(error: OperationalError) -> bool:
-    """True when the database was away, took no changes, or two transactions collided: a repetition can succeed."""
+    """Tell whether a retry can succeed: the database was away, took no changes, or two transactions collided."""
     number = _error_number(error)
     is_clients_own = 2000 <= number < 3000
     return error.connection_invalidated or is_clients_own or number in _TRANSIENT
 
 
 def takes_no_changes(error: SQLAlchemyError) -> bool:
-    """True when the database refused a change because it takes none at all."""
+    """Tell whether the database takes no changes at all."""
     return _error_number(error) in _UNWRITABLE
 
 
 def lacks_schema(error: DBAPIError) -> bool:
-    """True when MySQL's user may not see the database yet, or a table is not there: nobody has made the schema."""
+    """Tell whether the schema is missing: MySQL's user may not see the database yet, or a table does not exist."""
     return _error_number(error) in _NO_SCHEMA
 
 
 def is_locked(error: SQLAlchemyError) -> bool:
-    """True when another writer of SQLite took longer than it was waited for."""
+    """Tell whether SQLite gave up waiting for another writer."""
     return _error_number(error) == sqlite3.SQLITE_BUSY
 
 
 def has_collided(error: OperationalError) -> bool:
-    """True when a repetition can succeed, and the error came at once: neither server nor lock was waited for."""
+    """Tell whether a retry can succeed and the error came at once, without a wait for server or lock."""
     has_waited = (
         isinstance(error.orig, sqlite3.OperationalError)
         or _error_number(error) in MYSQL_CONNECTING
@@ -125,9 +125,9 @@ def has_collided(error: OperationalError) -> bool:
 
 
 def _error_number(error: SQLAlchemyError) -> int:
-    """MySQL's, which has four digits, or SQLite's primary one, below 256; 0 where neither has said anything."""
-    said = getattr(error, "orig", None)
-    if code := getattr(said, "sqlite_errorcode", 0):
+    """Return MySQL's number, which has four digits, or SQLite's primary code, below 256; 0 if there is neither."""
+    driver_error = getattr(error, "orig", None)
+    if code := getattr(driver_error, "sqlite_errorcode", 0):
         return int(code) & 0xFF
-    arguments = getattr(said, "args", ())
+    arguments = getattr(driver_error, "args", ())
     return arguments[0] if arguments and isinstance(arguments[0], int) else 0

@@ -1,6 +1,6 @@
-"""How a table is declared: the types of its columns, and what its rows are.
+"""Declarations of tables: the types of columns, and the purpose, owner and lifetime of rows.
 
-Grants, retention, sizes by kind and docs/database.md follow from that; backups are of the whole database.
+Grants, retention, sizes by kind and docs/database.md follow from them; backups are of the whole database.
 """
 
 from typing import Any, Literal
@@ -36,18 +36,18 @@ _OPTIONS: Json = {
     "mariadb_charset": "utf8mb4",
 }
 
-Subject = Literal["run", "batch", "study", "prices", "access", "platform"]
-Kept = Literal["charts", "series", "events", "runs", "batches", "audit", "prices"]
+Subject = Literal["run", "plan", "prices", "access", "platform"]
+Kept = Literal["series", "runs", "audit", "prices"]
 
 
 @frozen
 class Rows:
-    """What the rows of a table are for, what they belong to, who writes them and when they are deleted.
+    """Purpose, owner, rights and lifetime of a table's rows.
 
-    of: rows of a run have its run_id and go with it at the latest, those of a batch its batch_id.
-    kept: as long as these are, by the setting KEEP_… of that name or, of prices, by `adapters.prune`; None: forever.
-    web, worker, reconciler: what each role does with them, in SQL's words. A row that is only locked counts as updated.
-    Granted beside that: reading to all but the worker, and deleting what is not kept forever to the reconciler.
+    of: what they belong to; rows of a run have its run_id and are deleted with it at the latest.
+    kept: lifetime, by the setting KEEP_… of that name or, for prices, by `adapters.prune`; None: forever.
+    web, worker, reconciler: SQL rights of each role; locking a row needs UPDATE. In addition, all but the worker may
+    read, and the reconciler may delete rows that are not kept forever.
     """
 
     purpose: str
@@ -57,17 +57,17 @@ class Rows:
     web: str = ""
     worker: str = ""
     reconciler: str = ""
-    is_secret: bool = False  # whether people who look at the database may not see them
+    is_secret: bool = False  # not readable by people who inspect the database
 
     def __post_init__(self) -> None:
-        if self.of in ("run", "batch") and self.kept is None:
+        if self.of in ("run", "plan") and self.kept is None:
             raise ValueError(
-                "what belongs to a run or batch is kept no longer than it is; as long as what?"
+                "rows of a run or plan need `kept`: they are deleted with it at the latest"
             )
 
 
 def table(name: str, rows: Rows, /, *indexes: SchemaItem, **columns: Any) -> Table:
-    """A table of the platform; a column that is a type alone is never null."""
+    """Declare a table; a column given as a type alone is never null."""
     for column, kind in columns.items():
         columns[column] = kind if isinstance(kind, Column) else required(kind)
         columns[column].name = column
@@ -75,28 +75,28 @@ def table(name: str, rows: Rows, /, *indexes: SchemaItem, **columns: Any) -> Tab
 
 
 def rows_of(declared: Table) -> Rows:
-    """What a table's rows are."""
+    """Return the declaration of a table's rows."""
     rows: Rows = declared.info["rows"]
     return rows
 
 
 def tables_of(subject: Subject) -> list[Table]:
-    """The tables whose rows belong to such a thing, in the order of the code."""
+    """List the tables whose rows belong to such a subject, in the order of the code."""
     return [each for each in metadata.tables.values() if rows_of(each).of == subject]
 
 
 def read_from(index: str, declared: Table, query: Select[Any]) -> Select[Any]:
-    """A query that reads a table by this index, whatever MySQL would prefer."""
+    """Force a query to read a table by this index on MySQL."""
     for dialect in MYSQL:
         query = query.with_hint(declared, f"FORCE INDEX ({index})", dialect)
     return query
 
 
 def update_by(column: Column[Any]) -> Update:
-    """An UPDATE of a column's table whose rows are found by that unique column.
+    """Begin an UPDATE that finds its rows by a unique column.
 
-    MySQL may otherwise find them by an index of what the change is guarded by, or by both, and then locks entries of
-    other rows: two such changes of different rows end in a deadlock.
+    MySQL might otherwise use an index of the guard, or both, and lock entries of other rows: two such updates of
+    different rows deadlock.
     """
     change = update(column.table)
     for dialect in MYSQL:
@@ -105,22 +105,22 @@ def update_by(column: Column[Any]) -> Update:
 
 
 def unique_index(column: Column[Any]) -> str:
-    """MySQL's name for the index of a unique column, or of the primary key that begins with it."""
+    """Return MySQL's name for the index of a unique column, or of the primary key that begins with it."""
     return "PRIMARY" if column.primary_key else column.name
 
 
 def required(kind: Any, **options: Any) -> Column[Any]:
-    """A column that is never null."""
+    """Declare a column that is never null."""
     return Column(kind, nullable=False, **options)
 
 
 def key(kind: Any, **options: Any) -> Column[Any]:
-    """A column of the primary key; a whole number that is all of it is given by the database."""
+    """Declare a column of the primary key; if it is a single integer column, the database numbers the rows."""
     return Column(kind, primary_key=True, **options)
 
 
 def series(kind: TypeEngine[Any]) -> Column[Any]:
-    """A column of a run that is cleared once its series are kept no longer."""
+    """Declare a column of a run that is cleared after KEEP_SERIES_DAYS."""
     return Column(kind, info={"kept": "series"}, doc="cleared after `KEEP_SERIES_DAYS`")
 
 
@@ -130,12 +130,12 @@ def _text(length: int, charset: str) -> TypeEngine[Any]:
 
 
 def identifier(length: int) -> TypeEngine[Any]:
-    """Compared byte by byte, one byte a character in an index."""
+    """Text of ASCII, compared byte by byte, one byte a character in an index."""
     return _text(length, "ascii")
 
 
 def words(length: int) -> TypeEngine[Any]:
-    """Words of people: any script, but 'a' and 'A' differ, as they do in SQLite."""
+    """Text of people: any script; case-sensitive, as in SQLite."""
     return _text(length, "utf8mb4")
 
 
@@ -146,7 +146,7 @@ Sha256 = identifier(64)
 Actor = identifier(80)  # name of a token, or of a user whom a proxy has logged in
 Ticker = identifier(15)
 State = identifier(10)
-Code = identifier(32)  # what the code calls it: a rule, a kind of error, a version
+Code = identifier(32)  # a name in the code: of a rule, a kind of error, a version
 Name = words(64)
 Title = words(TITLE_LENGTH)
 # TEXT holds 64 KB only

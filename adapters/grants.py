@@ -1,6 +1,6 @@
-"""What each role's database user may do, by what each table declares; whoever has taken over one cannot act as another.
+"""Rights of each role's database user, as the tables declare them, so that a compromised role cannot act as another.
 
-The users are made, without any rights, by an administrator of the server: k8s/mysql.yaml shows how.
+An administrator of the server makes the users, without any rights: k8s/mysql.yaml shows how.
 """
 
 from collections.abc import Iterator
@@ -12,20 +12,20 @@ from adapters.tables import metadata
 
 
 def statements() -> Iterator[str]:
-    """SQL for each right of each role on each table; needs the right to grant, and users and tables that exist."""
+    """Yield a GRANT for each right of each role on each table; users and tables must exist."""
     for table in metadata.sorted_tables:
         for role, rights in rights_on(table).items():
             yield from (f"GRANT {right} ON {table.name} TO '{role}'" for right in rights)
 
 
 def rights_on(table: Table) -> dict[str, list[str]]:
-    """What each role may do with a table's rows, in SQL's words."""
+    """Return the SQL rights of each role on a table."""
     rows = rows_of(table)
     deleting = ["DELETE"] if rows.kept else []
     return {
         "web": ["SELECT", *rows.web.split()],
         "worker": rows.worker.split(),
-        # and commands that are run in its pod
+        # commands run in its pod, too
         "reconciler": ["SELECT", *rows.reconciler.split(), *deleting],
-        "inspect": [] if rows.is_secret else ["SELECT"],  # people who look
+        "inspect": [] if rows.is_secret else ["SELECT"],  # people
     }

@@ -1,4 +1,4 @@
-"""Log lines of every role: stdout/stderr only, one line per event, the run_id on each that concerns a run."""
+"""Logging of every role: stdout/stderr only, one line per event, with run_id on every line about a run."""
 
 import json
 import logging
@@ -12,31 +12,31 @@ from types import MappingProxyType
 from adapters.settings import Settings
 
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), 127)}
-_known: ContextVar[Mapping[str, str]] = ContextVar("known", default=MappingProxyType({}))
+_context: ContextVar[Mapping[str, str]] = ContextVar("context", default=MappingProxyType({}))
 
 
-def set_log_context(**known: object) -> None:
-    """Every line logged from here on, in this thread, says these and no others: actor, run_id, batch_id, attempt."""
-    _known.set(_words(known))
+def set_log_context(**fields: object) -> None:
+    """Put these fields, and no others, on every later line of this thread: actor, run_id, batch_id, attempt."""
+    _context.set(_as_text(fields))
 
 
 @contextmanager
-def log_context(**known: object) -> Iterator[None]:
-    """Every line logged inside says these, too."""
-    token = _known.set({**_known.get(), **_words(known)})
+def log_context(**fields: object) -> Iterator[None]:
+    """Add these fields to every line logged inside."""
+    token = _context.set({**_context.get(), **_as_text(fields)})
     try:
         yield
     finally:
-        _known.reset(token)
+        _context.reset(token)
 
 
-def _words(known: Mapping[str, object]) -> dict[str, str]:
-    return {name: str(value) for name, value in known.items() if value}
+def _as_text(fields: Mapping[str, object]) -> dict[str, str]:
+    return {name: str(value) for name, value in fields.items() if value}
 
 
 def current_actor() -> str | None:
-    """Who asked, or None."""
-    return _known.get().get("actor")
+    """Return the actor of the current request, or None."""
+    return _context.get().get("actor")
 
 
 class _TextFormatter(logging.Formatter):
@@ -49,19 +49,19 @@ class _TextFormatter(logging.Formatter):
         self.role = role
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        """One line, whatever an address or a name holds; only a trace has more."""
+        """Escape control characters, so that only a trace has more than one line."""
         return super().formatMessage(record).translate(_CONTROLS)
 
     def format(self, record: logging.LogRecord) -> str:
         text = super().format(record)
-        known = (
+        fields = (
             f" {name}={value}"
-            for name, value in _known.get().items()
+            for name, value in _context.get().items()
             if f"{name}={value}" not in text
         )
-        told = "".join(known).translate(_CONTROLS)
+        suffix = "".join(fields).translate(_CONTROLS)
         # a trace has many lines, and `grep <run_id>` must find them all
-        return text.replace("\n", f"{told}\n") + told
+        return text.replace("\n", f"{suffix}\n") + suffix
 
 
 class _JsonFormatter(_TextFormatter):
@@ -71,7 +71,7 @@ class _JsonFormatter(_TextFormatter):
             "level": record.levelname,
             "role": self.role,
             "message": record.getMessage(),
-            **_known.get(),
+            **_context.get(),
         }
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)
@@ -86,4 +86,4 @@ def configure_logging(settings: Settings, role: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level)
-    logging.getLogger("rq").setLevel(logging.WARNING)  # its lines name no run and repeat ours
+    logging.getLogger("rq").setLevel(logging.WARNING)  # its lines repeat ours without a run_id

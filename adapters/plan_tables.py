@@ -1,4 +1,4 @@
-"""The tables of studies and portfolios, of whose turn it is, and of who leads: what the reconciler keeps going."""
+"""The tables of plans and of the reconciler's lead."""
 
 from sqlalchemy import BigInteger, Column, Index, SmallInteger
 
@@ -12,102 +12,63 @@ from adapters.declarations import (
     Rows,
     Sha256,
     State,
-    Ticker,
     Timestamp,
     Title,
     Uuid,
     identifier,
     key,
     required,
-    series,
     table,
     words,
 )
 
-studies = table(
-    "studies",
+plans = table(
+    "plans",
     Rows(
-        "A study: its plan, its choices, its verdict.",
-        of="study",
-        kept="batches",
-        web="INSERT UPDATE",
-        reconciler="UPDATE",
-    ),
-    Index("ix_studies_status", "status"),
-    id=key(Id),
-    study_id=required(Uuid, unique=True),
-    idempotency_key=Column(words(128), unique=True),
-    name=Name,
-    kind=identifier(16),
-    ticker=Ticker,
-    rule_type=Code,
-    plan_json=required(LongText, doc="contracts.study.StudyPlan"),
-    status=State,
-    choices_json=Column(
-        LongText, doc="the choice of each window, once it is made: consumer.studies"
-    ),
-    judgements=required(
-        SmallInteger, default=0, doc="how often the verdict's process was started"
-    ),
-    outcome=Column(identifier(16)),
-    sentence=Column(words(255), doc="the verdict, or why there is none"),
-    submitted_by=Column(Actor, doc="as of runs"),
-    verdict_json=Column(LongText, doc="adapters.studies.verdict"),
-    created_at=Timestamp,
-    completed_at=Column(Timestamp),
-)
-STUDY = studies.c
-
-portfolios = table(
-    "portfolios",
-    Rows(
-        "A portfolio: its legs, and what they came to in one account; the rest is the row of its Job, a run.",
-        of="run",
-        kind="portfolios",
+        "A plan: runs that were submitted together, or the runs of a screen, a study or a portfolio.",
+        of="plan",
+        kind="plans",
         kept="runs",
         web="INSERT UPDATE",
         worker="SELECT UPDATE",
         reconciler="UPDATE",
     ),
-    Index("ix_portfolios_status", "status"),
-    id=key(Id),
-    run_id=required(
-        Uuid, unique=True, doc="its own id, and that of its Job once all legs have run"
+    Index("ix_plans_kind", "kind", "id"),
+    Index("ix_plans_status", "status"),
+    # fair scheduling reads these two
+    Index("ix_plans_first", "first_id"),
+    Index("ix_plans_served", "served_at"),
+    id=key(Id, doc="in order of submission; lists are paged by it"),
+    plan_id=required(
+        Uuid, unique=True, doc="of a screen or portfolio also the run_id of its first or only Job"
     ),
+    kind=required(identifier(12), doc="contracts.status.PlanKind"),
+    name=Column(Name, unique=True, doc="`batch_id` in addresses and requests; null: not a batch"),
+    title=Column(Title, doc="given by people; null: derived from the spec or the runs"),
+    submitted_by=Column(Actor, doc="name of the token; null where none was needed"),
     idempotency_key=Column(words(128), unique=True),
-    name=Name,
-    title=Column(Title, doc="what people call it; null: what follows from its request"),
-    mode=identifier(8),
-    request_json=required(LongText, doc="contracts.portfolio_request.PortfolioRequest"),
-    request_hash=required(
-        Sha256, server_default="", doc="of its legs' runs and how they share the account"
+    request_hash=Column(Sha256, doc="of everything that decides the result"),
+    spec=Column(LongText, doc="JSON of what was submitted, in the form of its kind"),
+    summary=Column(LongText, doc="JSON of what lists show of the spec"),
+    ranking=Column(LongText, doc="JSON: metric, goal and constraints; null: by the Sharpe ratio"),
+    status=Column(State, doc="of a study or portfolio; others are as far as their runs"),
+    step=Column(
+        LongText, doc="JSON of what earlier steps decided: choices, or the run_id of each leg"
     ),
-    legs_json=required(LongText, doc="the run_id of each leg's run"),
-    status=required(State, doc="contracts.portfolio_request.PortfolioStatus"),
-    reason=Column(words(1000), doc="why there is no Job: what the failed leg says"),
-    submitted_by=Column(Actor, doc="as of runs"),
-    found=series(LongBlob),
+    starts=required(SmallInteger, default=0, doc="of the process that computes the verdict"),
+    outcome=Column(identifier(16), doc="of a verdict"),
+    sentence=Column(words(1000), doc="the verdict, or why there is no result"),
+    result=Column(
+        LongBlob,
+        info={"kept": "series"},
+        doc="compressed JSON: a verdict, or a portfolio's series, cleared after `KEEP_SERIES_DAYS`",
+    ),
     created_at=Timestamp,
-    completed_at=Column(Timestamp, doc="when it ended without a Job"),
+    completed_at=Column(Timestamp),
+    first_id=Column(BigInteger, doc="no run before this one waits; null: none waits at all"),
+    served_at=Column(Timestamp, doc="when a Job last claimed a run of it"),
 )
-PORTFOLIO = portfolios.c
-
-batch_turns = table(
-    "batch_turns",
-    Rows(
-        "A batch that waits for its turn, or had one lately.",
-        of="batch",
-        kept="batches",
-        web="INSERT UPDATE",
-        worker="SELECT INSERT UPDATE",
-        reconciler="INSERT UPDATE",
-    ),
-    Index("ix_batch_turns_actor", "actor", "served_at"),
-    batch_id=key(Name),
-    actor=required(Actor, doc="who submitted it; empty where nobody has to say who they are"),
-    served_at=Column(Timestamp, doc="its latest turn"),
-    first_id=Column(BigInteger, doc="no run of it before this one waits; null: none does at all"),
-)
+PLAN = plans.c
 
 leases = table(
     "leases",

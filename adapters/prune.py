@@ -1,7 +1,7 @@
-"""`python -m adapters.prune runs`, or `prices`: delete what is kept no longer; with --dry-run say what that would be.
+"""`python -m adapters.prune runs` or `prices`: delete data that has expired; with --dry-run only count it.
 
-runs: charts, series, events and whole runs, by the settings KEEP_…. prices: versions of prices that are not current and
-that no run refers to.
+runs: series, whole runs, plans and rows of the audit, by the settings KEEP_…. prices: versions of prices that are not
+current and that no run refers to.
 """
 
 import argparse
@@ -13,31 +13,31 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from adapters.database import connect_database, reading
+from adapters.maintenance.retention import Removed, is_configured, parts, prune_runs
 from adapters.prices.loading import delete_unused, unused_versions
 from adapters.settings import Settings, load_settings
-from adapters.upkeep.retention import Removed, is_configured, parts, prune_runs
 from contracts.errors import PlatformError
 
 
 def main() -> int:
-    """Prune the database of DATABASE_URL; 0 when that could be done."""
+    """Prune the database of DATABASE_URL; return 0 on success."""
     parser = argparse.ArgumentParser(prog="python -m adapters.prune", description=__doc__)
     parser.add_argument("what", choices=["runs", "prices"])
     parser.add_argument(
-        "--dry-run", action="store_true", help="delete nothing, say what would go"
+        "--dry-run", action="store_true", help="delete nothing, count what would be deleted"
     )
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     try:
         settings = load_settings()
         engine = connect_database(settings.database_url)
-        prune = _runs if asked.what == "runs" else _prices
-        for line in prune(engine, settings, asked.dry_run):
+        prune = _runs if arguments.what == "runs" else _prices
+        for line in prune(engine, settings, arguments.dry_run):
             sys.stdout.write(f"{line}\n")
     except PlatformError as error:
         sys.stderr.write(f"{error}\n")
         return 2
     except (OperationalError, ProgrammingError) as error:
-        sys.stderr.write(f"the {asked.what} could not be read: {error.orig}\n")
+        sys.stderr.write(f"the {arguments.what} could not be read: {error.orig}\n")
         return 1
     return 0
 
@@ -61,9 +61,9 @@ def _prices(engine: Engine, _: Settings, dry_run: bool) -> Iterator[str]:
     else:
         unused = delete_unused(engine)
     for each in unused:
-        held = f"{each.bars:,} bars from {each.first_bar} to {each.last_bar}"
-        yield f"{each.ticker} {each.timeframe} {each.data_hash[:12]}: {held}, loaded {each.loaded_at:%Y-%m-%d}"
-    yield f"{len(unused)} versions {'would be ' if dry_run else ''}forgotten"
+        bars = f"{each.bars:,} bars from {each.first_bar} to {each.last_bar}"
+        yield f"{each.ticker} {each.timeframe} {each.data_hash[:12]}: {bars}, loaded {each.loaded_at:%Y-%m-%d}"
+    yield f"{len(unused)} versions {'would be ' if dry_run else ''}deleted"
 
 
 if __name__ == "__main__":

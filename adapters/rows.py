@@ -1,4 +1,4 @@
-"""What many tables are asked in the same way: one row, the latest ones, those with one of many values; and a change."""
+"""Queries that many tables share: one row, the latest rows, the rows with one of many values; and a guarded update."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,8 +10,8 @@ from adapters.declarations import update_by
 from contracts.errors import PlatformError
 
 
-def found_row(connection: Connection, query: Select[Any], missing: PlatformError) -> RowMapping:
-    """The one row of a query; `missing` is raised when there is none."""
+def one_row(connection: Connection, query: Select[Any], missing: PlatformError) -> RowMapping:
+    """Return the one row of a query; raise `missing` when there is none."""
     row = connection.execute(query).mappings().one_or_none()
     if row is None:
         raise missing
@@ -21,7 +21,7 @@ def found_row(connection: Connection, query: Select[Any], missing: PlatformError
 def latest_rows(
     connection: Connection, after: int | None, limit: int, query: Select[Any], table: Table
 ) -> Sequence[RowMapping]:
-    """The rows of a query, newest of the table first; those before the one whose `id` is `after`."""
+    """Return the rows of a query, latest first, before the one whose `id` is `after`."""
     older = query if after is None else query.where(table.c.id < after)
     return connection.execute(older.order_by(table.c.id.desc()).limit(limit)).mappings().all()
 
@@ -29,7 +29,7 @@ def latest_rows(
 def rows_by(
     connection: Connection, query: Select[Any], column: Column[Any], values: Sequence[Any]
 ) -> dict[Any, RowMapping]:
-    """The rows of a query that have one of these values in a column, by it; the last where several have the same."""
+    """Return the rows of a query by their value in a column, for these values; the last row where several share one."""
     return {
         row[column.name]: row
         for some in portions(values)
@@ -37,13 +37,13 @@ def rows_by(
     }
 
 
-def changed(
+def update_row(
     column: Column[str],
     connection: Connection,
-    own_id: str,
+    row_id: str,
     *guards: ColumnElement[bool],
     **values: Any,
 ) -> bool:
-    """Whether the row with this id in a column is as the guards ask, and has these values now."""
-    mine = update_by(column).where(column == own_id, *guards)
-    return connection.execute(mine.values(**values)).rowcount == 1
+    """Give the row with this id these values if it meets the guards; return whether it did."""
+    change = update_by(column).where(column == row_id, *guards)
+    return connection.execute(change.values(**values)).rowcount == 1

@@ -21,8 +21,8 @@ from adapters.logs import configure_logging
 from adapters.prices.loading import load_folder
 from adapters.prices.store import current_versions
 from adapters.settings import load_settings
-from adapters.tables import metadata
-from contracts.errors import PlatformError
+from adapters.tables import metadata, runs
+from contracts.errors import OlderDatabase, PlatformError
 
 log = logging.getLogger(__name__)
 
@@ -30,13 +30,18 @@ ANSWER_S = 3600  # an index on a large table takes its time
 
 
 def create_schema(engine: Engine) -> list[str]:
-    """Create missing tables, columns and indexes, and indexes anew that had other columns; returns their names.
+    """Create missing tables, columns and indexes, and rebuild indexes with other columns; returns their names.
 
-    Existing data is never touched.
+    Existing data is never touched. OlderDatabase for one of a release before 2.0.0.
     """
     if engine.dialect.name == "sqlite":
         Path(str(engine.url.database)).touch(mode=0o600)
     present = set(inspect(engine).get_table_names())
+    if runs.name in present and "batch_id" in _column_names(engine, runs):
+        raise OlderDatabase(
+            "this database was made by a release before 2.0.0, whose data 2.0.0 does not read; keep a backup of it, "
+            "and name an empty database in DATABASE_URL (of `make run`: move the folder var/ away)"
+        )
     created = [name for name in metadata.tables if name not in present]
     metadata.create_all(engine)
     for table in metadata.sorted_tables:
@@ -46,10 +51,9 @@ def create_schema(engine: Engine) -> list[str]:
 
 
 def _add_missing(engine: Engine, table: Table) -> list[str]:
-    inspector = inspect(engine)
-    columns = {column["name"] for column in inspector.get_columns(table.name)}
-    known = inspector.get_indexes(table.name)
-    indexes = {index["name"]: index["column_names"] for index in known}
+    columns = _column_names(engine, table)
+    present = inspect(engine).get_indexes(table.name)
+    indexes = {index["name"]: index["column_names"] for index in present}
     added = []
     with engine.begin() as connection:
         for column in table.columns:
@@ -67,8 +71,12 @@ def _add_missing(engine: Engine, table: Table) -> list[str]:
     return added
 
 
+def _column_names(engine: Engine, table: Table) -> set[str]:
+    return {column["name"] for column in inspect(engine).get_columns(table.name)}
+
+
 def _definition(column: Column[Any], engine: Engine) -> str:
-    """The column as ALTER TABLE wants it; rows that are there already get its default."""
+    """Format a column for ALTER TABLE; existing rows get its default."""
     definition = str(CreateColumn(column).compile(engine))
     if column.nullable or not isinstance(column.default, ScalarElementColumnDefault):
         return definition
@@ -84,7 +92,7 @@ def wait_for_schema(engine: Engine, wait_s: float = 60.0) -> list[str]:
         except OperationalError as error:
             if time.monotonic() > deadline:
                 raise
-            log.warning("database_unreachable waiting=1s reason=%s", str(error.orig))
+            log.warning("database_unreachable waiting_s=1 reason=%s", str(error.orig))
             time.sleep(1.0)
 
 
@@ -103,6 +111,9 @@ def main() -> int:
             with engine.begin() as connection:
                 for statement in statements():
                     connection.exec_driver_sql(statement)
+    except OlderDatabase as error:
+        log.error("schema_refused reason=%s", error)
+        return 2
     except (OperationalError, ProgrammingError) as error:
         log.error("schema_failed reason=%s", str(error.orig))
         return 1
@@ -117,7 +128,7 @@ def take_in_prices(engine: Engine, data_dir: Path, *, always: bool) -> None:
         is_empty = not current_versions(connection)
     for name, outcome in load_folder(engine, data_dir) if always or is_empty else []:
         if outcome != "known":
-            log.info("prices_taken_in file=%s %s", name, outcome)
+            log.info("prices_loaded file=%s %s", name, outcome)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a setting's text may be; each parser raises ValueError with what is accepted."""
+"""Parsers of settings; each raises ValueError with what is accepted."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ Parser = Callable[[str], object]
 
 
 def positive(kind: type[int] | type[float]) -> Parser:
-    """A positive number."""
+    """Make a parser of positive numbers."""
 
     def parse(text: str) -> int | float:
         try:
@@ -23,7 +23,7 @@ def positive(kind: type[int] | type[float]) -> Parser:
 
 
 def whole(accepted: range, fault: str) -> Parser:
-    """A whole number in a range."""
+    """Make a parser of whole numbers in a range."""
 
     def parse(text: str) -> int:
         if not text.isdecimal() or int(text) not in accepted:
@@ -37,7 +37,7 @@ port_number = whole(range(1, 65536), "a number from 1 to 65535 is expected")
 
 
 def one_of(*accepted: str) -> Parser:
-    """One of these words."""
+    """Make a parser that accepts one of these words."""
 
     def parse(text: str) -> str:
         if text not in accepted:
@@ -48,12 +48,12 @@ def one_of(*accepted: str) -> Parser:
 
 
 def word_list(text: str) -> tuple[str, ...]:
-    """Words separated by commas."""
+    """Split words at commas."""
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def token_list(text: str) -> tuple[str, ...]:
-    """Tokens separated by commas."""
+    """Split tokens at commas; each has at least 16 characters."""
     tokens = word_list(text)
     if any(len(token) < 16 for token in tokens):
         raise ValueError("each token, separated by commas, has at least 16 characters")
@@ -61,5 +61,5 @@ def token_list(text: str) -> tuple[str, ...]:
 
 
 def boolean(text: str) -> bool:
-    """true or false."""
+    """Parse true or false."""
     return one_of("true", "false")(text) == "true"

@@ -79,13 +79,9 @@ class Settings:
     max_body_mb: int = 16  # of a bulk submission; single submissions are bounded far lower
     # of one price file, as it is sent and as it is unpacked; a million bars have 50
     max_prices_mb: int = 64
-    # after its end a run's charts are kept so long; None: forever, here and below
-    keep_charts_days: int | None = None
-    # equity, trades, signals and lines; metrics and receipt stay
+    # days after a run's end that its equity, trades, signals, lines and charts are kept; None: forever, here and below
     keep_series_days: int | None = None
-    keep_events_days: int | None = None
-    keep_runs_days: int | None = None  # whole runs
-    keep_batches_days: int | None = None  # whole batches, studies among them
+    keep_runs_days: int | None = None  # whole runs, and whole plans
     keep_audit_days: int | None = None
     # of the runs that may be deleted, so many of the latest stay
     keep_runs_count: int | None = None
@@ -104,7 +100,7 @@ class Settings:
 
     @property
     def queue_names(self) -> tuple[str, str]:
-        """RQ's queues in the order in which Jobs look into them: that of people, that of batches."""
+        """Return RQ's queues in the order in which Jobs take from them: interactive, then bulk."""
         return self.queue_name, f"{self.queue_name}-bulk"
 
 
@@ -112,7 +108,7 @@ _SECRETS = ("DATABASE_URL", "REDIS_URL", "API_TOKENS", "SECRET_KEY")
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """Settings from `environ` (the process environment when None); InvalidSettings lists every fault at once."""
+    """Read settings from `environ` (the process environment when None); InvalidSettings lists every fault at once."""
     source = dict(os.environ if environ is None else environ)
     faults: Faults = []
     _read_secret_files(source, faults)
@@ -128,7 +124,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
 
 
 def environment_with(changes: Mapping[str, str]) -> dict[str, str]:
-    """The environment of this process with `changes`, for a child process."""
+    """Return the environment of this process with `changes`, for a child process."""
     return {**os.environ, **changes}
 
 
@@ -146,7 +142,7 @@ def _read_secret_files(source: dict[str, str], faults: Faults) -> None:
 
 
 def _parse(source: Source, faults: Faults) -> Json:
-    """The values that are given."""
+    """Parse the settings that are present."""
     values: Json = {}
     for each in fields(Settings):
         name = each.name.upper()
@@ -155,13 +151,13 @@ def _parse(source: Source, faults: Faults) -> Json:
             try:
                 values[each.name] = parse(text)
             except ValueError as error:
-                shown = "…" if name in _SECRETS else repr(text)
-                faults.append(f"{name}={shown}: {error}")
+                value = "…" if name in _SECRETS else repr(text)
+                faults.append(f"{name}={value}: {error}")
     return values
 
 
 def _complete(values: Json, source: Source, faults: Faults) -> None:
-    """Add what follows from other settings, and from those that are only parts of one."""
+    """Derive settings from others, and compose those that come in parts."""
     if "lease_s" in values and not source.get("HEARTBEAT_S"):
         values["heartbeat_s"] = values["lease_s"] / 4  # as the defaults are to each other
     if "database_url" not in values and source.get("DB_HOST"):
@@ -191,7 +187,7 @@ def _login(source: Source, *names: str) -> str:
 
 
 def _tls(source: Source, faults: Faults) -> str:
-    """With a CA the connection is encrypted, and only a server whose certificate names DB_HOST is spoken to."""
+    """Return the URL's TLS part: with a CA, connections are encrypted and the certificate must name DB_HOST."""
     path = source.get("DB_TLS_CA")
     if not path:
         return ""
@@ -200,15 +196,15 @@ def _tls(source: Source, faults: Faults) -> str:
     return f"&ssl_ca={quote(path, safe='')}"
 
 
-def _check(given: Settings, faults: Faults) -> None:
-    lease_s, heartbeat_s = given.lease_s, given.heartbeat_s
+def _check(settings: Settings, faults: Faults) -> None:
+    lease_s, heartbeat_s = settings.lease_s, settings.heartbeat_s
     if heartbeat_s * 2 > lease_s:
         faults.append(
             f"HEARTBEAT_S={heartbeat_s:g}: at most half of LEASE_S={lease_s:g}, or a slow beat loses the run"
         )
-    if given.auth_proxy_header and given.trusted_proxy in ("", "*"):
+    if settings.auth_proxy_header and settings.trusted_proxy in ("", "*"):
         faults.append(
-            "AUTH_PROXY_HEADER: TRUSTED_PROXY must be the address of that one proxy, or anybody could be anybody"
+            "AUTH_PROXY_HEADER: TRUSTED_PROXY must be the address of that one proxy, or clients could pose as any user"
         )
 
 

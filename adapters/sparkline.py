@@ -8,15 +8,15 @@ LEVELS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_"
 
 
 def encode_sparkline(values: Sequence[float]) -> str:
-    """At most POINTS characters, each the height of one point; the first and the last value are among them."""
+    """Encode values as at most POINTS characters, each the height of one point, first and last included."""
     if not values:
         return ""
     count = min(len(values), POINTS)
     last = len(values) - 1
-    chosen = [values[round(index * last / max(count - 1, 1))] for index in range(count)]
-    low, high = min(chosen), max(chosen)
+    sample = [values[round(index * last / max(count - 1, 1))] for index in range(count)]
+    low, high = min(sample), max(sample)
     scale = (len(LEVELS) - 1) / (high - low) if high > low else 0.0
     return "".join(
         LEVELS[round((value - low) * scale)] if scale else LEVELS[len(LEVELS) // 2]
-        for value in chosen
+        for value in sample
     )

@@ -42,11 +42,11 @@ from contracts.status import ErrorType, Kind, RunStatus
 
 METRIC_INDEXES = {metric.name: f"ix_runs_{short}" for short, metric in HEADLINES.items()}
 LISTED_INDEX = "ix_runs_listed"
-BATCH_INDEX = "ix_runs_batch_states"
+PLAN_INDEX = "ix_runs_plan_states"
 
 
 def _metric_index(metric: str) -> Index:
-    """An order by one metric that also holds what lists are filtered by, so that no row is read for a refusal."""
+    """Make an index ordered by a metric that includes the columns of filters, so that refused rows are not read."""
     others = (other for other in METRIC_INDEXES if other != metric)
     return Index(
         METRIC_INDEXES[metric], metric, "id", "ticker", "rule_type", "created_at", *others
@@ -64,15 +64,15 @@ runs = table(
         worker="SELECT UPDATE",
         reconciler="INSERT UPDATE",
     ),
-    UniqueConstraint("batch_id", "request_hash", name="uq_batch_request"),
+    UniqueConstraint("plan_id", "request_hash", name="uq_plan_request"),
     Index("ix_runs_status", "status", "id"),
     Index("ix_runs_lease", "status", "lease_until"),
     # the columns behind an id are never searched by: with them a list's page is found in the index alone
     Index("ix_runs_ticker", "ticker", "id", "rule_type", "status"),
     Index("ix_runs_rule", "rule_type", "id"),
     Index("ix_runs_rule_id", "rule_id", "id"),
-    # batches are listed and counted in it alone
-    Index(BATCH_INDEX, "batch_id", "id", "status", "error_type", "completed_at"),
+    # the runs of a plan are counted in it alone
+    Index(PLAN_INDEX, "plan_id", "id", "status", "error_type", "completed_at"),
     Index("ix_runs_label", "label", "id"),
     Index("ix_runs_title", "title", "id"),
     Index("ix_runs_created", "created_at"),
@@ -88,7 +88,7 @@ runs = table(
     id=key(Id, doc="in order of submission; the list is paged by it"),
     run_id=required(Uuid, unique=True),
     kind=required(identifier(12), server_default=Kind.RUN.value, doc="contracts.status.Kind"),
-    batch_id=Column(Name),
+    plan_id=Column(Uuid, doc="the plan that it was submitted with"),
     label=Column(Name),
     title=Column(Title, doc="what people call it; null: what follows from its request"),
     idempotency_key=Column(words(128), unique=True),
@@ -152,32 +152,6 @@ IS_CANCELLED = RUN.error_type == ErrorType.CANCELLED
 # the metrics that no JSON has to be read for
 HEADLINE_COLUMNS = {name: RUN[name] for name in METRIC_INDEXES}
 
-batch_rankings = table(
-    "batch_rankings",
-    Rows(
-        "What a batch is ranked by; set by its latest submission.",
-        of="batch",
-        kept="batches",
-        web="INSERT UPDATE DELETE",
-    ),
-    batch_id=key(Name),
-    metric=identifier(64),
-    goal=identifier(3),
-    constraints_json=LongText,
-)
-
-batch_titles = table(
-    "batch_titles",
-    Rows(
-        "What people call a batch, or the study whose batch it is.",
-        of="batch",
-        kept="batches",
-        web="INSERT DELETE",
-    ),
-    batch_id=key(Name),
-    title=Title,
-)
-
 run_lines = table(
     "run_lines",
     Rows(
@@ -203,19 +177,18 @@ screens = table(
         worker="SELECT UPDATE",
         reconciler="INSERT",
     ),
-    Index("ix_screens_screen", "screen_id"),
     Index("ix_screens_differing", "differing"),
     run_id=key(Uuid),
-    screen_id=required(Uuid, doc="the run_id of its first ticker"),
     combinations=Integer,
     done=required(Integer, default=0, doc="combinations, as of the last heartbeat"),
-    values_json=required(LongText, doc="of each swept parameter, see adapters.screens.columns"),
+    values_json=required(
+        LongText, doc="of each swept parameter, see adapters.plans.combinations"
+    ),
     places=required(LongBlob, doc="of each combination's values among them"),
-    ranking_json=required(LongText, doc="metric, goal and constraints, as they were submitted"),
     permuted_json=Column(
         words(255), doc="seed, first and last of the orders of the bars that a Job searches"
     ),
-    metrics=Column(LongBlob, doc="of each combination, see adapters.screens.columns"),
+    metrics=Column(LongBlob, doc="of each combination, see adapters.plans.combinations"),
     best_json=Column(LongText, doc="the one with the highest Sharpe ratio, measured as a run is"),
     differing=required(Integer, default=0, doc="combinations whose run came to other metrics"),
 )
@@ -241,7 +214,7 @@ run_charts = table(
         "The PNG charts of a run.",
         of="run",
         kind="charts",
-        kept="charts",
+        kept="series",
         web="INSERT",
         worker="SELECT INSERT",
     ),
@@ -256,7 +229,7 @@ run_events = table(
         "Every change of a run's state; the queue over time is counted from it.",
         of="run",
         kind="events",
-        kept="events",
+        kept="runs",
         web="INSERT",
         worker="INSERT",
         reconciler="INSERT",

@@ -15,11 +15,11 @@ from contracts.errors import PlatformError
 
 
 def main() -> int:
-    """Do what is asked in DATABASE_URL; 0 when it was done."""
-    asked = _arguments().parse_args()
+    """Run a command on the database of DATABASE_URL; return 0 on success."""
+    arguments = _arguments().parse_args()
     try:
         with connect_database(load_settings().database_url).begin() as connection:
-            sys.stdout.write(_do(connection, asked))
+            sys.stdout.write(_do(connection, arguments))
     except PlatformError as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -45,24 +45,29 @@ def _arguments() -> argparse.ArgumentParser:
     return parser
 
 
-def _do(connection: Connection, asked: argparse.Namespace) -> str:
-    """The answer to one command; what changes something is written into the audit in the same transaction."""
-    if asked.command == "list":
+def _do(connection: Connection, arguments: argparse.Namespace) -> str:
+    """Run one command and return its output; changes are recorded in the audit in the same transaction."""
+    if arguments.command == "list":
         return "".join(map(_line, list_tokens(connection))) or "there is no token\n"
-    action = f"tokens.{asked.command}"
+    action = f"tokens.{arguments.command}"
     record_entry(
-        connection, actor="command", address=HOST, action=action, subject=asked.name, status=200
+        connection,
+        actor="command",
+        address=HOST,
+        action=action,
+        subject=arguments.name,
+        status=200,
     )
-    if asked.command == "make":
-        return f"{make_token(connection, asked.name, asked.scope, asked.days)}\n"
-    revoke_token(connection, asked.name)
-    return f"{asked.name} is revoked, and its sessions have ended\n"
+    if arguments.command == "make":
+        return f"{make_token(connection, arguments.name, arguments.scope, arguments.days)}\n"
+    revoke_token(connection, arguments.name)
+    return f"{arguments.name} is revoked, and its sessions have ended\n"
 
 
 def _line(token: RowMapping) -> str:
     times = {"made": token.made_at, "until": token.expires_at, "revoked": token.revoked_at}
-    told = (f"{word} {at:%Y-%m-%d %H:%M}" for word, at in times.items() if at)
-    return f"{token.name}: {token.scope}, {', '.join(told)}\n"
+    parts = (f"{word} {at:%Y-%m-%d %H:%M}" for word, at in times.items() if at)
+    return f"{token.name}: {token.scope}, {', '.join(parts)}\n"
 
 
 if __name__ == "__main__":

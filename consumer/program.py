@@ -1,4 +1,4 @@
-"""How a program of the platform starts: settings, logs, then its work."""
+"""The start of each program of the platform: settings, logs, then its work."""
 
 import sys
 from collections.abc import Callable
@@ -11,7 +11,7 @@ EXIT_USAGE = 2
 
 
 def run_program(role: str, work: Callable[[Settings], int]) -> int:
-    """The exit code of `work`; 2 when settings or manifest are wrong."""
+    """Return the exit code of `work`, or 2 when settings or manifest are invalid."""
     try:
         settings = load_settings()
         configure_logging(settings, role)

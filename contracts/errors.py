@@ -1,14 +1,14 @@
-"""Every fault that a user can understand; anything else is an internal error."""
+"""Faults whose text is meant for users; anything else is an internal error."""
 
 from collections.abc import Mapping
 
 
 class PlatformError(Exception):
-    """Base of all faults whose text is meant for people."""
+    """Base of all faults whose text is meant for users."""
 
 
 class InvalidRequest(PlatformError):
-    """One or more fields of a request are wrong; `errors` maps each field to what is wrong with it."""
+    """One or more fields of a request are wrong; `errors` maps each field to its fault."""
 
     def __init__(
         self, errors: Mapping[str, str], message: str = "the request is not valid"
@@ -18,7 +18,7 @@ class InvalidRequest(PlatformError):
 
 
 class Unknown(PlatformError):
-    """There is nothing by this name."""
+    """Nothing has this name."""
 
 
 class UnknownRun(Unknown):
@@ -42,11 +42,11 @@ class UnknownPortfolio(Unknown):
 
 
 class UnknownTicker(Unknown):
-    """There are no prices of this ticker and timeframe, or none with this data_hash."""
+    """The store has no prices of this ticker and timeframe, or none with this data_hash."""
 
 
 class BadPrices(PlatformError):
-    """The stored prices cannot be read: their bytes are not those that were stored."""
+    """The stored prices are damaged: their bytes differ from those that were stored."""
 
 
 class NoPricesInRange(PlatformError):
@@ -54,19 +54,19 @@ class NoPricesInRange(PlatformError):
 
 
 class BadParams(PlatformError):
-    """The rule refuses its params, though the web tier took them."""
+    """The rule refuses params that the web tier accepted."""
 
 
 class StaleMessage(PlatformError):
-    """The message speaks of an attempt that is not waiting any more."""
+    """The message is about an attempt that no longer waits."""
 
 
 class LeaseLost(PlatformError):
-    """Another process owns the run by now; nothing may be written under the old lease."""
+    """Another process has taken over the run; nothing may be written under the old lease."""
 
 
 class Conflict(PlatformError):
-    """The run's state does not allow what was asked."""
+    """The state of the run or plan does not allow the requested change."""
 
 
 class QueueFull(PlatformError):
@@ -82,15 +82,19 @@ class QueueUnavailable(PlatformError):
 
 
 class QueueOutOfMemory(QueueUnavailable):
-    """Redis answers, but has no room for a message more."""
+    """Redis answers, but has no memory for another message."""
 
 
 class DrawingUnavailable(PlatformError):
-    """The charts of a run cannot be drawn just now."""
+    """The charts of a run cannot be drawn at the moment."""
 
 
 class RunTimeout(PlatformError):
     """The run took longer than its time limit."""
+
+
+class OlderDatabase(PlatformError):
+    """The database was created by an older release whose data this one does not read."""
 
 
 class InvalidSettings(PlatformError):

@@ -1,4 +1,4 @@
-"""What a user asks for of several assets: one account for many runs. Frozen, as the request of a run is."""
+"""The request of a portfolio: several assets in one account. Frozen, like the request of a run."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, field, fields
@@ -28,9 +28,9 @@ Rebalance = Literal["never", "monthly", "quarterly", "yearly"]
 
 
 class PortfolioStatus(StrEnum):
-    """LEGS → TRADING, FAILED or CANCELLED; these two → LEGS when retried. What follows TRADING is its Job's state."""
+    """LEGS → TRADING, FAILED or CANCELLED; a retry moves the last two to LEGS. Then its Job's state decides."""
 
-    LEGS = "LEGS"  # the runs of its legs have not all ended
+    LEGS = "LEGS"  # some runs of its legs have not ended
     TRADING = "TRADING"
     FAILED = "FAILED"  # a leg failed
     CANCELLED = "CANCELLED"
@@ -48,7 +48,7 @@ class LegRequest(Closed):
         About(
             "Weight",
             "orders",
-            "of its sleeve, relative to the others'; all legs have one, or none has",
+            "of its sleeve, relative to the others'; give one to every leg, or to none",
         ),
     ] = None
     data_hash: DataHash = None
@@ -56,7 +56,7 @@ class LegRequest(Closed):
 
 @frozen_by_name
 class Sharing(Closed):
-    """How legs share an account: the fields of a portfolio that a run does not have."""
+    """Sharing of one account among legs: the fields of a portfolio that a run does not have."""
 
     mode: Annotated[
         Mode,
@@ -126,36 +126,36 @@ class Sharing(Closed):
     ] = None
 
 
-# in which mode alone a field of Sharing means anything
+# the only mode in which a field of Sharing has an effect
 MODE_OF: dict[str, Mode] = {
     **dict.fromkeys(("max_positions", "max_weight_pct", "max_gross_pct", "priority"), "shared"),
     **dict.fromkeys(("volatility_bars", "rebalance", "rebalance_off_pct"), "sleeves"),
 }
 SHARING_FIELDS = tuple(each.name for each in fields(Sharing))
-# of a run: those that all legs share; what is not among them belongs to a leg, or to its run
+# fields of a run that all legs share; all others belong to a leg, or to its run
 TERMS = tuple(
     each.name
     for each in fields(RunRequest)
     if each.name not in ("ticker", "rule_type", "params", "charts")
-    and (about(each).asked or each.name == "benchmark_hash")
+    and (about(each).in_forms or each.name == "benchmark_hash")
 )
 
 
 @frozen_by_name
 class PortfolioRequest:
-    """Several legs in one account. terms: the fields of a run in TERMS, as JSON values, beside the others in JSON."""
+    """Several legs in one account. terms: the fields of a run in TERMS, as JSON values; in JSON at the top level."""
 
     legs: tuple[LegRequest, ...]
     sharing: Sharing
     terms: Values
 
     def to_json(self) -> Json:
-        """This request as plain JSON values, all fields beside each other."""
+        """Return this request as plain JSON values, all fields at one level."""
         return {"legs": [asdict(leg) for leg in self.legs], **self.terms, **asdict(self.sharing)}
 
     @classmethod
     def from_json(cls, values: Values) -> "PortfolioRequest":
-        """The request that `to_json` wrote; trusted, since it was validated at the border."""
+        """Return the request that `to_json` wrote; trusted, since it was validated when it was submitted."""
         return cls(
             legs=tuple(LegRequest(**leg) for leg in values["legs"]),
             sharing=Sharing(**picked(values, SHARING_FIELDS)),
@@ -163,21 +163,21 @@ class PortfolioRequest:
         )
 
     def request_hash(self, of_runs: Sequence[str]) -> str:
-        """SHA-256 over everything that decides the result; of_runs: the request_hash of each leg's run.
+        """Return the SHA-256 over everything that decides the result; of_runs: the request_hash of each leg's run.
 
-        A field of sharing counts only when it is not at its default, as in the hash of a run.
+        A field of sharing at its default is left out, as in the hash of a run.
         """
         sharing = asdict(self.sharing).items() - asdict(Sharing()).items()
         return canonical_hash([dict(sharing), [leg.weight for leg in self.legs], list(of_runs)])
 
     def run_of(self, number: int) -> Json:
-        """The request of a leg's run, as JSON values: a sleeve trades its part of the capital, by the legs' weights."""
+        """Return the request of a leg's run as JSON values; a sleeve gets its part of the capital by the weights."""
         leg = self.legs[number]
         run = {**self.terms, **without(asdict(leg), ("weight",)), "charts": False}
         if self.sharing.mode == "sleeves":
-            whole = sum(each.weight or 1.0 for each in self.legs)
+            total_weight = sum(each.weight or 1.0 for each in self.legs)
             capital = self.terms.get("initial_capital", DEFAULT_CAPITAL)
-            # others are refused as a run's
+            # another value is refused later, as that of a run
             if type(capital) in (int, float) and abs(capital) <= 1e12:
-                run["initial_capital"] = capital * ((leg.weight or 1.0) / whole)
+                run["initial_capital"] = capital * ((leg.weight or 1.0) / total_weight)
         return run

@@ -1,4 +1,4 @@
-"""What a user asks for: one backtest. Frozen: fields are never removed or renamed, a new field has a default."""
+"""The request of one backtest. Frozen: fields are never removed or renamed, a new field has a default."""
 
 import hashlib
 import json
@@ -22,35 +22,35 @@ Section = Literal["market", "rule", "orders", "stops", "label"]
 
 @frozen
 class About:
-    """What people read of a field: forms, messages, presets and the API's description take it from here.
+    """Texts of a field for forms, messages, presets and the API's description.
 
-    A request's rule, orders and stops are its strategy, which a preset keeps; market is what it trades and when. Two
-    requests that differ in fields of the section label alone have the same result.
+    The sections rule, orders and stops of a request are its strategy, which a preset keeps; market is what it trades
+    and when. Two requests that differ only in fields of the section label have the same result.
     """
 
     title: str
     section: Section
     help: str = ""
     unit: str = ""
-    choices: tuple[str, ...] = ()  # what a form calls the values of a Literal, in their order
-    asked: bool = True  # False: not a person's to fill in
-    suggested: Any = None  # what a form begins with where that is not the default
+    choices: tuple[str, ...] = ()  # names of a Literal's values in forms, in their order
+    in_forms: bool = True  # False: not filled in by people
+    suggested: Any = None  # initial value in forms where it is not the default
     added_later: bool = False  # see Newer
 
 
-# of a field that came after hashes of requests were recorded: at its default it is no part of them
+# a field that was added after hashes of requests were recorded: at its default it is left out of the hash
 Newer = partial(About, added_later=True)
 
 
 class Closed:
-    """What a request is made of: a field that it does not have is refused."""
+    """Base of requests and their parts: unknown fields are refused."""
 
     __slots__ = ()
     __pydantic_config__: ClassVar[Json] = {"extra": "forbid"}
 
 
 Percent = Annotated[float, Gt(0), Lt(100)]
-WidePercent = Annotated[float, Gt(0), Le(1000)]  # percent, of which there may be more than 100
+WidePercent = Annotated[float, Gt(0), Le(1000)]  # percent, may be over 100
 Money = Annotated[float, Gt(0), Le(1e12)]
 Rate = Annotated[float, Ge(0), Lt(1)]  # per year
 Text = Annotated[str, MaxLen(64)]
@@ -70,17 +70,17 @@ TAG_LENGTH = 32
 MOST_TAGS = 10  # of a run
 Tag = Annotated[str, MinLen(1), MaxLen(TAG_LENGTH), Predicate(_is_tag)]
 Tags = Annotated[list[Tag], MaxLen(MOST_TAGS), Predicate(_are_distinct)]
-TAG_HELP = "to list runs by; none twice, none with a comma in it"
+TAG_HELP = "to filter runs by; no duplicates, no commas"
 
 
 def about(field_: Field[Any]) -> About:
-    """What people read of a dataclass' field, whose type is Annotated with it."""
-    found: About = next(each for each in field_.type.__metadata__ if isinstance(each, About))  # type: ignore[union-attr]
-    return found
+    """Return the About that the type of a dataclass field is annotated with."""
+    texts: About = next(each for each in field_.type.__metadata__ if isinstance(each, About))  # type: ignore[union-attr]
+    return texts
 
 
 DEFAULT_CAPITAL = 100_000.0
-# what a leg of a portfolio has of its own, too
+# fields that a leg of a portfolio has, too
 Ticker = Annotated[Symbol, About("Ticker", "market", "A-Z 0-9 . ^ = -")]
 RuleType = Annotated[
     str, MinLen(1), MaxLen(32), About("Trading rule", "rule", "a name in the catalog, /api/rules")
@@ -89,7 +89,7 @@ Params = Annotated[Json, About("Parameters", "rule", "the rule catalog knows the
 Sha256 = Annotated[str, MinLen(64), MaxLen(64)]
 DataHash = Annotated[
     Sha256 | None,
-    Newer("Prices", "market", "a version of the ticker's prices", asked=False),
+    Newer("Prices", "market", "a version of the ticker's prices", in_forms=False),
 ]
 
 
@@ -103,11 +103,12 @@ class RunRequest(Closed):
     end_date: Annotated[date, About("To", "market", "last day, included")]
     run_id: Annotated[
         Uuid | None,
-        About("Run", "label", "UUID4, issued by the web tier", asked=False),
+        About("Run", "label", "UUID4, issued by the web tier", in_forms=False),
     ] = None
     params: Params = field(default_factory=dict)
     rule_id: Annotated[
-        Text | None, About("Name", "label", "a label only; never drives execution", asked=False)
+        Text | None,
+        About("Name", "label", "a label only; never drives execution", in_forms=False),
     ] = None
     initial_capital: Annotated[Money, About("Initial capital", "orders", unit="money")] = (
         DEFAULT_CAPITAL
@@ -215,19 +216,19 @@ class RunRequest(Closed):
     ] = None
     benchmark_hash: Annotated[
         Sha256 | None,
-        Newer("Benchmark's prices", "market", "a version of its prices", asked=False),
+        Newer("Benchmark's prices", "market", "a version of its prices", in_forms=False),
     ] = None
     charts: Annotated[bool, About("Charts", "label", "render pictures")] = True
     batch_id: Annotated[
         Annotated[str, MinLen(1), MaxLen(64)] | None,
-        About("Batch", "label", "groups the runs of a call", asked=False),
+        About("Batch", "label", "groups the runs of a call", in_forms=False),
     ] = None
     label: Annotated[Text | None, About("Label", "label", "to find the run again")] = None
     tags: Annotated[Tags, About("Tags", "label", TAG_HELP)] = field(default_factory=list)
 
     def to_json(self) -> Json:
-        """This request as plain JSON values; dates as YYYY-MM-DD. `params` is this request's own: do not change it."""
-        # asdict copies each value, at ten times the cost
+        """Return this request as plain JSON values, dates as YYYY-MM-DD. `params` is not copied: do not change it."""
+        # asdict copies each value and takes ten times as long
         values = {name: getattr(self, name) for name in FIELD_NAMES}
         values["start_date"] = self.start_date.isoformat()
         values["end_date"] = self.end_date.isoformat()
@@ -235,16 +236,16 @@ class RunRequest(Closed):
 
     @classmethod
     def from_json(cls, values: Values) -> "RunRequest":
-        """The request that `to_json` wrote; trusted, since it was validated at the border."""
-        known = picked(values, FIELD_NAMES)
-        known["start_date"] = date.fromisoformat(known["start_date"])
-        known["end_date"] = date.fromisoformat(known["end_date"])
-        return cls(**known)
+        """Return the request that `to_json` wrote; trusted, since it was validated when it was submitted."""
+        fields_read = picked(values, FIELD_NAMES)
+        fields_read["start_date"] = date.fromisoformat(fields_read["start_date"])
+        fields_read["end_date"] = date.fromisoformat(fields_read["end_date"])
+        return cls(**fields_read)
 
 
 @frozen_by_name
 class ChosenRuns(Closed):
-    """Some runs, by their ids."""
+    """Runs named by their ids."""
 
     run_ids: Annotated[
         Annotated[
@@ -258,29 +259,29 @@ class ChosenRuns(Closed):
 
 @frozen_by_name
 class TagChange(ChosenRuns):
-    """Tags that some runs get, and tags that are taken off them."""
+    """Tags to add to runs, and tags to remove from them."""
 
     add: Annotated[Tags, About("Add", "label", TAG_HELP)] = field(default_factory=list)
     remove: Annotated[Tags, About("Remove", "label", TAG_HELP)] = field(default_factory=list)
 
 
-TITLE_LENGTH = 120  # characters of what people call a run, a batch or a study
+TITLE_LENGTH = 120  # characters of the title of a run, a batch, a study or a portfolio
 
 
 @frozen_by_name
 class Titled(Closed):
-    """What somebody calls a run, a batch, a study or a portfolio from now on."""
+    """The new title of a run, a batch, a study or a portfolio."""
 
     title: Annotated[
         str,
         MaxLen(TITLE_LENGTH),
         Predicate(str.isprintable),
-        About("Title", "label", "an empty one gives way to what follows from the request"),
+        About("Title", "label", "leave empty to use the default title"),
     ]
 
 
 FIELD_NAMES = tuple(each.name for each in fields(RunRequest))
-# What the run is called and how it is shown; everything else decides the result.
+# how a run is named and displayed; everything else decides the result
 LABEL_FIELDS = frozenset(
     each.name for each in fields(RunRequest) if about(each).section == "label"
 )
@@ -288,21 +289,21 @@ _ADDED_LATER = {each.name: each.default for each in fields(RunRequest) if about(
 
 
 def canonical_json(values: Any) -> str:
-    """JSON with sorted keys and no spaces: equal values give equal text."""
+    """Return JSON with sorted keys and no spaces, so that equal values give equal text."""
     return json.dumps(
         values, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
     )
 
 
 def canonical_hash(values: Any) -> str:
-    """SHA-256 over canonical JSON."""
+    """Return the SHA-256 of the canonical JSON of `values`."""
     return hashlib.sha256(canonical_json(values).encode()).hexdigest()
 
 
 def request_hash(request: RunRequest, full_params: Values) -> str:
-    """SHA-256 over everything that decides the result; `full_params` are the params with their defaults filled in.
+    """Return the SHA-256 over everything that decides the result; `full_params`: params with defaults filled in.
 
-    A field added later counts only when it is not at its default, so that older requests keep their hash.
+    A field that was added later is left out at its default, so that older requests keep their hash.
     """
     unchanged = {
         name for name, default in _ADDED_LATER.items() if getattr(request, name) == default
@@ -313,9 +314,9 @@ def request_hash(request: RunRequest, full_params: Values) -> str:
 
 
 def _floats(value: Any) -> Any:
-    """The same values with every number as a float, since 100000 and 100000.0 ask for the same run."""
+    """Return the values with every number as a float, since 100000 and 100000.0 are the same request."""
     if isinstance(value, dict):
         return {key: _floats(each) for key, each in value.items()}
     if isinstance(value, list):
         return [_floats(each) for each in value]
-    return float(value) if type(value) is int else value  # a bool stays one
+    return float(value) if type(value) is int else value  # a bool stays a bool

@@ -1,4 +1,4 @@
-"""What the platform answers about one run. Frozen: fields are never removed or renamed, a new field has a default."""
+"""The answer about one run. Frozen: fields are never removed or renamed, a new field has a default."""
 
 from dataclasses import field
 from typing import Literal, NotRequired, TypedDict
@@ -35,7 +35,7 @@ class EquityPoint(TypedDict):
 
 
 class DrawdownPoint(TypedDict):
-    """(running peak − equity) / running peak × 100, so it is ≥ 0."""
+    """Drawdown after a bar: (running peak − equity) / running peak × 100, always ≥ 0."""
 
     date: str
     drawdown_pct: float
@@ -51,7 +51,7 @@ class PortfolioPoint(TypedDict):
 
 
 class SignalPoint(TypedDict):
-    """A bar on which the rule said BUY or SELL, and that bar's close."""
+    """A bar on which the rule signalled BUY or SELL, and that bar's close."""
 
     date: str
     action: Literal["BUY", "SELL"]
@@ -70,7 +70,7 @@ class Candle(TypedDict):
 
 
 class TradeRow(TypedDict):
-    """A trade from its entry to its exit, or to the last bar when it is still open."""
+    """A trade from its entry to its exit, or to the last bar while it is open."""
 
     trade_no: int
     side: Literal["BUY", "SELL"]
@@ -86,13 +86,13 @@ class TradeRow(TypedDict):
     holding_period: float
     exit_reason: ExitReason
     is_open: bool
-    # furthest against the trade, percent of its entry price, ≥ 0; not in older runs
+    # largest move against the trade, percent of its entry price, ≥ 0; not in older runs
     mae_pct: NotRequired[float]
-    mfe_pct: NotRequired[float]  # furthest for it
+    mfe_pct: NotRequired[float]  # largest move in its favour
 
 
 class ConditionSummary(TypedDict):
-    """A comparison of the rule over a run: on how many of its bars it was true or unknown, where it came closest."""
+    """A comparison of the rule over a run: bars on which it was true or unknown, and where it came closest."""
 
     side: Literal["buy", "sell"]
     member: str | None  # of a vote
@@ -106,7 +106,7 @@ class ConditionSummary(TypedDict):
 
 @frozen_by_name
 class RunResult:
-    """One run as `GET /api/runs/<run_id>` shows it; curves are null until it has completed."""
+    """One run as `GET /api/runs/<run_id>` returns it; curves are null until it has completed."""
 
     run_id: str
     status: PublicStatus

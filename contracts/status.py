@@ -1,10 +1,10 @@
-"""The closed lists of what a run can be: its states, its kinds, and why it failed."""
+"""Closed lists: states of a run, kinds of Jobs and plans, reasons of failure."""
 
 from enum import StrEnum
 
 
 class RunStatus(StrEnum):
-    """PENDING → RUNNING → SUCCEEDED | FAILED, forward only within one attempt."""
+    """State of a run: PENDING → RUNNING → SUCCEEDED | FAILED, forward only within one attempt."""
 
     PENDING = "PENDING"
     RUNNING = "RUNNING"
@@ -13,7 +13,7 @@ class RunStatus(StrEnum):
 
     @property
     def is_terminal(self) -> bool:
-        """True when nothing will change this attempt any more."""
+        """True when this attempt cannot change any more."""
         return self in (RunStatus.SUCCEEDED, RunStatus.FAILED)
 
     @property
@@ -23,19 +23,19 @@ class RunStatus(StrEnum):
 
 
 class Kind(StrEnum):
-    """What a Job does between claim and finish."""
+    """Kind of a Job: its work between claim and finish."""
 
     RUN = "run"  # one backtest
-    SCREEN = "screen"  # a grid of parameters, of which the metrics alone are kept
-    # a grid on the same bars in random order, of which the best of each order is kept
+    SCREEN = "screen"  # a grid of parameters; only metrics are stored
+    # a grid on the same bars in random orders; the best of each order is stored
     PERMUTATION = "permutation"
-    PORTFOLIO = "portfolio"  # legs that have run, in one account
-    # combinations of a study on a training part, of which what its verdict needs is kept
+    PORTFOLIO = "portfolio"  # completed legs in one account
+    # combinations of a study on a training part; what the verdict needs is stored
     TRAINING = "training"
 
 
 class ErrorType(StrEnum):
-    """Why a run is FAILED."""
+    """Reason why a run is FAILED."""
 
     NO_PRICES = "no_prices"
     BAD_PRICES = "bad_prices"
@@ -47,3 +47,12 @@ class ErrorType(StrEnum):
     WORKER_LOST = "worker_lost"
     HANDBACKS = "handed_back_too_often"
     SYSTEM_ERROR = "system_error"
+
+
+class PlanKind(StrEnum):
+    """Kind of a plan."""
+
+    BATCH = "batch"  # runs that were submitted together
+    SCREEN = "screen"  # a grid of parameters, one Job for each ticker
+    STUDY = "study"  # runs and searches that end in a verdict
+    PORTFOLIO = "portfolio"  # runs of legs, then one account

@@ -9,8 +9,8 @@ from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 from contracts.run_request import Closed
 from contracts.values import Json, Values, frozen, frozen_by_name
 
-# of verdicts: 1, a Sharpe ratio above 0; 2, better than holding the same share; 3, the same by Student's t, in which a
-# few lucky bars prove nothing, and a p-value of exactly 0.05 does not hold
+# method of verdicts: 1, a Sharpe ratio above 0; 2, better than holding the same share; 3, the same by Student's t, so
+# that a few lucky bars prove nothing, and a p-value of exactly 0.05 does not pass
 VERDICT_METHOD = 3
 
 TRAINED_AT_ONCE = 100  # combinations of a study that one Job tries, within a second or two
@@ -21,9 +21,9 @@ Kind = Literal["selection", "holdout", "walk_forward", "permutation"]
 
 
 class StudyStatus(StrEnum):
-    """ACCEPTED → TRAINING → TESTING → JUDGING → COMPLETED; FAILED or CANCELLED from any but the last.
+    """State of a study: ACCEPTED → TRAINING → TESTING → JUDGING → COMPLETED; before that also FAILED or CANCELLED.
 
-    COMPLETED → JUDGING when somebody asks for a new verdict by a later method; then it ends as COMPLETED in any case.
+    COMPLETED → JUDGING when a new verdict by a later method is requested; it then always ends as COMPLETED.
     """
 
     ACCEPTED = "ACCEPTED"
@@ -41,21 +41,20 @@ class StudyStatus(StrEnum):
 
     @property
     def is_terminal(self) -> bool:
-        """True when nothing will change it any more."""
+        """True when the state cannot change any more."""
         return self in (StudyStatus.COMPLETED, StudyStatus.FAILED, StudyStatus.CANCELLED)
 
 
 @frozen_by_name
 class StudyRequest(Closed):
-    """What is to be studied.
+    """Request of a study.
 
     base: a run's request without run_id, params, batch_id, label and charts; its dates are those of the whole study.
-    combinations: complete params, of which each is tried on each training part. metric, goal, constraints,
-    by_neighbourhood: how one is chosen. holdout_share: the last part of the dates, as a fraction, of kind holdout.
-    chosen: how many combinations the holdout tries. train_days, test_days: calendar days of a fold of kind
-    walk_forward; anchored: every training part begins with the study. seed: of all that is drawn at random. train_by:
-    whether each combination is a run on a training part, or a row of a screen, of which no receipt is kept.
-    permutations: in how many orders of the bars the search is repeated, of kind permutation.
+    combinations: complete params, each tried on each training part. metric, goal, constraints, by_neighbourhood: how
+    the best is chosen. holdout_share: for kind holdout, the last part of the dates as a fraction. chosen: the number
+    of combinations that the holdout tries. train_days, test_days: for kind walk_forward, the calendar days of a fold;
+    anchored: every training part begins with the study. seed: of all random draws. permutations: for kind
+    permutation, the number of orders of the bars in which the search is repeated.
     """
 
     kind: Kind
@@ -72,18 +71,12 @@ class StudyRequest(Closed):
     test_days: Annotated[int, Ge(1), Le(36_525)] = 182
     anchored: bool = False
     seed: Annotated[int, Ge(0), Lt(2**32)] = 0
-    train_by: Literal["screens", "runs"] = "screens"
     permutations: Annotated[int, Ge(19), Le(10_000)] = 1000
-
-    @classmethod
-    def from_json(cls, values: Values) -> "StudyRequest":
-        """The request of a stored plan; before there were screens each combination was a run."""
-        return cls(**({"train_by": "runs"} | dict(values)))
 
 
 @frozen
-class Window:
-    """A training part and the test part behind it, each as first and last day, both included."""
+class StudyWindow:
+    """A training part and the test part after it, each as first and last day, both included."""
 
     train: tuple[str, str]
     test: tuple[str, str] | None  # None in a study of kind selection or permutation
@@ -91,67 +84,61 @@ class Window:
 
 @frozen
 class StudyPlan:
-    """A checked request with all that follows from it: what the leader works from.
+    """A validated request with all that follows from it; the leader works from it.
 
-    request.base is a whole run request, its prices named by data_hash; combinations differ in what they do.
+    request.base is a complete run request with its prices named by data_hash; no two combinations trade alike.
     """
 
     request: StudyRequest
-    windows: tuple[Window, ...]
+    windows: tuple[StudyWindow, ...]
 
     def to_json(self) -> Json:
-        """This plan as plain JSON values."""
+        """Return this plan as plain JSON values."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, values: Values) -> "StudyPlan":
-        """The plan that `to_json` wrote."""
+        """Return the plan that `to_json` wrote."""
         windows = (
-            Window(tuple(w["train"]), tuple(w["test"]) if w["test"] else None)
+            StudyWindow(tuple(w["train"]), tuple(w["test"]) if w["test"] else None)
             for w in values["windows"]
         )
-        return cls(StudyRequest.from_json(values["request"]), tuple(windows))
-
-    @property
-    def by_runs(self) -> bool:
-        """Whether each combination is a run on a training part."""
-        return self.request.train_by == "runs"
+        return cls(StudyRequest(**values["request"]), tuple(windows))
 
     @property
     def trials(self) -> int:
-        """Everything that is tried on the training parts."""
+        """Number of trials on all training parts."""
         return len(self.windows) * len(self.request.combinations)
 
     @property
     def training_jobs(self) -> int:
-        """Jobs of the training parts, and of permutations."""
+        """Number of Jobs of the training parts and of permutations."""
         return len(self.windows) * len(self.training_groups) + len(self.permuted_groups)
 
     @property
     def permutations(self) -> int:
-        """In how many other orders of the bars the search is repeated."""
+        """Number of other orders of the bars in which the search is repeated."""
         return self.request.permutations if self.request.kind == "permutation" else 0
 
     @property
     def permuted_groups(self) -> list[range]:
-        """The numbers of the permutations that one Job searches."""
+        """Numbers of the permutations that each Job searches."""
         return _groups(self.permutations, PERMUTED_AT_ONCE)
 
     @property
     def training_groups(self) -> list[range]:
-        """The places of the combinations that one Job tries together."""
-        at_once = 1 if self.by_runs else TRAINED_AT_ONCE
-        return _groups(len(self.request.combinations), at_once)
+        """Indexes of the combinations that each Job tries together."""
+        return _groups(len(self.request.combinations), TRAINED_AT_ONCE)
 
     @property
     def test_runs(self) -> int:
-        """The most runs of the test parts."""
+        """Largest number of runs on the test parts."""
         chosen = min(self.chosen, len(self.request.combinations))
         return sum(chosen for window in self.windows if window.test)
 
     @property
     def chosen(self) -> int:
-        """How many combinations of each training part are tried on its test part."""
+        """Number of combinations of each training part that are tried on its test part."""
         return self.request.chosen if self.request.kind == "holdout" else 1
 
 

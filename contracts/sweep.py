@@ -13,10 +13,10 @@ Conditions = Annotated[list[str], MaxLen(20)] | str
 
 @frozen_by_name
 class SweepSpec(Closed):
-    """What a sweep file says: one run for each ticker and each combination of parameters.
+    """Content of a sweep file: one run for each ticker and each combination of parameters.
 
-    Each field has what it accepts in words. With a name the batch is named after it and its runs, so that the same
-    sweep again is the same batch.
+    Each field is annotated with what it accepts, in words. The batch id follows from the name and the runs, so that
+    the same sweep is the same batch again.
     """
 
     base: Annotated[

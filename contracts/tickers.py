@@ -1,4 +1,4 @@
-"""Tickers as people write them, and as they are stored."""
+"""Spelling of tickers: as people write them, and as they are stored."""
 
 from contracts.values import Json, Values
 
@@ -6,7 +6,7 @@ TICKER_FIELDS = ("ticker", "benchmark")  # of a request
 
 
 def normalize_ticker(text: str) -> str:
-    """Return a ticker as prices are stored under it: AAPL for " aapl ". Other alphabets stay as they are."""
+    """Return a ticker as prices are stored under it: AAPL for " aapl ". Other alphabets are not changed."""
     return text.strip().upper() if text.isascii() else text
 
 

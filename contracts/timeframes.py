@@ -1,4 +1,4 @@
-"""How long a bar is: the one list of timeframes; their names say the rest."""
+"""Timeframes: the only list of them; lengths and words follow from their names."""
 
 from typing import Literal, get_args
 

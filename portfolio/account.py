@@ -1,4 +1,4 @@
-"""The account of a portfolio: what is held, the cash of each pool, and every change of both."""
+"""Account of a portfolio: the positions, the cash of each pool, and every change of both."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -6,16 +6,16 @@ from typing import NamedTuple
 import numpy as np
 
 from portfolio.legs import Array, Calendar, Leg
-from portfolio.sharing import Room, Sharing
+from portfolio.sharing import BuyingPower, SharingTerms
 
-PAID_OUT = "end_of_prices"  # the reason of what is free of fees
+PAID_OUT = "end_of_prices"  # reason of fills without a fee
 
 
 class LegFill(NamedTuple):
-    """One execution of a leg, and what it holds afterwards.
+    """One execution of a leg, and its position afterwards.
 
-    bar: of the joined calendar. at: "open", "intrabar" or "close" of it. reason: signal, a stop's, end_of_prices,
-    liquidation or rebalance. price: slippage included. shares: signed, bought or sold. fee: money.
+    bar: number on the joined calendar. at: "open", "intrabar" or "close" of the bar. reason: signal, that of a stop,
+    end_of_prices, liquidation or rebalance. price: slippage included. shares: signed. fee: money.
     """
 
     bar: int
@@ -29,10 +29,10 @@ class LegFill(NamedTuple):
 
 
 class LeftOut(NamedTuple):
-    """An order that opened nothing.
+    """An order that opened no position.
 
-    bar: on which it would have filled. side: BUY or SELL. reason: no_place (max_positions are open), no_cash, max_gross
-    or max_weight (nothing is left under that bound), cash_below_one_share, budget_below_one_share.
+    bar: the bar on which it would have filled. side: BUY or SELL. reason: no_place (max_positions are open), no_cash,
+    max_gross or max_weight (that bound is used up), cash_below_one_share, budget_below_one_share.
     """
 
     bar: int
@@ -42,18 +42,18 @@ class LeftOut(NamedTuple):
 
 
 class Account:
-    """One pool of cash for all legs, or one for each.
+    """Account with one pool of cash for all legs, or one for each.
 
-    capital: of each pool at first. cash: of each pool. shares: signed, by leg. changes: of each pool's cash, as (bar,
-    cash after it) in order. marks: (bars, legs), what a share is worth when orders fill. looks: the bars on which money
-    may move between pools.
+    capital: initial cash of each pool. cash: of each pool. shares: signed, by leg. changes: of each pool's cash, as
+    (bar, cash after it) in order. marks: (bars, legs), value of a share when orders fill. rebalance_bars: the bars on
+    which money may move between pools.
     """
 
-    looks: Sequence[int] = ()
+    rebalance_bars: Sequence[int] = ()
 
     def __init__(
         self,
-        sharing: Sharing,
+        sharing: SharingTerms,
         legs: Sequence[Leg],
         calendar: Calendar,
         parts: Sequence[float] = (1.0,),
@@ -74,7 +74,7 @@ class Account:
     def trade(
         self, leg: int, bar: int, at: str, reason: str, price: float, shares: float
     ) -> None:
-        """Buy or sell signed `shares`: cash pays for them and the fee of their value."""
+        """Buy or sell signed `shares`; cash pays for them and the fee on their value."""
         pool, value = self.pools[leg], price * shares
         fee = 0.0 if reason == PAID_OUT else self.sharing.terms.fee_rate * abs(value)
         self.set_cash(bar, pool, self.cash[pool] - value - fee)
@@ -82,65 +82,64 @@ class Account:
         self.fills.append(LegFill(bar, leg, at, reason, price, shares, after, fee))
 
     def pay_out(self, leg: int, bar: int) -> None:
-        """What a leg holds becomes cash, free of fee and slippage, since its prices end."""
+        """Turn a leg's position into cash, without fee and slippage, since its prices end."""
         if shares := self.shares.item(leg):
             self.trade(leg, bar, "close", PAID_OUT, self.legs[leg].bars.close.item(-1), -shares)
 
     def set_cash(self, bar: int, pool: int, cash: float) -> None:
-        """Note the cash that a pool has from now on."""
+        """Record the cash of a pool from this bar on."""
         self.cash[pool] = cash
         self.changes[pool].append((bar, cash))
 
-    def held(self, bar: int) -> Array:
-        """The value of each leg's shares when orders fill, (legs,), signed."""
+    def position_values(self, bar: int) -> Array:
+        """Return the value of each leg's shares when orders fill, (legs,), signed."""
         values: Array = self.shares * self.marks[bar]
         return values
 
     def rebalance(self, bar: int) -> None:
-        """Nothing moves within one pool."""
+        """Do nothing: one pool has nothing to rebalance."""
 
-    def rooms(self, bar: int, legs: Sequence[int]) -> list[Room]:
-        """What an order of each of these legs may use, which they share."""
-        values = self.held(bar)
-        return [Room(self.sharing, self.cash[0], total(values), total(np.abs(values)))] * len(
-            legs
-        )
+    def buying_powers(self, bar: int, legs: Sequence[int]) -> list[BuyingPower]:
+        """Return the buying power for an order of each leg, the same object for all: they share it."""
+        values = self.position_values(bar)
+        shared = BuyingPower(self.sharing, self.cash[0], total(values), total(np.abs(values)))
+        return [shared] * len(legs)
 
     def accrue(self, bar: int, days: int) -> None:
-        """Book what each pool has earned and paid since the bar before."""
+        """Book the interest and the borrow fees of each pool since the bar before."""
         assert self.sharing.accrual is not None
         values = self.shares * self._closes[bar - 1]
-        held, borrowed = (
+        positions, borrowed = (
             each.tolist() if len(self.cash) > 1 else [total(each)]
             for each in (values, np.maximum(-values, 0.0))
         )
         for pool, cash in enumerate(self.cash):
-            equity = cash + held[pool]
+            equity = cash + positions[pool]
             interest, fee = self.sharing.accrual(cash, borrowed[pool], equity, days)
             self.interest += interest
             self.borrow_fees += fee
             self.set_cash(bar, pool, cash + (interest - fee))
 
     def cash_curves(self) -> list[Array]:
-        """The cash of each pool after each bar's fills, (bars,)."""
+        """Return the cash of each pool after each bar's fills, (bars,)."""
         return [
             self._curve(first, changes)
             for first, changes in zip(self.capital, self.changes, strict=True)
         ]
 
     def shares_curves(self) -> list[Array]:
-        """The signed shares of each leg after each bar's fills, (bars,)."""
+        """Return the signed shares of each leg after each bar's fills, (bars,)."""
         changes: list[list[tuple[int, float]]] = [[] for _ in self.legs]
         for fill in self.fills:
             changes[fill.leg].append((fill.bar, fill.shares_after))
         return [self._curve(0.0, each) for each in changes]
 
     def _curve(self, first: float, changes: Sequence[tuple[int, float]]) -> Array:
-        """A value that lasts from one change to the next."""
+        """Return a curve, (bars,), that is constant from one change to the next."""
         edges = [0, *(bar for bar, _ in changes), len(self.calendar)]
         return np.repeat([first, *(value for _, value in changes)], np.diff(edges))
 
 
 def total(values: Array) -> float:
-    """The sum, one after the other, so that it is the same on every CPU."""
+    """Return the sum, added in order, so that it is the same on every CPU."""
     return float(np.add.accumulate(values)[-1])

@@ -1,4 +1,4 @@
-"""What a portfolio hands back: curves of the joined calendar, fills, trades of all legs and what each leg earned."""
+"""Result of a portfolio: curves on the joined calendar, fills, trades of all legs and what each leg earned."""
 
 from functools import cached_property
 from typing import NamedTuple
@@ -13,8 +13,8 @@ from portfolio.account import Account, LegFill
 class LegTrade(NamedTuple):
     """A trade of a leg, its bars numbered on the joined calendar.
 
-    resized: how often rebalancing changed it; then size is all that was ever bought (of a short: sold), and prices are
-    the means of what was paid and received, so that pnl_abs is what it came to all the same.
+    resized: how often rebalancing changed it; then size is the total bought (of a short: sold), and prices are the
+    means of what was paid and received, so that pnl_abs is still its profit.
     """
 
     leg: int
@@ -23,27 +23,28 @@ class LegTrade(NamedTuple):
 
 
 class PortfolioResult:
-    """The outcome of an account; bars are those of the calendar, on which any leg has one.
+    """Outcome of an account; bars are those of the joined calendar.
 
     equity_curve, cash_curve, held_curve (signed values of all positions), gross_curve (shorts positive) and
-    positions_curve (how many are open): (bars,), after each bar's fills. values: (legs, bars), signed, of what each leg
-    holds; sleeves: (legs, bars), the equity of each one's own part, None in a shared account. earned: (legs, bars),
-    money, what a leg's fills and holdings have come to so far; of the last bar they and interest less borrow_fees are
-    the portfolio's profit. fills, left_out: in order.
+    positions_curve (number of open ones): (bars,), after each bar's fills. values: (legs, bars), signed, of each leg's
+    position; sleeves: (legs, bars), the equity of each sleeve, None in a shared account. earned: (legs, bars), money,
+    profit of a leg's fills and position up to the bar; on the last bar their sum plus interest less borrow_fees is the
+    portfolio's profit. fills, left_out: in order.
     """
 
     def __init__(self, account: Account) -> None:
         terms, self._legs, self.calendar = account.sharing.terms, account.legs, account.calendar
         self.fills, self.left_out = account.fills, account.left_out
         self.interest, self.borrow_fees = account.interest, account.borrow_fees
-        cash, held = np.array(account.cash_curves()), np.array(account.shares_curves())
-        self.positions_curve = np.count_nonzero(held, axis=0)
-        for number, leg in enumerate(self._legs):  # from here on it is what they are worth
-            held[number] *= self.calendar.known(number, leg.bars.close)
+        cash, shares = np.array(account.cash_curves()), np.array(account.shares_curves())
+        self.positions_curve = np.count_nonzero(shares, axis=0)
+        for number, leg in enumerate(self._legs):
+            shares[number] *= self.calendar.spread(number, leg.bars.close)
+        values = shares  # the same array, which holds values from here on
         self.cash_curve, self.held_curve, self.gross_curve = (
-            np.add.reduce(parts, initial=0.0) for parts in (cash, held, np.abs(held))
+            np.add.reduce(parts, initial=0.0) for parts in (cash, values, np.abs(values))
         )
-        self.values, self.earned = held, np.zeros(held.shape)
+        self.values, self.earned = values, np.zeros(values.shape)
         for fill in self.fills:
             self.earned[fill.leg, fill.bar] -= fill.price * fill.shares + fill.fee
         np.add.accumulate(self.earned, axis=1, out=self.earned)
@@ -57,24 +58,24 @@ class PortfolioResult:
 
     @cached_property
     def trades(self) -> list[LegTrade]:
-        """All trades in order of entry, the open ones included, numbered through."""
-        found: list[list[LegFill]] = []
+        """All trades in order of entry, the open ones included, numbered from 0."""
+        positions: list[list[LegFill]] = []
         still_open: dict[int, list[LegFill]] = {}
         for fill in self.fills:
             if fill.leg not in still_open:
-                found.append(still_open.setdefault(fill.leg, []))
+                positions.append(still_open.setdefault(fill.leg, []))
             still_open[fill.leg].append(fill)
             if fill.shares_after == 0.0:
                 del still_open[fill.leg]
-        for leg, fills in still_open.items():  # what stands for an exit is the leg's last close
+        for leg, fills in still_open.items():  # an open trade ends at the leg's last close
             bar, price = self.calendar.bar_of[leg].item(-1), self._legs[leg].bars.close.item(-1)
             shares = -fills[-1].shares_after
             fills.append(LegFill(bar, leg, "close", "end_of_data", price, shares, 0.0, 0.0))
-        return [_trade(number, fills) for number, fills in enumerate(found)]
+        return [_trade(number, fills) for number, fills in enumerate(positions)]
 
 
 def _trade(number: int, fills: list[LegFill]) -> LegTrade:
-    """One position from its first fill to its last."""
+    """Make a trade of the fills of one position."""
     first, last = fills[0], fills[-1]
     side = 1.0 if first.shares > 0 else -1.0
     opened = [fill for fill in fills if fill.shares * side > 0]

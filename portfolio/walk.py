@@ -1,7 +1,7 @@
-"""Signals of many legs to fills in one account: from event to event in time, never from bar to bar.
+"""Simulation of a portfolio: from the signals of many legs to fills in one account, event by event, not bar by bar.
 
-A leg that is flat waits for its next order. One in a position knows at which of its own bars a stop or an order ends
-it, since no other leg changes that. So each leg has at most one event ahead, and a heap holds them in order.
+A flat leg waits for its next order. For a leg in a position the bar on which a stop or an order ends it is known, since
+no other leg changes that. So each leg has at most one event ahead, and a heap keeps them in order.
 """
 
 from bisect import bisect_left
@@ -16,21 +16,21 @@ from engine.stops import StopHit
 from portfolio.account import Account, LeftOut, total
 from portfolio.legs import Calendar, Leg, Orders
 from portfolio.result import PortfolioResult
-from portfolio.sharing import Room, Sharing
+from portfolio.sharing import BuyingPower, SharingTerms
 from portfolio.sleeves import Sleeves
 
-# what comes first within a bar: LEAVE of a moment is followed by its REBALANCE and its ENTER
+# order of steps within a bar: LEAVE of a moment is followed by its REBALANCE and its ENTER
 ACCRUE, PAY_OUT, LIQUIDATE, STEPS = 0, 8, 9, 10
 LEAVE = {"open": 1, "intrabar": 4, "close": 5}
 REBALANCE, ENTER = 1, 2
-# reasons of exits that are no level of a stop or target
+# reasons of exits that are not caused by the level of a stop or target
 ORDERED = frozenset({"signal", "time_exit"})
 
 
 class Exit(NamedTuple):
-    """How a leg's open position ends: on its own bar, and from which order on the leg waits then."""
+    """End of a leg's open position. leg_bar: bar on the leg's times. next_order: first order the leg waits for then."""
 
-    own_bar: int
+    leg_bar: int
     at: str
     reason: str
     price: float
@@ -38,9 +38,9 @@ class Exit(NamedTuple):
 
 
 class Walk:
-    """One portfolio on its way through time."""
+    """Simulation of one portfolio."""
 
-    def __init__(self, sharing: Sharing, legs: Sequence[Leg], calendar: Calendar) -> None:
+    def __init__(self, sharing: SharingTerms, legs: Sequence[Leg], calendar: Calendar) -> None:
         self._sharing, self._legs, self._bar_of = sharing, legs, calendar.bar_of
         make = Sleeves if sharing.mode == "sleeves" else Account
         self._account: Account = make(sharing, legs, calendar)
@@ -57,11 +57,11 @@ class Walk:
         self._plan_ahead()
 
     def _plan_ahead(self) -> None:
-        """Note the events that are known from the start."""
+        """Plan the events that are known from the start."""
         for leg, each in enumerate(self._legs):
             if each.ends:
                 self._plan(self._bar_of[leg].item(-1), PAY_OUT, leg)
-        for bar in self._account.looks:
+        for bar in self._account.rebalance_bars:
             self._plan(bar, self._moment + REBALANCE)
         if self._sharing.accrual:
             for bar in np.flatnonzero(self._nights).tolist():
@@ -70,18 +70,18 @@ class Walk:
     def _plan(self, bar: int, step: int, leg: int = 0) -> None:
         heappush(self._events, (bar * STEPS + step) * len(self._legs) + leg)
 
-    def walked(self, liquidated: int | None = None) -> Account:
-        """The account after every event in order; those that fall together are of legs in their order.
+    def run(self, liquidation_bar: int | None = None) -> Account:
+        """Process all events and return the account; events of one moment are processed in the order of the legs.
 
-        liquidated: the bar after whose fills everything is to be sold, if any.
+        liquidation_bar: the bar after whose fills everything is sold, if any.
         """
-        if liquidated is not None:
-            self._plan(liquidated, LIQUIDATE)
+        if liquidation_bar is not None:
+            self._plan(liquidation_bar, LIQUIDATE)
         while self._events:
             when, leg = divmod(heappop(self._events), len(self._legs))
             bar, step = divmod(when, STEPS)
             if step == self._moment + ENTER:
-                self._enter_all(bar, [leg, *self._together(when)])
+                self._enter_all(bar, [leg, *self._pop_simultaneous(when)])
             elif step == ACCRUE:
                 self._account.accrue(bar, self._nights.item(bar))
             elif step == PAY_OUT:
@@ -94,15 +94,15 @@ class Walk:
                 self._leave(leg, bar)
         return self._account
 
-    def _together(self, when: int) -> list[int]:
-        """The legs of the other events of the same moment, which are taken off the heap."""
-        end, found = (when + 1) * len(self._legs), list[int]()
+    def _pop_simultaneous(self, when: int) -> list[int]:
+        """Take the other events of the same moment off the heap; return their legs."""
+        end, legs = (when + 1) * len(self._legs), list[int]()
         while self._events and self._events[0] < end:
-            found.append(heappop(self._events) % len(self._legs))
-        return found
+            legs.append(heappop(self._events) % len(self._legs))
+        return legs
 
     def _await_entry(self, leg: int, order: int) -> None:
-        """Let a flat leg wait for its first order from `order` on that may open a position."""
+        """Plan the entry of a flat leg: its first order from `order` on that may open a position."""
         orders = self._orders[leg]
         self._next[leg] = entry = orders.entries[order]
         if entry < len(orders.bars):
@@ -111,54 +111,57 @@ class Walk:
 
     def _await_exit(self, leg: int, planned: Exit) -> None:
         self._exits[leg] = planned
-        self._plan(self._bar_of[leg].item(planned.own_bar), LEAVE[planned.at], leg)
+        self._plan(self._bar_of[leg].item(planned.leg_bar), LEAVE[planned.at], leg)
 
     def _enter_all(self, bar: int, legs: list[int]) -> None:
-        """Open positions of legs whose orders fall together, the first in priority first."""
+        """Open positions of legs whose orders fill at the same moment, by priority."""
         if self._sharing.mode == "shared" and self._legs[0].priority is not None:
             legs.sort(key=self._rank)
-        for leg, room in zip(legs, self._account.rooms(bar, legs), strict=True):
-            self._enter(leg, bar, room)
+        for leg, power in zip(legs, self._account.buying_powers(bar, legs), strict=True):
+            self._enter(leg, bar, power)
 
     def _rank(self, leg: int) -> float:
-        """Sorts the highest priority first and what has none last; equals stay in the order of legs."""
+        """Return a sort key: the highest priority first, NaN last; equal ones stay in the order of the legs."""
         priority = self._legs[leg].priority
         assert priority is not None
         bar = self._orders[leg].bars[self._next[leg]] - self._sharing.next_open
         value: float = priority.item(bar)
         return -value if value == value else inf
 
-    def _enter(self, leg: int, bar: int, room: Room) -> None:
+    def _enter(self, leg: int, bar: int, power: BuyingPower) -> None:
         orders, order, account = self._orders[leg], self._next[leg], self._account
         price, side = orders.prices[order], orders.sides[order]
-        shares, reason = self._affordable(leg, bar, price, room)
+        shares, reason = self._affordable(leg, bar, price, power)
         if not shares:
             account.left_out.append(LeftOut(bar, leg, "BUY" if side > 0 else "SELL", reason))
             self._await_entry(leg, order + 1)
             return
         account.trade(leg, bar, self._sharing.moment, "signal", price, side * shares)
-        room.take(price * shares, account.cash[account.pools[leg]])
+        power.take(price * shares, account.cash[account.pools[leg]])
         if planned := self._exit_of(leg, order):
             self._await_exit(leg, planned)
 
-    def _affordable(self, leg: int, bar: int, price: float, room: Room) -> tuple[float, str]:
+    def _affordable(
+        self, leg: int, bar: int, price: float, power: BuyingPower
+    ) -> tuple[float, str]:
         most, limit_pct = self._sharing.max_positions, self._sharing.max_weight_pct
         if most is not None and np.count_nonzero(self._account.shares) >= most:
             return 0.0, "no_place"
         if limit_pct is None:
-            return room.affordable(price)
-        alike = self._account.held(bar)[self._ticker_of == self._ticker_of[leg]]
-        return room.affordable(price, limit_pct / 100.0, total(np.abs(alike)))
+            return power.affordable(price)
+        positions = self._account.position_values(bar)
+        in_ticker = positions[self._ticker_of == self._ticker_of[leg]]
+        return power.affordable(price, limit_pct / 100.0, total(np.abs(in_ticker)))
 
     def _exit_of(self, leg: int, order: int) -> Exit | None:
-        """How the position that `order` opened ends: by a stop or target before its signal does, or by that."""
+        """Return the end of the position that `order` opened: a stop or target, or the exit signal."""
         orders, sharing = self._orders[leg], self._sharing
         following = orders.exits[order]
         if hit := self._hit(leg, order, following):
             price = hit.price
             if hit.reason != "take_profit":
                 price = sharing.slipped(price, buys=orders.sides[order] < 0)
-            # a position that ended at a close is not opened again at that very close
+            # a position that ended at a close is not reopened at the same close
             later = bisect_left(orders.bars, hit.bar + sharing.next_open + (hit.at == "close"))
             return Exit(hit.bar, hit.at, hit.reason, price, min(later, following))
         if following == len(orders.bars):
@@ -167,7 +170,7 @@ class Walk:
         return Exit(bar, sharing.moment, "signal", price, following)
 
     def _hit(self, leg: int, order: int, following: int) -> StopHit | None:
-        """As the engine asks: opened at a close, a position is at risk from the next bar on; at an open, at once."""
+        """Return the stop or target hit: as in the engine, from the bar after an entry at a close, or at once."""
         orders, stops = self._orders[leg], self._legs[leg].stops
         next_open = self._sharing.next_open
         if stops is None:
@@ -182,13 +185,13 @@ class Walk:
         )
 
     def _leave(self, leg: int, bar: int) -> None:
-        """End a position as planned, and let the leg wait for its next order."""
+        """End a position as planned, and plan the leg's next entry."""
         planned, shares = self._exits.pop(leg), self._account.shares.item(leg)
         self._account.trade(leg, bar, planned.at, planned.reason, planned.price, -shares)
         self._await_entry(leg, planned.next_order)
 
     def _liquidate(self, bar: int) -> None:
-        """Sell everything as an order of this bar would, unless a level ends a position before that; the end."""
+        """Close every position as an order of this bar would, unless a level ends it earlier; drop later entries."""
         kept = (ACCRUE, PAY_OUT)
         self._events = sorted(
             each for each in self._events if each // len(self._legs) % STEPS in kept
@@ -199,31 +202,33 @@ class Walk:
 
     def _liquidation_of(self, leg: int, bar: int) -> Exit | None:
         bars, planned, sharing = self._legs[leg].bars, self._exits.get(leg), self._sharing
-        own_bar = bisect_left(self._bar_of[leg], bar + sharing.next_open)
-        this = (own_bar, self._moment, False)
-        if planned and (planned.own_bar, LEAVE[planned.at], planned.reason in ORDERED) <= this:
-            return planned
-        if own_bar == len(bars):
+        leg_bar = bisect_left(self._bar_of[leg], bar + sharing.next_open)
+        liquidation = (leg_bar, self._moment, False)
+        if planned:
+            exit_order = (planned.leg_bar, LEAVE[planned.at], planned.reason in ORDERED)
+            if exit_order <= liquidation:
+                return planned
+        if leg_bar == len(bars):
             return None
-        price = (bars.open if sharing.next_open else bars.close).item(own_bar)
+        price = (bars.open if sharing.next_open else bars.close).item(leg_bar)
         price = sharing.slipped(price, buys=self._account.shares.item(leg) < 0)
-        return Exit(own_bar, sharing.moment, "liquidation", price, 0)
+        return Exit(leg_bar, sharing.moment, "liquidation", price, 0)
 
 
 def trade_together(
-    sharing: Sharing, legs: Sequence[Leg], liquidate_below_pct: float | None = None
+    sharing: SharingTerms, legs: Sequence[Leg], liquidate_below_pct: float | None = None
 ) -> PortfolioResult:
-    """What the legs, of which there is at least one, come to in one account.
+    """Trade one or more legs in one account and return the result.
 
-    liquidate_below_pct: of the initial capital; at the first close with that or less all is sold, and nothing is traded
-    afterwards.
+    liquidate_below_pct: of the initial capital; after the first close with that equity or less everything is sold, and
+    nothing is traded afterwards.
     """
     calendar = Calendar(legs)
-    result = PortfolioResult(Walk(sharing, legs, calendar).walked())
+    result = PortfolioResult(Walk(sharing, legs, calendar).run())
     if liquidate_below_pct is None:
         return result
     passed = result.equity_curve <= sharing.terms.initial_capital * liquidate_below_pct / 100.0
     last = len(calendar) - sharing.next_open  # the last bar has no later open to sell at
     if not passed[:last].any():
         return result
-    return PortfolioResult(Walk(sharing, legs, calendar).walked(int(passed.argmax())))
+    return PortfolioResult(Walk(sharing, legs, calendar).run(int(passed.argmax())))

@@ -12,7 +12,10 @@ Signals = NDArray[np.int8]
 
 
 def form_fault(signals: object, bars: int | None) -> str | None:
-    """What is wrong with the form of signals, int8 of 1, -1 and 0 and, where known, shape (bars,); None if nothing."""
+    """Return the fault in the form of signals, which must be int8 of 1, -1 and 0 of shape (bars,), or None.
+
+    bars: None accepts any length.
+    """
     if not isinstance(signals, np.ndarray) or signals.dtype != np.int8:
         kind = signals.dtype if isinstance(signals, np.ndarray) else type(signals).__name__
         return f"the signals are {kind}; must be an array of int8, as signals.astype(np.int8) is"
@@ -32,8 +35,8 @@ def levels(buy: Flags, sell: Flags) -> Signals:
 def crossings(line: Array, other: Array) -> Signals:
     """1 where `line` crosses above `other`, -1 where it crosses below, else 0; shape (bars,).
 
-    A cross is a bar above (below) after a bar that was not; lines that touch and part to the same side cross anew.
-    A bar without a value (NaN) in one of them is no bar to come from, so the first values of the lines never cross.
+    A cross is a bar above (below) after a bar that was not; lines that touch and part to the same side cross again.
+    A bar on which one of them is NaN does not count as the bar before, so the first values of the lines never cross.
     """
     signals = np.zeros(line.size, dtype=np.int8)
     upward = (line > other)[1:] & (line <= other)[:-1]
@@ -42,8 +45,8 @@ def crossings(line: Array, other: Array) -> Signals:
     return signals
 
 
-def held(signals: Signals) -> Signals:
-    """The latest signal that was not 0, carried forward; 0 before the first one; shape (bars,)."""
+def carry_forward(signals: Signals) -> Signals:
+    """Return the latest signal that was not 0 on each bar; 0 before the first one; shape (bars,)."""
     stances = np.zeros(signals.size, dtype=np.int8)
     at = np.flatnonzero(signals)
     if at.size:
@@ -51,37 +54,37 @@ def held(signals: Signals) -> Signals:
     return stances
 
 
-def turns(stances: Signals) -> Signals:
-    """The stance on the bars where it is another than on the bar before, else 0; the first bar is no turn."""
-    return _where(stances[1:] != stances[:-1], stances)
+def changes(stances: Signals) -> Signals:
+    """Return the stance on bars where it differs from the bar before, else 0; the first bar is no change."""
+    return _keep_where(stances[1:] != stances[:-1], stances)
 
 
 def reversals(stances: Signals) -> Signals:
-    """The stance on the bars where it is the opposite of the bar before, else 0; a first stance is no reversal."""
-    return _where(stances[1:] == -stances[:-1], stances)
+    """Return the stance on bars where it is the opposite of the bar before, else 0; a first stance is no reversal."""
+    return _keep_where(stances[1:] == -stances[:-1], stances)
 
 
-def _where(changed: Flags, stances: Signals) -> Signals:
-    """The stance on the bars that `changed`, which are told from the second on."""
-    changes = np.zeros_like(stances)
-    changes[1:] = stances[1:] * changed
-    return changes
+def _keep_where(is_kept: Flags, stances: Signals) -> Signals:
+    """Return the stance on the bars of `is_kept`, (bars - 1,), which begins with the second bar; else 0."""
+    kept = np.zeros_like(stances)
+    kept[1:] = stances[1:] * is_kept
+    return kept
 
 
 def directions(up: Flags, down: Flags) -> Signals:
     """1 since a bar that was `up`, -1 since one that was `down`, 0 before the first of them; shape (bars,).
 
-    A bar that is both turns whatever direction there is.
+    A bar that is both reverses the direction.
     """
     both = up & down
     if not both.any():
-        return held(levels(up, down))
+        return carry_forward(levels(up, down))
     flips = np.multiply.accumulate(1 - 2 * both.view(np.int8), dtype=np.int8)
-    return held(levels(up, down) * flips) * flips
+    return carry_forward(levels(up, down) * flips) * flips
 
 
 def shift(line: Array, bars: int) -> Array:
-    """The line `bars` later: each bar has the value of `bars` before it, the first ones NaN; shape (bars,)."""
+    """Shift a line to later bars: each bar has the value of `bars` bars before, the first ones NaN; shape (bars,)."""
     shifted = np.empty(line.size)
     shifted[:bars] = np.nan
     shifted[bars:] = line[: max(0, line.size - bars)]
@@ -89,7 +92,7 @@ def shift(line: Array, bars: int) -> Array:
 
 
 def in_rows(values: Array, length: int, dtype: Any = np.float64) -> Any:
-    """The values in rows of `length`; the last row is filled up with zeros."""
+    """Arrange the values in rows of `length`; the last row is filled up with zeros."""
     padded = np.zeros(-(-values.size // length) * length, dtype)
     padded[: values.size] = values
     return padded.reshape(-1, length)

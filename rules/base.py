@@ -1,4 +1,4 @@
-"""What every rule is: its catalog entry, how far it looks back, and signals from prices; numpy only for the signals."""
+"""Base of all rules: catalog entry, lookback, and signals from prices; numpy is loaded for the signals only."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ LABEL_CHARACTERS = 64  # the width of the rule_id column
 
 
 class BaseRule:
-    """A rule with complete params; it keeps no state from one call to the next.
+    """A rule with complete params; it keeps no state between calls.
 
-    params: free of faults (see RuleSpec.faults); what is missing gets its default.
+    params: free of faults (see RuleSpec.faults); missing ones get their default.
     """
 
     spec: ClassVar[RuleSpec]
@@ -32,7 +32,7 @@ class BaseRule:
     def label(self) -> str:
         """A short name of the rule with its params, such as RSI_14_30_70; at most 64 characters.
 
-        A longer one (a COMPOSITE of many) is cut and ends in the CRC-32 of the whole, so that two of them still differ.
+        A longer one (a COMPOSITE of many) is cut and ends in the CRC-32 of the whole, so that labels still differ.
         """
         label = self.spec.label(self.params)
         if len(label) <= LABEL_CHARACTERS:
@@ -42,12 +42,12 @@ class BaseRule:
     def generate_signals(self, data: Mapping[str, Column] | Prices) -> Signals:
         """1 (buy), -1 (sell) or 0 for each bar, int8, shape (bars,); no bar depends on a later one.
 
-        data: data["Open" | "High" | "Low" | "Close" | "Volume"] gives a column, oldest bar first: an array or a pandas
-        Series; a DataFrame will do. Bars before the indicators' first value are 0.
-        ValueError names the column that the rule reads and that is missing, or has NaN, infinity or another length, and
-        says what is wrong with signals that are not of this form.
+        data: data["Open" | "High" | "Low" | "Close" | "Volume"] is a column, oldest bar first: an array or a pandas
+        Series; a DataFrame works. Signals are 0 before the first value of the indicators.
+        ValueError names a column that the rule needs and that is missing, or has NaN, infinity or another length, and
+        the fault of signals that do not have this form.
         """
-        from rules.arrays import form_fault  # numpy, which the web tier does without
+        from rules.arrays import form_fault  # loads numpy, which the web tier does not need
         from rules.prices import Prices
 
         prices = data if isinstance(data, Prices) else Prices(data)
@@ -57,33 +57,36 @@ class BaseRule:
         return signals
 
     def signals(self, prices: Prices) -> Signals:
-        """The signals for checked prices, whose indicators may be shared with other rules.
+        """Return the signals for checked prices, whose indicators may be shared with other rules.
 
-        A rule may compute the same in its own way, as those of the catalog do that sweeps run by the thousand.
+        Evaluates the conditions. A rule may override it with faster code for the same signals, as rules of the catalog
+        do: a sweep runs them by the thousand.
         """
-        from rules.formula.evaluation import evaluate  # numpy, which the web tier does without
+        from rules.formula.evaluation import (
+            evaluate,  # loads numpy, which the web tier does not need
+        )
 
         return prices.levels(*evaluate(self.formula, prices))
 
     def lookback(self) -> int:
-        """How many bars come before the first one on which all of the rule has values."""
+        """Return the number of bars before the first one on which every part of the rule has a value."""
         return max(self.formula.buy.lookback, self.formula.sell.lookback)
 
     def warmup_bars(self) -> int:
-        """Bars before the first traded one after which more of them would no longer change the signals.
+        """Return how many bars before the first traded one are enough: more of them would not change the signals.
 
-        Windows need their length; recursive smoothing has no end, and counts until less than 1e-6 of its seed is left.
-        Not counted: a state that lasts until the next signal, however long, as ATR's direction does.
+        Windows need their length; recursive smoothing never ends and counts until less than 1e-6 of its seed is left.
+        Not counted: a state that lasts until the next signal, such as ATR's direction.
         """
         return max(self.formula.buy.warmup, self.formula.sell.warmup)
 
     def conditions(self) -> tuple[str, str]:
-        """Buy and sell as texts of FORMULA, which name `inputs`; they give the very same signals."""
+        """Return buy and sell as texts of FORMULA, which name `inputs`; they give exactly the same signals."""
         buy, sell = self.spec.conditions
         return buy.format_map(self.params), sell.format_map(self.params)
 
     def inputs(self) -> dict[str, float]:
-        """The numbers that the texts of the conditions name."""
+        """Return the numbers that the texts of the conditions name."""
         return {
             name: value for name, value in self.params.items() if isinstance(value, int | float)
         }
@@ -91,7 +94,7 @@ class BaseRule:
     @cached_property
     def formula(self) -> Formula:
         """The graph of both conditions; FormulaError for params with faults."""
-        # a Job that explains nothing does without it
+        # not needed by a Job that explains nothing
         from rules.formula.compiling import compile_formula
 
         formula, faults = compile_formula(*self.conditions(), tuple(self.inputs().items()))
@@ -100,7 +103,7 @@ class BaseRule:
         return formula
 
     def longest_lookback(self) -> tuple[str, int]:
-        """The rule's name and lookback; of a vote, those of the member that looks back furthest.
+        """Return the rule's name and lookback; for a vote, those of the member that looks back furthest.
 
         A part that decides alone may signal earlier: the RSI of RSI_MACD sells, members of a vote outvote the others.
         """

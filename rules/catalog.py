@@ -1,7 +1,7 @@
-"""The trading rules as forms, validation, command line, API and docs see them, by name, and the one whose members vote.
+"""Catalog of the trading rules by name, for forms, validation, command line, API and docs; and COMPOSITE, the vote.
 
-A rule's entry is its class, in the module of its family; here they are collected. Neither they nor this module load
-numpy, so that the web tier can validate a request without it.
+A rule's entry is its class, in the module of its family; this module collects them. None of these modules loads numpy,
+so that the web tier can validate a request without it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rules import papers, technical, trend
 from rules.base import BaseRule as BaseRule
 from rules.formula.rule import FormulaRule
-from rules.parameters import FIELD_CHARACTERS, Faults, Json, Params, RuleSpec, shown
+from rules.parameters import FIELD_CHARACTERS, Faults, Json, Params, RuleSpec, quote
 from rules.parameters import ParamSpec as ParamSpec
 
 if TYPE_CHECKING:
@@ -26,15 +26,15 @@ MEMBERS: dict[str, type[BaseRule]] = {
 
 
 class MembersParam(ParamSpec):
-    """The members of a vote, as a list of objects with rule_type and params; they do not nest."""
+    """Members of a vote: a list of objects with rule_type and params; they do not nest."""
 
     def faults(self, value: object, field: str) -> Faults:
-        """Faults of the list, or of each member under its place."""
-        wanted = f"a list of {self.range()} objects with rule_type and params"
+        """Return the faults of the list, or those of each member under its index."""
+        accepted = f"a list of {self.range()} objects with rule_type and params"
         if not isinstance(value, (list, tuple)):
-            return {field: f"{shown(value)} is not {wanted}"}
+            return {field: f"{quote(value)} is not {accepted}"}
         if not self.minimum <= len(value) <= self.maximum:  # type: ignore[operator]  # members have bounds
-            return {field: f"a list of {len(value)} is not {wanted}"}
+            return {field: f"a list of {len(value)} is not {accepted}"}
         return {
             path: fault
             for place, member in enumerate(value)
@@ -42,7 +42,7 @@ class MembersParam(ParamSpec):
         }
 
     def complete(self, value: Any) -> list[Json]:
-        """Each member with complete params."""
+        """Complete the params of each member."""
         return [
             {
                 "rule_type": member["rule_type"],
@@ -52,11 +52,11 @@ class MembersParam(ParamSpec):
         ]
 
     def label(self, value: Any) -> str:
-        """The members' own labels, such as RSI_14_30_70+MACD_12_26_9."""
+        """Join the labels of the members: RSI_14_30_70+MACD_12_26_9."""
         return "+".join(_spec_of(member).label(member["params"]) for member in value)
 
     def accepted(self) -> Json:
-        """Any list of so many members."""
+        """Return the schema of a list of so many members."""
         members = [
             {
                 "type": "object",
@@ -83,7 +83,7 @@ def _spec_of(member: Params) -> RuleSpec:
 
 def _member_faults(member: object, path: str) -> Faults:
     if not isinstance(member, Mapping):
-        return {path: f"{shown(member)} is not an object with rule_type and params"}
+        return {path: f"{quote(member)} is not an object with rule_type and params"}
     faults = {
         f"{path}.{str(name)[:FIELD_CHARACTERS]}": "a member has rule_type and params only"
         for name in member
@@ -92,13 +92,13 @@ def _member_faults(member: object, path: str) -> Faults:
     name = member.get("rule_type")
     if not isinstance(name, str) or name not in MEMBERS:
         return faults | {
-            f"{path}.rule_type": f"{shown(name)} is not one of: {', '.join(MEMBERS)}"
+            f"{path}.rule_type": f"{quote(name)} is not one of: {', '.join(MEMBERS)}"
         }
     return faults | MEMBERS[name].spec.faults(member.get("params", {}), f"{path}.params")
 
 
 class CompositeRule(BaseRule):
-    """The vote of several rules, each with the stance of its latest signal: 1, -1, or 0 before its first one."""
+    """Vote of several rules, each with the stance of its latest signal: 1, -1, or 0 before the first one."""
 
     spec = RuleSpec(
         "COMPOSITE",
@@ -141,7 +141,7 @@ class CompositeRule(BaseRule):
         return self.longest_lookback()[1]
 
     def longest_lookback(self) -> tuple[str, int]:
-        """Name and lookback of the member that looks back furthest."""
+        """Return name and lookback of the member that looks back furthest."""
         bars, name = max((member.lookback(), member.spec.name) for member in self.members)
         return name, bars
 
@@ -149,12 +149,12 @@ class CompositeRule(BaseRule):
         return max(member.warmup_bars() for member in self.members)
 
     def signals(self, prices: Prices) -> Signals:
-        """The outcome of the vote on every bar; 0 while it has none."""
-        stances = [prices.held(member.signals(prices)) for member in self.members]
-        # members that turn on the same bar count against each other
+        """Return the outcome of the vote on every bar, 0 while there is none."""
+        stances = [prices.carry_forward(member.signals(prices)) for member in self.members]
+        # members that change on the same bar count against each other
         if self.params["mode"] == "any":
-            changes: Any = sum(prices.turns(stance) for stance in stances)
-            return prices.held(prices.levels(changes > 0, changes < 0))
+            changes: Any = sum(prices.changes(stance) for stance in stances)
+            return prices.carry_forward(prices.levels(changes > 0, changes < 0))
         needed = len(stances) if self.params["mode"] == "all" else len(stances) // 2 + 1
         buys: Any = sum(stance > 0 for stance in stances)
         sells: Any = sum(stance < 0 for stance in stances)
@@ -173,19 +173,19 @@ def check_params(rule_type: object, params: object) -> Faults:
 
 
 def unknown_rule(rule_type: object) -> str:
-    """What there is instead of an unknown rule: all names, and those that are nearly the same."""
+    """Say that a rule does not exist, with all names and those that are similar."""
     from difflib import get_close_matches  # for a fault only: a Job pays for its imports
 
-    near = get_close_matches(shown(rule_type).strip("'").upper(), RULES)
-    meant = f"; did you mean {' or '.join(near)}?" if near else ""
-    return f"{shown(rule_type)} is not one of: {', '.join(RULES)}{meant}"
+    similar = get_close_matches(quote(rule_type).strip("'").upper(), RULES)
+    hint = f"; did you mean {' or '.join(similar)}?" if similar else ""
+    return f"{quote(rule_type)} is not one of: {', '.join(RULES)}{hint}"
 
 
 def checked_rule(rule_type: str, params: Params) -> BaseRule:
-    """The rule with params that have no faults (see check_params); what is missing gets its default."""
+    """Return the rule with params that have no faults (see check_params); missing ones get their default."""
     return CLASSES[rule_type](params)
 
 
 def complete_params(rule_type: str, params: Params) -> Json:
-    """As RuleSpec.complete, for params that have no faults (see check_params)."""
+    """Fill in the defaults of params that have no faults (see check_params)."""
     return RULES[rule_type].complete(params)

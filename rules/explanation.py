@@ -1,4 +1,4 @@
-"""What a rule looks at, and on which bars its conditions hold: lines for a chart, truths for an answer to "why"."""
+"""Explanation of a rule's signals: lines for a chart, and on which bars each condition is true."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from rules.formula.graph import Node, Value
 from rules.parameters import Json
 from rules.prices import Prices
 
-MAX_LINES = 24  # further parts of a large formula keep their names, but not their values
+MAX_LINES = 24  # further parts of a large formula have names, but no values
 ARITHMETIC = ("+", "-", "*", "/")
 COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
-# What people call them; everything else keeps its name in the language.
+# titles; everything else keeps its name in the language
 _TITLES = {
     name: name.upper()
     for name in ("sma", "ema", "wma", "vwap", "rsi", "roc", "atr", "adx", "obv")
@@ -39,8 +39,12 @@ _PAIRS = (("<", ">="), (">", "<="), ("==", "!="), ("and", "or"))
 _OPPOSITES = dict(_PAIRS) | {second: first for first, second in _PAIRS}
 _TIERS = (("or",), ("and",), ("not",), COMPARISONS, ("+", "-"), ("*", "/"))
 _BINDING = {op: tier for tier, ops in enumerate(_TIERS) for op in ops}
-_CALL = len(_TIERS)  # how a call binds: stronger than all of them
-_UNCHANGED = {("*", (1.0,)), ("/", (1.0,)), ("prev", (0,))}  # what they are given
+_CALL = len(_TIERS)  # a call binds stronger than all operators
+_UNCHANGED = {
+    ("*", (1.0,)),
+    ("/", (1.0,)),
+    ("prev", (0,)),
+}  # operations that return their operand
 _BY_OPERATION = {
     (each.computed_by or each.name, each.output): each for each in FUNCTIONS.values()
 }
@@ -73,41 +77,42 @@ class Explanation:
     """
 
     def __init__(self, rule: BaseRule, prices: Prices, first_bar: int = 0) -> None:
-        self._lines: list[Json] = []  # as they are met; one that is met twice is one
+        self._lines: list[Json] = []  # in order of appearance, each once
         self.values: list[Array] = []
         self.truths: list[Signals] = []
         self._prices, self._traded = prices, slice(first_bar, None)
-        # those of the formula that is read, and the arrays of its nodes
+        # of the formula that is being read: names of its nodes, and their arrays
         self._names: Mapping[Node, str] = {}
-        self._held: Mapping[Any, Any] = {}
+        self._arrays: Mapping[Any, Any] = {}
         both = self._vote(rule) if isinstance(rule, CompositeRule) else self._rule(rule)
         self.head = {"lines": self._lines} | both
 
     def _rule(self, rule: BaseRule) -> Json:
-        """Both conditions of a rule, with their lines."""
+        """Read both conditions of a rule, with their lines."""
         formula = rule.formula
         conditions = [node for node in formula.nodes if node.kind == "condition"]
         compared = [node for node in conditions if _compares(node)]
         sides = [side for node in compared for side in node.arrays]
         self._names = formula.names
-        self._held = values_of(formula, self._prices, {*conditions, *sides})
+        self._arrays = values_of(formula, self._prices, {*conditions, *sides})
         both = {"buy": self._read(formula.buy), "sell": self._read(formula.sell)}
         for node in compared:  # also those inside numbers, such as bars_since(a > b)
             self._compared(node)
         return both
 
     def _vote(self, rule: CompositeRule) -> Json:
-        """Both sides of a vote: the stance of each member, with the member's own conditions."""
+        """Read both sides of a vote: the stance of each member, with the member's conditions."""
         prices = self._prices
         members = [
-            (each.label, prices.held(each.signals(prices)), self._rule(each))
+            (each.label, prices.carry_forward(each.signals(prices)), self._rule(each))
             for each in rule.members
         ]
         signals, both = rule.signals(prices), {}
         for side, sign in (("buy", 1), ("sell", -1)):
             stances = [
-                self._condition("stance", stance * np.int8(sign), [own[side]]) | {"name": label}
-                for label, stance, own in members
+                self._condition("stance", stance * np.int8(sign), [conditions[side]])
+                | {"name": label}
+                for label, stance, conditions in members
             ]
             outcome = self._condition(
                 "vote", prices.levels(signals == sign, signals != sign), stances
@@ -116,10 +121,10 @@ class Explanation:
         return both
 
     def _read(self, node: Node, holds: bool = True) -> Json:
-        """A condition with all that it is made of; or that it does not hold, which is wanted of its parts then."""
+        """Read a condition with its parts; with `holds` False its negation, which is pushed down into the parts."""
         if node.op == "not":
             return self._read(node.arrays[0], not holds)
-        truth = self._held[node]
+        truth = self._arrays[node]
         if not holds and node.op not in _OPPOSITES:
             return self._condition("not", -truth, [self._read(node)])
         op, truth = (node.op, truth) if holds else (_OPPOSITES[node.op], -truth)
@@ -130,43 +135,43 @@ class Explanation:
         return self._condition(op, truth, inner) | bars
 
     def _condition(self, op: str, truth: Signals, of: list[Json]) -> Json:
-        """A condition in the form of Explanation.head; its truth is kept."""
+        """Store the truth of a condition; return the condition in the form of Explanation.head."""
         self.truths.append(truth[self._traded])
         return {"op": op, "truth": len(self.truths) - 1, "of": of}
 
     def _compared(self, node: Node) -> list[Json]:
-        """Both sides of a comparison, of which lines share a pane, and a number is a line's level."""
+        """Read both sides of a comparison: two lines get one pane, a number becomes a level of the line."""
         left, right = sides = [self._side(value) for value in node.operands]
         line, other = (left, right) if "line" in left else (right, left)
         if "line" in line:
-            shown = self._lines[line["line"]]
+            drawn = self._lines[line["line"]]
             if "line" in other:
-                self._put_beside(shown, self._lines[other["line"]])
-            elif "number" in other and other["number"] not in shown["levels"]:
-                shown["levels"].append(other["number"])
+                self._share_pane(drawn, self._lines[other["line"]])
+            elif "number" in other and other["number"] not in drawn["levels"]:
+                drawn["levels"].append(other["number"])
         return sides
 
-    def _put_beside(self, line: Json, other: Json) -> None:
-        leaving = other["group"]
+    def _share_pane(self, line: Json, other: Json) -> None:
+        merged = other["group"]
         for each in self._lines:
-            if each["group"] == leaving and other["pane"] == line["pane"]:
+            if each["group"] == merged and other["pane"] == line["pane"]:
                 each["group"] = line["group"]
 
     def _side(self, value: Value) -> Json:
-        """A number, or a line, which is kept unless there are too many."""
+        """Read a side of a comparison: a number, or a line, which is stored unless there are too many."""
         if not isinstance(value, Node):
             return {"number": value}
-        name, known = self._name(value), [each["name"] for each in self._lines]
-        if name in known:
-            return {"line": known.index(name)}
-        if len(known) == MAX_LINES:
+        name, names = self._name(value), [each["name"] for each in self._lines]
+        if name in names:
+            return {"line": names.index(name)}
+        if len(names) == MAX_LINES:
             return {"text": name}
         self._lines.append(_line(value, name))
-        self.values.append(self._held[value][self._traded])
-        return {"line": len(known)}
+        self.values.append(self._arrays[value][self._traded])
+        return {"line": len(names)}
 
     def _name(self, value: Value) -> str:
-        """What a part of a formula is called: a sum by the name that its text gives it, a call by its function."""
+        """Name a part of a formula: a sum by the name that its text gives it, a call by its function."""
         if not isinstance(value, Node):
             return f"{value:.10g}"
         if value.op in ARITHMETIC and value in self._names:
@@ -182,7 +187,7 @@ class Explanation:
         )
 
     def _inside(self, outer: Node, value: Value) -> str:
-        """A part as it stands inside an operation: in parentheses where that would bind stronger."""
+        """Name an operand of an operation, in parentheses where the operation binds stronger."""
         name = self._name(value)
         if not isinstance(value, Node) or " " not in name or name == self._names.get(value):
             return name
@@ -197,13 +202,13 @@ class Explanation:
             (node.arrays[0], node.operands[1]) if node.op == "output" else (node, None)
         )
         function = _BY_OPERATION[inner.op, output]  # type: ignore[index]  # an output's place is a whole number
-        given = [self._name(each) for each in inner.operands[len(function.columns) :]]
+        arguments = [self._name(each) for each in inner.operands[len(function.columns) :]]
         title = _TITLES.get(function.name, function.name)
-        if function.name in _TITLES and given[:1] == ["close"]:
-            del given[0]  # what an indicator is taken of unless something else is said
-        if function.name == "prev" and given[1] == "1":
-            del given[1]
-        return f"{title}({', '.join(given)})" if given else title
+        if function.name in _TITLES and arguments[:1] == ["close"]:
+            del arguments[0]  # the usual input of an indicator
+        if function.name == "prev" and arguments[1] == "1":
+            del arguments[1]
+        return f"{title}({', '.join(arguments)})" if arguments else title
 
 
 def _line(node: Node, name: str) -> Json:
@@ -219,7 +224,7 @@ def _compares(node: Node) -> bool:
 
 
 def unit_of(value: Value) -> str:
-    """price, change (a difference of prices), volume, number (no unit), or other."""
+    """Return the unit: price, change (a difference of prices), volume, number (no unit), or other."""
     if not isinstance(value, Node):
         return "number"
     if not value.operands:

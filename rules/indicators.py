@@ -23,7 +23,7 @@ from rules.rolling import (
     window_weighted_means,
 )
 
-Lines = tuple[Array, ...]  # three
+Lines = tuple[Array, ...]  # three arrays
 
 
 def _blank(bars: int) -> Array:
@@ -31,14 +31,14 @@ def _blank(bars: int) -> Array:
 
 
 def _ending_in(values: Array, bars: int) -> Array:
-    """A line of `bars` that ends in the values, NaN before them."""
+    """Return a line of `bars` values that ends in these, NaN before them."""
     line = _blank(bars)
     line[bars - values.size :] = values
     return line
 
 
 def _floats(*columns: Array, **periods: int) -> list[Array]:
-    """The columns as float64 arrays; ValueError for a period under 2.
+    """Return the columns as float64 arrays; ValueError for a period under 2.
 
     A pandas Series would align shifted rows by label, and so undo the shift.
     """
@@ -73,7 +73,7 @@ def stdev(close: Array, period: int) -> Array:
 
 
 def total(values: Array, period: int) -> Array:
-    """The sum of the last `period` values, in their unit; else as highest. Equal to TA-Lib's SUM to 1e-9."""
+    """Sum of the last `period` values, in their unit; else as highest. Equal to TA-Lib's SUM to 1e-9."""
     return _over_windows(window_sums, values, period)
 
 
@@ -111,7 +111,7 @@ def rsi(close: Array, period: int = 14) -> Array:
     gain = wilder_seeded(np.maximum(change, 0.0), period)
     move = wilder_seeded(np.abs(change, out=change), period)
     decayed_ratio(gain, move, 1.0 - 1.0 / period, 0.0, out=strength[period:])
-    strength *= 100.0  # last, so that gains alone are 100 and not a digit more
+    strength *= 100.0  # last, so that gains alone are exactly 100
     return strength
 
 
@@ -119,7 +119,7 @@ def macd(close: Array, fast: int = 12, slow: int = 26, signal: int = 9) -> Lines
     """MACD, its signal line and their difference (histogram), in the price's unit; NaN before bar slow + signal - 2.
 
     close: (bars,) float64, oldest first, no NaN. The fast EMA starts so late that its first value falls on the slow
-    one's, and the MACD is shown only where the signal line has a value, both as in TA-Lib's MACD (equal to 1e-9).
+    one's, and the MACD has values only where the signal line has one, both as in TA-Lib's MACD (equal to 1e-9).
     ValueError if fast or signal is under 2, or fast >= slow (TA-Lib would swap them).
     """
     (close,) = _floats(close, fast=fast, signal=signal)
@@ -145,7 +145,7 @@ def bollinger_bands(close: Array, period: int = 20, width: float = 2.0) -> Lines
 
 
 def true_range(high: Array, low: Array, close: Array) -> Array:
-    """The bar's range with the close before it taken in, from the second bar on; shape (bars - 1,) (Wilder 1978)."""
+    """Range of each bar and the close before it, from the second bar on; shape (bars - 1,) (Wilder 1978)."""
     before = close[:-1]
     return np.maximum(high[1:], before) - np.minimum(low[1:], before)
 
@@ -202,7 +202,7 @@ def adx(high: Array, low: Array, close: Array, period: int = 14) -> Lines:
 
 
 def _directional_indicator(moves: Array, ranges: Array, period: int) -> Array:
-    """The smoothed moves in percent of the smoothed ranges, from bar `period` on."""
+    """Smoothed moves in percent of the smoothed ranges, from bar `period` on."""
     share = np.empty(max(0, ranges.size - period + 1))
     if share.size:
         start = complex(ordered_sum(moves[: period - 1]), ordered_sum(ranges[: period - 1]))
@@ -210,7 +210,9 @@ def _directional_indicator(moves: Array, ranges: Array, period: int) -> Array:
             moves[period - 1 :], ranges[period - 1 :], 1.0 - 1.0 / period, start, out=share
         )
         share *= 100.0
-    if not np.isnan(ranges).any():  # 0 / 0 is no range so far; a missing price must stay missing
+    if not np.isnan(
+        ranges
+    ).any():  # 0 / 0 means no range so far; a missing price must stay missing
         share[np.isnan(share)] = 0.0
     return share
 
@@ -240,7 +242,7 @@ def vwap(high: Array, low: Array, close: Array, volume: Array) -> Array:
 
 
 def highest(values: Array, period: int) -> Array:
-    """The largest of the last `period` values, in their unit, NaN for the first `period` - 1 bars.
+    """Largest of the last `period` values, in their unit, NaN for the first `period` - 1 bars.
 
     values: (bars,) float64, oldest first, no NaN. Equal to TA-Lib's MAX. ValueError if period < 2.
     """
@@ -248,7 +250,7 @@ def highest(values: Array, period: int) -> Array:
 
 
 def lowest(values: Array, period: int) -> Array:
-    """The smallest of the last `period` values, in their unit, NaN for the first `period` - 1 bars.
+    """Smallest of the last `period` values, in their unit, NaN for the first `period` - 1 bars.
 
     values: (bars,) float64, oldest first, no NaN. Equal to TA-Lib's MIN. ValueError if period < 2.
     """
@@ -256,7 +258,7 @@ def lowest(values: Array, period: int) -> Array:
 
 
 def return_moments(close: Array, lookback: int, window: int) -> Lines:
-    """The return over `lookback` bars, and the mean and standard deviation (ddof 0) of the last `window` of them.
+    """Return over `lookback` bars, and the mean and standard deviation (ddof 0) of the last `window` of them.
 
     close: (bars,) float64 above 0, oldest first, no NaN. Simple returns as fractions, which overlap; NaN for the first
     `lookback` bars, their moments for the first `lookback` + `window` - 1. ValueError if window < 2.

@@ -1,4 +1,4 @@
-"""What the texts of FORMULA can say, for forms, API and docs; apart from the catalog, which every Job pays for."""
+"""Language of FORMULA's texts, for forms, API and docs; apart from the catalog, which every Job imports."""
 
 from rules.formula.compiling import doubts, series_fault, text_faults
 from rules.formula.examples import EXAMPLES

@@ -1,4 +1,4 @@
-"""A rule's parameters tried out over a grid: every combination backtested, ranked by a metric.
+"""Grid search over a rule's parameters: every combination is backtested and ranked by a metric.
 
 The best combination of many is partly luck. It says what worked on these prices, not what will.
 """
@@ -13,7 +13,7 @@ import numpy as np
 from engine.engine import BacktestEngine, PerformanceMetrics, check_bars
 from rules.arrays import Array, Column
 from rules.base import BaseRule
-from rules.parameters import Json, Params, RuleSpec, shown
+from rules.parameters import Json, Params, RuleSpec, quote
 from rules.prices import Prices
 from rules.registry import rule_class
 
@@ -29,7 +29,7 @@ Condition = Callable[[Params], bool]  # on values by name
 
 @dataclass(frozen=True)
 class Heatmap:
-    """`values` (y, x) of one metric over two axes of the grid; NaN where there is no run or no value."""
+    """Values (y, x) of one metric over two axes of the grid; NaN where there is no run or no value."""
 
     metric: str
     x_name: str
@@ -52,25 +52,25 @@ class GridResult:
     metric: str
 
     def order(self) -> list[int]:
-        """The combinations from best to worst; those without trades or value last, equals in the order of the grid."""
+        """Return the combinations from best to worst; those without trades or value last, equal ones in grid order."""
         column = self._ranked()
         scores = column if self.metric in SMALLER_IS_BETTER else -column
         order: list[int] = np.argsort(scores, kind="stable").tolist()
         return order
 
     def _ranked(self) -> Array:
-        """The metric by combination, NaN where nothing was traded: that has no drawdown, and is best at nothing."""
+        """Return the metric by combination, NaN where nothing was traded: no drawdown is no merit then."""
         traded = self.values[:, METRICS.index("num_trades")] > 0
         return np.where(traded, self.values[:, METRICS.index(self.metric)], np.nan)
 
     def best(self) -> Json | None:
-        """The params of the best combination, or None if none has trades and a value."""
+        """Return the params of the best combination, or None if none has trades and a value."""
         if np.isnan(self._ranked()).all():
             return None
         return dict(self.combinations[self.order()[0]])
 
     def top(self, count: int = 10) -> "DataFrame":
-        """The `count` best combinations, one row each: the params of the grid, then the metrics. Needs pandas."""
+        """Return the `count` best combinations, a row each: the params of the grid, then the metrics. Needs pandas."""
         from pandas import DataFrame
 
         rows = self.order()[:count]
@@ -79,7 +79,7 @@ class GridResult:
         return DataFrame(params, columns=list(self.grid)).join(metrics)
 
     def heatmap(self, x_name: str, y_name: str) -> Heatmap:
-        """The metric over two axes; where other axes vary too, the best value over them, NaN where nothing was traded.
+        """Return the metric over two axes: the best value over all others, NaN where nothing was traded.
 
         ValueError if a name is not an axis of the grid, or both are the same.
         """
@@ -100,8 +100,8 @@ class ParameterOptimizer:
     """One rule, one engine and one set of prices to try parameters on.
 
     rule: a name in the catalog, or a class of your own. data: the columns Open, High, Low, Close and Volume by name,
-    oldest bar first, checked once; what the engine refuses is refused here. first_bar: the first bar that is traded,
-    after bars that warm the indicators up. Indicators that several combinations need are computed once.
+    oldest bar first, validated once, as the engine does. first_bar: the first bar that is traded, after bars that warm
+    the indicators up. Indicators that several combinations need are computed once.
     """
 
     def __init__(
@@ -125,17 +125,18 @@ class ParameterOptimizer:
     ) -> GridResult:
         """Backtest every combination of `grid` and keep those that the conditions allow; deterministic.
 
-        grid: values to try by parameter, else the rule's default; the last parameter varies fastest. where: which
-        params are tried, on top of the rule's own constraints. keep: which runs are in the result, by their metrics and
-        params, NaN for a metric that has no value. metric: one of METRICS. progress: called with (done, total) after
-        each run.
+        grid: values to try by parameter; the others have their default; the last parameter varies fastest. where:
+        condition on the params, in addition to the rule's constraints. keep: condition on a run's metrics and params,
+        NaN for a metric without value. metric: one of METRICS. progress: called with (done, total) after each run.
         ValueError names unknown or refused parameters, or an unknown metric.
         """
         if metric not in METRICS:
             raise ValueError(f"metric is {metric!r}; must be one of {', '.join(METRICS)}")
         axes = _axes(self._rule.spec, grid)
-        named = (dict(zip(axes, values, strict=True)) for values in product(*axes.values()))
-        allowed = (each for each in map(self._rule, named) if not each.spec.broken(each.params))
+        grid_params = (dict(zip(axes, values, strict=True)) for values in product(*axes.values()))
+        allowed = (
+            each for each in map(self._rule, grid_params) if not each.spec.broken(each.params)
+        )
         rules = [each for each in allowed if where(each.params)]
         combinations, values = [], []
         for done, rule in enumerate(rules, 1):
@@ -148,7 +149,7 @@ class ParameterOptimizer:
         return GridResult(axes, tuple(combinations), table, metric)
 
     def _measure(self, rule: BaseRule) -> dict[str, float]:
-        """The metrics of one run by name, NaN for one that has no value."""
+        """Run one backtest; return its metrics by name, NaN for one without value."""
         metrics = self._engine.summarize(
             self._bars, lambda _: rule.generate_signals(self._prices), first_bar=self._first_bar
         )
@@ -158,20 +159,20 @@ class ParameterOptimizer:
 
 
 def _axes(spec: RuleSpec, grid: Grid) -> Grid:
-    """The axes with plain numbers (np.arange gives others), each value once; ValueError as for `search`."""
+    """Return the axes as plain numbers (np.arange gives others), each value once; ValueError as for `search`."""
     params = {param.name: param for param in spec.params}
     axes, faults = dict[str, list[Any]](), list[str]()
-    for name, given in grid.items():
-        if isinstance(given, str | Mapping) or not isinstance(given, Iterable):
-            faults.append(f"{name}: {shown(given)} is not a list of values to try")
+    for name, values in grid.items():
+        if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
+            faults.append(f"{name}: {quote(values)} is not a list of values to try")
             continue
-        axes[name] = list(map(_plain, given))
+        axes[name] = list(map(_plain, values))
         if not axes[name]:
             faults.append(f"{name}: no values to try")
         for value in axes[name]:
-            known = params.get(name)
-            found = known.faults(value, name) if known else spec.faults({name: value})
-            faults += starmap("{}: {}".format, found.items())
+            param = params.get(name)
+            by_field = param.faults(value, name) if param else spec.faults({name: value})
+            faults += starmap("{}: {}".format, by_field.items())
     if faults:
         raise ValueError("; ".join(faults))
     return {name: _distinct(map(params[name].complete, axes[name])) for name in axes}
@@ -182,5 +183,5 @@ def _plain(value: Any) -> Any:
 
 
 def _distinct(values: Iterable[Any]) -> list[Any]:
-    """Each value once; the members of a COMPOSITE have no hash."""
+    """Return each value once, compared by repr, since the members of a COMPOSITE are not hashable."""
     return list({repr(value): value for value in values}.values())

@@ -1,7 +1,7 @@
 """Rules from the finance literature, each mapped from portfolios of many stocks to one stock's bars.
 
 The papers rank stocks against each other, buy one end of the ranking and sell the other. With one stock there is no
-ranking: its own past takes the place of the others, and a threshold takes the place of a decile.
+ranking: its past replaces the other stocks, and a threshold replaces a decile.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ class ValueRule(BaseRule):
 
     @property
     def _delay(self) -> int:
-        """Bars since the last of those averaged; never below 1."""
+        """Number of bars since the last averaged one, at least 1."""
         return int(self.params["lookback"] - (self.params["average"] - 1) // 2)
 
     def inputs(self) -> dict[str, float]:

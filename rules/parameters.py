@@ -1,4 +1,4 @@
-"""What a rule and its parameters are, and the faults of given values; standard library only, for the web tier."""
+"""Specification of a rule and its parameters, and validation of values; standard library only, for the web tier."""
 
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
@@ -7,16 +7,16 @@ from functools import partial
 from math import nan
 from typing import Any, Literal
 
-Json = dict[str, Any]  # an object of JSON, or what is to become one
+Json = dict[str, Any]  # an object of JSON
 Params = Mapping[str, Any]  # of a rule, by name
 ParamKind = Literal["int", "float", "choice", "rules", "text", "inputs"]
 Category = Literal["technical", "paper", "composite", "formula"]
 Faults = dict[str, str]  # messages by field
 
-SHOWN_CHARACTERS = 60  # of a refused value, in a message
-# an int above this is named by its size: Python refuses to print ints of over 4,300 digits
-SHOWN_BITS = 200
-FIELD_CHARACTERS = 64  # of a name that a client made up, in a field's path
+QUOTED_CHARACTERS = 60  # of a refused value, in a message
+# a larger int is described by its size: Python refuses to print ints of over 4,300 digits
+QUOTED_BITS = 200
+FIELD_CHARACTERS = 64  # of a name that the client chose, in a field's path
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class ParamSpec:
 
     `minimum` and `maximum` bound a number, or the count of members of kind "rules" and of names of kind "inputs"; they
     are None for a choice and a text.
-    `step` is what a form's arrows add; values between the steps are accepted.
+    `step` is the step of a form's arrows; values between the steps are accepted.
     """
 
     kind: ParamKind
@@ -39,37 +39,39 @@ class ParamSpec:
     choices: tuple[str, ...] = ()
 
     def faults(self, value: object, field: str) -> Faults:
-        """Why `value` is not accepted, under `field` or what is inside it.
+        """Return why `value` is not accepted, by `field` or the path of a part of it.
 
-        An int is fine for a float. A float is never fine for an int, 14.0 neither: the label, the stored request and
-        the array sizes are those of an int, and a client that writes 14.0 may next write 14.5.
+        An int is accepted for a float. A float is not accepted for an int, not even 14.0: the label, the stored request
+        and the array sizes need an int, and a client that writes 14.0 may write 14.5 next.
         """
         fault = self._fault(value)
         return {field: fault} if fault else {}
 
     def _fault(self, value: Any) -> str | None:
         if self.kind == "choice":
-            known = isinstance(value, str) and value in self.choices
-            return None if known else f"{shown(value)} is not one of: {', '.join(self.choices)}"
-        wanted = f"{'a whole number' if self.kind == 'int' else 'a number'} from {self.range()}"
+            is_choice = isinstance(value, str) and value in self.choices
+            return (
+                None if is_choice else f"{quote(value)} is not one of: {', '.join(self.choices)}"
+            )
+        accepted = f"{'a whole number' if self.kind == 'int' else 'a number'} from {self.range()}"
         if isinstance(value, bool) or not isinstance(
             value, int if self.kind == "int" else (int, float)
         ):
-            return f"{shown(value)} is not {wanted}"
-        # compared as it is: float() of a huge int would raise OverflowError; NaN lies nowhere
+            return f"{quote(value)} is not {accepted}"
+        # compared without float(), which raises OverflowError for a huge int; NaN is never inside
         inside = self.minimum <= value <= self.maximum  # type: ignore[operator]  # a number has bounds
-        return None if inside else f"{shown(value)} is out of range: must be {wanted}"
+        return None if inside else f"{quote(value)} is out of range: must be {accepted}"
 
     def range(self) -> str:
-        """The bounds in their short form: 0.5 to 2 rather than 0.50 to 2.0."""
+        """Return the bounds in short form: 0.5 to 2 rather than 0.50 to 2.0."""
         return f"{self.minimum:.10g} to {self.maximum:.10g}"
 
     def complete(self, value: Any) -> Any:
-        """An accepted value in the parameter's kind: 30 becomes 30.0 for a float."""
+        """Convert an accepted value to the parameter's kind: 30 becomes 30.0 for a float."""
         return float(value) if self.kind == "float" else value
 
     def label(self, value: Any) -> str:
-        """A complete value as a rule's label shows it."""
+        """Format a complete value for a rule's label."""
         return f"{value:.10g}" if isinstance(value, float) else str(value)
 
     def schema(self) -> Json:
@@ -78,23 +80,23 @@ class ParamSpec:
         return {"description": about, **self.accepted(), "default": deepcopy(self.default)}
 
     def accepted(self) -> Json:
-        """The part of the schema that says which values there are."""
+        """Return the part of the schema that describes the accepted values."""
         if self.kind == "choice":
             return {"type": "string", "enum": list(self.choices)}
         kind = "integer" if self.kind == "int" else "number"
         return {"type": kind, "minimum": self.minimum, "maximum": self.maximum}
 
 
-bars = partial(ParamSpec, "int", unit="bars", step=1)  # how many of them
-number = partial(ParamSpec, "float")  # in a unit
+bars = partial(ParamSpec, "int", unit="bars", step=1)  # a number of bars
+number = partial(ParamSpec, "float")  # with a unit
 
 
 @dataclass(frozen=True)
 class RuleSpec:
-    """A rule in words, for forms, validation and docs. Each of the `constraints` reads "name < name".
+    """Description of a rule, for forms, validation and docs. Each of the `constraints` reads "name < name".
 
     conditions: buy and sell as texts of FORMULA over the params, from which the rule's lines and explanations are
-    derived; {name} stands for a choice or a text, which is no number. short: how lists call it where the title is long.
+    derived; {name} stands for a choice or a text, which is no number. short: title in lists, where `title` is long.
     """
 
     name: str
@@ -111,42 +113,42 @@ class RuleSpec:
 
     @property
     def short_title(self) -> str:
-        """What lists call the rule."""
+        """The title of the rule in lists."""
         return self.short or self.title
 
     def faults(self, params: object, path: str = "params") -> Faults:
-        """Every fault of `params` by field; empty when the rule can be built with them."""
+        """Return every fault of `params` by field; empty when the rule can be built with them."""
         if not isinstance(params, Mapping):
-            return {path: f"{shown(params)} is not an object of parameter names and values"}
-        known = {param.name: param for param in self.params}
+            return {path: f"{quote(params)} is not an object of parameter names and values"}
+        by_name = {param.name: param for param in self.params}
         faults: Faults = {}
         for name, value in params.items():
             field = f"{path}.{str(name)[:FIELD_CHARACTERS]}"
-            if name in known:
-                faults |= known[name].faults(value, field)
+            if name in by_name:
+                faults |= by_name[name].faults(value, field)
             else:
-                has = f"{self.name} has no such parameter; it has: {', '.join(known)}"
-                faults[field] = f"{shown(value)} given, but {has}"
+                has = f"{self.name} has no such parameter; it has: {', '.join(by_name)}"
+                faults[field] = f"{quote(value)} given, but {has}"
         return faults | self._constraints_faults(params, path, faults)
 
     def _constraints_faults(self, params: Params, path: str, faults: Iterable[str]) -> Faults:
-        """Faults of the constraints whose both sides are in order by themselves; a value not given is its default."""
+        """Return the faults of constraints whose sides are valid by themselves; a missing value is its default."""
         values = {
             p.name: nan if f"{path}.{p.name}" in faults else params.get(p.name, p.default)
             for p in self.params
         }
         return {
-            f"{path}.{left}": f"{shown(values[left])} must be less than {right}, which is {shown(values[right])}"
+            f"{path}.{left}": f"{quote(values[left])} must be less than {right}, which is {quote(values[right])}"
             for left, right in self.broken(values)
         }
 
     def broken(self, values: Params) -> list[list[str]]:
-        """The constraints that values of all params break, each as the names on its two sides; none by a NaN."""
+        """Return the constraints that are broken, each as the names on its two sides; NaN breaks none."""
         pairs = (constraint.split(" < ") for constraint in self.constraints)
         return [[left, right] for left, right in pairs if values[left] >= values[right]]
 
     def complete(self, params: Params) -> Json:
-        """`params` in the spec's order, defaults filled in and numbers in their kind; shares nothing with either.
+        """Return `params` in the spec's order, with defaults filled in and numbers converted to their kind; a copy.
 
         params: free of faults.
         """
@@ -155,7 +157,7 @@ class RuleSpec:
         }
 
     def label(self, params: Params) -> str:
-        """The name with all of its complete params, such as RSI_14_30_70; as long as it takes."""
+        """Return the name with all complete params, such as RSI_14_30_70, of any length."""
         return "_".join([self.name, *(spec.label(params[spec.name]) for spec in self.params)])
 
     def schema(self) -> Json:
@@ -169,11 +171,11 @@ class RuleSpec:
         }
 
 
-def shown(value: object) -> str:
-    """A refused value as a message prints it: its JSON-like form, never longer than a line."""
-    if isinstance(value, int) and value.bit_length() > SHOWN_BITS:
+def quote(value: object) -> str:
+    """Return a refused value for a message: its JSON-like form, never longer than a line."""
+    if isinstance(value, int) and value.bit_length() > QUOTED_BITS:
         return f"an integer of {value.bit_length()} bits"
     text = (
         repr(value) if not isinstance(value, (list, dict, tuple)) else f"a {type(value).__name__}"
     )
-    return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 3] + "..."
+    return text if len(text) <= QUOTED_CHARACTERS else text[: QUOTED_CHARACTERS - 3] + "..."

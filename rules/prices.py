@@ -1,4 +1,4 @@
-"""The bars that a rule reads, checked once, with all that it makes signals of them with."""
+"""Prices that a rule reads, validated once, with a memo of indicators and array functions."""
 
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
@@ -8,23 +8,22 @@ import numpy as np
 from rules import arrays, indicators
 from rules.arrays import Array, Column
 
-TIME = "Time"  # a column of datetime64, UTC: each bar's date, or when it began
-MEMO_BYTES = 256 * 2**20  # of indicators kept, counted as one array each
+TIME = "Time"  # a column of datetime64, UTC: the date of a bar, or its start
+MEMO_BYTES = 256 * 2**20  # of indicators in the memo, counted as one array each
 
 
 class Prices:
-    """OHLCV columns as float64 arrays, oldest bar first, a memo of the indicators taken from them, and array functions.
+    """OHLCV columns as float64 arrays, oldest bar first, a memo of their indicators, and array functions.
 
-    The memo is what makes a grid over parameters fast: 1,000 pairs of averages need about 60 of them. Nobody may write
-    into the arrays that are handed out, since others hold them too; columns are read-only, since orders fill at them.
-    With the functions of rules.arrays as its own, a rule needs no numpy by name, so that its module can be loaded for
-    its catalog entry alone.
+    The memo makes a grid over parameters fast: 1,000 pairs of averages need about 60 of them. Do not write into the
+    returned arrays, which are shared; columns are read-only, since orders fill at them. The functions of rules.arrays
+    are methods here, so that the module of a rule need not import numpy and can be loaded for its catalog entry alone.
     """
 
     levels = staticmethod(arrays.levels)
     crossings = staticmethod(arrays.crossings)
-    held = staticmethod(arrays.held)
-    turns = staticmethod(arrays.turns)
+    carry_forward = staticmethod(arrays.carry_forward)
+    changes = staticmethod(arrays.changes)
     reversals = staticmethod(arrays.reversals)
     directions = staticmethod(arrays.directions)
     shift = staticmethod(arrays.shift)
@@ -35,7 +34,7 @@ class Prices:
         self._indicators: dict[Hashable, Any] = {}
 
     def __getitem__(self, name: str) -> Array:
-        """The column `name`, read-only; ValueError if missing, of another length than others, or with no number."""
+        """Return the column `name`, read-only; ValueError if it is missing, not numeric, or of another length."""
         column = self._columns.get(name)
         if column is None:
             column = _checked(name, _column(self._data, name))
@@ -50,15 +49,15 @@ class Prices:
 
     @property
     def bars(self) -> int | None:
-        """How many bars the columns have; None before the first of them is read."""
+        """Number of bars of the columns; None before the first of them is read."""
         return next((column.size for column in self._columns.values()), None)
 
     def indicator(
         self, name: str | Callable[..., Any], columns: tuple[str, ...], *params: Hashable
     ) -> Any:
-        """The function `name` of rules.indicators, or one of your own, of the columns and params.
+        """Compute the function `name` of rules.indicators, or one of your own, from the columns and params.
 
-        It is computed once for these prices while the memo has room.
+        It is computed once for these prices, unless the memo was full.
         """
         key = (name, columns, params)
         if key not in self._indicators:
@@ -73,7 +72,7 @@ class Prices:
 
 
 def _column(data: Mapping[str, Column], name: str) -> Column:
-    """A column as it is; of times, which may be a DataFrame's index, the seconds since 1970 (UTC)."""
+    """Return a column unchanged; times, which may be a DataFrame's index, as seconds since 1970 (UTC)."""
     try:
         column = data[name]
     except KeyError:

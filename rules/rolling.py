@@ -2,9 +2,9 @@
 
 No BLAS and no reduction, whose order of additions depends on the CPU: numpy's accumulate adds one after the other.
 
-A window is put together from a block's tail and the next block's head, in time that does not grow with the window.
-Nothing is ever subtracted from a running total: no error builds up over the bars, and a huge value leaves no trace once
-it has left the window.
+A window is put together from a block's tail and the next block's head, in time that does not depend on its length.
+Nothing is subtracted from a running total: no error builds up over the bars, and a huge value has no effect once it has
+left the window.
 """
 
 from collections.abc import Callable
@@ -26,17 +26,17 @@ CHUNK = 16_384
 
 
 def ordered_sum(values: Array) -> float:
-    """The sum in the order of the bars; np.sum's order depends on the CPU."""
+    """Return the sum, added in the order of the bars; np.sum's order depends on the CPU."""
     return float(np.add.accumulate(values)[-1])
 
 
 def ordered_mean(values: Array) -> float:
-    """The mean, exactly the value where all are equal."""
+    """Return the mean; where all values are equal, exactly that value."""
     return float(values[0]) + ordered_sum(values - values[0]) / values.size
 
 
 def wilder_sums(values: Array, period: int) -> Array:
-    """Wilder's smoothed sum, `period` times his average, from the window of the first `period` values on.
+    """Return Wilder's smoothed sum, `period` times his average, from the window of the first `period` values on.
 
     values: (bars,), overwritten. Shape (bars - period + 1,), or (0,).
     """
@@ -44,7 +44,7 @@ def wilder_sums(values: Array, period: int) -> Array:
 
 
 def wilder_seeded(values: Array, period: int) -> Array:
-    """The values from bar `period` - 1 on, of which the first is the sum of those until then; written into `values`."""
+    """Return the values from bar `period` - 1 on, the first replaced by the sum up to it; written into `values`."""
     if values.size >= period:
         values[period - 1] = ordered_sum(values[:period])
     return values[period - 1 :]
@@ -90,7 +90,7 @@ def decayed_ratio(part: Array, whole: Array, decay: float, start: complex, out: 
 
 
 def _accumulate(rows: Any, start: Any, decay: float, fade: float) -> Any:
-    """Turn scaled values into sums that each row takes over from the row before; the decayed sum at the end."""
+    """Turn scaled values into running sums across all rows, in place; return the decayed sum at the end."""
     np.add.accumulate(rows, axis=1, out=rows)
     carries = []
     for total in rows[:, -1].tolist():
@@ -102,7 +102,7 @@ def _accumulate(rows: Any, start: Any, decay: float, fade: float) -> Any:
 
 @lru_cache(maxsize=1024)
 def _powers(decay: float) -> tuple[int, Array, Array]:
-    """A block's length for this decay, with decay^-k and decay^k for the bars k of a block."""
+    """Return the length of a block for this decay, with decay^-k and decay^k for the bars k of a block."""
     length = max(1, min(BLOCK, int(LARGEST_SCALE / -log(decay))))
     down = np.full(length, decay)
     down[0] = 1.0
@@ -111,21 +111,21 @@ def _powers(decay: float) -> tuple[int, Array, Array]:
 
 
 def window_means(values: Array, period: int) -> Array:
-    """The mean of the last `period` values, from bar `period` - 1 on; exactly the value where all of them are equal."""
+    """Return the mean of the last `period` values, from bar `period` - 1 on; of equal values exactly that value."""
     return _means(window_sums(values, period), values, period, period)
 
 
 def window_weighted_means(values: Array, period: int) -> Array:
-    """The mean of the last `period` values with weights 1 to `period`, the latest counting most; as window_means."""
+    """Return the mean of the last `period` values with weights 1 to `period`, the latest counting most."""
     return _means(
         _over_chunks(_weighted_sums, values, period), values, period, period * (period + 1) / 2
     )
 
 
 def _means(sums: Array, values: Array, period: int, weight: float) -> Array:
-    """The sums divided by the weight in them, written into `sums`; the value itself where a window is flat.
+    """Divide the sums by their weight, in place; where a window is flat, write its value itself.
 
-    Sums would miss that value by rounding, differently from bar to bar, and two averages would seem to cross.
+    Rounding would miss that value, differently from bar to bar, and two averages would seem to cross.
     """
     sums /= weight
     changed = values[1:] != values[:-1]
@@ -152,7 +152,7 @@ def _reduced(ufunc: Any, values: Array, period: int) -> Any:
 
 
 def _put_together(ufunc: Any, tails: Any, heads: Any, bars: int) -> Any:
-    """What `ufunc` makes of each window: of a block's tail, in the rows `tails`, and of the next head, in `heads`.
+    """Reduce each window with `ufunc`: a block's tail, in the rows `tails`, and the next block's head, in `heads`.
 
     The heads are overwritten; the tails may be the same rows.
     """
@@ -165,7 +165,7 @@ def _put_together(ufunc: Any, tails: Any, heads: Any, bars: int) -> Any:
 
 
 def _weighted_sums(values: Array, period: int) -> Any:
-    """Sums with weights 1 to `period`: sums of a tail's sums, then a head with the weights that the tail leaves it."""
+    """Return sums with weights 1 to `period`: sums of a tail's sums, plus a head with the remaining weights."""
     count, rows = values.size - period + 1, in_rows(values, period)
     twice = np.add.accumulate(np.add.accumulate(rows[:, ::-1], axis=1), axis=1)
     tails = twice[:, ::-1].reshape(-1)[:count]
@@ -179,9 +179,10 @@ def _weighted_sums(values: Array, period: int) -> Any:
 
 
 def _deviations(values: Array, period: int) -> Any:
-    """Squares are taken around a value of the window itself, the last one of the block that it starts in.
+    """Return the standard deviation of each window, from squares around a value of the window itself.
 
-    So prices of 1000 that move by cents keep their digits, and a flat window gives exactly 0.
+    That value is the last one of the block in which the window starts. So prices of 1000 that move by cents keep their
+    digits, and a flat window gives exactly 0.
     """
     rows = in_rows(values, period)
     ahead = rows.copy()
@@ -193,7 +194,7 @@ def _deviations(values: Array, period: int) -> Any:
 
 
 def _with_squares(values: Array) -> Any:
-    """values + i * values^2: one complex sum gives both in the time of one, by the additions of two real ones."""
+    """Return values + i * values^2: one complex sum gives both sums in the time of one."""
     pairs = values.astype(np.complex128)
     np.multiply(values, values, out=pairs.imag)
     return pairs

@@ -42,14 +42,14 @@ class TrendRule(BaseRule):
 
 
 class AtrRule(BaseRule):
-    """Follows the trend until the close crosses a line that trails it (Wilder 1978, with Le Beau's chandelier line).
+    """Trend following until the close crosses a line that trails it (Wilder 1978, with Le Beau's chandelier line).
 
     In a rise the line is the highest close of the last `period` bars less `multiple` ATRs; the first close below it
     turns the rise into a fall. In a fall it is the lowest close plus `multiple` ATRs; the first close above it turns it
-    back. Before the first such close neither is known, and that close gives no signal: Wilder's point is one to stop
-    and reverse at, and there is nothing to reverse. A window, not the whole trade, makes the extreme, so the line
-    does not depend on how far back the prices reach. A close beyond both lines, which overlap when the multiple is
-    small, turns whatever direction there is.
+    back. Before the first such close there is no direction, and that close gives no signal: Wilder's line is one to
+    stop and reverse at, and there is nothing to reverse. The extreme is that of a window, not of the whole trade, so
+    the line does not depend on how far back the prices reach. A close beyond both lines, which overlap when the
+    multiple is small, reverses the direction.
     """
 
     spec = RuleSpec(

@@ -1,8 +1,8 @@
-"""Show the queue scale Jobs: submit a wave of runs, follow it, and report queue depth and Jobs over time.
+"""Show Jobs scaling with the queue: submit a wave of runs, follow it, and report queue depth and Jobs over time.
 
 Speaks HTTP to any running platform, on one machine or in a cluster, and takes the times from its answers. Writes
-<out>.png and <out>.json, and a summary to stdout. Exit codes: 0 all runs completed, 1 some failed, 2 wrong question,
-3 the platform cannot be reached, 130 interrupted (the runs go on).
+<out>.png and <out>.json, and a summary to stdout. Exit codes: 0 all runs completed, 1 some failed, 2 wrong
+arguments, 3 the platform cannot be reached, 130 interrupted (the runs continue).
 """
 
 import argparse
@@ -50,18 +50,20 @@ def main(arguments: list[str] | None = None) -> int:
     return exit_code(demonstrate, parser().parse_args(arguments))
 
 
-def demonstrate(client: Client, asked: argparse.Namespace, progress: Progress) -> int:
-    progress.when_stopped = "interrupted; the runs go on"
+def demonstrate(client: Client, arguments: argparse.Namespace, progress: Progress) -> int:
+    progress.when_stopped = "interrupted; the runs continue"
     batch_id = f"autoscale-{uuid4().hex[:12]}"
-    planned = list(itertools.islice(wave_runs(client), asked.runs))
-    pace = f", {asked.rate:g} a second" if asked.rate else ""
+    planned = list(itertools.islice(wave_runs(client), arguments.runs))
+    pace = f", {arguments.rate:g} a second" if arguments.rate else ""
     progress.say(f"submitting {len(planned)} runs as batch {batch_id}{pace}")
-    send(client, batch_id, planned, asked.rate)
+    send(client, batch_id, planned, arguments.rate)
     batch = client.wait_batch(batch_id, progress.show_batch)
     runs = list(client.runs(batch_id))
-    wave, limit = wave_of(runs), asked.limit or manifest_limit(client.url)
-    numbers = {"url": client.url, "rate_per_s": asked.rate} | summary(batch, runs, wave, limit)
-    picture, report = asked.out.with_suffix(".png"), asked.out.with_suffix(".json")
+    wave, limit = wave_of(runs), arguments.limit or manifest_limit(client.url)
+    numbers = {"url": client.url, "rate_per_s": arguments.rate} | summary(
+        batch, runs, wave, limit
+    )
+    picture, report = arguments.out.with_suffix(".png"), arguments.out.with_suffix(".json")
     picture.parent.mkdir(parents=True, exist_ok=True)
     draw(wave, numbers, picture)
     report.write_text(json.dumps({**numbers, "wave": wave._asdict()}) + "\n", "utf-8")
@@ -71,26 +73,26 @@ def demonstrate(client: Client, asked: argparse.Namespace, progress: Progress) -
 
 
 def wave_runs(client: Client) -> Iterator[Json]:
-    """Different runs over all daily tickers of the platform, each over all of its prices."""
+    """Yield different runs on all daily tickers of the platform, each on all of its prices."""
     daily = [
         (each["ticker"], each["timeframes"]["1d"])
         for each in client.tickers()
         if "1d" in each["timeframes"]
     ]
     bounds = itertools.product(range(5, 40), range(20, 41, 2), range(60, 81, 2))
-    for (period, oversold, overbought), (ticker, held) in itertools.product(bounds, daily):
+    for (period, oversold, overbought), (ticker, prices) in itertools.product(bounds, daily):
         yield {
             "ticker": ticker,
             "rule_type": "RSI",
             "params": {"period": period, "oversold": oversold, "overbought": overbought},
-            "start_date": held["first_date"],
-            "end_date": held["last_date"],
+            "start_date": prices["first_date"],
+            "end_date": prices["last_date"],
             "charts": False,
         }
 
 
 def send(client: Client, batch_id: str, planned: list[Json], rate: float | None) -> None:
-    """All at once, or one at a time at a steady rate; a late one does not delay the next."""
+    """Submit all at once, or one at a time at a steady rate; a late one does not delay the next."""
     if not rate:
         client.submit(planned, batch_id)
         return
@@ -101,14 +103,14 @@ def send(client: Client, batch_id: str, planned: list[Json], rate: float | None)
 
 
 def manifest_limit(url: str) -> int:
-    """maxReplicaCount of keda/scaledjob.yaml; on this machine at most its cores, as the local scaler has it."""
+    """Return maxReplicaCount of keda/scaledjob.yaml; on this machine at most its cores, as for the local scaler."""
     limit = int(re.findall(r"maxReplicaCount: (\d+)", MANIFEST.read_text("utf-8"))[0])
     local = urlsplit(url).hostname in ("127.0.0.1", "localhost")
     return min(limit, os.cpu_count() or limit) if local else limit
 
 
 class Wave(NamedTuple):
-    """Steps over time: at `seconds[i]` after the first submission the counts become those at i."""
+    """Counts over time: from `seconds[i]` after the first submission on they are those at index i."""
 
     seconds: list[float]
     waiting: list[int]
@@ -117,7 +119,7 @@ class Wave(NamedTuple):
 
 
 def wave_of(runs: Sequence[Json]) -> Wave:
-    """Waiting, running and ended runs at every moment at which one of them changes."""
+    """Count waiting, running and ended runs at each moment at which one of the counts changes."""
     times = np.array(
         [
             [
@@ -135,12 +137,12 @@ def wave_of(runs: Sequence[Json]) -> Wave:
 
 
 def _time(moment: str | None) -> float:
-    """In seconds; of what has not happened after all others."""
+    """Return a time in seconds, infinity for None, which has not happened yet."""
     return datetime.fromisoformat(moment).timestamp() if moment else np.inf
 
 
 def summary(batch: Json, runs: Sequence[Json], wave: Wave, limit: int) -> Json:
-    """The wave in numbers: counts, peaks, the batch's latencies in seconds, Jobs against messages."""
+    """Summarize the wave: counts, peaks, the batch's latencies in seconds, Jobs and messages."""
     last = max(wave.seconds)
     return {
         "batch_id": batch["batch_id"],
@@ -166,12 +168,12 @@ def in_words(numbers: Json) -> str:
 
 
 def _percentiles(spread_s: dict[str, float | None]) -> str:
-    told = [f"{name} {value:.2f} s" for name, value in spread_s.items() if value is not None]
-    return "  ".join(told) or "-"
+    values = [f"{name} {value:.2f} s" for name, value in spread_s.items() if value is not None]
+    return "  ".join(values) or "-"
 
 
 def draw(wave: Wave, numbers: Json, path: Path) -> None:
-    """Write the PNG; matplotlib's object API, so that nothing is left in the process."""
+    """Write the PNG, with matplotlib's object API, which leaves no global state."""
     figure = Figure(figsize=(10, 7), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True)
     for axes, counts, color, label in (

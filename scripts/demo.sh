@@ -1,5 +1,5 @@
 #!/bin/sh
-# Submits one fixed backtest, follows it, prints its result, and says how to trace it through web, Job and database.
+# Submit one fixed backtest, follow it, print its result, and the commands that trace it through web, Job and database.
 #   sh scripts/demo.sh [http://localhost:5000]        API_TOKEN is sent when it is set
 set -eu
 base=${1:-http://localhost:5000}
@@ -7,10 +7,10 @@ python=${PYTHON:-python3}
 
 fail() { printf '%s\n' "$1" >&2; exit 1; }
 for tool in curl "$python"; do
-    command -v "$tool" >/dev/null 2>&1 || fail "$tool is needed and was not found"
+    command -v "$tool" >/dev/null 2>&1 || fail "$tool is required but not installed"
 done
 
-# The token goes through a file descriptor, since argv can be read by everyone on the machine.
+# The token is passed through a file descriptor, since every user of the machine can read argv.
 ask() {
     path=$1
     shift

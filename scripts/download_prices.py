@@ -1,6 +1,7 @@
-"""Make the daily prices of data/, the same bars each time: five adjusted stocks from the pinned `bokeh_sampledata`.
+"""Make the price files of data/ again, byte for byte: five adjusted stocks from the pinned `bokeh_sampledata`.
 
-With --long the indexes and the long closes, from pinned wheels of the package index.
+With --long the indexes and the long closes, from pinned wheels of the package index. It is for the shipped files only;
+other prices are loaded by `backtests load`, from Yahoo by `--yahoo`.
 """
 
 import argparse
@@ -26,7 +27,7 @@ TICKERS = ("AAPL", "FB", "GOOG", "IBM", "MSFT")
 # One raw cent of AAPL in 2000 is 0.0003 after adjustment: six decimals keep 1/300 of it, and the lowest price to 1e-6.
 PRICE_STEP = Decimal("0.000001")
 SHARE = Decimal(1)
-# of the wheel, wherever this runs: another one's has another hash
+# of the wheel, also on other platforms, whose wheels have other hashes
 PLATFORM = (
     "--platform=manylinux_2_28_x86_64",
     "--python-version=3.11",
@@ -37,7 +38,7 @@ PLATFORM = (
 
 @dataclass(frozen=True)
 class Wheel:
-    """A file of the package index; licence: the name of the file in it that says what may be done with it."""
+    """A file of the package index; licence: the name of its licence file."""
 
     package: str
     version: str
@@ -45,15 +46,15 @@ class Wheel:
     licence: str
 
     def download(self, folder: Path) -> ZipFile:
-        """The wheel from the index that pip is configured with; SystemExit when it is not the pinned one."""
+        """Download the wheel from pip's index; SystemExit when it is not the pinned one."""
         pinned = f"{self.package}=={self.version}"
         options = ("--quiet", "--no-deps", "--only-binary=:all:", *PLATFORM, f"--dest={folder}")
         subprocess.run([sys.executable, "-m", "pip", "download", *options, pinned], check=True)
         (path,) = folder.glob(f"{self.package}-*.whl")
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
-        if found != self.sha256:
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        if sha256 != self.sha256:
             raise SystemExit(
-                f"{path.name}: its SHA-256 is {found}, and {self.sha256} is expected; nothing was written"
+                f"{path.name}: its SHA-256 is {sha256}, and {self.sha256} is expected; nothing was written"
             )
         return ZipFile(path)
 
@@ -76,9 +77,9 @@ LEFT_OUT = ("AAPL", "MSFT", "RRC")  # data/README.md says why
 
 
 def adjusted_rows(raw: dict[str, list[Any]]) -> Iterator[str]:
-    """Lines of a price file, its header first, with prices scaled by adjusted close / close and volume by its inverse.
+    """Yield the lines of a price file, header first; prices are scaled by adjusted close / close, volume inversely.
 
-    Decimal, not float: High == Close before the adjustment is High == Close after it, and rounding, being monotonic,
+    Decimal, not float: High == Close before the adjustment is High == Close after it, and rounding, which is monotonic,
     cannot push High below Open, Close or Low.
     """
     yield HEADER
@@ -93,7 +94,7 @@ def adjusted_rows(raw: dict[str, list[Any]]) -> Iterator[str]:
 
 
 def long_prices(arch: ZipFile, skfolio: ZipFile) -> Iterator[tuple[str, bytes]]:
-    """Ticker and price file of each long series, in the order of data/README.md; of stocks dates and closes alone."""
+    """Yield ticker and price file of each long series, in the order of data/README.md; stocks have only closes."""
     for ticker, member in INDEXES.items():
         yield ticker, gzip.decompress(arch.read(member))
     stocks = csv.reader(gzip.decompress(skfolio.read(STOCKS)).decode().splitlines())
@@ -105,9 +106,9 @@ def long_prices(arch: ZipFile, skfolio: ZipFile) -> Iterator[tuple[str, bytes]]:
 
 
 def write_prices(path: Path, content: bytes) -> str:
-    """Write a price file as the canonical one of its bars; return its line for the table in data/README.md.
+    """Write a price file as the canonical CSV of its bars; return its line for the table in data/README.md.
 
-    It is packed where it is named so. Its hash is the data_hash of its bars.
+    A name with .gz is packed. The hash is the data_hash of the bars.
     """
     bars = read_prices(content, Meaning(timeframe="1d", adjust=False)).bars
     canonical = b"".join(csv_chunks(bars))
@@ -116,7 +117,9 @@ def write_prices(path: Path, content: bytes) -> str:
 
 
 def _write_short(folder: Path) -> None:
-    from bokeh_sampledata import stocks  # half a second, and only there for development
+    from bokeh_sampledata import (
+        stocks,
+    )  # takes half a second, and is installed for development only
 
     for ticker in TICKERS:
         content = "\n".join(adjusted_rows(getattr(stocks, ticker))).encode()
@@ -124,7 +127,7 @@ def _write_short(folder: Path) -> None:
 
 
 def _write_long(folder: Path) -> None:
-    """With the licences that they came with."""
+    """Write the long series, with the licences of their packages."""
     licences = folder / "licences"
     licences.mkdir(exist_ok=True)
     with TemporaryDirectory() as downloads:
@@ -137,7 +140,7 @@ def _write_long(folder: Path) -> None:
 
 
 def main() -> None:
-    """Write the files, and print their lines for data/README.md."""
+    """Write the files and print their lines for data/README.md."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--out", type=Path, default=Path("data"), help="folder to write to (default: data)"
@@ -145,9 +148,9 @@ def main() -> None:
     parser.add_argument(
         "--long", action="store_true", help="the long prices, with their licences"
     )
-    asked = parser.parse_args()
-    asked.out.mkdir(parents=True, exist_ok=True)
-    (_write_long if asked.long else _write_short)(asked.out)
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    (_write_long if arguments.long else _write_short)(arguments.out)
 
 
 if __name__ == "__main__":

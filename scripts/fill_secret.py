@@ -1,6 +1,6 @@
-"""The Secret with random values, ready for the cluster: `python scripts/fill_secret.py | kubectl apply -f -`.
+"""Print the Secret with random values, ready for the cluster: `python scripts/fill_secret.py | kubectl apply -f -`.
 
-Takes the template k8s/secret/secret.example.yaml, so that its keys are listed in one place. Run it once: a second
+Fills the template k8s/secret/secret.example.yaml, so that its keys are listed in one place. Run it once: a second
 Secret does not change the passwords that MySQL was initialised with. The first admin's token is printed on stderr; the
 Secret has its digest only.
 """
@@ -12,12 +12,12 @@ import sys
 from pathlib import Path
 
 TEMPLATE = Path(__file__).resolve().parent.parent / "k8s/secret/secret.example.yaml"
-OF_ADMIN = "api-tokens"  # the key that has a digest in place of a random value
+OF_ADMIN = "api-tokens"  # the key whose value is a digest in place of a random value
 _PLACEHOLDER = re.compile(r"^( *[\w-]+): change-me", re.MULTILINE)  # comments stay comments
 
 
 def fill(template: str, admin_token: str) -> str:
-    """The template with a random value of 192 bits at each placeholder."""
+    """Fill each placeholder of the template with a random value of 192 bits."""
     digest = hashlib.sha256(admin_token.encode()).hexdigest()
     filled = template.replace(f"{OF_ADMIN}: change-me", f'{OF_ADMIN}: "admin:sha256:{digest}"')
     return _PLACEHOLDER.sub(lambda key: f'{key[1]}: "{secrets.token_hex(24)}"', filled)

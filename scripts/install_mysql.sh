@@ -1,6 +1,7 @@
 #!/bin/sh
-# MySQL's server and clients, as Debian's unstable packages them with every library that they need, in a folder of their
-# own: `install_mysql.sh FOLDER` makes FOLDER/bin/mysqld, mysql, mysqldump, mysqlbinlog. Nothing of the system is changed, no root.
+# Install MySQL's server and clients into a folder, from Debian unstable, with every library that they need:
+# `install_mysql.sh FOLDER` creates FOLDER/bin/mysqld, mysql, mysqldump, mysqlbinlog. It needs no root, and does not
+# change the system.
 set -eu
 
 [ ! -x "$1/bin/mysqld" ] || exit 0
@@ -9,14 +10,14 @@ rm -rf "$work"
 mkdir -p "$work/apt/lists/partial" "$work/apt/archives/partial" "$work/bin"
 work=$(cd "$work" && pwd)
 
-# the mirror that this machine is told to use, of which security updates have another one
+# the mirror of this machine's apt settings; that of security updates is another one
 mirror=$(apt-get indextargets --no-release-info --format '$(SITE)' 2>/dev/null | grep '/debian/*$' | head -n 1 || true)
 if [ -z "$mirror" ]; then
-    echo "Only on Debian can MySQL be installed by itself; elsewhere name a server (CONTRIBUTING.md, Tests)." >&2
+    echo "MySQL can only be installed on Debian; elsewhere name a server (CONTRIBUTING.md, Tests)." >&2
     exit 1
 fi
 echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror unstable main" >"$work/apt/sources.list"
-: >"$work/apt/status" # nothing is installed there, so everything comes along
+: >"$work/apt/status" # empty, so that apt fetches every dependency
 cat >"$work/apt/conf" <<END
 Dir::Etc::SourceList "$work/apt/sources.list";
 Dir::Etc::SourceParts "/dev/null";
@@ -40,7 +41,7 @@ for package in "$work"/apt/archives/*.deb; do
 done
 rm -r "$work/apt"
 
-# one word for all programs: they need the loader and the libraries beside them, and MySQL's server its messages
+# one wrapper for all programs: they need the loader and libraries of this folder, and the server its messages
 cat >"$work/bin/run" <<'END'
 #!/bin/sh
 folder=$(cd "$(dirname "$0")/.." && pwd)

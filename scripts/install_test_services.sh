@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs what the tests need beside Python: MariaDB, Redis, Chromium, Firefox, promtool and kubectl. As root on Debian and Ubuntu only; elsewhere it says so.
+# Install the programs that the tests need: MariaDB, Redis, Chromium, Firefox, promtool and kubectl. This works only as
+# root on Debian and Ubuntu; elsewhere a message lists what is missing.
 set -eu
 
 missing=""
@@ -16,7 +17,7 @@ if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
     exit 0
 fi
 
-# Debian starts a database server as soon as it is installed, unless this file forbids it; the tests start their own
+# Debian starts a database server when it is installed unless this file forbids it; the tests start their own
 policy=/usr/sbin/policy-rc.d
 made_policy=""
 if [ ! -e "$policy" ]; then

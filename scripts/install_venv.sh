@@ -8,12 +8,12 @@ python=${PYTHON:-python3}
 fail() { printf '\n%s\n' "$1" >&2; exit 1; }
 
 if [ ! -x "$venv/bin/python" ]; then
-    command -v "$python" >/dev/null 2>&1 || fail "$python not found: install Python 3.11 or newer, or say PYTHON=/path/to/python3.11"
+    command -v "$python" >/dev/null 2>&1 || fail "$python not found: install Python 3.11 or newer, or set PYTHON=/path/to/python3.11"
     "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
-        fail "$("$python" --version) is too old: install Python 3.11 or newer, or say PYTHON=/path/to/python3.11"
+        fail "$("$python" --version) is too old: install Python 3.11 or newer, or set PYTHON=/path/to/python3.11"
     echo "creating $venv with $("$python" --version)"
     "$python" -m venv "$venv" ||
-        fail "the venv module failed: on Debian and Ubuntu, 'apt-get install python3-venv' brings it"
+        fail "the venv module failed: on Debian and Ubuntu, 'apt-get install python3-venv' installs it"
 fi
 for file in "$@"; do
     echo "installing $file (the first time takes a minute)"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Pin the .in files anew, with hashes for every platform; what is pinned already stays. $1: the folder of the uv program.
+# Pin the .in files, with hashes for every platform; existing pins are kept. $1: the folder of the uv program.
 set -eu
 cd "$(dirname "$0")/.."
 for name in requirements requirements-local requirements-redis requirements-docs requirements-dev requirements-peers requirements-yahoo; do

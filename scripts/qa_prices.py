@@ -1,4 +1,4 @@
-"""Check a folder of price files as loading does, and print what was found; exit status 1 when there are faults."""
+"""Check a folder of price files as loading does, and print faults and warnings; exit code 1 when there are faults."""
 
 import argparse
 import sys
@@ -9,23 +9,23 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from adapters.prices.checks import oddities, other_tickers
 from adapters.prices.containers import unpacked
 from adapters.prices.reading import Meaning, read_prices
-from adapters.prices.table import Refused
+from adapters.prices.table import RefusedFile
 from adapters.prices.tickers import name_fault, price_files, series_of_file
 
 
 def findings(path: Path) -> list[str]:
-    """What there is to say about one price file: faults, or warnings."""
-    named = series_of_file(path.name)
-    if named is None:
+    """Return the faults of one price file, or its warnings."""
+    series = series_of_file(path.name)
+    if series is None:
         return [f"error: {name_fault(path.name)}"]
     try:
-        reading = read_prices(unpacked(path.read_bytes()), Meaning(timeframe=named[1]))
+        reading = read_prices(unpacked(path.read_bytes()), Meaning(timeframe=series[1]))
     except OSError as error:  # a dangling link, a folder, or no permission
         return [f"error: cannot be read: {error.strerror}"]
-    except Refused as fault:
+    except RefusedFile as fault:
         return [f"error: {each}" for each in fault.findings]
     warnings = (
-        other_tickers(reading.tickers, named[0]) + reading.warnings + oddities(reading.bars)
+        other_tickers(reading.tickers, series[0]) + reading.warnings + oddities(reading.bars)
     )
     return [f"warning: {each}" for each in warnings]
 
@@ -45,10 +45,10 @@ def main() -> int:
     if not paths:
         print(f"{folder}: no *.csv or *.csv.gz files")
         return 1
-    found = [(path.name, said) for path in paths for said in findings(path)]
-    faults = sum(said.startswith("error") for _, said in found)
-    summary = f"{faults} faults and {len(found) - faults} warnings in {len(paths)} files"
-    print(*map(": ".join, found), summary, sep="\n")
+    messages = [(path.name, each) for path in paths for each in findings(path)]
+    faults = sum(each.startswith("error") for _, each in messages)
+    summary = f"{faults} faults and {len(messages) - faults} warnings in {len(paths)} files"
+    print(*map(": ".join, messages), summary, sep="\n")
     return 1 if faults else 0
 
 

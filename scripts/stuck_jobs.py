@@ -1,8 +1,8 @@
-"""Jobs none of whose pods ever ran: what a broken template leaves behind, holding slots after it has been fixed.
+"""List Jobs none of whose pods ever ran: a broken template leaves them, and they occupy slots after it is fixed.
 
-`python scripts/stuck_jobs.py` lists them, `--delete` deletes them. Running Jobs, and failed ones that are kept to be
-looked into, are never among them. With `--idle` it is Jobs that wait for a message (IDLE_S), which a paused ScaledJob
-does not stop. kubectl and its current namespace decide which cluster that is.
+`python scripts/stuck_jobs.py` lists them, `--delete` deletes them. Running Jobs, and failed ones that are kept for
+inspection, are never among them. `--idle` selects Jobs that wait for a message (IDLE_S), which a paused ScaledJob does
+not stop. The cluster and namespace are those of kubectl.
 """
 
 import argparse
@@ -15,17 +15,17 @@ from typing import Any
 
 Json = dict[str, Any]
 JOBS_OF_KEDA = "scaledjob.keda.sh/name=backtest"
-YOUNG_S = 120  # a younger Job may only be about to start
+YOUNG_S = 120  # a younger Job may be about to start
 
 
 def never_ran(job: Json, ran: Collection[str]) -> bool:
-    """Whether an unfinished Job is not young, and none of its pods has had a running container."""
+    """Return whether an unfinished Job is not young, and none of its pods has had a running container."""
     age = datetime.now(UTC) - datetime.fromisoformat(job["metadata"]["creationTimestamp"])
     return age.total_seconds() > YOUNG_S and job["metadata"]["name"] not in ran
 
 
 def is_idle(job: Json, ran: Collection[str]) -> bool:
-    """Whether an unfinished Job runs and has taken no message: its pod is not Ready."""
+    """Return whether an unfinished Job runs and has taken no message: its pod is not Ready."""
     return job["metadata"]["name"] in ran and not job["status"].get("ready")
 
 
@@ -39,21 +39,21 @@ def _has_run(pod: Json) -> bool:
     return any("running" in state or "terminated" in state for state in states)
 
 
-def _listed(*what: str) -> Any:
-    return json.loads(_kubectl("get", *what, "-o", "json"))["items"]
+def _get_all(*resource: str) -> Any:
+    return json.loads(_kubectl("get", *resource, "-o", "json"))["items"]
 
 
-def _found(idle: bool) -> list[str]:
-    """Names of the unfinished Jobs that are stuck, or idle."""
-    # Jobs first: a pod that starts between the two questions is seen
-    jobs = filter(_is_unfinished, _listed("jobs", "-l", JOBS_OF_KEDA))
+def _find_jobs(idle: bool) -> list[str]:
+    """Return the names of the unfinished Jobs that are stuck, or idle."""
+    # Jobs first, so that a pod that starts between the two calls is listed
+    jobs = filter(_is_unfinished, _get_all("jobs", "-l", JOBS_OF_KEDA))
     ran = {
         pod["metadata"].get("labels", {}).get("batch.kubernetes.io/job-name")
-        for pod in _listed("pods")
+        for pod in _get_all("pods")
         if _has_run(pod)
     }
-    is_meant = is_idle if idle else never_ran
-    return [job["metadata"]["name"] for job in jobs if is_meant(job, ran)]
+    is_selected = is_idle if idle else never_ran
+    return [job["metadata"]["name"] for job in jobs if is_selected(job, ran)]
 
 
 def _kubectl(*arguments: str) -> str:
@@ -71,17 +71,17 @@ def main() -> int:
     parser.add_argument(
         "--idle", action="store_true", help="Jobs that wait for a message, in place of stuck ones"
     )
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     try:
-        found = _found(asked.idle)
-        print("\n".join(found) or f"no Job is {'idle' if asked.idle else 'stuck'}")
-        if asked.delete and found:
-            _kubectl("delete", "jobs", *found)
+        jobs = _find_jobs(arguments.idle)
+        print("\n".join(jobs) or f"no Job is {'idle' if arguments.idle else 'stuck'}")
+        if arguments.delete and jobs:
+            _kubectl("delete", "jobs", *jobs)
     except FileNotFoundError:
         print("kubectl is not installed", file=sys.stderr)
         return 2
     except subprocess.CalledProcessError as error:
-        return int(error.returncode)  # kubectl has said why
+        return int(error.returncode)  # kubectl has printed the reason
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Programs that are started again, after growing pauses, whenever they end before they were told to."""
+"""Supervised programs: restarted after growing pauses whenever they end by themselves."""
 
 import os
 import signal
@@ -11,15 +11,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
-STEADY_S = 60.0  # a program that has run for so long begins with the first pause again
+STEADY_S = 60.0  # after running for so long a program is restarted with the first pause again
 PATIENCE_S = 30.0  # to end by itself; the scaler gives its Jobs 25 s to hand their runs back
 
 
 @dataclass
 class Program:
-    """One program, in a session of its own: Ctrl-C reaches it only when its turn has come.
+    """One program, in a new session, so that Ctrl-C does not reach it and it can be ended in order.
 
-    A shell runs a `command` that is text, and `log` takes what it prints.
+    A `command` that is text is run by a shell; `log` receives the output.
     """
 
     name: str
@@ -47,11 +47,11 @@ class Program:
 
     @property
     def has_ended(self) -> bool:
-        """Whether it does not run now."""
+        """True while it does not run."""
         return self._process.poll() is not None
 
-    def look_after(self) -> None:
-        """To be called often: say when it has ended, and start it again when its pause is over."""
+    def supervise(self) -> None:
+        """Report when it has ended, and restart it when its pause is over; to be called often."""
         if not self.has_ended:
             return
         now = time.monotonic()
@@ -60,14 +60,14 @@ class Program:
             self._due, self._pause_s = now + pause_s, min(2 * pause_s, LONGEST_PAUSE_S)
             code = self._process.returncode
             print(
-                f"{self.name} ended with exit code {code}; it is started again in {pause_s:g} s",
+                f"{self.name} ended with exit code {code}; it is restarted in {pause_s:g} s",
                 flush=True,
             )
         elif now >= self._due:
             self._start()
 
     def wait_for_end(self) -> None:
-        """Return when it has ended, killed if need be."""
+        """Wait until it has ended; kill it after PATIENCE_S."""
         try:
             self._process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
@@ -76,7 +76,7 @@ class Program:
 
 
 def end(programs: Sequence[Program]) -> None:
-    """End them all at the same time."""
+    """End all programs at the same time."""
     for program in programs:
         program._process.terminate()
     for program in programs:

@@ -1,4 +1,4 @@
-"""The web tier: pages, API, validation, submission. It knows no engine."""
+"""The web tier: pages, API, validation and submission. It never imports the engine."""
 
 import secrets
 from importlib import import_module
@@ -7,16 +7,17 @@ from flask import Flask
 
 from adapters.logs import configure_logging
 from adapters.settings import Settings, load_settings
-from web import assets, errors, formats, guard, titles
+from web import formats, security, titles
 from web.access import recording
-from web.frame import frame
-from web.parsers import IdConverter
-from web.platform import Platform
-from web.upkeep import health
+from web.api import register_errors
+from web.app import Platform, register_assets, template_context
+from web.formats import IdConverter
+from web.maintenance import health
 
 # fmt: off
 VIEWS = [import_module(f"web.{name}").blueprint for name in (
-    "guard", "access.audit", "upkeep.health", "documents.catalog", "rules.api", "documents.openapi", "documents.pages",
+    "access.login", "access.audit", "maintenance.health", "documents.catalog", "rules.api", "documents.openapi",
+    "documents.pages",
     "runs.api", "charts.explanations", "runs.form", "runs.history", "runs.page", "charts.bars",
     "charts.curves", "runs.tables", "runs.comparison", "batches.api", "batches.pages", "batches.choice",
     "screens.api", "screens.pages", "studies.api", "studies.pages", "portfolios.api", "portfolios.pages", "prices.api",
@@ -26,10 +27,10 @@ VIEWS = [import_module(f"web.{name}").blueprint for name in (
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """The application; settings come from the environment unless they are given."""
+    """Create the application; settings default to those of the environment."""
     settings = settings or load_settings()
     configure_logging(settings, role="web")
-    app = Flask(__name__, static_folder=None)  # web.assets serves the static files
+    app = Flask(__name__, static_folder=None)  # web.app serves the static files
     app.secret_key, *app.config["SECRET_KEY_FALLBACKS"] = settings.secret_key or (
         secrets.token_hex(32),
     )
@@ -37,13 +38,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["platform"] = Platform(settings)
     app.url_map.converters["uuid"] = IdConverter
     health.measure(app)
-    guard.protect(app)
-    app.after_request(recording.note)
-    errors.register(app)
-    app.context_processor(frame)
+    security.protect(app)
+    app.after_request(recording.record_response)
+    register_errors(app)
+    app.context_processor(template_context)
     filters = (*formats.FILTERS, *titles.FILTERS)
     app.jinja_env.filters |= {each.__name__: each for each in filters}
-    assets.register(app)
+    register_assets(app)
     for views in VIEWS:
         app.register_blueprint(views)
     return app

@@ -1,42 +1,177 @@
-"""What runs, batches, studies and screens are called: as people say, or else as follows from what was asked for."""
+"""Fields of a request and titles of runs and plans, as pages show them."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import Field, fields
+from functools import cache
 from textwrap import shorten
 from typing import Any
 
-from flask.typing import ResponseReturnValue
+from pydantic import TypeAdapter
 
-from adapters.batches.flat_params import flat_params
-from adapters.batches.lists import ListedBatch
-from contracts.run_request import Titled
-from contracts.status import Kind
+from adapters.plans.batch import Batch
+from adapters.plans.flat_params import flat_params
+from contracts.portfolio_request import MODE_OF, Sharing
+from contracts.run_request import About, RunRequest, Section, about
+from contracts.status import ErrorType, Kind
 from contracts.study import StudyRequest
-from contracts.values import Json, Values
+from contracts.values import Json, Values, frozen, picked, side_by_side
 from rules.catalog import RULES, checked_rule, complete_params
-from web.arguments import json_body
 from web.formats import plain
-from web.runs.validation import checked
+
+adapter_of = cache(TypeAdapter)  # of pydantic
+# the kind of form field for each JSON type
+_KINDS = {
+    "number": "number",
+    "integer": "number",
+    "boolean": "flag",
+    "string": "text",
+    "array": "words",
+    "object": "object",
+}
+_SIGNS = {
+    "money": "",
+    "percent": "%",
+    "basis points": "bps",
+}  # written after a value of this unit
+
+
+@frozen
+class RequestField:
+    """Field of a contract: its description, accepted values and default."""
+
+    name: str
+    about: About
+    kind: str  # of _KINDS, or choice, or date
+    values: Json  # JSON Schema of its values except null
+    choices: dict[str, str]  # title of each value in forms
+    optional: bool  # null is accepted
+    default: Any  # also None without a default
+
+    @property
+    def accepts(self) -> str:
+        """Describe the accepted values in messages: fraction from 0 to below 0.1 (of the traded value, each side)."""
+        help_text = f" ({self.about.help})" if self.about.help else ""
+        return f"{self._values()}{help_text}{', or null' if self.optional else ''}"
+
+    def _values(self) -> str:
+        if self.kind == "number":
+            return f"{self.about.unit or 'a number'} {_range(self.values)}"
+        if self.kind == "choice":
+            return ", ".join(f"{value} ({text})" for value, text in self.choices.items())
+        if self.kind == "text":
+            return _characters(self.values)
+        if self.kind == "words":
+            many = _between(self.values.get("minItems"), self.values["maxItems"])
+            return f"a list of {many}, each of {_characters(self.values['items'])}"
+        return {
+            "flag": "true or false",
+            "date": "a date of the form YYYY-MM-DD",
+            "object": "an object",
+        }[self.kind]
+
+    def format_value(self, value: Any) -> str:
+        """Format a value for pages, a set flag by its meaning: long only, 0.1 %, 25 bps, fractional shares."""
+        if self.kind == "choice":
+            return self.choices[value]
+        if self.kind == "flag":
+            return self.about.help
+        if self.kind == "words":
+            return ", ".join(value)
+        if self.about.unit == "fraction":
+            return f"{plain(value * 100)} %"
+        return f"{plain(value)} {_SIGNS.get(self.about.unit, self.about.unit)}".strip()
+
+
+def _characters(text: Json) -> str:
+    return f"{_between(text.get('minLength'), text['maxLength'])} characters"
+
+
+def _between(least: int | None, most: int) -> str:
+    """Describe the bounds of a length; the upper one is always set."""
+    if least is None:
+        return f"at most {most}"
+    return f"{least} to {most}" if least < most else f"{most}"
+
+
+def _range(values: Json) -> str:
+    """Describe the bounds of a number; both are always set."""
+    inclusive = "minimum" in values
+    low = (
+        f"from {plain(values['minimum'])} to"
+        if inclusive
+        else f"above {plain(values['exclusiveMinimum'])},"
+    )
+    if "exclusiveMaximum" in values:
+        return f"{low} below {plain(values['exclusiveMaximum'])}"
+    return f"{low} {'' if inclusive else 'at most '}{plain(values['maximum'])}"
+
+
+@cache
+def read_fields(contract: Any) -> dict[str, RequestField]:
+    """Return the fields of a dataclass whose types are all Annotated with About, by name."""
+    described = adapter_of(contract).json_schema()["properties"]
+    return {each.name: _read(each, described[each.name]) for each in fields(contract)}
+
+
+def _read(each: Field[Any], described: Json) -> RequestField:
+    values, *null = described.get("anyOf", [described])
+    choices = dict(zip(values.get("enum", ()), about(each).choices, strict=True))
+    return RequestField(
+        each.name,
+        about(each),
+        "choice" if choices else values.get("format") or _KINDS[values["type"]],
+        values,
+        choices,
+        optional=bool(null),
+        default=described.get("default"),
+    )
+
+
+FIELDS = read_fields(RunRequest)
+# fields of a portfolio form, and the mode that each belongs to
+SHARING = {"sharing": read_fields(Sharing), "only": MODE_OF}
+PRESET_FIELDS = tuple(
+    name for name, each in FIELDS.items() if each.about.section in ("rule", "orders", "stops")
+)
+
+
+def reusable_values(values: Json) -> Json:
+    """Return the values of a request that a new run can take over: all but those of its run or batch alone."""
+    return picked(values, (name for name, each in FIELDS.items() if each.about.in_forms))
+
+
+def differing_values(several: Sequence[Values]) -> dict[str, list[Any]]:
+    """Return the values that are not equal in all of several requests, by name, one per request."""
+    rows = side_by_side(several).items()
+    return {name: values for name, values in rows if any(each != values[0] for each in values)}
+
+
+def format_fields(
+    values: Values, *sections: Section, fields: Mapping[str, RequestField] = FIELDS
+) -> dict[str, str]:
+    """Format the values of these sections for pages, by title; unset ones are left out."""
+    return {
+        each.about.title: each.format_value(values[each.name])
+        for each in fields.values()
+        if each.about.in_forms
+        and each.about.section in sections
+        and _is_set(values.get(each.name))
+    }
+
+
+def _is_set(value: Any) -> bool:
+    return value is not False and value not in (None, "", [])
+
 
 Row = Mapping[Any, Any]  # of a run: ticker, rule_type, rule_id, and params or params_json
 UNNAMED = next(each.default for each in fields(StudyRequest) if each.name == "name")
 CONDITION_LENGTH = 48  # characters of a title
-PART = "inputs."  # of a rule of one's own: what its numbers are called inside
-
-
-def asked_title() -> str | None:
-    """The title that the request's body gives; None for an empty one. InvalidRequest."""
-    return checked(Titled, json_body()).title.strip() or None
-
-
-def titled(title: str) -> ResponseReturnValue:
-    """The answer to whoever gave something a title: what it is called now."""
-    return {"title": title}
+PART = "inputs."  # prefix of the named numbers of a FORMULA or PYTHON rule
 
 
 def run_title(run: Row) -> str:
-    """What a run is called: AAPL Own rule, n = 50, v = 1M; of a portfolio's Job, how many legs it has."""
+    """Return the title of a run: AAPL Own rule, n = 50, v = 1M; for a portfolio's Job, its number of legs."""
     if run.get("title"):
         return str(run["title"])
     name, of, legs = (run["rule_id"] or "").partition(" x ")
@@ -46,7 +181,7 @@ def run_title(run: Row) -> str:
 
 
 def rule_title(run: Row) -> str:
-    """The rule of a run with its parameters in the rule's order, or the name that somebody submitted with it."""
+    """Return the rule of a run with its parameters in the rule's order, or the rule_id that was submitted."""
     rule_type, rule_id = run["rule_type"], run["rule_id"]
     if rule_type not in RULES:
         return str(rule_id or rule_type)
@@ -56,18 +191,18 @@ def rule_title(run: Row) -> str:
         return f"{rule_name(rule_type)}, {combinations} combinations"
     if rule_id not in (None, rule.label):
         return str(rule_id)
-    said = [*params_said(rule_type, rule.params)] or [_condition(rule.params)]
-    return ", ".join(filter(None, [rule_name(rule_type), *said]))
+    details = [*format_params(rule_type, rule.params)] or [_condition(rule.params)]
+    return ", ".join(filter(None, [rule_name(rule_type), *details]))
 
 
 def _condition(params: Values) -> str:
-    """When a rule of one's own buys, where it has no parameters by which it could be told from others."""
+    """Return the buy condition of a FORMULA or PYTHON rule, which identifies one without parameters."""
     lines = [line.partition("#")[0].strip() for line in str(params.get("buy", "")).splitlines()]
     return shorten(next(filter(None, reversed(lines)), ""), CONDITION_LENGTH, placeholder=" …")
 
 
-def params_said(rule_type: str, params: Values) -> Iterator[str]:
-    """Complete parameters as `n = 50`, in the rule's order; without the texts of a rule of one's own."""
+def format_params(rule_type: str, params: Values) -> Iterator[str]:
+    """Format complete parameters as `n = 50`, in the rule's order; without the texts of FORMULA and PYTHON rules."""
     kinds = {param.name: param.kind for param in RULES[rule_type].params}
     for name, value in flat_params(params).items():
         if kinds.get(name) == "rules":
@@ -77,7 +212,7 @@ def params_said(rule_type: str, params: Values) -> Iterator[str]:
 
 
 def short(value: Any) -> str:
-    """A parameter's value as titles have it: large round numbers as 1M, 2.5B."""
+    """Format a parameter's value for titles: large round numbers as 1M, 2.5B."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         for size, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M")):
             if abs(value) >= size and value * 1000 % size == 0:
@@ -85,11 +220,11 @@ def short(value: Any) -> str:
     return plain(value)
 
 
-def batch_title(batch: ListedBatch) -> str:
-    """What a batch is called: its title, its runs' label, or RSI on AAPL … MSFT · period, oversold."""
+def batch_title(batch: Batch) -> str:
+    """Return the title of a batch: its own, its runs' label, or RSI on AAPL … MSFT · period, oversold."""
     first, last = batch.first, batch.last
-    if batch.title:
-        return batch.title
+    if batch.plan["title"]:
+        return str(batch.plan["title"])
     if first["label"] not in (None, "", UNNAMED) and first["label"] == last["label"]:
         return str(first["label"])
     are_alike = first["rule_type"] == last["rule_type"] and {first["kind"], last["kind"]} == {
@@ -98,55 +233,105 @@ def batch_title(batch: ListedBatch) -> str:
     return _of_both(first, last, _varying(first, last) if are_alike else [])
 
 
-def study_title(title: str | None, study: Row) -> str:
-    """What a study is called: its title, its name, or RSI on AAPL."""
-    if title or study["name"] != UNNAMED:
-        return str(title or study["name"])
-    return of_tickers(rule_name(study["rule_type"]), study["ticker"])
+def study_title(title: str | None, summary: Row) -> str:
+    """Return the title of a study: its own, its name, or RSI on AAPL."""
+    if title or summary["name"] != UNNAMED:
+        return str(title or summary["name"])
+    return _rule_on_tickers(rule_name(summary["rule_type"]), summary["ticker"])
 
 
-def portfolio_title(title: str | None, asked: Row) -> str:
-    """What a portfolio is called: its title, its label, or RSI on AAPL … MSFT."""
-    return title or asked.get("label") or _of_both(asked["legs"][0], asked["legs"][-1])
+def portfolio_title(title: str | None, summary: Row) -> str:
+    """Return the title of a portfolio: its own, its label, or RSI on AAPL … MSFT."""
+    return title or summary["label"] or _of_both(*summary["legs"])
 
 
 def screen_title(job: Row, tickers: Iterable[str], swept: Iterable[str]) -> str:
-    """What a screen is called, of whose Jobs `job` is the first: its title, its label, or RSI on AAPL · period."""
-    own = job["title"] or job["label"]
-    return own or of_tickers(rule_name(job["rule_type"]), ", ".join(tickers), swept)
+    """Return the title of a screen whose first Job is `job`: its own, its label, or RSI on AAPL · period."""
+    title = job["title"] or job["label"]
+    return title or _rule_on_tickers(rule_name(job["rule_type"]), ", ".join(tickers), swept)
 
 
-def of_tickers(rule: str, tickers: str, varying: Iterable[str] = ()) -> str:
-    """RSI on AAPL … MSFT · period, oversold."""
+def _rule_on_tickers(rule: str, tickers: str, varying: Iterable[str] = ()) -> str:
+    """Join a rule, tickers and varying parameters: RSI on AAPL … MSFT · period, oversold."""
     names = ", ".join(name.removeprefix(PART) for name in varying)
     return f"{rule} on {tickers}{f' · {names}' if names else ''}"
 
 
 def rule_name(rule_type: str) -> str:
-    """What titles call a rule, also one that is no more."""
+    """Return the name of a rule in titles; of a removed rule its type."""
     return RULES[rule_type].short_title if rule_type in RULES else rule_type
 
 
 def _of_both(first: Row, last: Row, varying: Iterable[str] = ()) -> str:
     both = [(rule_name(each["rule_type"]), each["ticker"]) for each in (first, last)]
     rules, tickers = (" … ".join(dict.fromkeys(ends)) for ends in zip(*both, strict=True))
-    return of_tickers(rules, tickers, varying)
+    return _rule_on_tickers(rules, tickers, varying)
 
 
 def _varying(first: Row, last: Row) -> list[str]:
-    """Parameters that have other values in the last run than in the first one, in the rule's order."""
-    one, other = (full_params(each["rule_type"], _params(each)) for each in (first, last))
-    return [name for name, value in one.items() if other.get(name) != value]
+    """List parameters whose values differ between the first and the last run, in the rule's order."""
+    before, after = (full_params(each["rule_type"], _params(each)) for each in (first, last))
+    return [name for name, value in before.items() if after.get(name) != value]
 
 
 def full_params(rule_type: str, params: Values) -> Json:
-    """Params with the defaults of those that were not given, side by side by their names."""
+    """Complete params with their defaults, flattened by name."""
     return flat_params(complete_params(rule_type, params))
 
 
 def _params(run: Row) -> Json:
-    found: Json = json.loads(run["params_json"]) if "params_json" in run else run["params"]
-    return found
+    params: Json = json.loads(run["params_json"]) if "params_json" in run else run["params"]
+    return params
 
 
-FILTERS = (run_title, rule_title, rule_name, batch_title)
+@frozen
+class Failure:
+    """Texts about a failed run: what happened, what to do next, and whether a retry may help."""
+
+    what: str
+    advice: str
+    may_retry: bool = True
+
+
+_FAILURES = {
+    ErrorType.NO_PRICES: Failure(
+        "No prices for these dates.", "Clone the run and choose other dates.", False
+    ),
+    ErrorType.BAD_PRICES: Failure(
+        "The prices cannot be read.", "Load them again on the Prices page, then retry."
+    ),
+    ErrorType.BAD_PARAMS: Failure(
+        "The rule rejected its parameters.", "Clone the run and change the parameters.", False
+    ),
+    ErrorType.ENGINE_ERROR: Failure(
+        "The engine failed.",
+        "Retrying would fail the same way; search the logs for this run's id.",
+        False,
+    ),
+    ErrorType.TIMEOUT: Failure(
+        "The run exceeded its time limit.", "Clone it with fewer bars or members.", False
+    ),
+    ErrorType.MEMORY: Failure(
+        "The run exceeded its memory limit.", "Clone it with fewer bars or members.", False
+    ),
+    ErrorType.CANCELLED: Failure("You cancelled this run.", "Retry to run it again."),
+    ErrorType.WORKER_LOST: Failure(
+        "Its process died more than once.",
+        "Retry it; if that fails too, look for killed or evicted pods.",
+    ),
+    ErrorType.HANDBACKS: Failure(
+        "Shutdowns interrupted it too often.", "Retry it when the cluster is quiet."
+    ),
+    ErrorType.SYSTEM_ERROR: Failure("The platform failed, not the run itself.", "Retry it."),
+}
+
+
+def failure(error_type: str | None) -> Failure:
+    """Words about a failed run by its error type; a general answer for an unknown one."""
+    try:
+        return _FAILURES[ErrorType(error_type or "")]
+    except ValueError:
+        return Failure("The run failed.", "Retry it.")
+
+
+FILTERS = (run_title, rule_title, rule_name, batch_title, failure)

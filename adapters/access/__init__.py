@@ -1,1 +1,1 @@
-"""Who may ask, who asked, and what was refused."""
+"""Access: tokens, owners of runs and plans, and the audit."""

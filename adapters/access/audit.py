@@ -1,12 +1,12 @@
-"""What was changed or refused, by whom, from where and when; what strangers did is only counted."""
+"""The audit: changes, logins and refusals, with actor, address and time."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, RowMapping, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, RowMapping, delete, func, insert, select
 
-from adapters.access_tables import audit, strangers
-from adapters.database import database_now, reading, time_of
+from adapters.access_tables import audit
+from adapters.database import database_now, reading
 from adapters.rows import latest_rows
 
 ADDRESS_LENGTH, SUBJECT_LENGTH = 45, 255  # characters, the widths of the columns
@@ -22,12 +22,12 @@ def record_entry(connection: Connection, /, address: str, subject: str, **others
 def list_entries(
     connection: Connection, after: int | None, limit: int, **equal: Any
 ) -> Sequence[RowMapping]:
-    """Rows before the one numbered `after`, latest first, whose named columns have these values."""
+    """List rows before the one numbered `after`, latest first, whose named columns have these values."""
     return latest_rows(connection, after, limit, select(audit).filter_by(**equal), audit)
 
 
 def all_entries(engine: Engine, after: int | None, **equal: Any) -> Iterator[RowMapping]:
-    """The same without an end, read in portions."""
+    """Yield all such rows, read in portions."""
     while True:
         with reading(engine) as connection:
             rows = list_entries(connection, after, PORTION, **equal)
@@ -37,29 +37,11 @@ def all_entries(engine: Engine, after: int | None, **equal: Any) -> Iterator[Row
         after = rows[-1]["id"]
 
 
-def count_strangers(connection: Connection, requests: Mapping[tuple[str, int], int]) -> None:
-    """Add requests by kind and status to those of this hour; DuplicateKey when somebody else begins it just now."""
-    hour = time_of(connection).replace(minute=0, second=0, microsecond=0)
-    for (kind, status), count in sorted(requests.items()):
-        same = {"hour": hour, "kind": kind, "status": status}
-        added = update(strangers).filter_by(**same).values(requests=strangers.c.requests + count)
-        if not connection.execute(added).rowcount:
-            connection.execute(insert(strangers).values(**same, requests=count))
-
-
-def list_strangers(connection: Connection, limit: int) -> Sequence[RowMapping]:
-    """What strangers did by hour, kind and status, the latest hour first."""
-    latest_first = (strangers.c.hour.desc(), strangers.c.kind, strangers.c.status)
-    query = select(strangers).order_by(*latest_first).limit(limit)
-    return connection.execute(query).mappings().all()
-
-
 def delete_old_entries(connection: Connection, days: float, *, dry_run: bool) -> int:
-    """Delete up to PORTION rows that are so old, and all such counts of strangers; how many, in a dry run of all."""
+    """Delete up to PORTION rows older than `days` and return their number; a dry run counts all of them."""
     too_old = database_now(-days * 86_400)
     if dry_run:
         return connection.execute(select(func.count()).where(audit.c.at < too_old)).scalar_one()
-    connection.execute(delete(strangers).where(strangers.c.hour < too_old))
     # ids grow with time
     oldest = select(*audit.c["id", "at"]).order_by(audit.c.id).limit(PORTION).subquery()
     last = select(func.max(oldest.c.id)).where(oldest.c.at < too_old)

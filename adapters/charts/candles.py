@@ -1,10 +1,12 @@
-"""Candles that stay legible: of too many bars, those of the shortest calendar period that leaves few enough."""
+"""Legible candles: too many bars are aggregated over the shortest calendar period that leaves few enough."""
 
 import numpy as np
 
-from adapters.prices.bars import Bars, Timestamps, Whole, joined
+from adapters.prices.bars import PriceBars, Timestamps, Whole, joined
 
-MAX_CANDLES = 200  # 7 pixels of 1,400 each, so that a hollow body can be told from a filled one
+MAX_CANDLES = (
+    200  # 7 of 1,400 pixels each, wide enough to distinguish a hollow body from a filled one
+)
 PERIODS = {
     "15m": "15-minute",
     "1h": "hourly",
@@ -17,8 +19,8 @@ PERIODS = {
 }
 
 
-def legible_candles(bars: Bars) -> tuple[Bars, Whole, str]:
-    """A bar per candle, the bars at which candles begin, and their period, "" where each is one bar.
+def legible_candles(bars: PriceBars) -> tuple[PriceBars, Whole, str]:
+    """Return one bar per candle, the indexes at which candles begin, and their period, "" for the bars themselves.
 
     Candles are the bars themselves when there are at most 200, else those of the first period with at most 200.
     """
@@ -30,7 +32,7 @@ def legible_candles(bars: Bars) -> tuple[Bars, Whole, str]:
 
 
 def period_starts(timestamps: Timestamps, unit: str) -> Whole:
-    """Index of the first bar of each period of such a unit, the first bar of all included; weeks begin on Monday."""
+    """Index of the first bar of each period of this unit, including the very first bar; weeks begin on Monday."""
     thursday = np.timedelta64(3 if unit == "7D" else 0, "D")  # when 1970 began
     periods = (timestamps + thursday).astype(f"M8[{unit}]").astype(np.int64)
     return np.concatenate(([0], np.flatnonzero(np.diff(periods)) + 1))

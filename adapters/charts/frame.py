@@ -1,4 +1,4 @@
-"""What all charts share: style, header, evenly spaced bars with dates below, values on the right, and PNG bytes."""
+"""Common parts of all charts: style, header, evenly spaced bars with dates below, values on the right, PNG bytes."""
 
 import io
 from collections.abc import Callable
@@ -9,8 +9,8 @@ from typing import Any
 import matplotlib
 import numpy as np
 
-# A list of fonts that was baked beside the fonts is used where it lies. Otherwise Matplotlib wants a folder that it may
-# write to, and where that is empty, as in every new container, it scans all fonts again, for 230 ms.
+# A list of fonts built into the image is used in place. Otherwise Matplotlib needs a writable folder, and if that is
+# empty, as in every new container, it scans all fonts again, for 230 ms.
 if any(Path(matplotlib.get_data_path()).glob("fontlist-*.json")):
     matplotlib.get_cachedir = matplotlib.get_data_path
 
@@ -94,13 +94,13 @@ def _palette() -> Image.Image:
 
 
 def png(figure: Figure) -> bytes:
-    """The figure as a PNG of these colours."""
+    """Encode a figure as PNG with the charts' palette."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     pixels = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     file = io.BytesIO()
     colours = pixels.quantize(palette=_palette(), dither=Image.Dither.NONE)
-    # a twentieth less to keep, for 30 ms that nobody waits for
+    # 5% smaller at the cost of 30 ms
     colours.save(file, "png", compress_level=9)
     return file.getvalue()
 
@@ -120,7 +120,7 @@ def panel(figure: Figure, bars: int, bottom: int = BOTTOM, top: int = TOP) -> Ax
 
 
 def chart(bars: int, bottom: int = BOTTOM) -> tuple[Figure, Axes]:
-    """An empty figure of 1600 × 640 pixels with one panel."""
+    """Return an empty figure of 1600 × 640 pixels with one panel."""
     figure = Figure(figsize=(WIDTH_PX / 200, HEIGHT_PX / 200), dpi=200)
     return figure, panel(figure, bars, bottom)
 
@@ -128,7 +128,7 @@ def chart(bars: int, bottom: int = BOTTOM) -> tuple[Figure, Axes]:
 def line(
     axes: Axes, y: Column, color: str, label: str, width: float = 1.3
 ) -> tuple[Column, Column]:
-    """x and y of a line through one value per bar; of very many, the lowest and the highest of each pixel column."""
+    """Draw a line through one value per bar, or through the extremes of each pixel column; return its x and y."""
     x = np.arange(len(y), dtype=float)
     if len(y) > 4 * WIDTH_PX:
         starts = np.linspace(0, len(y), WIDTH_PX, endpoint=False).astype(int)
@@ -142,13 +142,13 @@ def line(
     return x, y
 
 
-def header(figure: Figure, found: RunBars, finding: str) -> None:
-    """The finding, what it was found on, and a legend of everything that is labelled."""
-    title = finding if found.run.trades else f"{finding.partition(':')[0]}: no trades"
-    first, last = found.bars.timestamps[[0, -1]].astype("M8[D]")
+def header(figure: Figure, data: RunBars, finding: str) -> None:
+    """Write the finding, its subject and dates, and a legend of all labels."""
+    title = finding if data.run.trades else f"{finding.partition(':')[0]}: no trades"
+    first, last = data.bars.timestamps[[0, -1]].astype("M8[D]")
     scale = " · log scale" if any(axes.get_yscale() == "log" for axes in figure.axes) else ""
-    asked = found.run.request
-    subject = f"{asked['ticker']} {asked.get('rule_id') or asked['rule_type']}"
+    request = data.run.request
+    subject = f"{request['ticker']} {request.get('rule_id') or request['rule_type']}"
     if len(subject) > SUBJECT_CHARACTERS:
         subject = subject[: SUBJECT_CHARACTERS - 1] + "…"
     left, right, upper = LEFT / WIDTH_PX, EDGE / WIDTH_PX, 592 / HEIGHT_PX
@@ -161,7 +161,7 @@ def header(figure: Figure, found: RunBars, finding: str) -> None:
 
 
 def value_axis(axes: Axes, label: Callable[[float], str]) -> None:
-    """Round values on the right; on a log scale where all values are positive and far apart."""
+    """Place round values on the right, on a log scale if all values are positive and far apart."""
     low, high = axes.dataLim.intervaly
     if low == high == 0:
         axes.set_ylim(-1, 1)
@@ -174,7 +174,7 @@ def value_axis(axes: Axes, label: Callable[[float], str]) -> None:
 
 
 def tag(axes: Axes, value: float, words: str, color: str) -> None:
-    """The last value of a series, filled, instead of the axis' labels that it would cover."""
+    """Tag the last value of a series on the axis, in place of the labels that it would cover."""
     label = axes.yaxis.get_major_formatter()
 
     def unless_covered(other: float, _: float) -> str:
@@ -197,7 +197,7 @@ def tag(axes: Axes, value: float, words: str, color: str) -> None:
 
 
 def time_axis(axes: Axes, timestamps: Timestamps) -> None:
-    """Round dates, each at the first bar at or after it, since nights have no room; of few bars, their own dates."""
+    """Place round dates, each at the first bar at or after it, nights take no space; of few bars all dates."""
     numbers = date2num(timestamps)
     locator = AutoDateLocator(minticks=4, maxticks=14)
     ticks = (
@@ -217,7 +217,7 @@ def time_axis(axes: Axes, timestamps: Timestamps) -> None:
 
 
 def number(value: float, digits: int = 6) -> str:
-    """A number of at most so many digits; millions and above are abbreviated."""
+    """Format a number with at most `digits` digits; millions and above are abbreviated."""
     for size, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M")):
         if abs(value) >= size:
             return f"{value / size:,.{digits}g}{letter}"

@@ -1,4 +1,4 @@
-"""The charts of a run as PNG for reports; nothing is kept between calls, nothing is written to disk."""
+"""PNG charts of a run for reports; without state between calls, and without files."""
 
 from collections.abc import Callable
 from typing import Any
@@ -28,56 +28,56 @@ from adapters.charts.frame import (
 )
 from adapters.metrics.curves import fills
 from adapters.metrics.measured import Array
-from adapters.prices.bars import Bars
+from adapters.prices.bars import PriceBars
 from adapters.runs.run_bars import RunBars
 
 VOLUME_TOP = 138  # pixels from the bottom; prices begin above
 DASHED: Any = {"linewidth": 0.8, "linestyle": (0, (4, 4))}
-# Matplotlib's carets, which touch the price with their tip instead of covering it
+# Matplotlib's carets: their tip touches the price and does not cover it
 TIP_UP, TIP_DOWN = 6, 7
 BUY, SELL = (TIP_UP, UP, "buy"), (TIP_DOWN, DOWN, "sell")
 
 
-def render_charts(found: RunBars) -> dict[str, bytes]:
-    """PNG of each chart, by its name in the contract; 1600 × 640 pixels, 10 to 30 KB each."""
+def render_charts(data: RunBars) -> dict[str, bytes]:
+    """Render each chart as PNG, by its name in the contract; 1600 × 640 pixels, 10 to 30 KB each."""
     with matplotlib.rc_context(STYLE):
-        return {name: png(draw(found)) for name, draw in CHARTS.items()}
+        return {name: png(draw(data)) for name, draw in CHARTS.items()}
 
 
 def drawn(draw: Callable[[Axes, RunBars], str]) -> Callable[[RunBars], Figure]:
-    """A chart of all bars by their dates; `draw` draws on its axes and says what is found there."""
+    """Make a chart of all bars by their dates; `draw` draws on its axes and returns the finding for its title."""
 
-    def figure_of(found: RunBars) -> Figure:
-        figure, axes = chart(len(found.bars))
-        finding = draw(axes, found)
-        time_axis(axes, found.bars.timestamps)
-        header(figure, found, finding)
+    def figure_of(data: RunBars) -> Figure:
+        figure, axes = chart(len(data.bars))
+        finding = draw(axes, data)
+        time_axis(axes, data.bars.timestamps)
+        header(figure, data, finding)
         return figure
 
     return figure_of
 
 
 @drawn
-def equity_curve(axes: Axes, found: RunBars) -> str:
-    """Equity against buying and holding."""
-    start, end = found.run.capital, float(found.run.equity[-1])
+def equity_curve(axes: Axes, data: RunBars) -> str:
+    """Draw equity, and buying and holding."""
+    start, end = data.run.capital, float(data.run.equity[-1])
     axes.axhline(start, color=MUTED, label="initial capital", **DASHED)
-    line(axes, found.columns["holding"], MUTED, "buy and hold", 0.9)
-    if "benchmark_equity" in found.columns:
-        name = found.run.request["benchmark"]
-        line(axes, found.columns["benchmark_equity"], TEXT, f"{name} held", 0.9)
-    line(axes, found.run.equity, UP, "strategy")
+    line(axes, data.columns["holding"], MUTED, "buy and hold", 0.9)
+    if "benchmark_equity" in data.columns:
+        name = data.run.request["benchmark"]
+        line(axes, data.columns["benchmark_equity"], TEXT, f"{name} held", 0.9)
+    line(axes, data.run.equity, UP, "strategy")
     value_axis(axes, number)
-    tag(axes, end, _money(end, found), UP)
-    return f"Equity: {_money(start, found)} → {_money(end, found)} ({end / start - 1:+z,.1%})"
+    tag(axes, end, _money(end, data), UP)
+    return f"Equity: {_money(start, data)} → {_money(end, data)} ({end / start - 1:+z,.1%})"
 
 
 @drawn
-def drawdown_curve(axes: Axes, found: RunBars) -> str:
-    """How far equity is below its peak so far, drawn downwards, percent."""
-    drawdown = -found.run.drawdown_pct
+def drawdown_curve(axes: Axes, data: RunBars) -> str:
+    """Draw the distance of equity below its running peak, downwards, in percent."""
+    drawdown = -data.run.drawdown_pct
     worst = int(drawdown.argmin())
-    deepest, day = drawdown[worst], found.bars.timestamps[worst].astype("M8[D]")
+    deepest, day = drawdown[worst], data.bars.timestamps[worst].astype("M8[D]")
     axes.axhline(0, color=MUTED, linewidth=0.8)
     axes.fill_between(
         *line(axes, drawdown, DOWN, "below the highest equity so far"),
@@ -93,22 +93,22 @@ def drawdown_curve(axes: Axes, found: RunBars) -> str:
 
 
 @drawn
-def portfolio_orders(axes: Axes, found: RunBars) -> str:
-    """Fills on the closing price."""
-    line(axes, found.bars.columns["Close"], MUTED, "close", 1.0)
-    buys, sells, counts = _orders(found)
+def portfolio_orders(axes: Axes, data: RunBars) -> str:
+    """Draw fills on the closing price."""
+    line(axes, data.bars.columns["Close"], MUTED, "close", 1.0)
+    buys, sells, counts = _orders(data)
     _mark(axes, buys, *BUY)
     _mark(axes, sells, *SELL)
-    _price_axis(axes, found)
+    _price_axis(axes, data)
     return f"Orders: {counts}"
 
 
 @drawn
-def trade_pnl(axes: Axes, found: RunBars) -> str:
-    """Gain or loss of each trade, percent of what it cost, at the bar on which it ended."""
+def trade_pnl(axes: Axes, data: RunBars) -> str:
+    """Draw the gain or loss of each trade, in percent of its cost, at the bar on which it ended."""
     trades = [
         (trade["exit_bar"], round(trade["pnl_pct"], 4), trade["is_open"])
-        for trade in found.run.trades
+        for trade in data.run.trades
     ]
     points = np.array(trades, dtype=float).reshape(-1, 3).T
     bars, pnl_pct, is_open = points
@@ -134,34 +134,34 @@ def trade_pnl(axes: Axes, found: RunBars) -> str:
 
 
 @drawn
-def cumulative_return(axes: Axes, found: RunBars) -> str:
-    """Return since the start against buying and holding; drawn as growth, so that it can stand on a log scale."""
-    grown, held = (found.columns[name] / found.run.capital for name in ("equity", "holding"))
+def cumulative_return(axes: Axes, data: RunBars) -> str:
+    """Draw the return since the start, and that of buying and holding, as growth so that a log scale fits."""
+    strategy, holding = (data.columns[name] / data.run.capital for name in ("equity", "holding"))
     axes.axhline(1, color=MUTED, **DASHED)
-    x, below = line(axes, held, MUTED, "buy and hold", 0.9)
-    _, growth = line(axes, grown, TEXT, "strategy")
+    x, below = line(axes, holding, MUTED, "buy and hold", 0.9)
+    _, growth = line(axes, strategy, TEXT, "strategy")
     area: Any = {"interpolate": True, "alpha": 0.25, "linewidth": 0}
     axes.fill_between(x, growth, below, growth > below, color=UP, label="ahead", **area)
     axes.fill_between(x, growth, below, growth < below, color=DOWN, label="behind", **area)
     value_axis(axes, lambda factor: f"{(factor - 1) * 100:+z,.5g}%")
-    tag(axes, grown[-1], f"{grown[-1] - 1:+z,.1%}", TEXT)
-    ahead = (grown - held)[-1] * 100
+    tag(axes, strategy[-1], f"{strategy[-1] - 1:+z,.1%}", TEXT)
+    ahead = (strategy - holding)[-1] * 100
     words = f"{abs(ahead):,.1f} points {'ahead of' if ahead >= 0 else 'behind'} buy and hold"
     return f"Cumulative return: {words}"
 
 
-def candlestick(found: RunBars) -> Figure:
-    """Candles, volume below them, and a mark at each candle that had orders: below it bought, above it sold."""
-    candles, starts, period = legible_candles(found.bars)
+def candlestick(data: RunBars) -> Figure:
+    """Draw candles, the volume below, and a mark at each candle with orders: below for a buy, above for a sale."""
+    candles, starts, period = legible_candles(data.bars)
     _, highs, lows, _, volume = candles.columns.values()
     has_volume, count = volume.any(), len(candles)
     figure, axes = chart(count, VOLUME_TOP if has_volume else BOTTOM)
     _draw_candles(axes, candles)
-    buys, sells, counts = _orders(found)
+    buys, sells, counts = _orders(data)
     for orders, outside, mark in ((buys, lows, BUY), (sells, highs, SELL)):
         marked = np.unique(np.searchsorted(starts, orders[0], side="right") - 1)
         _mark(axes, np.stack((marked, outside[marked])), *mark)
-    _price_axis(axes, found)
+    _price_axis(axes, data)
     time_axis(axes, candles.timestamps)
     if has_volume:
         axes.tick_params(labelbottom=False)
@@ -171,12 +171,12 @@ def candlestick(found: RunBars) -> Figure:
         below.set_ylim(0)
         time_axis(below, candles.timestamps)
     each = f"{count:,} {period}" if period else "one per bar"
-    header(figure, found, f"Candles, {each}: {counts}")
+    header(figure, data, f"Candles, {each}: {counts}")
     return figure
 
 
-def _draw_candles(axes: Axes, candles: Bars) -> None:
-    """Wicks and bodies: blue and hollow where the close is not below the open, else orange and filled."""
+def _draw_candles(axes: Axes, candles: PriceBars) -> None:
+    """Draw wicks and bodies: blue and hollow where the close is not below the open, else orange and filled."""
     x = np.arange(len(candles))
     opens, highs, lows, closes, _ = candles.columns.values()
     rising = closes >= opens
@@ -196,7 +196,7 @@ def _draw_candles(axes: Axes, candles: Bars) -> None:
 
 
 def _mark(axes: Axes, points: Array, shape: Any, color: str, label: str, **style: Any) -> None:
-    """Marks, smaller where there are many, with a white rim that keeps them apart where they overlap."""
+    """Draw marks, smaller where there are many, with a white rim that separates overlapping ones."""
     size_pt = float(np.interp(points.shape[1], [40, 400], [6.0, 3.5]))
     style = {"color": color, "markeredgecolor": "white"} | style
     axes.plot(
@@ -210,23 +210,23 @@ def _mark(axes: Axes, points: Array, shape: Any, color: str, label: str, **style
     )
 
 
-def _price_axis(axes: Axes, found: RunBars) -> None:
-    close = float(found.bars.columns["Close"][-1])
+def _price_axis(axes: Axes, data: RunBars) -> None:
+    close = float(data.bars.columns["Close"][-1])
     value_axis(axes, number)
     tag(axes, close, f"{close:,.2f}" if close >= 1 else f"{close:.4g}", MUTED)
 
 
-def _orders(found: RunBars) -> tuple[Array, Array, str]:
-    """Buys and sells, each (2, fills), bars and prices: each trade's entry, and its exit if it ended; how many."""
-    entries_first = sorted(fills(found.run.trades), key=lambda fill: fill.reason is not None)
+def _orders(data: RunBars) -> tuple[Array, Array, str]:
+    """Return buys and sells, each (2, fills), bars and prices, of all entries and exits; and their counts in words."""
+    entries_first = sorted(fills(data.run.trades), key=lambda fill: fill.reason is not None)
     filled = [(fill.bar, fill.price, fill.shares) for fill in entries_first]
     points = np.array(filled, dtype=float).reshape(-1, 3).T
     buys, sells = points[:2, points[2] > 0], points[:2, points[2] < 0]
     return buys, sells, f"{buys.shape[1]:,} bought, {sells.shape[1]:,} sold"
 
 
-def _money(amount: float, found: RunBars) -> str:
-    return number(round(amount, 0 if abs(amount) >= 100 else found.run.money_decimals))
+def _money(amount: float, data: RunBars) -> str:
+    return number(round(amount, 0 if abs(amount) >= 100 else data.run.money_decimals))
 
 
 def _percent(value: float) -> str:

@@ -1,4 +1,4 @@
-"""How a run compares with its benchmark: the request's, or buy and hold of the same; bar by bar, close to close."""
+"""Comparison of a run with its benchmark, the request's or buy and hold of the same: bar by bar, close to close."""
 
 import math
 
@@ -84,7 +84,7 @@ def _active(run: Measured) -> Array:
 
 
 def _capture(run: Measured, chosen: Array) -> float:
-    """On the chosen ones of the common returns."""
+    """Capture ratio over the common returns that are chosen, in percent."""
     common = run.common_returns
     ours, theirs = common.run[chosen], common.benchmark[chosen]
     if not len(theirs):
@@ -100,7 +100,7 @@ def _growth(returns: Array, periods_per_year: float) -> float:
 
 
 def _yearly(growth: float, times: float) -> float:
-    """Growth compounded so many times, in percent; NoValue for one that leaves nothing."""
+    """Compound a growth factor `times` times, in percent; NoValue if nothing is left."""
     if growth <= 0.0:
         raise NoValue("it leaves nothing to compound")
     compounded: float = growth**times

@@ -1,4 +1,4 @@
-"""The curves and tables of a run as the contract shows them, from its series."""
+"""Curves and tables of a run in the form of the contract, from its series."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -6,7 +6,7 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
-from adapters.metrics.rates import Rates
+from adapters.metrics.rates import AccountRates
 from adapters.money import CENTS, rounded
 from adapters.prices.bar_times import CLOSE_OFFSET_S, fill_time
 from adapters.prices.bars import DAY_S, Column, Whole, bar_dates
@@ -20,16 +20,16 @@ from contracts.timeframes import BY_DAY, Timeframe
 from contracts.values import Json, Values, picked
 
 DAY = timedelta(days=1)
-FILLED_BARS = ("entry_bar", "exit_bar")  # of a trade
-# of a trade's numbers that are no money, where they are rounded
+FILLED_BARS = ("entry_bar", "exit_bar")  # fields of a trade
+# decimals of a trade's numbers other than money
 DECIMALS = {"pnl_pct": 4, "holding_period": 4}
-FEE_DECIMALS = 2  # more than other money has
+FEE_DECIMALS = 2  # decimals of fees beyond those of other money
 
 
 def close_times(times: Whole, timeframe: Timeframe) -> Whole:
-    """What is known at a bar's close is dated by it, as trades are: equity, drawdown, portfolio and signals.
+    """Times of the bars' closes, which date equity, drawdown, portfolio, signals and trades.
 
-    Candles, and everything of a day, keep the bar's own date; what is known at the end of a week has its last day's.
+    Candles, and all values of daily bars, keep the bar's own date; values of a weekly bar have its last day's.
     """
     return (
         last_days(times, timeframe) if timeframe in BY_DAY else times + CLOSE_OFFSET_S[timeframe]
@@ -37,12 +37,12 @@ def close_times(times: Whole, timeframe: Timeframe) -> Whole:
 
 
 def last_days(times: Whole, timeframe: Timeframe) -> Whole:
-    """Times on the day, and so in the month, of which a bar's return is: a week's last; that in which others begin."""
+    """Times on the day to which a bar's return is assigned: the last of a week, else its first."""
     return times + CLOSE_OFFSET_S[timeframe] // DAY_S * DAY_S
 
 
 def points(dates: Sequence[str], name: str, column: Column) -> list[Json]:
-    """A number of each bar, dated, by its name."""
+    """Return the values of a curve as dated points, the value under `name`."""
     return [
         {"date": date, name: value} for date, value in zip(dates, column.tolist(), strict=True)
     ]
@@ -55,16 +55,16 @@ def drawdowns(path: Column) -> Column:
 
 
 def falls(path: Column) -> list[list[int]]:
-    """Places in a path: of each peak that a fall follows, and of the first point that is back at it, or the last."""
+    """Indexes into a path of each peak before a fall, and of the first point back at that level, or the last point."""
     peaks = np.flatnonzero(path == np.maximum.accumulate(path))
     ends = np.append(peaks[1:], len(path))
     spans = np.column_stack((peaks, np.minimum(ends, len(path) - 1)))
-    found: list[list[int]] = spans[ends - peaks > 1].tolist()
-    return found
+    intervals: list[list[int]] = spans[ends - peaks > 1].tolist()
+    return intervals
 
 
-class Fill(NamedTuple):
-    """Shares bought, or below 0 sold, on a bar; reason: of an exit."""
+class TradeFill(NamedTuple):
+    """Shares bought on a bar, negative if sold. reason: of an exit, None for an entry."""
 
     bar: int
     shares: float
@@ -73,13 +73,13 @@ class Fill(NamedTuple):
     reason: str | None = None
 
 
-def fills(trades: Sequence[Values]) -> Iterator[Fill]:
-    """The entry of each trade, and the exit of those that have ended."""
+def fills(trades: Sequence[Values]) -> Iterator[TradeFill]:
+    """Yield the entry of each trade, and the exit of each closed one."""
     for trade in trades:
         shares = trade["size"] if trade["side"] == "BUY" else -trade["size"]
-        yield Fill(trade["entry_bar"], shares, trade["entry_price"], trade["entry_fees"])
+        yield TradeFill(trade["entry_bar"], shares, trade["entry_price"], trade["entry_fees"])
         if not trade["is_open"]:
-            yield Fill(
+            yield TradeFill(
                 trade["exit_bar"],
                 -shares,
                 trade["exit_price"],
@@ -93,11 +93,11 @@ def cash_curve(
     equity: Column,
     trades: Sequence[Values],
     initial_capital: float,
-    rates: Rates,
+    rates: AccountRates,
 ) -> Column:
-    """Cash after each bar's fills: it follows from the trades, and with rates from equity, too.
+    """(bars,) cash after each bar's fills, from the trades, and with rates from equity as well.
 
-    Without a position it is equity, which is stored in fewer digits than the trades.
+    Without a position it is equity as stored, in fewer digits than the trades.
     """
     is_flat = shares_held(trades, len(equity)) == 0.0
     changes = np.zeros(len(equity))
@@ -117,19 +117,19 @@ def cash_curve(
 
 
 def shares_held(trades: Sequence[Values], bars: int) -> Column:
-    """(bars,) shares after each bar's fills, below 0 when short, to the last bit; of trades that do not overlap."""
-    held = np.zeros(bars)
+    """(bars,) shares after each bar's fills, negative when short, exact to the last bit; trades must not overlap."""
+    shares = np.zeros(bars)
     for trade in trades:
         until = bars if trade["is_open"] else trade["exit_bar"]
-        held[trade["entry_bar"] : until] = trade["size"] * (1 if trade["side"] == "BUY" else -1)
-    return held
+        shares[trade["entry_bar"] : until] = trade["size"] * (1 if trade["side"] == "BUY" else -1)
+    return shares
 
 
 def excursions(trade: Values, high: Column, low: Column) -> dict[str, float]:
     """mae_pct and mfe_pct of a trade, each >= 0, in percent of its entry price, to 4 decimals.
 
-    high, low: (bars,) of the traded bars. They count on bars that the position was held throughout: not on that of an
-    entry at the close, nor on that of an exit at the open or at a stop within the bar, where only the fill counts.
+    high, low: (bars,) of the traded bars. They count on bars that the position lasted throughout: not on the bar of an
+    entry at the close, nor of an exit at the open or at a stop within the bar, where the fill alone counts.
     """
     first = trade["entry_bar"] + (trade["entry_at"] == "close")
     after = trade["exit_bar"] + (trade["exit_at"] == "close")
@@ -159,7 +159,7 @@ def portfolio_points(
 def trade_rows(
     trades: Sequence[Values], times: Whole, timeframe: Timeframe, money_decimals: int = CENTS
 ) -> list[TradeRow]:
-    """Some of a run's trades as the contract shows them; times: of all bars, of which those with fills are dated."""
+    """Return some of a run's trades in the form of the contract; times: of all bars of the run."""
     fees = money_decimals + FEE_DECIMALS
     money = {"entry_fees": fees, "exit_fees": fees, "pnl_abs": money_decimals}
     bars = sorted({trade[end] for trade in trades for end in FILLED_BARS})
@@ -172,17 +172,15 @@ def _trade_row(
 ) -> TradeRow:
     entry = fill_time(dates[trade["entry_bar"]], trade["entry_at"], timeframe)
     left = fill_time(dates[trade["exit_bar"]], trade["exit_at"], timeframe)
-    held = datetime.fromisoformat(left) - datetime.fromisoformat(entry)
-    known = {
+    duration = datetime.fromisoformat(left) - datetime.fromisoformat(entry)
+    values = {
         **trade,
         "entry_timestamp": entry,
         "exit_timestamp": left,
-        "holding_period": held / DAY,
+        "holding_period": duration / DAY,
     }
-    known |= {name: rounded(known[name], places) for name, places in decimals.items()}
-    return cast(
-        TradeRow, picked(known, TradeRow.__annotations__)
-    )  # older runs have no excursions
+    values |= {name: rounded(values[name], places) for name, places in decimals.items()}
+    return cast(TradeRow, picked(values, TradeRow.__annotations__))
 
 
 def signal_points(
@@ -190,7 +188,7 @@ def signal_points(
     signals: Sequence[tuple[int, int, float | None]],
     candles: Sequence[Candle],
 ) -> list[SignalPoint]:
-    """Signals with the date and close of their bars, or their own price; candles: of all bars, if there are any."""
+    """Return signals with the date of their bar, and their price or else its close; candles: of all bars."""
     return [
         {
             "date": dates[bar],

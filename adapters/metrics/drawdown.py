@@ -1,4 +1,4 @@
-"""How far equity fell below its peak, and for how long."""
+"""Depth and duration of the falls of equity below its peak."""
 
 import math
 
@@ -23,7 +23,7 @@ def max_drawdown_pct(run: Measured) -> float:
 
 @DRAWDOWN("Maximum drawdown of buy and hold", "percent")
 def buy_hold_max_drawdown_pct(run: Measured) -> float:
-    """The largest fall of buying and holding from its running peak; the initial capital is the first peak."""
+    """Largest fall of buying and holding from its running peak; the initial capital is the first peak."""
     return float(run.holding.drawdowns.max()) * 100.0
 
 
@@ -35,7 +35,7 @@ def max_drawdown_days(run: Measured) -> float:
 
 @DRAWDOWN("Deepest drawdown in bars", "bars", "low")
 def max_drawdown_bars(run: Measured) -> float:
-    """The same duration, counted in bars."""
+    """Duration of the deepest drawdown, counted in bars."""
     peak, recovery = deepest_span(run)
     return recovery - peak
 

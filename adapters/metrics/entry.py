@@ -1,4 +1,4 @@
-"""What one metric is: its words for pages and documents, and the function that computes it."""
+"""Declaration of a metric: its texts for pages and documents, and the function that computes it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,20 +10,20 @@ from adapters.metrics.measured import Measured
 Unit = Literal["percent", "ratio", "money", "days", "bars", "count"]
 Compute = Callable[[Measured], float]
 
-# in the order in which they are shown
+# in display order
 SECTIONS = ("Return", "Risk", "Drawdown", "Timing", "Benchmark", "Trades", "Costs")
 DECLARED: list["Metric"] = []
 
 
 @dataclass(slots=True, eq=False)
 class Metric:
-    """One number of a run: the decorator of the function that computes it, whose name and docstring it takes.
+    """Metric of a run: the decorator of the function that computes it, whose name and docstring it takes.
 
-    compute: the number from what was measured; NoValue with a reason where it does not exist. better: whether a reader
-    would rather have it high or low; None where neither is better. signed: a gain or a loss, shown with its sign.
-    headline: the short name, in addresses and indexes, of a metric that has a column of its own, by which runs are
-    listed, filtered and sorted. holding: the name of the metric that is the same number of buying and holding, shown
-    with it. plain: what people call one of the few that are shown first. source: where the definition comes from.
+    compute: the function; NoValue with a reason where the metric does not exist. better: the preferable direction, high
+    or low; None if there is none. signed: a gain or a loss, displayed with its sign. headline: short name, in addresses
+    and indexes, of a metric with a column of its own, by which runs are listed, filtered and sorted. holding: name of
+    the metric that is the same number for buying and holding, displayed with it. plain: plain name of one of the few
+    metrics that are displayed first. source: origin of the definition.
     """
 
     section: str
@@ -38,14 +38,14 @@ class Metric:
     compute: Compute = field(init=False)
 
     def __call__(self, compute: Compute) -> Compute:
-        """Declare it; within a section metrics are shown in the order of their functions."""
+        """Declare the metric; within a section metrics are displayed in the order of their functions."""
         self.compute = compute
         DECLARED.append(self)
         return compute
 
     @property
     def name(self) -> str:
-        """As results have it."""
+        """Name of the metric in results."""
         return self.compute.__name__
 
     @property

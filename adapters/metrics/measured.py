@@ -1,4 +1,4 @@
-"""What a run's metrics are computed from."""
+"""Input of the metrics: a run in numbers, and the sums that they share."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from adapters.metrics.curves import drawdowns, falls, shares_held
-from adapters.metrics.rates import Rates
+from adapters.metrics.rates import AccountRates
 from contracts.values import Values
 
 if TYPE_CHECKING:
@@ -29,11 +29,11 @@ SAME_SHARE = "it held the same share all the time"
 
 
 class NoValue(Exception):
-    """This metric does not exist for this run; the text says why."""
+    """Metric that does not exist for this run; the text gives the reason."""
 
 
 class CommonReturns(NamedTuple):
-    """Simple returns of a run and of its benchmark between bars that both have; per_year: how many there are a year."""
+    """Simple returns of a run and of its benchmark between bars that both have; per_year: their number per year."""
 
     run: Array
     benchmark: Array
@@ -42,17 +42,17 @@ class CommonReturns(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """One run in numbers. Sums run in the order of the bars, so that they are the same on every CPU.
+    """Run in numbers. Sums are taken in the order of the bars, so that they are the same on every CPU.
 
     core: the engine's own metrics by name. path: (bars + 1,) float64, the initial capital and then each bar's equity.
     close: (bars,) float64. timestamps: (bars + 1,) datetime64 of the path, the capital's being the first bar's. trades:
-    fields of the engine's trades by name, with their excursions, in order. fee_rate: fraction of traded value.
+    fields of the engine's trades by name, with excursions, in order. fee_rate: fraction of traded value.
     slippage_bps: basis points against each trade. risk_free_rate: fraction per year.
     periods_per_year: bars in a year. interest, borrow_fees: money, earned on idle cash and paid for shorts. benchmark:
-    (bars,) float64, closes of what the run is held against, NaN where it has no bar; None for the run's own prices.
-    shares: (bars,) signed, of `close`, after each bar's fills; None where trades, which do not overlap then, say so.
-    positions, gross: (bars,), how many are open after each bar's fills, and their values without signs; None where one
-    position at most is open.
+    (bars,) float64, closes that the run is compared with, NaN where there is no bar; None for the run's own prices.
+    shares: (bars,) signed, of `close`, after each bar's fills; None if they follow from trades that do not overlap.
+    positions, gross: (bars,), the number of positions open after each bar's fills and the sum of their unsigned values;
+    None where at most one position is open.
     """
 
     path: Array
@@ -64,7 +64,7 @@ class Measured:
     fee_rate: float = 0.0
     slippage_bps: float = 0.0
     risk_free_rate: float = 0.0
-    rates: Rates = Rates()
+    rates: AccountRates = AccountRates()
     rejected_orders: int = 0
     shares: Array | None = None
     positions: Array | None = None
@@ -76,27 +76,29 @@ class Measured:
     @cached_property
     def holding(self) -> "Measured":
         """Buying and holding with the same capital and costs, as a run."""
-        held = self.path[0] / self.price_paid * self.close
-        return replace(self, path=np.concatenate((self.path[:1], held)), trades=())
+        equity = self.path[0] / self.price_paid * self.close
+        return replace(self, path=np.concatenate((self.path[:1], equity)), trades=())
 
     @property
     def price_paid(self) -> float:
-        """What a share costs who buys at the first close: fee and slippage included."""
+        """Cost of a share bought at the first close, fee and slippage included."""
         return float(self.close[0]) * (1.0 + self.slippage_bps / 10_000.0) * (1.0 + self.fee_rate)
 
     @cached_property
-    def held(self) -> Array:
+    def position_shares(self) -> Array:
         """(bars,) shares after each bar's fills."""
         return shares_held(self.trades, self.bars) if self.shares is None else self.shares
 
     @cached_property
     def timing(self) -> "Timing":
-        """What it did by choosing its times; NoValue for a ruined run, and for a single bar."""
-        from adapters.metrics.timing import timing_over  # which needs what is here
+        """Timing of the run; NoValue for a ruined run, and for a single bar."""
+        from adapters.metrics.timing import timing_over  # that module imports this one
 
         if self.is_ruined or self.bars < 2:
             raise NoValue(RUINED if self.is_ruined else TOO_FEW_BARS)
-        return timing_over(self.path, self.held, self.close, self.timestamps[1:], self.rates)
+        return timing_over(
+            self.path, self.position_shares, self.close, self.timestamps[1:], self.rates
+        )
 
     @cached_property
     def timed(self) -> Array:
@@ -112,7 +114,7 @@ class Measured:
 
     @property
     def is_ruined(self) -> bool:
-        """Whether equity was ever 0 or less, after which no ratio or rate says anything."""
+        """True once equity was 0 or less, after which ratios and rates are meaningless."""
         return bool(self.path.min() <= 0)
 
     @property
@@ -131,7 +133,7 @@ class Measured:
 
     @property
     def bars(self) -> int:
-        """How many bars were traded."""
+        """Number of traded bars."""
         return len(self.path) - 1
 
     @cached_property
@@ -143,7 +145,7 @@ class Measured:
 
     @property
     def excess_returns(self) -> Array:
-        """Return of each bar above the risk-free one."""
+        """Return of each bar in excess of the risk-free one."""
         return self.returns - self.bar_rate
 
     @property
@@ -160,7 +162,7 @@ class Measured:
         closes = self.close if self.benchmark is None else self.benchmark
         bars = np.flatnonzero(np.isfinite(closes))
         if len(bars) <= LEAST_PAIRS:
-            raise NoValue(f"fewer than {LEAST_PAIRS} returns beside the benchmark")
+            raise NoValue(f"fewer than {LEAST_PAIRS} returns in common with the benchmark")
         benchmark = simple_returns(closes[bars])
         if benchmark.min() == benchmark.max():
             raise NoValue("the benchmark did not vary")
@@ -189,16 +191,18 @@ class Measured:
     @property
     def bars_held(self) -> int:
         """Bars at whose close any position is open."""
-        return int(np.count_nonzero(self.held if self.positions is None else self.positions))
+        return int(
+            np.count_nonzero(self.position_shares if self.positions is None else self.positions)
+        )
 
     @property
     def gross_value(self) -> Array:
         """(bars,) value of all positions at each close, shorts counted by their size."""
-        return np.abs(self.held * self.close) if self.gross is None else self.gross
+        return np.abs(self.position_shares * self.close) if self.gross is None else self.gross
 
     @cached_property
     def closed(self) -> list[Values]:
-        """The trades that have ended; NoValue when there are none."""
+        """Closed trades; NoValue when there are none."""
         closed = [trade for trade in self.trades if not trade["is_open"]]
         if not closed:
             raise NoValue(NO_CLOSED_TRADES)
@@ -233,7 +237,7 @@ def average(values: Array) -> float:
 
 
 def centred(values: Array) -> Array:
-    """An array's distances to its mean."""
+    """Differences of an array from its mean."""
     return values - average(values)
 
 

@@ -1,4 +1,4 @@
-"""What an account earns on idle cash and pays for borrowed shares: for the engine's wrapper, and when a run is read."""
+"""Interest on idle cash and fees for borrowed shares, for the engine's wrapper and for reading a run."""
 
 from decimal import Decimal
 from functools import lru_cache
@@ -9,8 +9,8 @@ DAYS_PER_YEAR = 365
 
 
 @frozen
-class Rates:
-    """Fractions per year: of the value of shorts, and on idle cash; 0 is off."""
+class AccountRates:
+    """Yearly rates as fractions: fee on the value of shorts, and interest on idle cash; 0 turns each off."""
 
     borrow_rate: float = 0.0
     cash_rate: float = 0.0
@@ -19,10 +19,10 @@ class Rates:
         return bool(self.borrow_rate or self.cash_rate)
 
     def accrued(self, cash: float, equity: float, days: int) -> tuple[float, float]:
-        """Interest earned and borrow fee paid over so many calendar days, by what the account was before them.
+        """Interest earned and borrow fee paid over `days` calendar days, from the account before them.
 
-        A short is worth cash - equity, and that much of the cash is its collateral, so equity is what is idle; while
-        long or flat it is cash. Interest compounds to the yearly rate; the fee is simple. Below zero both are 0.
+        A short is worth cash - equity, and that much of the cash is its collateral, so equity is idle; while long or
+        flat, cash is. Interest compounds to the yearly rate; the fee is simple. Below zero both are 0.
         """
         if equity < 0.0:
             return 0.0, 0.0
@@ -34,5 +34,5 @@ class Rates:
 
 @lru_cache(maxsize=1024)
 def _growth(yearly_rate: float, days: int) -> float:
-    """What 1 earns; by decimals, since a power of floats may differ in its last bit on another CPU."""
+    """Interest on 1; in decimals, since a power of floats may differ in its last bit on another CPU."""
     return float((1 + Decimal(yearly_rate)) ** (Decimal(days) / DAYS_PER_YEAR) - 1)

@@ -1,4 +1,4 @@
-"""What a run earned, also by month and over rolling windows; what trading and holding cost, what idle cash brought."""
+"""Returns of a run, in all, by month and over rolling windows; its costs and interest."""
 
 import math
 from collections.abc import Collection
@@ -11,8 +11,8 @@ from adapters.metrics.measured import RUINED, Array, Measured, NoValue, average,
 from adapters.prices.bars import Column, Whole
 from contracts.values import frozen
 
-FLAT_VARIANCE = 1e-18  # of returns; sums of squares are not more exact than that
-LEAST_YEARS = 0.25  # a shorter run says nothing about a year: 1% in two days would be 500% in one
+FLAT_VARIANCE = 1e-18  # variance of returns below which they count as constant; sums of squares are no more exact
+LEAST_YEARS = 0.25  # a shorter run has no yearly rate: 1% in two days would be 500% in a year
 
 
 @RETURN(
@@ -53,7 +53,7 @@ def gross_return_pct(run: Measured) -> float:
 @RETURN("Buy and hold", "percent", signed=True)
 def buy_hold_return_pct(run: Measured) -> float:
     """All capital at the first traded close, fee and slippage paid, in fractions of shares, marked to the last close.
-    The charts and tables beside a strategy show the same.
+    Charts and tables that compare it with a strategy show the same number.
     """
     return (float(run.close[-1]) / run.price_paid - 1.0) * 100.0
 
@@ -120,7 +120,7 @@ def total_borrow_fees(run: Measured) -> float:
 
 @COSTS("Interest earned", "money", "high")
 def total_interest(run: Measured) -> float:
-    """On idle cash, at the request's cash_rate; no part of a trade's profit."""
+    """Interest on idle cash, at the request's cash_rate; no part of a trade's profit."""
     return run.interest
 
 
@@ -141,7 +141,7 @@ def rejected_orders(run: Measured) -> float:
 
 @frozen
 class YearReturns:
-    """A calendar year's returns in percent: of each month (None where the run has no bar), and of the whole year."""
+    """Returns of a calendar year in percent: of each month (None where the run has no bar), and of the whole year."""
 
     year: int
     months: list[float | None]
@@ -178,10 +178,10 @@ def returns_by(times: Array, unit: str, path: Array) -> dict[int, float]:
 def rolling_sharpe(
     path: Column, bars: int, periods_per_year: float, risk_free_rate: float
 ) -> Column:
-    """Sharpe ratio of the last `bars` returns, per bar; NaN before there are so many, or while they do not vary.
+    """Sharpe ratio of the last `bars` returns, per bar; NaN before there are that many, or while they do not vary.
 
     path: (bars + 1,) the initial capital, then equity. Simple returns above the risk-free one, ddof 1, times the square
-    root of the periods in a year, as the metric's. NaN from the first bar on at which equity is 0 or less.
+    root of the periods in a year, as in the metric. NaN from the first bar on at which equity is 0 or less.
     """
     is_sound = np.minimum.accumulate(path) > 0
     returns = np.zeros(len(path) - 1)
@@ -189,10 +189,10 @@ def rolling_sharpe(
     mean, mean_square = (_window_means(each, bars) for each in (returns, returns * returns))
     variance = (mean_square - mean * mean) * bars / (bars - 1)
     above = (mean - bar_rate(risk_free_rate, periods_per_year)) * np.sqrt(periods_per_year)
-    known = (variance > FLAT_VARIANCE) & is_sound[bars:]
-    found = np.full(len(returns), np.nan)
-    found[bars - 1 :][known] = above[known] / np.sqrt(variance[known])
-    return found
+    has_ratio = (variance > FLAT_VARIANCE) & is_sound[bars:]
+    ratios = np.full(len(returns), np.nan)
+    ratios[bars - 1 :][has_ratio] = above[has_ratio] / np.sqrt(variance[has_ratio])
+    return ratios
 
 
 def _window_means(values: Column, bars: int) -> Column:

@@ -1,4 +1,4 @@
-"""How evenly a run earned it."""
+"""Risk of a run: how unevenly its return came about."""
 
 import math
 
@@ -15,7 +15,7 @@ from adapters.metrics.measured import (
 )
 from adapters.metrics.returns import cagr
 
-TAIL = 0.05  # of the bars, on either side
+TAIL = 0.05  # share of the bars, on either side
 # standard deviation of returns; E1/E0 - 1 near 0 is itself only exact to about 2e-16
 ROUNDING_NOISE = 1e-15
 
@@ -38,7 +38,7 @@ def sharpe_ratio(run: Measured) -> float:
 
 @RISK("Sharpe ratio of buy and hold", "ratio")
 def buy_hold_sharpe_ratio(run: Measured) -> float:
-    """The Sharpe ratio of buying and holding, costs paid, from the same capital on the same bars."""
+    """Sharpe ratio of buying and holding, costs paid, from the same capital on the same bars."""
     return measured_sharpe(run.holding)
 
 
@@ -90,13 +90,13 @@ def cvar_95_pct(run: Measured) -> float:
 
 @RISK("Skewness", "ratio", "high")
 def skewness(run: Measured) -> float:
-    """Of the bars' returns, adjusted Fisher-Pearson: below 0 when losses reach further than gains."""
+    """Adjusted Fisher-Pearson skewness of the bars' returns: below 0 when losses reach further than gains."""
     return skewness_of(run.returns)
 
 
 @RISK("Excess kurtosis", "ratio")
 def kurtosis(run: Measured) -> float:
-    """Of the bars' returns, without bias: above 0 when extremes are more frequent than in a normal distribution."""
+    """Unbiased excess kurtosis of the bars' returns: above 0 when extremes are more frequent than normal."""
     return kurtosis_of(run.returns)
 
 
@@ -133,14 +133,14 @@ def bars_per_year(run: Measured) -> float:
 
 def spread(returns: Array) -> float:
     """Standard deviation of returns; NoValue when it is no more than rounding."""
-    found = deviation(returns)
-    if found <= ROUNDING_NOISE:
+    value = deviation(returns)
+    if value <= ROUNDING_NOISE:
         raise NoValue(STEADY)
-    return found
+    return value
 
 
 def skewness_of(returns: Array) -> float:
-    """Adjusted Fisher-Pearson skewness, as pandas has it."""
+    """Adjusted Fisher-Pearson skewness, equal to that of pandas."""
     if len(returns) < 3:
         raise NoValue("fewer than three returns")
     n, distances, squares = _moments(returns)
@@ -154,7 +154,7 @@ def skewness_of(returns: Array) -> float:
 
 
 def kurtosis_of(returns: Array) -> float:
-    """Excess kurtosis without bias, as pandas has it: 0 for a normal distribution."""
+    """Unbiased excess kurtosis, equal to that of pandas: 0 for a normal distribution."""
     if len(returns) < 4:
         raise NoValue("fewer than four returns")
     n, distances, squares = _moments(returns)
@@ -165,7 +165,7 @@ def kurtosis_of(returns: Array) -> float:
 
 
 def _moments(returns: Array) -> tuple[int, Array, Array]:
-    """How many there are, their distances to their mean, and these squared; NoValue when they do not vary."""
+    """Number of returns, their differences from the mean, and the squares of these; NoValue when they do not vary."""
     spread(returns)
     distances = centred(returns)
     # a product is the same on every CPU, a power need not be
@@ -173,7 +173,7 @@ def _moments(returns: Array) -> tuple[int, Array, Array]:
 
 
 def quantile(run: Measured, share: float) -> float:
-    """The return below which that share of the bars lie, between two of them by their distances."""
+    """Return below which that share of the bars lie, interpolated linearly between two of them."""
     ordered, place = run.ordered_returns, (run.bars - 1) * share
     low = int(place)
     high = min(low + 1, run.bars - 1)

@@ -1,7 +1,7 @@
-"""What a Sharpe ratio proves, given how long it was measured and how many were tried. Standard library only.
+"""Evidence of a Sharpe ratio, given the number of returns and of trials. Standard library only.
 
-Sharpe ratios here are per bar, not annualised; kurtosis is 3 for a normal distribution. A number that would mean
-nothing raises NoValue with the reason.
+Sharpe ratios here are per bar, not annualised; kurtosis is 3 for a normal distribution. NoValue with the reason is
+raised for a number that would be meaningless.
 """
 
 import math
@@ -13,7 +13,7 @@ from contracts.values import Json, frozen
 
 # with fewer, the estimate's distribution is not the one that the formulas assume
 LEAST_RETURNS = 30
-CONFIDENCE = 0.95  # from which on a result is taken for more than luck
+CONFIDENCE = 0.95  # a result from this probability on counts as more than luck
 SIGNIFICANCE = 0.05  # below which a p-value is; 1 - CONFIDENCE is a little more in binary
 EULER_GAMMA = 0.5772156649015329
 
@@ -64,7 +64,7 @@ def sharpe_variance(ratios: Sequence[float]) -> float | None:
 
 
 def least_track_record(measured: MeasuredSharpe, benchmark: float = 0.0) -> float:
-    """How many returns it takes until this Sharpe ratio is above `benchmark` with CONFIDENCE.
+    """Number of returns after which this Sharpe ratio is above `benchmark` with CONFIDENCE.
 
     Bailey & López de Prado (2012), equation 13.
     """
@@ -88,12 +88,12 @@ def timing_probability(measured: MeasuredSharpe, benchmark: float = 0.0) -> floa
 
 
 def least_timing_record(measured: MeasuredSharpe, benchmark: float = 0.0) -> float:
-    """How many returns it takes until `timing_probability` is CONFIDENCE; within one return from LEAST_RETURNS on."""
+    """Number of returns after which `timing_probability` is CONFIDENCE; within one return from LEAST_RETURNS on."""
     if measured.sharpe <= benchmark:
         raise NoValue("the Sharpe ratio is not above what it is compared with")
     normal = _NORMAL.inv_cdf(CONFIDENCE)
     least = _timing_spread(measured) * (normal / (measured.sharpe - benchmark)) ** 2
-    return least + (normal**2 + 1) / 2  # what Student's quantile adds to the normal one
+    return least + (normal**2 + 1) / 2  # difference of Student's quantile from the normal one
 
 
 def _timing_spread(measured: MeasuredSharpe) -> float:
@@ -138,7 +138,7 @@ def evidence(
 def timing_evidence(
     best: MeasuredSharpe, variance: float | None, trials: int, bars_per_year: float
 ) -> Json:
-    """The same of Sharpe ratios of timing, with the probabilities of `timing_probability`."""
+    """Evidence of Sharpe ratios of timing, with the probabilities of `timing_probability`."""
     return _evidence(
         best, variance, trials, bars_per_year, (timing_probability, least_timing_record)
     )
@@ -155,7 +155,7 @@ def _evidence(
     scale = math.sqrt(bars_per_year)
     spread = 0.0 if trials == 1 else variance
     luck = None if spread is None else luck_sharpe(spread, trials)
-    known: dict[str, float | None] = {}
+    values: dict[str, float | None] = {}
     notes: dict[str, str] = {}
     for name, benchmark, compute in (
         ("probabilistic", 0.0, probability),
@@ -165,9 +165,9 @@ def _evidence(
         try:
             if benchmark is None:
                 raise NoValue("fewer than two trials have a Sharpe ratio")
-            known[name] = compute(best, benchmark)
+            values[name] = compute(best, benchmark)
         except NoValue as reason:
-            known[name], notes[name] = None, str(reason)
+            values[name], notes[name] = None, str(reason)
     return {
         "sharpe_ratio": best.sharpe * scale,
         "returns": best.returns,
@@ -176,6 +176,6 @@ def _evidence(
         "trials": trials,
         "sharpe_variance": spread,
         "luck_sharpe_ratio": None if luck is None else luck * scale,
-        **known,
+        **values,
         "notes": notes,
     }

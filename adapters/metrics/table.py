@@ -1,6 +1,6 @@
-"""All metrics in the order in which they are shown, and those of one run.
+"""All metrics in display order, and the metrics of one run.
 
-Adding one takes a function in the file of its section.
+A new metric is one function in the file of its section.
 """
 
 import logging
@@ -21,28 +21,26 @@ log = logging.getLogger(__name__)
 METRICS = tuple(sorted(DECLARED, key=lambda metric: SECTIONS.index(metric.section)))
 METRICS_BY_NAME = {metric.name: metric for metric in METRICS}
 METRIC_NAMES = tuple(METRICS_BY_NAME)
-# by their short names
+# by short name
 HEADLINES = {metric.headline: metric for metric in METRICS if metric.headline}
 HEADLINE_NAMES = tuple(metric.name for metric in HEADLINES.values())
-# Of all that lies around the engine: the bars that a rule sees, and the derived metrics. A run reproduced under another
-# version may come to other numbers. None in a row: 250 bars of warm-up, before versions were recorded.
+# Version of everything around the engine: the bars that a rule sees, and the derived metrics. A run reproduced under
+# another version may give other numbers.
 ANALYSIS_VERSION = "2.2.0"
 TOO_LARGE = "too large for a number"
-NOT_COMPUTED = (
-    "could not be computed"  # a fault of the metric's own, of which the log has the trace
-)
+NOT_COMPUTED = "could not be computed"  # an error in the metric; the log has the trace
 
 
 @frozen
 class Performance:
-    """All metrics of a run by name, and for each one without a value the reason; NaN and infinity never leave."""
+    """All metrics of a run by name, and the reason for each one without a value; never NaN or infinity."""
 
     metrics: dict[str, float | int | None]
     notes: dict[str, str]
 
     @property
     def failed(self) -> list[str]:
-        """The metrics that could not be computed."""
+        """Names of the metrics that could not be computed."""
         return [name for name, note in self.notes.items() if note == NOT_COMPUTED]
 
 
@@ -50,7 +48,7 @@ def performance(run: Measured) -> Performance:
     """The metrics of one run."""
     metrics: dict[str, float | int | None] = {}
     notes: dict[str, str] = {}
-    # what overflows ends as a reason, not as a warning
+    # an overflow becomes a note, not a warning
     with np.errstate(over="ignore", invalid="ignore"):
         for metric in METRICS:
             metrics[metric.name], note = computed(metric.name, partial(metric.compute, run))

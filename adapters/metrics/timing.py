@@ -1,4 +1,4 @@
-"""What a run earned by choosing its times: its returns above holding the same share of the asset all the time.
+"""Timing of a run: its returns above holding the same share of the asset all the time.
 
 A bar's excess return is the run's, costs included, less the asset's times the run's usual exposure: the mean of its
 exposures at all closes but those of the tenth of the bars that follows. The mean of these returns is the covariance of
@@ -22,24 +22,24 @@ from adapters.metrics.measured import (
     NoValue,
     average,
 )
-from adapters.metrics.rates import Rates
+from adapters.metrics.rates import AccountRates
 from adapters.metrics.risk import ROUNDING_NOISE, kurtosis_of, skewness_of, spread
 from adapters.metrics.sharpe_evidence import MeasuredSharpe, timing_probability
 
-# one in so many bars, those after a bar, are left out of the exposure that it is compared with
+# the tenth (1 / SHADOW) of the bars that follows a bar is left out of its usual exposure
 SHADOW = 10
-# of the deviation of the returns: timing that varies less is rounding of shares and cents
+# share of the returns' deviation; timing that varies less comes from the rounding of shares and cents
 LEAST_CHANGE = 1e-3
 # the metrics that `measured_timing` takes
 OF_TIMING = ("timing_sharpe_ratio", "timing_skewness", "timing_kurtosis")
 
 
 class Timing(NamedTuple):
-    """A run from its first close on; each array has one value for each later bar.
+    """Run from its first close on; each array has one value for each later bar.
 
     returns: simple, of equity; costs of the first bar are part of the first one. exposures: signed value of the
-    position over equity at the close before. moves: simple return of the asset from close to close. carry: what idle
-    cash earns, less what borrowed shares cost, with the run's average share of either.
+    position over equity at the close before. moves: simple return of the asset from close to close. carry: interest
+    on idle cash less the cost of borrowed shares, at the run's average share of either.
     """
 
     returns: Array
@@ -55,28 +55,30 @@ class Timing(NamedTuple):
         return self._above(usual_exposures(self.exposures))
 
     def excess_over_past(self) -> Array:
-        """The same above its mean exposure up to then, so that nothing that follows a bar is in what it is held to.
+        """Return of each bar above that of the mean exposure up to the bar, which nothing after the bar influences.
 
-        Without it a rule that buys falls, and trades rarely, would hold in 8% of short test parts instead of 5%.
+        Without it a rule that buys falls and trades rarely would hold in 8% of short test parts instead of 5%.
         """
         return self._above(self.exposures.cumsum() / np.arange(1, len(self.exposures) + 1))
 
     def _above(self, usual: Array) -> Array:
-        found: Array = self.returns - usual * self.moves - self.carry
+        excess: Array = self.returns - usual * self.moves - self.carry
         least = max(LEAST_CHANGE * float(self.returns.std()), ROUNDING_NOISE)
-        if not self.exposures.any() or not found.std() > least:
+        if not self.exposures.any() or not excess.std() > least:
             raise NoValue(SAME_SHARE)
-        return found
+        return excess
 
 
-def timing_over(path: Array, shares: Array, closes: Array, times: Array, rates: Rates) -> Timing:
-    """The timing of one run.
+def timing_over(
+    path: Array, shares: Array, closes: Array, times: Array, rates: AccountRates
+) -> Timing:
+    """Return the timing of one run.
 
     path: (bars + 1,) the initial capital, then equity; shares: (bars,) signed, after each bar's fills; closes: (bars,)
     float64; times: (bars,) datetime64.
     """
     equity, before = path[1:], np.concatenate((path[:1], path[2:-1]))
-    # of an emptied account, which has no timing
+    # divisions by the equity of a ruined account, which has no timing
     with np.errstate(divide="ignore", invalid="ignore"):
         exposures = (shares * closes / equity)[:-1]
         returns = equity[1:] / before - 1.0
@@ -85,7 +87,7 @@ def timing_over(path: Array, shares: Array, closes: Array, times: Array, rates: 
     )
 
 
-def _carry(exposures: Array, times: Array, rates: Rates) -> Array:
+def _carry(exposures: Array, times: Array, rates: AccountRates) -> Array:
     if not rates:
         return np.zeros(len(exposures))
     idle, borrowed = (
@@ -101,15 +103,15 @@ def _carry(exposures: Array, times: Array, rates: Rates) -> Array:
 
 
 def joined(parts: Sequence[Timing]) -> Timing:
-    """Runs one after the other as one."""
+    """Join the timings of runs end to end."""
     return Timing(*map(np.concatenate, zip(*parts, strict=True)))
 
 
 def usual_exposures(exposures: Array) -> Array:
-    """For each bar the mean exposure of all bars but the tenth that follows it.
+    """Mean exposure of all bars but the tenth that follows each bar.
 
-    What follows a bar depends on it: a rule that buys falls holds more after a fall, and compared with its plain mean
-    it would seem to have known.
+    Exposure after a bar depends on the bar: a rule that buys falls holds more after a fall, so a plain mean would make
+    it look as if it had foreseen the fall.
     """
     bars = len(exposures)
     sums = np.concatenate(([0.0], exposures.cumsum()))
@@ -153,18 +155,18 @@ def timing_sharpe_ratio(run: Measured) -> float:
 
 @TIMING("Skewness of timing", "ratio", "high")
 def timing_skewness(run: Measured) -> float:
-    """Of the same returns, adjusted Fisher-Pearson."""
+    """Adjusted Fisher-Pearson skewness of the returns above holding the same share all the time."""
     return skewness_of(run.timed)
 
 
 @TIMING("Excess kurtosis of timing", "ratio")
 def timing_kurtosis(run: Measured) -> float:
-    """Of the same returns, without bias."""
+    """Unbiased excess kurtosis of the returns above holding the same share all the time."""
     return kurtosis_of(run.timed)
 
 
 def measured_timing(metrics: Mapping[str, float | None], bars: int) -> MeasuredSharpe:
-    """The Sharpe ratio of a run's timing per bar; NoValue for a run without one, and for older ones."""
+    """The Sharpe ratio of a run's timing per bar; NoValue for a run without one."""
     ratio, skew, tails = (metrics.get(name) for name in OF_TIMING)
     per_year = metrics.get("bars_per_year")
     if ratio is None or skew is None or tails is None or not per_year:
@@ -173,7 +175,7 @@ def measured_timing(metrics: Mapping[str, float | None], bars: int) -> MeasuredS
 
 
 def run_timing(metrics: Mapping[str, float | None], bars: int, ticker: str) -> str | None:
-    """A sentence on a run's timing; None where it has none, or is too short for a yearly rate."""
+    """Return a sentence on a run's timing; None if it has none, or is too short for a yearly rate."""
     if metrics.get("cagr", 0.0) is None:
         return None
     try:
@@ -194,15 +196,13 @@ def run_timing(metrics: Mapping[str, float | None], bars: int, ticker: str) -> s
 
 
 def than_holding(yearly_pct: float, exposure_pct: float, asset: str = "it") -> str:
-    """How much more or less than a share of the asset that never changes."""
+    """Compare a yearly return with that of a share of the asset that never changes, in words."""
     more = "more" if yearly_pct > 0 else "less"
-    held = "being short" if exposure_pct < 0 else "holding"
-    return (
-        f"{abs(yearly_pct):.1f}% a year {more} than {held} the same share of {asset} all the time"
-    )
+    position = "being short" if exposure_pct < 0 else "holding"
+    return f"{abs(yearly_pct):.1f}% a year {more} than {position} the same share of {asset} all the time"
 
 
 def percent(share: float) -> str:
-    """31%, or less than 1%, or more than 99%."""
+    """Format a share: 31%, or less than 1%, or more than 99%."""
     whole = round(share * 100)
     return "less than 1%" if whole < 1 else "more than 99%" if whole > 99 else f"{whole}%"

@@ -1,4 +1,4 @@
-"""How the trades of a run went; those that have ended, unless it says otherwise."""
+"""Metrics of a run's trades; of the closed ones unless stated otherwise."""
 
 import math
 from itertools import groupby
@@ -122,7 +122,7 @@ def avg_mfe_pct(run: Measured) -> float:
 @TRADES("Long trades", "count")
 def long_trades(run: Measured) -> float:
     """Positions opened long, the one still open included."""
-    return opened(run, "BUY")
+    return count_opened(run, "BUY")
 
 
 @TRADES("Long win rate", "percent", "high")
@@ -140,7 +140,7 @@ def long_profit(run: Measured) -> float:
 @TRADES("Short trades", "count")
 def short_trades(run: Measured) -> float:
     """Positions opened short, the one still open included."""
-    return opened(run, "SELL")
+    return count_opened(run, "SELL")
 
 
 @TRADES("Short win rate", "percent", "high")
@@ -156,22 +156,22 @@ def short_profit(run: Measured) -> float:
 
 
 def share_won(profits: list[float]) -> float:
-    """How many of these are above zero, in percent."""
+    """Share of the profits that are above zero, in percent."""
     return sum(profit > 0 for profit in profits) / len(profits) * 100.0
 
 
 def mean_of(run: Measured, name: str) -> float:
-    """Mean of a number of the closed trades."""
+    """Mean of a field of the closed trades."""
     return fmean(trade[name] for trade in run.closed)
 
 
 def longest_streak(flags: list[bool]) -> int:
-    """The most flags in a row that are set."""
+    """Largest number of consecutive flags that are set."""
     return max((len(list(each)) for is_set, each in groupby(flags) if is_set), default=0)
 
 
-def opened(run: Measured, side: str) -> int:
-    """How many trades began with a BUY, or a SELL."""
+def count_opened(run: Measured, side: str) -> int:
+    """Count the trades that began with a BUY, or a SELL."""
     return sum(trade["side"] == side for trade in run.trades)
 
 

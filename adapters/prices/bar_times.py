@@ -1,10 +1,10 @@
-"""When a bar opens and closes, in UTC; standard library only, so that web and Job share one convention."""
+"""Opening and closing times of bars, in UTC; standard library only, so that web and Job share one convention."""
 
 from datetime import datetime, timedelta
 
 from contracts.timeframes import BY_DAY, LENGTH_S, TIMEFRAMES, Timeframe
 
-# Bars in a year of New York's sessions of 6.5 hours, where nobody has counted those of the prices.
+# Bars in a year of New York's sessions of 6.5 hours, used where those of the prices are not counted.
 _INTRADAY = {each: 252 * 23_400 // LENGTH_S[each] for each in TIMEFRAMES if each not in BY_DAY}
 PERIODS_PER_YEAR: dict[Timeframe, int] = {**_INTRADAY, "1d": 252, "1w": 52}
 
@@ -25,7 +25,7 @@ CLOSE_OFFSET_S: dict[Timeframe, int] = {
 def fill_time(bar_date: str, at: str, timeframe: Timeframe) -> str:
     """ISO 8601 UTC time of a fill on the bar with this Date.
 
-    One at the open is dated by the bar's open; one at the close, or at a stop within the bar, by its close.
+    A fill at the open has the time of the bar's open; one at the close, or at a stop within the bar, that of its close.
     """
     offset_s = (OPEN_OFFSET_S if at == "open" else CLOSE_OFFSET_S)[timeframe]
     start = datetime.fromisoformat(bar_date[:19])

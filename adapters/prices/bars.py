@@ -1,6 +1,6 @@
-"""Bars as whole numbers: exact, equal on every machine, and named by the hash of their canonical CSV.
+"""Bars as integers: exact, equal on every machine, and identified by the hash of their canonical CSV.
 
-With what pages, charts and metrics make of them: candles, several bars as one, the bars of a year.
+Also what pages, charts and metrics derive from them: candles, aggregated bars, bars per year.
 """
 
 import hashlib
@@ -24,17 +24,17 @@ CLOSES_ONLY = (
     "closes only: open, high and low are the close on every bar, so a stop or target is seen at a close alone, "
     "next_open fills at the next close, and ATR is of closes"
 )
-# of a scaled number, so that dividing by a power of ten gives the very float that its text means
+# digits of a scaled number at most, so that dividing by a power of ten gives the very float that its text means
 MOST_DIGITS = 15
-CHUNK = 2_000  # lines of a CSV that are made at once
+CHUNK = 2_000  # lines of a CSV that are built at once
 DAY_S = 86_400
 YEAR_DAYS = 365.25
-# exchanges with holidays, currencies on all weekdays, what never closes
+# exchanges with holidays, currencies on all weekdays, markets that never close
 SESSIONS_PER_YEAR = (252, 260, 365)
 LEAST_DAYS = 365  # of a series whose sessions can be counted; in fewer, holidays do not show
-# of days without sessions: a tenth, and holidays in a short series (September 2001)
+# days without sessions at most: a tenth, plus holidays in a short series (September 2001)
 GAPS, GAP_DAYS = 0.1, 8
-# of the days of a shorter series; 2 of 7 where trading never closes, at most 1 of 6 elsewhere
+# weekend days above this share mean 365; 2 of 7 where trading never closes, at most 1 of 6 elsewhere
 WEEKEND_SHARE = 0.2
 
 Whole = NDArray[np.int64]
@@ -43,8 +43,8 @@ Timestamps = NDArray[np.datetime64]
 
 
 @dataclass(frozen=True, eq=False)
-class Bars:
-    """Bars of one ticker, oldest first; every column has one whole number per bar.
+class PriceBars:
+    """Bars of one ticker, oldest first; every column has one integer per bar.
 
     times: seconds since 1970, UTC: midnight of a daily bar's day or a weekly one's Monday, the start of an intraday
     one. prices: open, high, low and close times 10 ** price_decimals. volume: times 10 ** volume_decimals.
@@ -60,7 +60,7 @@ class Bars:
     def __len__(self) -> int:
         return len(self.times)
 
-    def __getitem__(self, part: slice) -> "Bars":
+    def __getitem__(self, part: slice) -> "PriceBars":
         prices = tuple(column[part] for column in self.prices)
         return replace(self, times=self.times[part], prices=prices, volume=self.volume[part])
 
@@ -81,7 +81,7 @@ class Bars:
             zip(COLUMNS[1:], [*prices, self.volume / 10.0**self.volume_decimals], strict=True)
         )
 
-    def between(self, start_date: date, end_date: date) -> "Bars":
+    def between(self, start_date: date, end_date: date) -> "PriceBars":
         """The bars from `start_date` to `end_date`, both inclusive."""
         days = np.array([start_date, end_date], "M8[D]") + np.arange(2)
         first, stop = np.searchsorted(self.timestamps, days)
@@ -103,14 +103,14 @@ class Bars:
 
     @cached_property
     def decimals(self) -> int:
-        """How many decimals the prices have, and are shown with; price_decimals counts zeros after them, too."""
+        """Number of decimals that the prices have and are displayed with; price_decimals also counts trailing zeros."""
         common = str(np.gcd.reduce(self.prices, axis=None))
         zeros = len(common) - len(common.rstrip("0"))
         return max(self.price_decimals - zeros, SHOWN_DECIMALS)
 
     @cached_property
     def closes_only(self) -> bool:
-        """Whether open, high and low are the close on every bar: nothing is known of what lies between two closes."""
+        """True when open, high and low are the close on every bar, so nothing is recorded between two closes."""
         *others, close = self.prices
         return all(np.array_equal(column, close) for column in others)
 
@@ -131,15 +131,15 @@ def bar_dates(times: Whole, timeframe: Timeframe) -> list[str]:
     return [f"{moment}Z" for moment in moments.astype(str).tolist()]
 
 
-def csv_chunks(bars: Bars) -> Iterator[bytes]:
+def csv_chunks(bars: PriceBars) -> Iterator[bytes]:
     """The canonical CSV in pieces: ISO dates, fixed decimals, one line end after each line."""
     yield f"{HEADER}\n".encode()
     for start in range(0, len(bars), CHUNK):
         yield _csv_lines(bars[start : start + CHUNK])
 
 
-def _csv_lines(part: Bars) -> bytes:
-    """By itself, so that nothing of it is kept while nobody reads the piece before."""
+def _csv_lines(part: PriceBars) -> bytes:
+    """A function of its own, so that its lists are freed before the chunk is read."""
     columns = [part.dates(), *(_texts(column, part.price_decimals) for column in part.prices)]
     columns.append(_texts(part.volume, part.volume_decimals))
     return "".join(f"{','.join(row)}\n" for row in zip(*columns, strict=True)).encode()
@@ -153,19 +153,19 @@ def _texts(numbers: Whole, decimals: int) -> list[str]:
     return [f"{text[:-decimals]}.{text[-decimals:]}" for text in padded]
 
 
-def candles(bars: Bars) -> list[Candle]:
-    """Bars with prices as they are stored."""
+def candles(bars: PriceBars) -> list[Candle]:
+    """Bars as candles, with prices as they are stored."""
     columns = {"date": bars.dates()} | _lists(bars)
     rows = zip(*columns.values(), strict=True)
     return [cast(Candle, dict(zip(columns, row, strict=True))) for row in rows]
 
 
-def _lists(bars: Bars) -> dict[str, list[Any]]:
+def _lists(bars: PriceBars) -> dict[str, list[Any]]:
     return {name.lower(): column.tolist() for name, column in bars.columns.items()}
 
 
-def joined(bars: Bars, starts: Whole) -> Bars:
-    """A bar for each number of a bar in `starts`, of those from it up to the next one or the end."""
+def joined(bars: PriceBars, starts: Whole) -> PriceBars:
+    """Aggregate bars: one for each index in `starts`, over the bars from there to the next start or the end."""
     open_, high, low, close = bars.prices
     lasts = np.append(starts[1:], len(bars)) - 1
     prices = (
@@ -179,15 +179,15 @@ def joined(bars: Bars, starts: Whole) -> Bars:
     )
 
 
-def candle_columns(bars: Bars) -> dict[str, Any]:
+def candle_columns(bars: PriceBars) -> dict[str, Any]:
     """Candles as columns; time: seconds since 1970, UTC."""
     return {"time": bars.times.tolist()} | _lists(bars)
 
 
-def closes_at(bars: Bars, times: Whole) -> Column:
+def closes_at(bars: PriceBars, times: Whole) -> Column:
     """(times,) the latest close at each time, seconds since 1970; NaN before the first bar and after the last one.
 
-    Between them a time without a bar, such as a holiday of the one and not of the other, repeats the close of before.
+    In between, a time without a bar, such as a holiday on this exchange alone, repeats the previous close.
     """
     places, ages_s = _latest(bars, times)
     ended = (places == len(bars) - 1) & (ages_s >= LENGTH_S[bars.timeframe])
@@ -195,22 +195,22 @@ def closes_at(bars: Bars, times: Whole) -> Column:
     return closes
 
 
-def common_closes(bars: Bars, times: Whole) -> Column:
-    """(times,) the close of the bar at each time, or that it lies within; NaN where there is none."""
+def common_closes(bars: PriceBars, times: Whole) -> Column:
+    """(times,) the close of the bar that starts at or contains each time; NaN where there is none."""
     places, ages_s = _latest(bars, times)
     is_common = (places >= 0) & (ages_s < LENGTH_S[bars.timeframe])
     closes: Column = np.where(is_common, bars.columns["Close"][places], np.nan)
     return closes
 
 
-def _latest(bars: Bars, times: Whole) -> tuple[Whole, Whole]:
-    """Place of the latest bar at each time, -1 before the first, and the seconds since it began."""
+def _latest(bars: PriceBars, times: Whole) -> tuple[Whole, Whole]:
+    """Index of the latest bar at each time, -1 before the first, and the seconds since its start."""
     places = np.searchsorted(bars.times, times, side="right") - 1
     return places, times - bars.times[places]
 
 
-def held(bars: Bars, times: Whole, capital: float) -> Column:
-    """Money at each time of holding what `capital` bought at the first close there, without costs.
+def buy_and_hold(bars: PriceBars, times: Whole, capital: float) -> Column:
+    """(times,) the value at each time of what `capital` bought at the first close there, without costs.
 
     NaN where `closes_at` is: before the first bar and after the last one.
     """
@@ -221,10 +221,10 @@ def held(bars: Bars, times: Whole, capital: float) -> Column:
 def bars_per_year(times: Whole) -> int:
     """Sessions per year times bars per session; exactly 252 for daily bars of New York.
 
-    Where none of SESSIONS_PER_YEAR is near, as for weekly and monthly bars, the bars themselves over their time.
+    Weekly, monthly and other bars that fit none of SESSIONS_PER_YEAR are counted over their time.
 
     times: seconds since 1970, UTC, ascending, at least two. A session lies between two of the longest pauses of usual
-    days; its bars are the median over all, so that half days and gaps do not count. Sessions per year:
+    days; its number of bars is the median over all sessions, so half days and gaps do not count. Sessions per year:
     (sessions - 1) / days * YEAR_DAYS, as the nearest of SESSIONS_PER_YEAR; in a series shorter than LEAST_DAYS, 365 if
     weekends are among its days, else 252.
     """
@@ -239,8 +239,8 @@ def bars_per_year(times: Whole) -> int:
 def _session_days(times: Whole) -> Whole:
     """(bars,) the day, since 1970, of each bar's session: the UTC date of the session's middle.
 
-    So a session that crosses midnight UTC, in summer or all year, is one. Where trading does not pause once a day, as
-    with currencies and bitcoin, or pauses more often than that, as in a series with many gaps, a session is a UTC date.
+    A session that crosses midnight UTC, in summer or all year, is thus counted once. Where trading does not pause once
+    a day, as with currencies and bitcoin, or pauses more often, as in a series with many gaps, a session is a UTC date.
     """
     steps, dates = np.diff(times), times // DAY_S
     if not len(steps):
@@ -262,4 +262,4 @@ def _sessions_per_year(days: Whole) -> int:
         at_weekend = ~np.is_busday(days.view("M8[D]"))
         return 365 if at_weekend.mean() > WEEKEND_SHARE else 252
     measured = (len(days) - 1) / span * YEAR_DAYS
-    return min(SESSIONS_PER_YEAR, key=lambda known: abs(known - measured))
+    return min(SESSIONS_PER_YEAR, key=lambda per_year: abs(per_year - measured))

@@ -1,4 +1,4 @@
-"""What is odd about bars that are sound one by one: gaps, jumps, stale ends; and what a new version changes."""
+"""Warnings about a series of valid bars: gaps, jumps, stale ends; and the changes that a new version makes."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -8,8 +8,8 @@ import numpy as np
 from adapters.prices.bars import (
     CLOSES_ONLY,
     DAY_S,
-    Bars,
     Column,
+    PriceBars,
     Whole,
     bar_dates,
     bars_per_year,
@@ -21,41 +21,41 @@ from adapters.prices.tickers import names_ticker
 from contracts.timeframes import BY_DAY, LENGTH_S
 
 SPLITS = (2, 3, 4, 5, 7, 8, 10, 15, 20, 25, 30, 50, 100)
-# of a jump's factor around a whole one: what a price moves on the day of a split
+# distance of a jump's factor from a whole one, as a fraction: the move of the price on the day of a split
 SPLIT_TOLERANCE = 0.03
 FRACTIONAL_SPLITS = (3 / 2, 4 / 3, 5 / 4)
-# Prices fall by a fifth to a third without a split, too, but rarely overnight: of 120,000 adjusted bars of 34 stocks,
-# 1995 to 2018, 5 opened this near to such a part of the close before, and 11 closed there.
+# Prices also fall by a fifth to a third without a split, but rarely overnight: of 120,000 adjusted bars of 34 stocks,
+# 1995 to 2018, 5 opened this close to such a fraction of the previous close, and 11 closed there.
 FRACTION_TOLERANCE = 0.02
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-# a day of bars in place of another one, by their places in DAYS, and what that looks like
+# bars on one weekday in place of another, as indexes into DAYS, and how their dates are off
 SUNDAYS_FOR_FRIDAYS = (6, 4, "the day before")
 SATURDAYS_FOR_MONDAYS = (5, 0, "the day after")
 SESSIONS_A_WEEK = 5
-LEAST_SHARE = 0.1  # of the bars, on such a day
+LEAST_SHARE = 0.1  # of the bars, on the wrong weekday
 LONGEST_BREAK_DAYS = 7  # of an exchange: from 10 to 17 September 2001
-# change of a close from bar to bar, as a fraction, above which it is worth a look
+# change of a close from bar to bar, as a fraction, above which a warning is given
 LARGEST_STEP = 0.5
-# of an open or close against the close before; below, nothing looks like a split
+# change of an open or close from the previous close, as a fraction; a smaller one is never taken for a split
 LEAST_JUMP = 0.1
 STALE_BARS = 10  # equal closes at the end: a delisted ticker, or a feed that stands still
 
 
-def oddities(bars: Bars) -> list[str]:
-    """Warnings about a whole series, none of which refuses it."""
+def oddities(bars: PriceBars) -> list[str]:
+    """Return warnings about a whole series; none of them rejects it."""
     return [*_spacing(bars), *_week(bars), *_gaps(bars), *_jumps(bars), *_columns(bars)]
 
 
-def _spacing(bars: Bars) -> Iterator[str]:
-    """Bars that are further apart than those of any timeframe of their file."""
+def _spacing(bars: PriceBars) -> Iterator[str]:
+    """Warn of bars that are not spaced as their timeframe is."""
     apart_s, length_s = usual_distance_s(bars.times), LENGTH_S[bars.timeframe]
     if apart_s not in (None, length_s):
-        known = f"bars of {bars.timeframe} are {duration(length_s)} apart, and these {duration(apart_s)}"
-        yield f"{known}: is it the timeframe of the file? A year is counted as {bars_per_year(bars.times):,} of them"
+        expected = f"bars of {bars.timeframe} are {duration(length_s)} apart, and these {duration(apart_s)}"
+        yield f"{expected}: is it the timeframe of the file? A year is counted as {bars_per_year(bars.times):,} of them"
 
 
-def _week(bars: Bars) -> Iterator[str]:
-    """Daily bars at weekends in place of the weekday next to them, which are dated a day off, or Tel Aviv's."""
+def _week(bars: PriceBars) -> Iterator[str]:
+    """Warn of daily bars at weekends in place of the adjacent weekday: dated a day off, or those of Tel Aviv."""
     if bars.timeframe != "1d" or len(bars) < LEAST_BARS:
         return
     counts = np.bincount(_weekdays(bars), minlength=7).tolist()
@@ -65,14 +65,14 @@ def _week(bars: Bars) -> Iterator[str]:
             yield f"{days}: is each dated {off} its session, where the market is not one of such days?"
 
 
-def _weekdays(bars: Bars) -> Whole:
+def _weekdays(bars: PriceBars) -> Whole:
     """(bars,) 0 for Monday to 6 for Sunday."""
     days: Whole = (bars.times // DAY_S + 3) % 7
     return days
 
 
-def _gaps(bars: Bars) -> Iterator[str]:
-    """Days on end without a daily or weekly bar; tickers that trade at weekends trade every day."""
+def _gaps(bars: PriceBars) -> Iterator[str]:
+    """Warn of long stretches without a daily or weekly bar; tickers that trade at weekends trade every day."""
     if bars.timeframe not in BY_DAY:
         return
     on_weekdays = np.is_busday(bars.timestamps.astype("M8[D]")).all()
@@ -84,13 +84,13 @@ def _gaps(bars: Bars) -> Iterator[str]:
         yield f"there is no bar for more than {duration(longest_s)}, {_times(len(breaks))}: {listed(breaks)}"
 
 
-def _jumps(bars: Bars) -> Iterator[str]:
+def _jumps(bars: PriceBars) -> Iterator[str]:
     opens, closes = bars.columns["Open"], bars.columns["Close"]
     factors, falls = closes[1:] / closes[:-1], closes[:-1] / opens[1:]
     places = np.flatnonzero((abs(factors - 1) > LEAST_JUMP) | (abs(falls - 1) > LEAST_JUMP))
     factors, falls = factors[places], falls[places]
     at_close = _are_near(np.maximum(factors, 1 / factors), SPLITS, SPLIT_TOLERANCE)
-    # it opens at 2/3, 3/4 or 4/5 of the close before
+    # the bar opens at 2/3, 3/4 or 4/5 of the previous close
     at_open = _are_near(falls, FRACTIONAL_SPLITS, FRACTION_TOLERANCE) & ~at_close
     is_split, split_factors = at_close | at_open, np.where(at_open, 1 / falls, factors)
     days = bar_dates(bars.times[places + 1], bars.timeframe)
@@ -105,17 +105,17 @@ def _jumps(bars: Bars) -> Iterator[str]:
         yield f"a close moved by over {LARGEST_STEP:.0%} in one bar, {_times(len(large))}: {listed(large)}"
 
 
-def _are_near(ratios: Column, wanted: Sequence[float], tolerance: float) -> Any:
-    """(ratios,) whether each is one of those."""
-    return (abs(ratios[:, np.newaxis] / np.array(wanted) - 1) < tolerance).any(axis=1)
+def _are_near(ratios: Column, targets: Sequence[float], tolerance: float) -> Any:
+    """(ratios,) True where a ratio is within `tolerance`, a fraction, of a target."""
+    return (abs(ratios[:, np.newaxis] / np.array(targets) - 1) < tolerance).any(axis=1)
 
 
 def _times(count: int) -> str:
     return "once" if count == 1 else f"{count:,} times"
 
 
-def _columns(bars: Bars) -> Iterator[str]:
-    """Volumes that are lacking here and there, closes that stand still, and no others."""
+def _columns(bars: PriceBars) -> Iterator[str]:
+    """Warn of missing volumes, closes that stand still, and a series of closes only."""
     silent = int((bars.volume == 0).sum())
     if 0 < silent < len(bars):
         yield f"no volume in {silent:,} of {len(bars):,} bars"
@@ -127,8 +127,8 @@ def _columns(bars: Bars) -> Iterator[str]:
         yield CLOSES_ONLY
 
 
-def changes(bars: Bars, before: Bars) -> tuple[dict[str, int], list[str]]:
-    """How many bars are added to the version `before`, revised and removed, and warnings of what is not added."""
+def changes(bars: PriceBars, before: PriceBars) -> tuple[dict[str, int], list[str]]:
+    """Count the bars added to the version `before`, revised and removed; warn of the revised and removed ones."""
     common, here, there = np.intersect1d(
         bars.times, before.times, assume_unique=True, return_indices=True
     )
@@ -155,7 +155,7 @@ def changes(bars: Bars, before: Bars) -> tuple[dict[str, int], list[str]]:
 
 
 def other_tickers(names: Sequence[str], ticker: str) -> list[str]:
-    """A warning of each ticker that a file names and that is not the one it is loaded as."""
+    """Warn of each ticker that a file names and that is not the one it is loaded as."""
     return [
         f"the file names {name}, and its prices are loaded as {ticker}"
         for name in names

@@ -1,4 +1,4 @@
-"""Unpacking price files, up to a bound: gzip, bz2, xz, zip and xlsx."""
+"""Unpack price files up to a size limit: gzip, bz2, xz, zip and xlsx."""
 
 import bz2
 import gzip
@@ -27,9 +27,9 @@ _FAULTS = (
 
 
 def unpacked(content: bytes, most_bytes: int | None = None) -> bytes:
-    """The text of a file, out of gzip, bz2, xz, a zip with one file, or an xlsx workbook with one sheet of cells.
+    """Return the text of a file, unpacked from gzip, bz2, xz, a zip with one file or an xlsx workbook with one sheet.
 
-    Refused above `most_bytes`, before more is unpacked.
+    RefusedFile above `most_bytes`, before more is unpacked.
     """
     for _ in range(MOST_LAYERS):
         kind = next((each for each in _PACKED if content.startswith(each)), None)
@@ -50,7 +50,7 @@ def _read_gzip(content: bytes, most_bytes: int | None) -> bytes:
 
 
 def _beyond(most_bytes: int | None) -> int:
-    """Bytes to read: one more than the limit shows that there are too many; all without one."""
+    """Number of bytes to read: one above the limit, which reveals a longer file; -1 for all without a limit."""
     return -1 if most_bytes is None else most_bytes + 1
 
 
@@ -64,7 +64,7 @@ def _read_xz(content: bytes, most_bytes: int | None) -> bytes:
 
 
 def _read_streams(content: bytes, new: Callable[[], Any], most: int) -> bytes:
-    """At most `most` bytes of one stream after the other, all for -1; EOFError where one does not end."""
+    """Read concatenated streams, at most `most` bytes, all for -1; EOFError if one is cut off."""
     parts = b""
     while content and len(parts) != most:
         stream = new()
@@ -76,7 +76,7 @@ def _read_streams(content: bytes, new: Callable[[], Any], most: int) -> bytes:
 
 
 def _read_zip(content: bytes, most_bytes: int | None) -> bytes:
-    """The one file of an archive; none is longer than the archive says."""
+    """Return the one file of an archive; zipfile reads no more of it than its declared size."""
     archive = ZipFile(BytesIO(content))
     check_size(sum(each.file_size for each in archive.infolist()), most_bytes)
     names = [
@@ -91,7 +91,7 @@ def _read_zip(content: bytes, most_bytes: int | None) -> bytes:
     return archive.read(names[0])
 
 
-# by how they begin: the name, and the function that reads at most so many bytes and one
+# by first bytes: the name of the format, and a function that reads at most one byte above the limit
 _PACKED: dict[bytes, tuple[str, Callable[[bytes, int | None], bytes]]] = {
     b"\x1f\x8b": ("gzip", _read_gzip),
     b"BZh": ("bz2", _read_bz2),

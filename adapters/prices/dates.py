@@ -1,4 +1,4 @@
-"""The dates of a price file: how they are written, what they look like, and when its bars are."""
+"""Dates of a price file: their format, what they suggest about the file, and the time of each bar."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -13,20 +13,20 @@ from adapters.prices.table import listed, refuse
 from contracts.timeframes import BY_DAY, IN_WORDS, Timeframe
 from contracts.values import frozen_by_name
 
-SAMPLE = 2_000  # rows from which the order of day and month is told, and how far bars are apart
+SAMPLE = 2_000  # rows that determine the order of day and month and the spacing of bars
 FRIDAY = 4  # as datetime.weekday counts
 FIRST_YEAR, LAST_YEAR = 1600, 2199  # of a bar; the oldest exchange opened in 1602
-# of rows whose High or Low contradicts their other prices: refuse the file, widen High and Low, leave the rows out
+# for rows whose High or Low contradicts their other prices: refuse the file, widen High and Low, drop the rows
 BadRows = Literal["refuse", "widen", "drop"]
 BAD_ROWS: tuple[BadRows, ...] = get_args(BadRows)
 
 
 @frozen_by_name
 class Meaning:
-    """What the file itself does not say.
+    """Interpretation of a file, beyond what it states itself.
 
-    guesses: its timeframe, and the zone of times without an offset, are what they look like, where that can be told.
-    keep_dates: daily bars are dated as written, also where these are not the days of their sessions. bad_rows: one of
+    guesses: derive the timeframe, and the zone of times without an offset, from the dates where they show it.
+    keep_dates: date daily bars as written, even where these are not the days of their sessions. bad_rows: one of
     BAD_ROWS.
     """
 
@@ -39,23 +39,23 @@ class Meaning:
 
 
 class Dates:
-    """The cells of a file's dates, what they look like, and what they mean, with what was asked for.
+    """Date cells of a file, and the times that they stand for under the requested meaning.
 
-    Refused when no way, or more than one, to read them fits, or they contradict what was asked for.
+    RefusedFile when no format or more than one fits them, or when they contradict the request.
     """
 
     def __init__(self, cells: Sequence[str], meaning: Meaning) -> None:
         self._read = date_reader(cells[:: max(len(cells) // SAMPLE, 1)])
         self.order = order_in_words(cells[0], self._read)
         self.looks = Looks([*filter(None, map(self._read, cells[:SAMPLE]))])
-        self.meaning = _settled(meaning, self.looks)
+        self.meaning = _complete(meaning, self.looks)
         self._zone = ZoneInfo(self.meaning.zone) if self.meaning.zone else None
         self._cells = cells
         in_range = [each for each in self.looks.moments if _is_in_range(each)]
         self._days = SessionDays(in_range, self._zone, keep=self.meaning.keep_dates)
 
     def doubts(self) -> Iterator[str]:
-        """What was asked for and is taken, though the file looks like something else."""
+        """Warn where the file looks different from the requested meaning, which is applied all the same."""
         looks, zone = self.looks, self._zone
         yield from self._shifts()
         yield from self._fridays()
@@ -66,7 +66,7 @@ class Dates:
             yield f"the times are taken as those of {zone}, but {looks.hours_in_words}"
 
     def _shifts(self) -> Iterator[str]:
-        """Daily bars whose session is on another day than their date as written."""
+        """Warn of daily bars whose session is on another day than the date as written."""
         if self.meaning.timeframe != "1d" or not self._days.may_differ:
             return
         read = filter(None, map(self._read, self._cells))
@@ -84,7 +84,7 @@ class Dates:
             )
 
     def _fridays(self) -> Iterator[str]:
-        """Weekly bars stamped with a time on Fridays, which end the week, or begin the next, as OANDA has it."""
+        """Warn of weekly bars stamped with a time on Fridays: the week's end, or the next one's start, as at OANDA."""
         moments = self.looks.moments
         on_fridays = [each for each in moments if each.weekday() == FRIDAY and has_time(each)]
         if self.meaning.timeframe == "1w" and len(on_fridays) > len(moments) / 2:
@@ -94,7 +94,7 @@ class Dates:
             )
 
     def seconds(self, cell: str) -> int | str:
-        """Seconds since 1970, UTC, of the bar with this date, or what is wrong with it."""
+        """Return the time of the bar with this date, in seconds since 1970 UTC, or a description of the fault."""
         moment = self._read(cell)
         if moment is None:
             return "{!r} is not a date; YYYY-MM-DD is understood everywhere"
@@ -117,7 +117,7 @@ class Dates:
         """Midnight UTC of a daily bar's day, or of a weekly one's Monday."""
         if self.meaning.timeframe == "1d":
             return self._days.day(moment)
-        # whatever offset it is written with; the Monday of a Sunday is the next one, as weeks are written in the US
+        # regardless of the offset; a Sunday belongs to the Monday after it, since weeks in the US start on Sunday
         day = datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
         return day + timedelta(days=1 - (day.weekday() + 1) % 7)
 
@@ -132,23 +132,23 @@ def _is_in_range(moment: datetime) -> bool:
     return FIRST_YEAR <= moment.year <= LAST_YEAR
 
 
-def _settled(meaning: Meaning, looks: Looks) -> Meaning:
-    """The meaning, with what the file looks like where that is asked for; Refused where it contradicts the file."""
+def _complete(meaning: Meaning, looks: Looks) -> Meaning:
+    """Complete the meaning by guesses from the dates, if requested; RefusedFile where it contradicts the file."""
     if meaning.guesses and looks.timeframe:
         meaning = replace(meaning, timeframe=looks.timeframe)
-    asked = meaning.timeframe
-    if looks.contradicts(asked):
+    timeframe = meaning.timeframe
+    if looks.contradicts(timeframe):
         raise refuse(
-            f"{asked} ({IN_WORDS[asked]}) does not fit the file: {looks.spacing_in_words}",
+            f"{timeframe} ({IN_WORDS[timeframe]}) does not fit the file: {looks.spacing_in_words}",
             "timeframe",
         )
-    if asked in BY_DAY or not looks.lacks_offset or meaning.zone:
+    if timeframe in BY_DAY or not looks.lacks_offset or meaning.zone:
         return meaning
     return replace(meaning, zone=_zone_of(meaning, looks))
 
 
 def _zone_of(meaning: Meaning, looks: Looks) -> str:
-    """The zone that the times look like they are of, where that may be guessed; Refused elsewhere."""
+    """Return the zone that the times suggest, if guessing is allowed; RefusedFile otherwise."""
     if meaning.guesses and looks.zone:
         return looks.zone
     example = next(each for each in looks.moments if each.tzinfo is None)

@@ -1,4 +1,4 @@
-"""The text of a price file, in whatever encoding: by its byte order mark, else the one that makes a header of it."""
+"""Decode a price file: by its byte order mark, as UTF-8, or by the code page that gives a known header."""
 
 import codecs
 
@@ -13,7 +13,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# Of equally many known columns the first counts: their names are the same in each then.
+# On a tie in known columns the first wins: their names are the same in each.
 _LEGACY = {
     "cp1252": "Windows-1252",
     "cp949": "Korean (cp949)",
@@ -23,7 +23,7 @@ _LEGACY = {
 }
 _AS_CSV = "read it with pandas and write it with .to_csv()"
 _UNPACK = "unpack it first, or pack it with gzip"
-# by how a file begins: what it is, and what to do
+# by first bytes: the kind of file, and advice
 _MAGIC = (
     (b"PK\x03\x04", "a zip archive", _UNPACK),
     (b"\x1f\x8b", "packed with gzip", _UNPACK),
@@ -41,15 +41,15 @@ _MAGIC = (
     (b"\x89PNG", "a PNG picture", "load the file of its numbers"),
     (b"%PDF", "a PDF", "load the file of its numbers"),
 )
-_HEAD = 200_000  # bytes in which the header is looked for
+_HEAD = 200_000  # characters in which the header is searched
 
 
 def decode(content: bytes) -> tuple[str, list[str]]:
-    """The text, and a sentence on its encoding where that is not UTF-8; Refused when it is none."""
+    """Return the text, and a sentence on its encoding unless that is UTF-8; RefusedFile if it is no text."""
     _refuse_binary(content)
     encoding = next((name for mark, name in _MARKS if content.startswith(mark)), None)
     if encoding is None and b"\0" in content[:200]:
-        # without a mark; Latin letters have one byte of zeros
+        # UTF-16 without a mark: one byte of a Latin letter is zero
         encoding = "utf-16-le" if content[1:2] == b"\0" else "utf-16-be"
     try:
         text = content.decode(encoding or "utf-8")
@@ -65,15 +65,15 @@ def decode(content: bytes) -> tuple[str, list[str]]:
 
 
 def _refuse_binary(content: bytes) -> None:
-    for magic, what, advice in _MAGIC:
+    for magic, kind, advice in _MAGIC:
         if content.startswith(magic):
-            raise refuse(f"this is {what}, not a CSV file: {advice}")
+            raise refuse(f"this is {kind}, not a CSV file: {advice}")
     if content.lstrip()[:15].lower().startswith((b"<!doctype", b"<html")):
         raise refuse("this is an HTML page, perhaps of a login or an error, not a CSV file")
 
 
 def _decode_legacy(content: bytes, fault: UnicodeDecodeError) -> tuple[str, list[str]]:
-    """The text by the code page under which the header has the most columns that are known."""
+    """Decode by the code page under which the header has the most known columns."""
     counts = {encoding: _count_columns(content, encoding) for encoding in _LEGACY}
     encoding = max(counts, key=counts.__getitem__)
     if not counts[encoding]:

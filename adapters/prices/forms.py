@@ -1,4 +1,4 @@
-"""Forms of price files: how vendors call and order their columns, and how a header or a first row is recognised."""
+"""Forms of price files: names and order of the columns by vendor, and the recognition of a header or a first row."""
 
 import re
 import unicodedata
@@ -21,10 +21,10 @@ COLUMNS = (
 
 
 class Form(NamedTuple):
-    """One way in which prices are exported.
+    """Form in which a vendor exports prices.
 
     header: column names as exported, or, of a form without a header, an example of its first row.
-    columns: one for each of them, "-" for what is not read.
+    columns: the column that each of them stands for, "-" for those that are not read.
     first: pattern of the date in the first row, of a form without a header.
     footer: pattern of a last line that is no bar.
     """
@@ -36,7 +36,7 @@ class Form(NamedTuple):
     footer: str = ""
 
     def matches_row(self, cells: Sequence[str]) -> bool:
-        """True for the first row of a file of this form, which has no header."""
+        """True for the first row of a file of this form, if it is one without a header."""
         columns = self.columns.split()
         if not self.first or len(cells) != len(columns):
             return False
@@ -49,7 +49,7 @@ class Form(NamedTuple):
 
 @cache
 def meanings(form: Form) -> dict[str, str]:
-    """The column that each name of its header stands for, by the plain name."""
+    """Map each plain name of its header to the column that it stands for."""
     names = map(plain_name, re.split("[,;]", form.header))
     return dict(zip(names, form.columns.split(), strict=True))
 
@@ -127,7 +127,7 @@ FORMS = (
          first=r"\d[\d/.-]{7,}([ T]\d{1,2}:[\d:.]+)?"),
     Form("no header, closes", "2024-01-02,10", "date close", first=r"\d[\d/.-]{7,}([ T]\d{1,2}:[\d:.]+)?"),
 )  # fmt: skip
-# Other names that exporters give a column, the preferred first.
+# Further names of a column, the preferred first.
 _MORE = {
     "date": "datetime trade_date day bar_time date_time begin start local_time unix unix_timestamp kursdatum index",
     "clock": "time uhrzeit hora 시간 時刻",
@@ -137,7 +137,7 @@ _MORE = {
     "adjusted": "수정종가 수정주가",
     "symbol": "sym ts_code act_symbol secid instrument ric code stock_code コード 銘柄コード 종목코드 股票代码",
 }
-# What a column is called that no name above fits; such as close_adj, and Volume BTC.
+# Patterns of names that are not listed above, such as close_adj and Volume BTC.
 _PATTERNS = {
     "adjusted": r"(close|closing|last)?(price)?adj(usted|ust)?(close|closing|last)?(price)?",
     "volume": r"volume(?!s?e?w?ma)[a-z]{3,5}",
@@ -149,13 +149,13 @@ _IN_UTC = re.compile("^(utc|gmt)|(utc|gmt)$")
 
 
 def plain_name(name: str) -> str:
-    """A column's name in lower case, without accents, numbering, and all but letters, digits and percent signs."""
+    """Return a column's name in lower case, without accents and numbering: letters, digits and percent signs alone."""
     decomposed = unicodedata.normalize("NFKD", re.sub(r"^\s*\d+\. ", "", name).lower())
     return "".join(letter for letter in decomposed if letter.isalnum() or letter == "%")
 
 
 def _all_names() -> dict[str, list[str]]:
-    """By column all its names, as the forms and `_MORE` have them."""
+    """Return all names of each column, from the forms and `_MORE`."""
     pairs = [
         (column, name)
         for form in FORMS
@@ -173,9 +173,9 @@ NAMES = _all_names()
 
 
 class Header:
-    """The names of a file's columns, and what they stand for.
+    """Names of a file's columns, and the columns that they stand for.
 
-    form: the one with most of these names; other columns go by any of their names, of which the first counts.
+    form: the one with most of these names. Other columns go by any of their names, of which the first counts.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -204,19 +204,19 @@ class Header:
         }
         free = {name: place for name, place in free.items() if name not in formal}
         for column in COLUMNS:
-            other = None if column in places else _name_of(column, free)
-            if other is not None:
-                places[column] = free.pop(other)
+            name = None if column in places else _name_of(column, free)
+            if name is not None:
+                places[column] = free.pop(name)
         return {column: places[column] for column in COLUMNS if column in places}
 
     def take_other_as_close(self) -> str:
-        """Read the one column beside the dates as the closes, as FRED calls it by the series; its name."""
+        """Read the only other column as the closes, which FRED names after the series; return its name."""
         self.places = {"date": self.places["date"], "close": 1 - self.places["date"]}
         return self.names[self.places["close"]]
 
     @property
     def zone(self) -> str | None:
-        """UTC, where the name of the dates says so."""
+        """UTC if the name of the date column says so, else None."""
         is_utc = "date" in self.places and _IN_UTC.search(self._plain[self.places["date"]])
         return "UTC" if is_utc else None
 
@@ -226,7 +226,7 @@ class Header:
         return {"date", "close"} <= {*self.places}
 
     def repeated(self) -> list[int]:
-        """The places of a column that appears twice, or as pandas renames the second: Close and Close.1."""
+        """Indexes of a column that appears twice, also as pandas renames the second: Close and Close.1."""
         plain = [plain_name(re.sub(r"\.\d+$", "", name)) for name in self.names]
         for place in self.places.values():
             same = [each for each, name in enumerate(plain) if name and name == plain[place]]
@@ -235,7 +235,7 @@ class Header:
         return []
 
     def ignored(self) -> list[int]:
-        """The places of all other columns."""
+        """Indexes of the columns that are not read."""
         return sorted({*range(len(self.names))} - {*self.places.values()})
 
     def looks_adjusted(self) -> list[str]:
@@ -248,7 +248,7 @@ class Header:
 
 
 def _name_of(column: str, names: Mapping[str, int] | Iterable[str]) -> str | None:
-    """The one of these plain names that stands for a column."""
+    """Return the plain name, of these, that stands for a column; None if none does."""
     for name in NAMES[column]:
         if name in names:
             return name
@@ -261,5 +261,5 @@ def _name_of(column: str, names: Mapping[str, int] | Iterable[str]) -> str | Non
 
 
 def form_of_row(cells: Sequence[str]) -> Form | None:
-    """The form without a header whose first row looks like these cells."""
+    """Return the form without a header whose first row matches these cells; None if none does."""
     return next((form for form in FORMS if form.matches_row(cells)), None)

@@ -1,4 +1,4 @@
-"""Finding the header of a price file: its line, the delimiter, and the tickers that it or the lines around it name."""
+"""Find the header of a price file: its line, the delimiter, and the tickers named in it or in the lines around it."""
 
 import csv
 import re
@@ -10,11 +10,11 @@ from adapters.prices.forms import NAMES, Form, Header, form_of_row, plain_name
 from contracts.values import frozen
 
 DELIMITERS = ",;\t|"
-MOST_ABOVE = 50  # lines, among which the header is looked for
+MOST_ABOVE = 50  # non-blank lines among which the header is searched
 COMMENT = "#"
 TICKER_LIKE = re.compile(r"\^?([A-Z0-9]+|[a-z0-9]+)([.:/=&_-]([A-Z0-9]+|[a-z0-9]+))*")
 _SEPARATOR = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
-_LABELS = {"", "ticker", "tickers", "symbol", "symbols"}  # of a line of tickers
+_LABELS = {"", "ticker", "tickers", "symbol", "symbols"}  # first cell of a line of tickers
 _WORDS = re.compile(r"[^\s_.,'\"()]+")
 
 csv.field_size_limit(sys.maxsize)  # a long cell is a fault of its own line and column
@@ -22,7 +22,7 @@ csv.field_size_limit(sys.maxsize)  # a long cell is a fault of its own line and 
 
 @frozen
 class Layout:
-    """The header of a file, its line and that of the first row (from 0), the delimiter, and tickers that are named."""
+    """Header of a file, its line and that of the first row (from 0), the delimiter, and the tickers that it names."""
 
     header: Header
     line: int
@@ -33,12 +33,12 @@ class Layout:
 
 
 def split_line(line: str, delimiter: str) -> list[str]:
-    """The cells of one line; the last one ends with a line break where its quote is not closed."""
+    """Split a line into cells; the last one ends with a line break if its quote is not closed."""
     return next(csv.reader([f"{line}\n"], delimiter=delimiter), [])
 
 
 def find_layout(lines: Sequence[str]) -> Layout:
-    """The layout of the first line that is a header, else of a form without one, else of the first line."""
+    """Return the layout by the first line that is a header, else by a form without one, else by the first line."""
     declared, first = None, 0
     texts = [*islice(_texts(lines, 0), MOST_ABOVE)]
     if separator := _SEPARATOR.fullmatch(lines[texts[0]].strip()):
@@ -60,7 +60,7 @@ def find_layout(lines: Sequence[str]) -> Layout:
 
 
 def _texts(lines: Sequence[str], start: int) -> Iterator[int]:
-    """The numbers of lines that are not blank."""
+    """Yield the numbers of lines that are not blank."""
     return (number for number in range(start, len(lines)) if lines[number].strip())
 
 
@@ -69,7 +69,7 @@ def _delimiter(line: str) -> str:
 
 
 def _header_at(lines: Sequence[str], number: int, declared: str | None) -> Layout | None:
-    """The layout of a header in this line; None where it is none, or the row below has too few cells for it."""
+    """Return the layout of a header in this line; None if it is no header, or the row below is too short for it."""
     text = lines[number].lstrip(f"{COMMENT} ")
     delimiter = declared or _delimiter(text)
     names = split_line(text, delimiter)
@@ -92,7 +92,7 @@ def _header_at(lines: Sequence[str], number: int, declared: str | None) -> Layou
 
 
 def _tickers(row: Sequence[str], names: Sequence[str]) -> list[str]:
-    """The tickers in a line of nothing else, as yfinance writes it above or below the names."""
+    """Return the tickers of a line of tickers alone, which yfinance writes above or below the column names."""
     if len(row) != len(names) or len(row) < 2 or row[0].strip().lower() not in _LABELS:
         return []
     cells = [cell for cell in map(str.strip, row[1:]) if cell]
@@ -101,7 +101,7 @@ def _tickers(row: Sequence[str], names: Sequence[str]) -> list[str]:
 
 
 def _is_index_line(row: Sequence[str]) -> bool:
-    """True for the line that pandas writes for the name of the dates alone."""
+    """True for the line in which pandas writes the name of the index alone."""
     return (
         len(row) > 1
         and plain_name(row[0]) in NAMES["date"][:3]
@@ -110,12 +110,12 @@ def _is_index_line(row: Sequence[str]) -> bool:
 
 
 def is_ticker_like(text: str) -> bool:
-    """True for what may be a ticker, such as BTC/USDT or aapl.us: a word in one case, and no number."""
+    """True for a possible ticker, such as BTC/USDT or aapl.us: a word in one case, and no number."""
     return bool(TICKER_LIKE.fullmatch(text) and not re.fullmatch(r"[\d.:/_-]+", text))
 
 
 def _read_names(names: Sequence[str]) -> tuple[Header, list[str]]:
-    """The header of these names, and the tickers that they are written with or stand for."""
+    """Return the header of these names, and the tickers that they contain or stand for."""
     header = Header(names)
     if header.is_complete:
         return header, []
@@ -133,7 +133,7 @@ def _read_names(names: Sequence[str]) -> tuple[Header, list[str]]:
 
 
 def _without_ticker(name: str) -> tuple[str, str]:
-    """A column's name and its ticker, as in AAPL.Open, Close_AAPL and ('Adj Close', 'AAPL')."""
+    """Separate a column's name from its ticker, as in AAPL.Open, Close_AAPL and ('Adj Close', 'AAPL')."""
     words = _WORDS.findall(name)
     for column, ticker in _splits(words):
         if ticker and _is_price(plain_name(column)) and is_ticker_like(ticker):
@@ -142,7 +142,7 @@ def _without_ticker(name: str) -> tuple[str, str]:
 
 
 def _splits(words: Sequence[str]) -> Iterable[tuple[str, str]]:
-    """The words of a name in two parts: those of the column, of which there are two at most, and the ticker's."""
+    """Yield ways to split the words of a name into the column, of at most two words, and the ticker."""
     for count in (2, 1):
         yield " ".join(words[:count]), ".".join(words[count:])
         yield " ".join(words[-count:]), ".".join(words[:-count])

@@ -1,6 +1,6 @@
-"""Loading a price file: read, checked, compared with the current version, and stored; the same behind every door.
+"""Load price files: read, check, compare with the current version and store them, for page, API and CLI alike.
 
-And deleting versions that nothing refers to.
+Also delete versions that nothing refers to.
 """
 
 import hashlib
@@ -9,10 +9,10 @@ from pathlib import Path
 
 from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, update
 
-from adapters.database import committed, database_now, inserted, reading
+from adapters.database import committed, database_now, insert_if_new, reading
 from adapters.logs import current_actor
 from adapters.price_tables import VERSION, price_parts, price_series, price_versions
-from adapters.prices.bars import Bars, bars_per_year
+from adapters.prices.bars import PriceBars, bars_per_year
 from adapters.prices.checks import changes, oddities, other_tickers
 from adapters.prices.containers import unpacked
 from adapters.prices.packing import pack
@@ -21,11 +21,11 @@ from adapters.prices.store import (
     IS_CURRENT,
     PriceStore,
     Version,
-    found_versions,
     of_series,
+    select_versions,
     version,
 )
-from adapters.prices.table import SHOWN, Refused
+from adapters.prices.table import SHOWN, RefusedFile
 from adapters.prices.tickers import name_fault, price_files, series_of_file
 from adapters.sparkline import encode_sparkline
 from adapters.tables import RUN
@@ -36,11 +36,11 @@ from contracts.values import Json, picked
 
 def examine(
     store: PriceStore, ticker: str, content: bytes, meaning: Meaning
-) -> tuple[Bars, Json]:
-    """The bars of a file, and the report on it, as the API answers it and as it is kept with the version.
+) -> tuple[PriceBars, Json]:
+    """Return the bars of a file and the report on it, as the API answers it and as it is stored with the version.
 
-    outcome: what its loading does, against the current version: new, changed, or unchanged. Nothing is stored. Refused
-    when it cannot be loaded.
+    Its outcome is new, changed or unchanged, compared with the current version. Nothing is stored. RefusedFile when the
+    file cannot be loaded.
     """
     reading = read_prices(content, meaning)
     bars = reading.bars
@@ -75,14 +75,15 @@ def examine(
 def save_version(
     engine: Engine,
     ticker: str,
-    bars: Bars,
+    bars: PriceBars,
     report: Json,
     source: str | None = None,
     note: str | None = None,
 ) -> None:
-    """Make these bars the current version of the series; a version that is there already only becomes current again.
+    """Make these bars the current version of the series; a stored version only becomes current again.
 
-    One transaction: whoever reads meanwhile sees the version before. Of two at once both end, and the later is current.
+    One transaction: readers see the previous version until it commits. Of two at once both succeed; the later one is
+    current.
     """
     row = {
         "ticker": ticker,
@@ -103,28 +104,28 @@ def save_version(
     committed(engine, lambda connection: _save(connection, row, bars))
 
 
-def _save(connection: Connection, row: Json, bars: Bars) -> None:
+def _save(connection: Connection, row: Json, bars: PriceBars) -> None:
     series = picked(row, ("ticker", "timeframe"))
     current = {"data_hash": row["data_hash"]}
     replaced = update(price_series).filter_by(**series).values(**current)
-    if not connection.execute(replaced).rowcount and not inserted(
+    if not connection.execute(replaced).rowcount and not insert_if_new(
         connection, price_series, **series, **current
-    ):  # somebody has just stored the first ones of this series
+    ):  # another process has just stored the first version of this series
         connection.execute(replaced)
     for number, (count, packed) in enumerate(pack(bars)):
-        if not inserted(
+        if not insert_if_new(
             connection, price_parts, **current, part=number, bars=count, packed=packed
         ):
             break
-    inserted(connection, price_versions, **row, loaded_at=database_now())
+    insert_if_new(connection, price_versions, **row, loaded_at=database_now())
 
 
 def load_folder(engine: Engine, folder: Path) -> list[tuple[str, str]]:
-    """Take in the price files of a folder that the store does not know: (file, what became of it) of each.
+    """Load the price files of a folder that the store does not have yet: (file, outcome) of each.
 
-    A file whose content is a version already changes nothing, so a newer version that somebody has loaded stays
-    current; so does a series that is all from elsewhere, whatever file of its name a release adds. A broken file is
-    left out, in words; the others are loaded all the same.
+    A file whose content is already a version changes nothing, so a newer version loaded by a user stays current; so
+    does a series whose versions all have another source, even if a release adds a file of its name. A broken file is
+    left out, with the reason in its outcome; the others are loaded all the same.
     """
     return [(path.name, _take_in(engine, path)) for path in price_files(folder)]
 
@@ -134,18 +135,18 @@ def _take_in(engine: Engine, path: Path) -> str:
     if named is None:
         return f"left out: {name_fault(path.name)}"
     with reading(engine) as connection:
-        found = found_versions(connection, *of_series(*named))
-    sources = {each.data_hash: each.source for each in found}
+        versions = select_versions(connection, *of_series(*named))
+    sources = {each.data_hash: each.source for each in versions}
     try:
         content = unpacked(path.read_bytes())
-        # a canonical file, which need not be read
+        # a canonical file is recognised without parsing it
         if hashlib.sha256(content).hexdigest() in sources:
             return "known"
         meaning = Meaning(timeframe=named[1])
         bars, report = examine(PriceStore(engine), named[0], content, meaning)
     except OSError as error:  # a dangling link, a folder, or no permission
         return f"left out: cannot be read: {error.strerror}"
-    except Refused as fault:
+    except RefusedFile as fault:
         return f"left out: {'; '.join(fault.findings[:SHOWN])}"
     if bars.data_hash in sources:
         return "known"
@@ -159,16 +160,16 @@ def delete_version(
     connection: Connection, ticker: str, timeframe: Timeframe, data_hash: str
 ) -> None:
     """Delete a version; Conflict while it is current or a run refers to it."""
-    found = version(connection, ticker, timeframe, data_hash)
-    if found.is_current:
+    unused = version(connection, ticker, timeframe, data_hash)
+    if unused.is_current:
         raise Conflict(
             f"{ticker} {timeframe} {data_hash[:12]} is the current version; load another one first"
         )
-    if not unused_versions(connection, VERSION.id == found.id):
+    if not unused_versions(connection, VERSION.id == unused.id):
         raise Conflict(
             f"runs refer to {ticker} {timeframe} {data_hash[:12]}, so it is kept for them"
         )
-    _delete(connection, [found])
+    _delete(connection, [unused])
 
 
 def _delete(connection: Connection, versions: list[Version]) -> list[Version]:
@@ -181,12 +182,12 @@ def _delete(connection: Connection, versions: list[Version]) -> list[Version]:
 
 
 def delete_unused(engine: Engine) -> list[Version]:
-    """Delete all unused versions; returns them."""
+    """Delete all unused versions and return them."""
     return committed(engine, lambda connection: _delete(connection, unused_versions(connection)))
 
 
-def unused_versions(connection: Connection, *which: ColumnElement[bool]) -> list[Version]:
+def unused_versions(connection: Connection, *conditions: ColumnElement[bool]) -> list[Version]:
     """Versions that are not current and that no run refers to, oldest first."""
     read = RUN["data_hash", "benchmark_hash"]
     unused = [~exists().where(each == VERSION.data_hash) for each in read]
-    return found_versions(connection, ~IS_CURRENT, *unused, *which)
+    return select_versions(connection, ~IS_CURRENT, *unused, *conditions)

@@ -1,4 +1,4 @@
-"""The texts of dates and times as moments, by the one way in which a whole column can be read."""
+"""Parse dates and times by the one format that fits a whole column."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -50,14 +50,12 @@ _CLOCK = (
 _OFFSET = r"( ?(?P<offset>Z|(UTC|GMT)?[+-]\d{2}:?\d{2}( UTC)?|UTC|GMT))?"
 _DAY_AND_CLOCK = re.compile(rf"(?P<day>.+?)([ T]|, ?){_CLOCK}{_OFFSET}", re.ASCII)
 _CLOCK_ALONE = re.compile(_CLOCK, re.ASCII)
-_YEAR_APART_DAYS = (
-    200  # bars that are further apart are none of any timeframe: day and year are mixed up
-)
+_YEAR_APART_DAYS = 200  # no timeframe has bars further apart: day and year are mixed up
 _MIDNIGHT = re.compile(r"[T ]0?0:00(:00)?(\.0+)?$")
 
 
 def date_reader(sample: Sequence[str]) -> DateReader:
-    """The way in which these dates can be read; Refused when more than one is possible."""
+    """Return the reader of these dates; RefusedFile when several formats fit and give different days."""
     if all(map(_DIGITS.fullmatch, sample)):
         return _read_stamp if all(map(_read_stamp, sample)) else _read_epoch
     if all(map(_read_iso, sample)):
@@ -69,11 +67,11 @@ def date_reader(sample: Sequence[str]) -> DateReader:
             raise refuse(
                 f"the dates, such as {cell!r}, may mean {' or '.join(days)}; write them as YYYY-MM-DD"
             )
-    return next(iter(fitting), _read_iso)  # which names the first cell that is none, by its line
+    return next(iter(fitting), _read_iso)  # it reports the line of the first cell that is no date
 
 
 def order_in_words(cell: str, read: DateReader) -> str | None:
-    """A sentence on a date that could be read otherwise if it were alone."""
+    """Return a sentence on a date that would be ambiguous by itself; None if it would not."""
     meant, days = read(cell), {str(each)[:10] for reader in _READERS if (each := reader(cell))}
     if meant is None or read not in _READERS or len(days) < 2:
         return None
@@ -81,14 +79,14 @@ def order_in_words(cell: str, read: DateReader) -> str | None:
 
 
 def _plausible(sample: Sequence[str]) -> list[DateReader]:
-    """Readers that fit all dates, those alone that put them in order and less than a year apart, if there are any."""
+    """Readers that fit all dates; preferably those that put them in order and less than a year apart."""
     fitting = [reader for reader in _READERS if all(map(reader, sample))]
     days = {reader: [_day_number(reader(cell)) for cell in sample] for reader in fitting}
     ordered = [
         each for each in fitting if days[each] in (sorted(days[each]), sorted(days[each])[::-1])
     ]
-    near = [each for each in ordered if _usual_step(days[each]) < _YEAR_APART_DAYS]
-    return near or ordered or fitting
+    close_together = [each for each in ordered if _usual_step(days[each]) < _YEAR_APART_DAYS]
+    return close_together or ordered or fitting
 
 
 def _day_number(moment: datetime | None) -> int:
@@ -129,7 +127,7 @@ def _by_pattern(cell: str, pattern: str) -> datetime | None:
 
 
 def _read_written(cell: str, pattern: str) -> datetime | None:
-    """A day by a pattern, with or without a time of day and an offset behind it."""
+    """Read a day by a pattern, with or without a time of day and an offset after it."""
     text = re.sub(r"\s*[年月년월]\s*", "-", re.sub("[日일]", "", cell))
     parts = _DAY_AND_CLOCK.fullmatch(text)
     if parts and not parts["minute"] and not parts["half"]:
@@ -149,7 +147,7 @@ _READERS: list[DateReader] = [partial(_read_written, pattern=day) for day in _DA
 
 
 def _time_of(parts: re.Match[str]) -> time | None:
-    """The time of day that a text means; None for one that no day has."""
+    """Return the time of day of a matched text; None for one that no day has."""
     hour, minute, second = (int(parts[name] or 0) for name in ("hour", "minute", "second"))
     if parts["half"]:
         if not 1 <= hour <= 12:
@@ -162,9 +160,9 @@ def _time_of(parts: re.Match[str]) -> time | None:
 
 
 def clock_reader(cells: Iterable[str]) -> Callable[[str], time | None]:
-    """The way in which a column of times of day is read; Refused when it may be hours or minutes.
+    """Return the reader of a column of times of day; RefusedFile when they may be hours or minutes.
 
-    Numbers are HHMM, or HHMMSS where one has more than four digits; zeros in front may be missing.
+    Numbers are HHMM, or HHMMSS where one has more than four digits; leading zeros may be missing.
     """
     numbers = {cell for cell in cells if re.fullmatch(r"\d+", cell, re.ASCII)}
     width = max(map(len, numbers), default=4)
@@ -184,5 +182,5 @@ def _read_clock(cell: str, width: int) -> time | None:
 
 
 def with_clock(day: str, clock: time) -> str:
-    """A date and a time of day as one text; a midnight that the date is written with gives way to it."""
+    """Join a date and a time of day; the time replaces a midnight that the date is written with."""
     return f"{_MIDNIGHT.sub('', day)} {clock}"

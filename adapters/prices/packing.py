@@ -1,4 +1,4 @@
-"""Bars as they lie in the database, and as a run reads them: parts of at most 65,536, a few small columns, compressed.
+"""Compressed form of bars in the database, in parts of at most 65,536, and the bars that a run reads from it.
 
 A column is its first number and the steps from bar to bar, in the smallest integers that hold them, their bytes sorted
 by significance: 3,270 daily bars take about 60 KB, a million intraday ones about 8 MB.
@@ -14,8 +14,8 @@ import numpy as np
 
 from adapters.prices.bars import (
     CLOSES_ONLY,
-    Bars,
     Column,
+    PriceBars,
     Whole,
     bar_dates,
     bars_per_year,
@@ -28,16 +28,16 @@ from contracts.values import frozen
 # six columns of at most eight bytes, sent as hexadecimal digits: 6 MB, below the documented packet of 8 MB
 BARS_PER_PART = 65_536
 _TYPES = "bhiq"  # signed integers of 1, 2, 4 and 8 bytes
-# of a column: type of the steps, first number, how many steps follow
+# head of a column: type of the steps, first number, number of steps
 _HEAD = struct.Struct("<cqI")
 
 
 @frozen
 class PackedPrices:
-    """All bars of one version of a ticker's prices, as they lie in the database.
+    """All bars of one version of a ticker's prices, as stored in the database.
 
-    bars_per_year: as counted when they were loaded; None in versions from before it was recorded. benchmark: the prices
-    that a run on these is held against; None for their own.
+    bars_per_year: as counted when they were loaded. benchmark: the prices that a run on these is compared with; None
+    for the same prices.
     """
 
     ticker: str
@@ -50,14 +50,14 @@ class PackedPrices:
     benchmark: "PackedPrices | None" = None
 
 
-def pack(bars: Bars) -> Iterator[tuple[int, bytes]]:
+def pack(bars: PriceBars) -> Iterator[tuple[int, bytes]]:
     """(number of bars, compressed columns) of each part, in order."""
     for start in range(0, len(bars), BARS_PER_PART):
         part = bars[start : start + BARS_PER_PART]
         yield len(part), packed_columns((part.times, *part.prices, part.volume))
 
 
-def unpack(packed: PackedPrices) -> Bars:
+def unpack(packed: PackedPrices) -> PriceBars:
     """The bars that `pack` packed; BadPrices when the parts are not what was packed."""
     try:
         by_column = zip(*map(unpacked_columns, packed.parts), strict=True)
@@ -65,7 +65,7 @@ def unpack(packed: PackedPrices) -> Bars:
     except (zlib.error, struct.error, ValueError) as error:
         named = f"{packed.ticker} {packed.timeframe} {packed.data_hash[:12]}"
         raise BadPrices(f"the stored prices of {named} are damaged: {error}") from error
-    return Bars(
+    return PriceBars(
         packed.timeframe,
         times,
         tuple(prices),
@@ -85,7 +85,7 @@ def _packed(column: Any) -> bytes:
     most = max(int(steps.max(initial=0)), -1 - int(steps.min(initial=0)))
     kind = next(kind for kind in _TYPES if most <= np.iinfo(kind).max)
     lowest_first = steps.astype(np.dtype(kind).newbyteorder("<"))
-    # all lowest bytes, then all second ones …: alike beside alike compresses to half of what numbers do
+    # all lowest bytes, then all second ones, and so on: this compresses to half the size of plain numbers
     by_significance = lowest_first.view(np.uint8).reshape(len(steps), lowest_first.itemsize).T
     return bytes(
         _HEAD.pack(kind.encode(), int(column[0]), len(steps)) + by_significance.tobytes()
@@ -112,15 +112,15 @@ def unpacked_columns(part: bytes) -> list[Whole]:
 
 @frozen
 class RunPrices:
-    """Bars up to the last one of a run, and the traded ones at their end, which are those of the requested range.
+    """Bars up to the last one of a run, and the traded ones at their end, in the requested range.
 
-    bars_per_year: of the whole series, so that all its runs are annualised alike, unless the request says otherwise.
-    clipped: a sentence when the request reached beyond the prices. packed: what they were unpacked from, whose last bar
-    is at `last_time`. benchmark: `benchmark_closes` of the traded bars.
+    bars_per_year: of the whole series, so that all its runs are annualised alike, unless the request overrides it.
+    clipped: a sentence when the request reached beyond the prices. packed: the stored form of all bars, the last of
+    which is at `last_time`. benchmark: `benchmark_closes` of the traded bars.
     """
 
-    bars: Bars
-    traded: Bars
+    bars: PriceBars
+    traded: PriceBars
     bars_per_year: int
     clipped: str | None
     packed: PackedPrices
@@ -129,15 +129,15 @@ class RunPrices:
 
     @property
     def first_bar(self) -> int:
-        """The number of the first traded bar."""
+        """Index of the first traded bar."""
         return len(self.bars) - len(self.traded)
 
     @property
     def notes(self) -> list[str]:
         """Sentences on clipped dates, on traded bars that are closes only, and on a benchmark that lacks some."""
-        lone = f"The prices have {CLOSES_ONLY}" if self.traded.closes_only else None
-        lacking = benchmark_note(self.packed, self.benchmark, self.traded.times)
-        return [note for note in (self.clipped, lone, lacking) if note]
+        closes = f"The prices have {CLOSES_ONLY}" if self.traded.closes_only else None
+        gaps = benchmark_note(self.packed, self.benchmark, self.traded.times)
+        return [note for note in (self.clipped, closes, gaps) if note]
 
 
 def benchmark_closes(packed: PackedPrices, times: Whole) -> Column | None:
@@ -166,25 +166,25 @@ def benchmark_note(packed: PackedPrices, closes: Column | None, times: Whole) ->
 
 
 def run_prices(
-    packed: PackedPrices, start_date: date, end_date: date, asked_per_year: int | None = None
+    packed: PackedPrices, start_date: date, end_date: date, override_per_year: int | None = None
 ) -> RunPrices:
     """Bars from `start_date` to `end_date`, both inclusive, and all before them.
 
-    asked_per_year: bars of a year where the one who asks knows better than the count of the whole series.
+    override_per_year: bars of a year as set by the request, in place of the count of the whole series.
     NoPricesInRange when fewer than two bars are between the dates: a backtest needs two.
     """
     bars = unpack(packed)
     traded = bars.between(start_date, end_date)
     first, last, start, end = bars.first[:10], bars.last[:10], str(start_date), str(end_date)
-    held = f"{packed.ticker} has {packed.timeframe} prices from {first} to {last}"
+    extent = f"{packed.ticker} has {packed.timeframe} prices from {first} to {last}"
     if len(traded) < 2:
-        found = "only one bar, and a backtest needs two," if traded else "no prices"
-        raise NoPricesInRange(f"{found} between {start} and {end}: {held}")
-    per_year = asked_per_year or packed.bars_per_year or bars_per_year(bars.times)
+        count = "only one bar, and a backtest needs two," if traded else "no prices"
+        raise NoPricesInRange(f"{count} between {start} and {end}: {extent}")
+    per_year = override_per_year or packed.bars_per_year or bars_per_year(bars.times)
     clipped = None
     if start < first or last < end:
         clipped = (
-            f"{held}: {start} to {end} was clipped to {max(first, start)} to {min(last, end)}"
+            f"{extent}: {start} to {end} was clipped to {max(first, start)} to {min(last, end)}"
         )
     read = bars.between(date.min, end_date)
     benchmark = benchmark_closes(packed, traded.times)

@@ -1,4 +1,4 @@
-"""A price file becomes bars: what it means is worked out, said, and checked line by line."""
+"""Read a price file into bars: interpret it, report the interpretation, and check every line."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
@@ -9,20 +9,22 @@ from itertools import chain
 
 import numpy as np
 
-from adapters.prices.bars import LEAST_DECIMALS, MOST_DIGITS, Bars, Whole
+from adapters.prices.bars import LEAST_DECIMALS, MOST_DIGITS, PriceBars, Whole
 from adapters.prices.dates import Dates
 from adapters.prices.dates import Meaning as Meaning
 from adapters.prices.encodings import decode
 from adapters.prices.moments import clock_reader, with_clock
-from adapters.prices.rows import PRICES, check_rows, mended, separate_repeated_hours
-from adapters.prices.table import NAME, Faults, Objects, Table, listed, read_table, refuse
+from adapters.prices.rows import PRICES, check_rows, mend_rows, separate_repeated_hours
+from adapters.prices.table import NAME, Faults, Objects, PriceTable, listed, read_table, refuse
 from contracts.timeframes import Timeframe
 
-MOST = Decimal(10**MOST_DIGITS)  # of a price or a volume
-LEAST = 1 / MOST  # of a price
+MOST = Decimal(10**MOST_DIGITS)  # a price or a volume is below this
+LEAST = 1 / MOST  # the smallest price
 ADJUSTED_DIGITS = 7  # significant ones that the lowest adjusted price keeps
-_EXACT = Context(prec=5 * MOST_DIGITS)  # what LEAST, MOST and the ratio of both make of a price
-MOST_NAMES = 20  # of columns that are left out
+_EXACT = Context(
+    prec=5 * MOST_DIGITS
+)  # digits that LEAST, MOST and the ratio of both can give a price
+MOST_NAMES = 20  # names of ignored columns in one sentence
 VOLUMES = ("volume", "ticks")
 NULLS = frozenset({"", "null", "nan", "none", "na", "n/a", "#n/a", "-", "--", "."})
 _TITLES = {"adjusted": "Adj Close", "clock": "Time", "ticks": "Tick volume"}
@@ -38,18 +40,18 @@ _SCALES = {"K": Decimal(10**3), "M": Decimal(10**6), "B": Decimal(10**9)}
 
 @dataclass(slots=True)
 class Reading:
-    """The bars of a file, how it was taken and what it looks like, what was done to it, and what is odd about it."""
+    """Bars of a file, how it was interpreted, the impression of its dates, sentences on what was done, and warnings."""
 
-    bars: Bars
+    bars: PriceBars
     meaning: Meaning
     looks: str
     done: list[str]
     warnings: list[str]
-    tickers: Sequence[str]  # that the file names, one at most
+    tickers: Sequence[str]  # named by the file, at most one
 
 
 def read_prices(content: bytes, meaning: Meaning) -> Reading:
-    """The bars of a CSV; Refused names every fault with its line."""
+    """Read the bars of a CSV; RefusedFile names every fault with its line."""
     text, done = decode(content)
     table = read_table(text)
     done += table.done
@@ -69,11 +71,11 @@ def read_prices(content: bytes, meaning: Meaning) -> Reading:
     times = rows.columns["date"]
     if times[0] > times[-1]:
         rows = rows.part(slice(None, None, -1))
-        done.append("newest first in the file: turned round")
+        done.append("reversed: the file was newest first")
     timeframe, zone = dates.meaning.timeframe, dates.clock_zone
     if zone:
         separate_repeated_hours(rows.columns, zone, done)
-    rows = mended(rows, dates.meaning.bad_rows, done, warnings)
+    rows = mend_rows(rows, dates.meaning.bad_rows, done, warnings)
     check_rows(rows, timeframe, zone)
     done += _adjust(rows.columns, dates.meaning.adjust)
     bars = _bars(rows.columns, timeframe)
@@ -82,8 +84,8 @@ def read_prices(content: bytes, meaning: Meaning) -> Reading:
     )
 
 
-def _without_nulls(table: Table, warnings: list[str]) -> Table:
-    """The table without rows that have no prices at all, as Yahoo writes days without trading."""
+def _without_nulls(table: PriceTable, warnings: list[str]) -> PriceTable:
+    """Drop rows without any price, as Yahoo writes days without trading."""
     prices = [table.columns[name] for name in PRICES if name in table.columns]
     kept = np.array([any(map(_is_given, cells)) for cells in zip(*prices, strict=True)])
     if kept.all():
@@ -97,12 +99,12 @@ def _without_nulls(table: Table, warnings: list[str]) -> Table:
     return table.part(kept)
 
 
-def _with_times(table: Table) -> Table:
-    """The table with the times of day of a column of their own behind its dates."""
+def _with_times(table: PriceTable) -> PriceTable:
+    """Join times of day from a column of their own with the dates."""
     if "clock" not in table.columns:
         return table
     faults, read = Faults(), clock_reader(table.columns["clock"])
-    clocks = _meant(
+    clocks = _interpret(
         table, "clock", lambda cell: _NO_CLOCK if (clock := read(cell)) is None else clock, faults
     )
     faults.check()
@@ -117,10 +119,10 @@ def _is_given(cell: str) -> bool:
     return cell.lower() not in NULLS
 
 
-def _read(table: Table, dates: Dates, warnings: list[str]) -> Table:
-    """The table with what its cells mean: dates as seconds since 1970, UTC, the rest as numbers."""
+def _read(table: PriceTable, dates: Dates, warnings: list[str]) -> PriceTable:
+    """Interpret the cells: dates as seconds since 1970 UTC, the others as numbers."""
     faults = Faults()
-    columns = {"date": _meant(table, "date", dates.seconds, faults)}
+    columns = {"date": _interpret(table, "date", dates.seconds, faults)}
     texts = {name: _plain(cells) for name, cells in table.columns.items() if name != "date"}
     table = replace(table, columns={"date": table.columns["date"], **texts})
     comma = writes_decimal_comma(texts, table.delimiter)
@@ -130,13 +132,13 @@ def _read(table: Table, dates: Dates, warnings: list[str]) -> Table:
                 f"{_title(name)} {cell!r} is read as {number(cell, comma):f}; {_UNSURE}"
             )
         read = partial(_number, is_volume=name in VOLUMES, comma=comma)
-        columns[name] = _meant(table, name, read, faults)
+        columns[name] = _interpret(table, name, read, faults)
     faults.check()
     return replace(table, columns=columns)
 
 
 def _plain(cells: Objects) -> Objects:
-    """Numbers without signs of money, and without blanks and apostrophes between thousands; other cells as they are."""
+    """Strip currency signs, and blanks and apostrophes between thousands, from numbers; keep other cells."""
     bare = {cell: text for cell in set(cells) if (text := _bare_number(cell)) != cell}
     return np.array([bare.get(cell, cell) for cell in cells], object) if bare else cells
 
@@ -148,12 +150,14 @@ def _bare_number(cell: str) -> str:
     return bare if bare[:1] in "+-.,0123456789" else cell
 
 
-def _meant(table: Table, name: str, read: Callable[[str], object], faults: Faults) -> Objects:
-    """What a column's cells mean; of those that mean nothing `read` says what is wrong with them."""
+def _interpret(
+    table: PriceTable, name: str, read: Callable[[str], object], faults: Faults
+) -> Objects:
+    """Interpret a column's cells by `read`, whose result for an invalid cell is a description of the fault."""
     cells = table.columns[name]
-    meant = {cell: read(cell) for cell in set(cells)}  # prices repeat
-    values = np.array([meant[cell] for cell in cells], object)
-    for fault in {each for each in meant.values() if isinstance(each, str)}:
+    by_cell = {cell: read(cell) for cell in set(cells)}  # prices repeat
+    values = np.array([by_cell[cell] for cell in cells], object)
+    for fault in {each for each in by_cell.values() if isinstance(each, str)}:
         here = values == fault
         faults.add(
             f"{_title(name)} {fault}", table.lines[here], [cell[:NAME] for cell in cells[here]]
@@ -173,12 +177,12 @@ def _number(cell: str, is_volume: bool, comma: bool) -> Decimal | str:
         return "{!r} is not a number"
     if (Decimal(0) if is_volume else LEAST) <= value < MOST:
         return value
-    wanted = "at least 0" if is_volume else f"above 0 (1e-{MOST_DIGITS} or more)"
-    return f"{{}} is out of range: {wanted} and below 1e{MOST_DIGITS}"
+    accepted = "at least 0" if is_volume else f"above 0 (1e-{MOST_DIGITS} or more)"
+    return f"{{}} is out of range: {accepted} and below 1e{MOST_DIGITS}"
 
 
 def _choose_volume(columns: dict[str, Objects]) -> list[str]:
-    """Take the number of ticks as the volume where the file has no other; what was done, in a sentence."""
+    """Use the number of ticks as the volume if the file has no other; return a sentence on it."""
     ticks = columns.pop("ticks", None)
     if ticks is None:
         return []
@@ -189,7 +193,7 @@ def _choose_volume(columns: dict[str, Objects]) -> list[str]:
 
 
 def _fill(columns: dict[str, Objects], warnings: list[str]) -> None:
-    """Put in what the file lacks."""
+    """Add the columns that the file lacks."""
     if missing := [name.capitalize() for name in PRICES if name not in columns]:
         warnings.append(f"no column for {listed(missing)}: {_TAKEN}")
     close = columns["close"]
@@ -203,13 +207,13 @@ def _fill(columns: dict[str, Objects], warnings: list[str]) -> None:
         warnings.append("no volume in any bar, so rules that read volume say nothing")
 
 
-def _adjust(columns: dict[str, Objects], wanted: bool) -> list[str]:
-    """Multiply whole bars by Adj Close / Close, if that is wanted; what was done, in a sentence."""
+def _adjust(columns: dict[str, Objects], is_requested: bool) -> list[str]:
+    """Multiply whole bars by Adj Close / Close if requested; return a sentence on it."""
     adjusted = columns.pop("adjusted", None)
     if adjusted is None:
         return []
-    if not wanted:
-        return ["Adj Close left out, as asked: prices are as they were quoted"]
+    if not is_requested:
+        return ["Adj Close left out, as requested: prices are as they were quoted"]
     ratios = adjusted / columns["close"]
     if (ratios == 1).all():
         return ["Adj Close is Close on every bar: nothing to adjust"]
@@ -225,7 +229,7 @@ def _adjust(columns: dict[str, Objects], wanted: bool) -> list[str]:
     ]
 
 
-def _bars(columns: dict[str, Objects], timeframe: Timeframe) -> Bars:
+def _bars(columns: dict[str, Objects], timeframe: Timeframe) -> PriceBars:
     prices = [columns[name] for name in PRICES]
     if columns["high"].max() >= MOST:
         raise refuse(f"Adj Close / Close makes prices of 1e{MOST_DIGITS} and more")
@@ -237,14 +241,14 @@ def _bars(columns: dict[str, Objects], timeframe: Timeframe) -> Bars:
             f"the lowest price is below 1e-{decimals}, the smallest that fits beside the highest"
         )
     times, volume = columns["date"].astype(np.int64), _scaled(columns["volume"], volume_decimals)
-    return Bars(timeframe, times, scaled, volume, decimals, volume_decimals)
+    return PriceBars(timeframe, times, scaled, volume, decimals, volume_decimals)
 
 
 def _decimals(values: Set[Decimal], least: int) -> int:
-    """Decimals that hold all values exactly, as far as a number of 15 digits can."""
+    """Number of decimals that hold all values exactly, as far as a number of 15 digits can."""
     needed = max(-int(value.normalize().as_tuple().exponent) for value in values)
-    room = MOST_DIGITS - 1 - max(max(values).adjusted(), 0)
-    return max(0, min(max(needed, least), room))
+    available = MOST_DIGITS - 1 - max(max(values).adjusted(), 0)
+    return max(0, min(max(needed, least), available))
 
 
 def _scaled(values: Objects, decimals: int) -> Whole:
@@ -265,7 +269,7 @@ _WITH_POINT, _WITH_COMMA = _numbers(r"\.", ","), _numbers(",", r"\.")
 
 
 def number(text: str, decimal_comma: bool) -> Decimal | None:
-    """The number that a cell means: 1,234.50 and 12.3M too; None when it is none."""
+    """Return the number that a cell stands for, also 1,234.50 and 12.3M; None if it is no number."""
     if not (_WITH_COMMA if decimal_comma else _WITH_POINT).fullmatch(text):
         return None
     plain = text.replace(".", "").replace(",", ".") if decimal_comma else text.replace(",", "")
@@ -274,10 +278,10 @@ def number(text: str, decimal_comma: bool) -> Decimal | None:
 
 
 def writes_decimal_comma(columns: Mapping[str, Iterable[str]], delimiter: str) -> bool:
-    """Whether a file's numbers have decimal commas.
+    """True when a file's numbers have decimal commas.
 
-    One cell that can be meant in one way only says it for all; without any, the separator of the prices is the
-    decimals', unless it is a comma in a file of commas.
+    One unambiguous cell decides for all. Without any, the separator in the prices is taken as that of decimals, unless
+    it is a comma in a file that commas delimit.
     """
     for fitting, other in ((_WITH_POINT, _WITH_COMMA), (_WITH_COMMA, _WITH_POINT)):
         cells = chain.from_iterable(columns.values())
@@ -288,7 +292,7 @@ def writes_decimal_comma(columns: Mapping[str, Iterable[str]], delimiter: str) -
 
 
 def ambiguous_cell(cells: Iterable[str], delimiter: str) -> str | None:
-    """One of a column's cells with a separator, when it may be that of decimals or of thousands in all of them."""
+    """Return a cell whose separator may be that of decimals or of thousands in all its column, else None."""
     separated = [cell for cell in cells if "," in cell or ("." in cell and delimiter != ",")]
     ambiguous = all(
         _WITH_POINT.fullmatch(cell) and _WITH_COMMA.fullmatch(cell) for cell in separated

@@ -1,4 +1,4 @@
-"""The rows of a price file against each other and in themselves: what is mended, and what refuses the file."""
+"""Check the rows of a price file, one by one and in their order: mend some faults, refuse the file for others."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -10,18 +10,18 @@ from numpy.typing import NDArray
 from adapters.prices.bars import Whole
 from adapters.prices.dates import BadRows
 from adapters.prices.sessions import in_file_order, repeated_s
-from adapters.prices.table import Faults, Objects, Table, listed, refuse
+from adapters.prices.table import Faults, Objects, PriceTable, listed, refuse
 from contracts.timeframes import Timeframe
 
 PRICES = ("open", "high", "low", "close")
-# of a price: High or Low is off by no more where a float was rounded
+# as a fraction of a price: an error of High or Low up to this comes from rounded floats
 ROUNDING = Decimal("1e-9")
 _TWICE = {"1d": "on one day", "1w": "in one week"}
 _LOADED_WITH = "bad_rows=widen or bad_rows=drop loads the file all the same"
 
 
 def separate_repeated_hours(columns: dict[str, Objects], zone: ZoneInfo, done: list[str]) -> None:
-    """Put the second pass through an hour that clocks show twice after the first, as the file has them."""
+    """Move the second pass through a repeated hour, when clocks go back, after the first, as in the file."""
     times, places = in_file_order(columns["date"].astype(np.int64), zone)
     if len(places):
         columns["date"] = times.astype(object)
@@ -32,8 +32,10 @@ def separate_repeated_hours(columns: dict[str, Objects], zone: ZoneInfo, done: l
         )
 
 
-def mended(rows: Table, bad_rows: BadRows, done: list[str], warnings: list[str]) -> Table:
-    """The rows with High and Low around Open and Close: what is off by rounding, and by more as `bad_rows` says."""
+def mend_rows(
+    rows: PriceTable, bad_rows: BadRows, done: list[str], warnings: list[str]
+) -> PriceTable:
+    """Return the rows with High and Low around Open and Close: rounding errors mended, others treated by `bad_rows`."""
     open_, high, low, close = (rows.columns[name] for name in PRICES)
     top, bottom = np.maximum(open_, close), np.minimum(open_, close)
     bad = (high < top) | (low > bottom)
@@ -58,12 +60,12 @@ def mended(rows: Table, bad_rows: BadRows, done: list[str], warnings: list[str])
 
 
 def _counted(lines: Whole) -> str:
-    """`1 row: line 3`, `7 rows: lines 3, 4, 8, 9, 11 and 2 more`."""
+    """Format lines for a sentence: `1 row: line 3`, `7 rows: lines 3, 4, 8, 9, 11 and 2 more`."""
     s = "" if len(lines) == 1 else "s"
     return f"{len(lines):,} row{s}: line{s} {listed(sorted(lines.tolist()))}"
 
 
-def _widened(rows: Table, here: NDArray[np.bool_]) -> Table:
+def _widened(rows: PriceTable, here: NDArray[np.bool_]) -> PriceTable:
     open_, high, low, close = (rows.columns[name] for name in PRICES)
     widest = {
         "high": np.where(here, np.maximum(np.maximum(open_, close), high), high),
@@ -72,8 +74,8 @@ def _widened(rows: Table, here: NDArray[np.bool_]) -> Table:
     return replace(rows, columns=rows.columns | widest)
 
 
-def check_rows(rows: Table, timeframe: Timeframe, zone: ZoneInfo | None) -> None:
-    """Refused with every bar that is out of order, repeated, or impossible."""
+def check_rows(rows: PriceTable, timeframe: Timeframe, zone: ZoneInfo | None) -> None:
+    """Raise RefusedFile with every bar that is out of order, repeated or impossible."""
     faults = Faults()
     _check_order(rows, timeframe, zone, faults)
     _check_ranges(rows, faults)
@@ -81,7 +83,7 @@ def check_rows(rows: Table, timeframe: Timeframe, zone: ZoneInfo | None) -> None
 
 
 def _check_order(
-    rows: Table, timeframe: Timeframe, zone: ZoneInfo | None, faults: Faults
+    rows: PriceTable, timeframe: Timeframe, zone: ZoneInfo | None, faults: Faults
 ) -> None:
     times, later = rows.columns["date"], rows.lines[1:]
     steps = np.diff(times)
@@ -104,7 +106,7 @@ def _check_order(
     )
 
 
-def _check_ranges(rows: Table, faults: Faults) -> None:
+def _check_ranges(rows: PriceTable, faults: Faults) -> None:
     open_, high, low, close = (rows.columns[name] for name in PRICES)
     highest, lowest = np.maximum(np.maximum(open_, close), low), np.minimum(open_, close)
     under = high < highest

@@ -1,4 +1,4 @@
-"""Clock times of a price file as sessions: the day that a daily bar belongs to, and the hour that is there twice."""
+"""Assign the clock times of a price file to sessions: the day of a daily bar, and the hour that clocks repeat."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
@@ -8,10 +8,10 @@ import numpy as np
 
 from adapters.prices.bars import Timestamps, Whole
 
-LEAST_BARS = 5  # that show the days of the week on which a market trades
-# of a file's bars, at weekends or on the day of another bar by the dates as written; fewer are special sessions
+LEAST_BARS = 5  # bars that show on which days of the week a market trades
+# share of bars at weekends or on the day of another bar, by the dates as written; fewer are special sessions
 LEAST_ODD = 0.01
-STRAY = 0.2  # of those, by the sessions' dates, too
+STRAY = 0.2  # share of those that may remain by the sessions' dates
 CLOCK_CHANGE = np.timedelta64(1, "h")
 _HOURS = sorted(range(-12, 13), key=abs)
 
@@ -20,9 +20,9 @@ def session_hours(moments: Sequence[datetime]) -> int:
     """Hours to add to the times of daily bars so that their dates are those of the sessions; 0 where they already are.
 
     A session that begins in the evening belongs to the day after. Its bars are recognised by their days of the week: as
-    written some are at weekends or two on one day, and with the hours added hardly any; or by clock times on both sides
-    of midnight that are one where clocks change. The same number of hours serves both sides of such a change. Dates
-    without a time of day are those that somebody chose: 0.
+    written some are at weekends or two on one day, with the hours added hardly any; or by clock times on both sides of
+    midnight that differ by a clock change alone. One number of hours serves both sides of such a change. Dates without
+    a time of day are taken as written: 0.
     """
     if len(moments) < LEAST_BARS or not any(map(has_time, moments)):
         return 0
@@ -32,7 +32,9 @@ def session_hours(moments: Sequence[datetime]) -> int:
     }
     spreads = {hours: np.ptp(each - each.astype("M8[D]")) for hours, each in shifted.items()}
     narrowest = min(spreads.values())
-    if narrowest <= CLOCK_CHANGE:  # midnight does not part the two times of one clock
+    if (
+        narrowest <= CLOCK_CHANGE
+    ):  # keep shifts under which midnight does not separate the two times
         shifted = {hours: each for hours, each in shifted.items() if spreads[hours] == narrowest}
     odd = {hours: _odd_share(each) for hours, each in shifted.items()}
     best, as_written = min(odd, key=odd.__getitem__), _odd_share(clocks)
@@ -41,12 +43,12 @@ def session_hours(moments: Sequence[datetime]) -> int:
 
 
 def has_time(moment: datetime) -> bool:
-    """Whether a time of day is written; midnight is that of a date alone."""
+    """True when a time of day is written; midnight stands for a date alone."""
     return moment.time() != time.min
 
 
 def _odd_share(clocks: Timestamps) -> float:
-    """Bars at weekends, or on the day of another one, of all."""
+    """Share of bars at weekends, plus the share on the day of another bar."""
     days = clocks.astype("M8[D]")
     return float((~np.is_busday(days)).mean()) + 1 - len(np.unique(days)) / len(days)
 
@@ -54,8 +56,8 @@ def _odd_share(clocks: Timestamps) -> float:
 class SessionDays:
     """Days of a file's daily bars: those of their sessions, or as written.
 
-    moments: of a sample of its bars. zone: the exchange's, where it is known, which decides for times with an offset;
-    a session that begins there in the evening still belongs to the day after. keep: take the dates as written.
+    moments: of a sample of its bars. zone: of the exchange, if known; it decides for times with an offset, and a
+    session that begins there in the evening still belongs to the day after. keep: take the dates as written.
     """
 
     def __init__(
@@ -68,7 +70,7 @@ class SessionDays:
 
     @property
     def reason(self) -> str:
-        """Why the days are not those written."""
+        """Reason why the days differ from the dates as written."""
         if not self.hours:
             return f"by the clock of {self._zone}"
         return (
@@ -87,23 +89,23 @@ class SessionDays:
 
 
 def repeated_s(second: int, zone: ZoneInfo) -> int:
-    """Seconds by which clocks go back if this UTC time's clock time is there twice, else 0."""
+    """Seconds by which clocks go back if the local time of this UTC time occurs twice, else 0."""
     local = datetime.fromtimestamp(second, zone)
     before, after = local.replace(fold=0).utcoffset(), local.replace(fold=1).utcoffset()
     return int(((before or timedelta()) - (after or timedelta())).total_seconds())
 
 
 def exists(moment: datetime) -> bool:
-    """Whether clocks show this local time on that day; they skip an hour when they go forward."""
+    """True when this local time exists; clocks that go forward skip an hour."""
     local = moment.astimezone(UTC).astimezone(moment.tzinfo)
     return local.replace(tzinfo=None) == moment.replace(tzinfo=None)
 
 
 def in_file_order(times: Whole, zone: ZoneInfo) -> tuple[Whole, Whole]:
-    """UTC times of which those of a second pass through a repeated hour are put after it, and their places.
+    """Move the second pass through each repeated hour after the first; return the times and the indexes moved.
 
-    times: (bars,) seconds since 1970 in the file's order, oldest first, each as the first of the two that its clock
-    time may mean. The second pass begins where the times stop ascending.
+    times: (bars,) seconds since 1970 in the file's order, oldest first, each the first of the two UTC times that its
+    clock time may stand for. The second pass begins where the times stop ascending.
     """
     later, places = times.copy(), list[int]()
     for place in np.flatnonzero(np.diff(times) <= 0) + 1:

@@ -1,4 +1,4 @@
-"""An xlsx workbook as CSV: the one sheet of it that has cells."""
+"""Convert an xlsx workbook with one filled sheet to CSV."""
 
 import csv
 import re
@@ -18,7 +18,7 @@ _SECONDS = 86_400
 
 
 class _Book(NamedTuple):
-    """Texts by number, cell styles that show dates or times, and the day of number 0."""
+    """Workbook: shared texts by index, cell styles that show dates or times, and the day of serial number 0."""
 
     texts: Sequence[str]
     date_styles: set[str]
@@ -26,7 +26,7 @@ class _Book(NamedTuple):
 
 
 def read_workbook(archive: ZipFile, most_bytes: int | None) -> bytes:
-    """The sheet as CSV in UTF-8, a line for each of its rows; Refused for none, or several, and above `most_bytes`."""
+    """Return the filled sheet as UTF-8 CSV, a line per row; RefusedFile for none or several, or above `most_bytes`."""
     try:
         names = [name for name in archive.namelist() if _SHEET.fullmatch(name)]
         book = _read_book(archive)
@@ -47,9 +47,9 @@ def read_workbook(archive: ZipFile, most_bytes: int | None) -> bytes:
 
 
 def _elements(archive: ZipFile, part: str, tag: str) -> Iterator[Element]:
-    """The elements of a part that have this tag, each until the next; none where there is no such part."""
+    """Yield the elements of a part with this tag, each valid until the next one; none if the part is missing."""
     content = archive.read(part) if part in archive.namelist() else b"<none/>"
-    if b"<!DOCTYPE" in content:  # could declare entities that grow
+    if b"<!DOCTYPE" in content:  # it could declare entities that expand without bound
         raise ValueError(f"{part} has a document type")
     for _, element in iterparse(BytesIO(content)):
         if element.tag.rpartition("}")[2] == tag:
@@ -67,10 +67,10 @@ def _read_book(archive: ZipFile) -> _Book:
 
 def _date_styles(archive: ZipFile) -> set[str]:
     dates = {*map(str, _DATES)}
-    for written in _elements(archive, "xl/styles.xml", "numFmt"):
-        code = re.sub(r'"[^"]*"|\[[^]]*\]|\\.', "", written.get("formatCode", ""))
+    for number_format in _elements(archive, "xl/styles.xml", "numFmt"):
+        code = re.sub(r'"[^"]*"|\[[^]]*\]|\\.', "", number_format.get("formatCode", ""))
         if re.search("[ymdhs]", code, re.IGNORECASE):
-            dates.add(written.get("numFmtId", ""))
+            dates.add(number_format.get("numFmtId", ""))
     styles = (
         style for every in _elements(archive, "xl/styles.xml", "cellXfs") for style in every
     )
@@ -102,7 +102,7 @@ def _cells(row: Element, book: _Book) -> list[str]:
 
 
 def _column(reference: str) -> int:
-    """1 for A7, 28 for AB7."""
+    """Return the column of a cell reference: 1 for A7, 28 for AB7."""
     number = 0
     for letter in re.sub(r"\d", "", reference):
         number = number * 26 + ord(letter) - ord("A") + 1

@@ -1,6 +1,6 @@
-"""The prices of all tickers, by content: versions of each series, one of them current, and their bars.
+"""Store of all prices, by content: versions of each series, one of them current, and their bars.
 
-What has a data_hash never changes, so bars once read may be kept; which version is current is asked each time.
+The content of a data_hash never changes, so bars may be cached; the current version is looked up on every call.
 """
 
 import json
@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, and_, func, select
 
 from adapters.database import reading
 from adapters.price_tables import VERSION, price_parts, price_series, price_versions
-from adapters.prices.bars import SHOWN_DECIMALS, Bars, candles
+from adapters.prices.bars import SHOWN_DECIMALS, PriceBars, candles
 from adapters.prices.packing import PackedPrices, unpack
 from adapters.prices.tickers import is_ticker, nearest_tickers, parse_ticker
 from adapters.tables import RUN
@@ -23,9 +23,9 @@ from contracts.run_request import RunRequest, Timeframe
 from contracts.run_result import Candle
 from contracts.values import Json, frozen, without
 
-IS_CURRENT = price_series.c.ticker.is_not(None)  # in the join of `found_versions`
+IS_CURRENT = price_series.c.ticker.is_not(None)  # in the join of `select_versions`
 CACHED_SERIES = 8  # unpacked; a million intraday bars are 48 MB, 3,270 daily ones 160 KB
-CACHED_RANGES = 16  # results looked at in a row; 3,270 candles are about 2 MB
+CACHED_RANGES = 16  # results viewed in a row; 3,270 candles are about 2 MB
 
 
 @frozen
@@ -52,7 +52,7 @@ class Version:
 
     @property
     def closes_only(self) -> bool:
-        """Whether open, high and low are the close on every bar, as its report says; False in older versions."""
+        """True when open, high and low are the close on every bar, as its report says."""
         return bool(self.report.get("closes_only"))
 
     @property
@@ -66,13 +66,13 @@ class Version:
         return date.fromisoformat(self.last_bar[:10])
 
 
-def found_versions(connection: Connection, *which: ColumnElement[bool]) -> list[Version]:
-    """Versions in the order of their loading; of price_series only what is current has a row here."""
+def select_versions(connection: Connection, *conditions: ColumnElement[bool]) -> list[Version]:
+    """Versions that fulfil all conditions, oldest first; the join finds a row of price_series for current ones only."""
     current = and_(*(each == VERSION[each.name] for each in price_series.c))
     query = (
         select(price_versions, IS_CURRENT.label("is_current"))
         .select_from(price_versions.outerjoin(price_series, current))
-        .where(*which)
+        .where(*conditions)
         .order_by(VERSION.id)
     )
     return [
@@ -84,25 +84,25 @@ def found_versions(connection: Connection, *which: ColumnElement[bool]) -> list[
 def current_versions(connection: Connection) -> list[Version]:
     """The current version of every series, by ticker and timeframe."""
     return sorted(
-        found_versions(connection, IS_CURRENT), key=lambda each: (each.ticker, each.timeframe)
+        select_versions(connection, IS_CURRENT), key=lambda each: (each.ticker, each.timeframe)
     )
 
 
 def versions_of(connection: Connection, ticker: str, timeframe: Timeframe) -> list[Version]:
     """All versions of one series, the latest first; UnknownTicker when there is none."""
-    found = found_versions(connection, *of_series(ticker, timeframe))
-    if not found:
+    versions = select_versions(connection, *of_series(ticker, timeframe))
+    if not versions:
         raise UnknownTicker(_unknown(connection, ticker, timeframe, None))
-    return found[::-1]
+    return versions[::-1]
 
 
 def of_series(ticker: str, timeframe: str) -> tuple[ColumnElement[bool], ...]:
-    """What is asked of the versions of one series."""
+    """Conditions for the versions of one series."""
     return VERSION.ticker == ticker, VERSION.timeframe == timeframe
 
 
 def version_counts(connection: Connection) -> dict[tuple[str, str], int]:
-    """How many versions each series has, by ticker and timeframe."""
+    """Count the versions of each series, by ticker and timeframe."""
     series = (VERSION.ticker, VERSION.timeframe)
     rows = connection.execute(select(*series, func.count()).group_by(*series))
     return {(ticker, timeframe): count for ticker, timeframe, count in rows}
@@ -111,14 +111,15 @@ def version_counts(connection: Connection) -> dict[tuple[str, str], int]:
 def version(
     connection: Connection, ticker: str, timeframe: Timeframe, data_hash: str | None = None
 ) -> Version:
-    """One version of a series, the current one for None; UnknownTicker says what there is instead."""
-    wanted = IS_CURRENT if data_hash is None else VERSION.data_hash == data_hash
-    # nor can their columns be
+    """One version of a series, the current one for None; UnknownTicker names the alternatives."""
+    version_condition = IS_CURRENT if data_hash is None else VERSION.data_hash == data_hash
+    # the columns hold ASCII alone, and MySQL refuses to compare them with other text
     may_be = is_ticker(ticker) and f"{timeframe}{data_hash}".isascii()
-    found = may_be and found_versions(connection, *of_series(ticker, timeframe), wanted)
-    if not found:
+    conditions = (*of_series(ticker, timeframe), version_condition)
+    versions = may_be and select_versions(connection, *conditions)
+    if not versions:
         raise UnknownTicker(_unknown(connection, ticker, timeframe, data_hash))
-    return found[0]
+    return versions[0]
 
 
 def _unknown(connection: Connection, ticker: str, timeframe: str, data_hash: str | None) -> str:
@@ -127,16 +128,16 @@ def _unknown(connection: Connection, ticker: str, timeframe: str, data_hash: str
     except ValueError as fault:
         return f"{ticker[:32]!r} is not a ticker; accepted: {fault}"
     series = select(price_series.c.ticker, price_series.c.timeframe)
-    held = connection.execute(series.order_by(price_series.c.ticker)).all()
-    own = [frame for name, frame in held if name == ticker]
-    if timeframe in own:
+    all_series = connection.execute(series.order_by(price_series.c.ticker)).all()
+    timeframes = [frame for name, frame in all_series if name == ticker]
+    if timeframe in timeframes:
         return f"{ticker} has no {timeframe} prices with data_hash {str(data_hash)[:12]}"
-    there = (
-        f"it has {', '.join(own)}"
-        if own
-        else nearest_tickers(ticker, dict.fromkeys(name for name, _ in held))
+    alternatives = (
+        f"it has {', '.join(timeframes)}"
+        if timeframes
+        else nearest_tickers(ticker, dict.fromkeys(name for name, _ in all_series))
     )
-    return f"no {timeframe} prices of ticker {ticker[:32]!r}; {there}"
+    return f"no {timeframe} prices of ticker {ticker[:32]!r}; {alternatives}"
 
 
 def packed_prices(
@@ -147,38 +148,38 @@ def packed_prices(
 
 
 def prices_of(connection: Connection, request: RunRequest) -> PackedPrices | UnknownTicker:
-    """The bars that a run reads, with those of its benchmark, or the reason why there are none."""
+    """Return the bars that a run reads, with those of its benchmark, or the error that says why there are none."""
     try:
-        own = packed_prices(connection, request.ticker, request.timeframe, request.data_hash)
+        packed = packed_prices(connection, request.ticker, request.timeframe, request.data_hash)
         if request.benchmark is None:
-            return own
-        other = packed_prices(
+            return packed
+        benchmark = packed_prices(
             connection, request.benchmark, request.timeframe, request.benchmark_hash
         )
-        return replace(own, benchmark=other)
+        return replace(packed, benchmark=benchmark)
     except UnknownTicker as error:
         return error
 
 
-def _packed(connection: Connection, held: Version) -> PackedPrices:
+def _packed(connection: Connection, version: Version) -> PackedPrices:
     query = (
         select(price_parts.c.packed)
-        .filter_by(data_hash=held.data_hash)
+        .filter_by(data_hash=version.data_hash)
         .order_by(price_parts.c.part)
     )
     return PackedPrices(
-        held.ticker,
-        held.timeframe,
-        held.data_hash,
-        held.price_decimals,
-        held.volume_decimals,
+        version.ticker,
+        version.timeframe,
+        version.data_hash,
+        version.price_decimals,
+        version.volume_decimals,
         connection.scalars(query).all(),
-        held.bars_per_year,
+        version.bars_per_year,
     )
 
 
 class PriceStore:
-    """Prices as pages and validation ask for them; unpacked bars are kept by their hash."""
+    """Prices for pages and validation; unpacked bars are cached by their hash."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -187,11 +188,11 @@ class PriceStore:
 
     def all(self) -> dict[str, dict[Timeframe, Version]]:
         """Current versions by ticker and timeframe."""
-        found: dict[str, dict[Timeframe, Version]] = {}
+        by_ticker: dict[str, dict[Timeframe, Version]] = {}
         with reading(self._engine) as connection:
             for each in current_versions(connection):
-                found.setdefault(each.ticker, {})[each.timeframe] = each
-        return found
+                by_ticker.setdefault(each.ticker, {})[each.timeframe] = each
+        return by_ticker
 
     def get(
         self, ticker: str, timeframe: Timeframe = "1d", data_hash: str | None = None
@@ -201,30 +202,30 @@ class PriceStore:
             return version(connection, ticker, timeframe, data_hash)
 
     def remembered(self) -> "PriceStore":
-        """These prices as they are during one call: each version is looked up once, not once per run."""
-        found = copy(self)
-        found.get = cache(self.get)  # type: ignore[method-assign]
-        return found
+        """Return a copy for one call, which looks up each version once and not once per run."""
+        store = copy(self)
+        store.get = cache(self.get)  # type: ignore[method-assign]
+        return store
 
-    def _bars(self, data_hash: str) -> Bars:
+    def _bars(self, data_hash: str) -> PriceBars:
         """The bars of one content; UnknownTicker when they have been pruned."""
         with reading(self._engine) as connection:
-            found = found_versions(connection, VERSION.data_hash == data_hash)
-            if not found:
+            versions = select_versions(connection, VERSION.data_hash == data_hash)
+            if not versions:
                 raise UnknownTicker(
                     f"the prices with data_hash {data_hash[:12]} are not in the store"
                 )
-            return unpack(_packed(connection, found[0]))
+            return unpack(_packed(connection, versions[0]))
 
     def _candles(self, data_hash: str, start_date: date, end_date: date) -> list[Candle] | None:
-        """Candles of a version, both days included; None where it is not in the store. Shared: not to be changed."""
+        """Candles of a version, both days included; None if it is not in the store. Callers must not change it."""
         try:
             return candles(self.bars(data_hash).between(start_date, end_date))
         except UnknownTicker:
             return None
 
     def decimals(self, data_hash: str | None) -> int:
-        """How many decimals the prices of a version are shown with; the least where it is not in the store."""
+        """Number of decimals that a version's prices are displayed with; SHOWN_DECIMALS if it is not in the store."""
         try:
             return self.bars(data_hash or "").decimals
         except UnknownTicker:
@@ -232,6 +233,6 @@ class PriceStore:
 
 
 def run_counts(connection: Connection, hashes: Sequence[str]) -> dict[str, int]:
-    """How many runs read each of these versions."""
+    """Count the runs that read each of these versions."""
     counted = select(RUN.data_hash, func.count()).where(RUN.data_hash.in_(hashes))
     return dict(connection.execute(counted.group_by(RUN.data_hash)).all())

@@ -1,4 +1,4 @@
-"""A price file as rows and named columns, whoever exported it, or why it is none: faults with their lines."""
+"""Rows and named columns of a price file of any exporter; faults with their lines."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -17,64 +17,66 @@ from contracts.values import frozen
 
 Objects = NDArray[np.object_]
 
-SHOWN = 5  # of the lines, dates or names that a finding concerns, in its sentence
-NAME = 40  # characters of a cell or a column's name in a sentence
+SHOWN = 5  # lines, dates or names that one sentence lists
+NAME = 40  # characters of a cell or a column's name that a sentence quotes
 REQUIRED = ("date", "close")
 # a last line that is a sentence, such as the source of the file
 _SENTENCE = re.compile(r"(\W*[^\W\d]{2,}){3}.*")
 
 
-class Refused(InvalidRequest):
-    """The file cannot be loaded: `errors` say why by place, `findings` one by one, such as line 12: High 10 is below ….
+class RefusedFile(InvalidRequest):
+    """Rejection of a price file: `errors` by place, `findings` as sentences, such as line 12: High 10 is below ….
 
-    A place is a line of the file, counted from 1, the file, or the name of what was asked for.
+    A place is a line of the file, counted from 1, the file, or the name of a parameter of the request.
     """
 
     def __init__(self, *faults: tuple[str, str]) -> None:
-        """faults: the place of each, and what is wrong there."""
-        self.findings = [said if at == "file" else f"{at}: {said}" for at, said in faults]
+        """Take faults as pairs of place and message."""
+        self.findings = [
+            message if place == "file" else f"{place}: {message}" for place, message in faults
+        ]
         errors: dict[str, str] = {}
-        for at, said in faults:
-            errors[at] = f"{errors[at]}; {said}" if at in errors else said
+        for place, message in faults:
+            errors[place] = f"{errors[place]}; {message}" if place in errors else message
         super().__init__(errors, f"the file cannot be loaded: {self.findings[0]}")
 
 
-def refuse(message: str, place: str = "file") -> Refused:
-    """The error for a file with this one fault."""
-    return Refused((place, message))
+def refuse(message: str, place: str = "file") -> RefusedFile:
+    """Return the error for a file with this one fault."""
+    return RefusedFile((place, message))
 
 
 class Faults(list[tuple[int, str]]):
-    """Faults, each with its line, as they are found; `check` raises them."""
+    """Collected faults, each with its line; `check` raises them."""
 
     def add(self, kind: str, lines: Whole, *values: Any) -> None:
-        """One fault of all these lines: a sentence, with places for the values of the first of them."""
+        """Add one fault of all these lines: a sentence with placeholders for the values of the first line."""
         if len(lines):
-            # a file with the newest first is read backwards
+            # of a file with the newest bar first the lines are reversed
             first = int(lines.argmin())
             more = (
                 f" ({len(lines):,} lines have this fault: {listed(sorted(lines.tolist()))})"
                 if len(lines) > 1
                 else ""
             )
-            told = kind.format(*(each[first] for each in values))
-            self.append((int(lines[first]), told + more))
+            sentence = kind.format(*(each[first] for each in values))
+            self.append((int(lines[first]), sentence + more))
 
     def check(self) -> None:
-        """Refused with the faults by their first lines, when there are any."""
+        """Raise RefusedFile with the faults in the order of their first lines, if there are any."""
         self.sort(key=lambda fault: fault[0])
         if self:
-            raise Refused(*((f"line {line}", message) for line, message in self))
+            raise RefusedFile(*((f"line {line}", message) for line, message in self))
 
 
-def listed(every: Sequence[object], shown: int = SHOWN) -> str:
-    """`4, 9, 12 and 310 more`."""
-    more = f" and {len(every) - shown:,} more" if len(every) > shown else ""
-    return ", ".join(map(str, every[:shown])) + more
+def listed(items: Sequence[object], most: int = SHOWN) -> str:
+    """Format items for a sentence: `4, 9, 12 and 310 more`."""
+    more = f" and {len(items) - most:,} more" if len(items) > most else ""
+    return ", ".join(map(str, items[:most])) + more
 
 
 def check_size(size: int, most_bytes: int | None) -> None:
-    """Refused above the limit, where there is one."""
+    """Raise RefusedFile above the limit, if there is one."""
     if most_bytes is not None and size > most_bytes:
         raise refuse(
             f"the file has more than {most_bytes / 2**20:,.0f} MB, which is the limit (MAX_PRICES_MB)"
@@ -82,11 +84,11 @@ def check_size(size: int, most_bytes: int | None) -> None:
 
 
 @frozen
-class Table:
-    """Known columns with their cells, and the line of the file that each row is in.
+class PriceTable:
+    """Recognised columns with their cells, and the line of the file that each row is in.
 
-    ignored: names of other columns. tickers: those that the file names, one at most. zone: that of times without an
-    offset, where the header says it. done, warnings: sentences on how it was taken.
+    ignored: names of other columns. tickers: those that the file names, at most one. zone: of times without an offset,
+    where the header states it. done, warnings: sentences on how the file was read.
     """
 
     lines: Whole
@@ -98,14 +100,14 @@ class Table:
     done: Sequence[str]
     warnings: Sequence[str]
 
-    def part(self, rows: Any) -> "Table":
-        """Those rows alone, by a mask or a slice."""
+    def part(self, rows: Any) -> "PriceTable":
+        """Select rows by a mask or a slice."""
         columns = {name: column[rows] for name, column in self.columns.items()}
         return replace(self, lines=self.lines[rows], columns=columns)
 
 
-def read_table(text: str) -> Table:
-    """The rows of a CSV; Refused when it is none, lacks a column, has one twice, or has prices of several tickers."""
+def read_table(text: str) -> PriceTable:
+    """Read the rows of a CSV; RefusedFile if it is no CSV, or a column is missing or repeated, or tickers are mixed."""
     if not text.strip():
         raise refuse(
             "the file is empty; a CSV with Date, Open, High, Low, Close and Volume, or Date and Close, is expected"
@@ -130,7 +132,7 @@ def read_table(text: str) -> Table:
     symbols = _tickers_of(columns.pop("symbol", ()))
     _check_one_ticker(symbols, place)
     ignored = [header.names[at] for at in header.ignored()]
-    return Table(
+    return PriceTable(
         np.array([*rows]),
         columns,
         layout.delimiter,
@@ -143,7 +145,7 @@ def read_table(text: str) -> Table:
 
 
 def _drop_unless_numbers(header: Header, columns: dict[str, Objects], name: str) -> None:
-    """Leave out a column without any digit, such as a flag by the name of adjusted closes."""
+    """Drop a column without any digit, such as a flag that is named like adjusted closes."""
     if name in columns and not any(re.search(r"\d", cell) for cell in columns[name]):
         del columns[name], header.places[name]
 
@@ -154,7 +156,7 @@ def _adjusted_warning(name: str, has_other: bool) -> str:
 
 
 def _check_header(layout: Layout, place: str) -> None:
-    """Refused where a column is missing or appears twice, or several tickers are named."""
+    """Raise RefusedFile if a column is missing or repeated, or several tickers are named."""
     header = layout.header
     _check_one_ticker(layout.tickers, place)
     missing = [name.capitalize() for name in REQUIRED if name not in header.places]
@@ -180,7 +182,7 @@ def _check_one_ticker(tickers: Sequence[str], place: str) -> None:
 
 
 def _tickers_of(cells: Iterable[str]) -> list[str]:
-    """Return the tickers of a column, each as it is written first; none where its cells are something else."""
+    """Return the distinct tickers of a column in their first spelling; none if its cells are something else."""
     names = [*dict.fromkeys(filter(None, cells))]
     if not all(map(is_ticker_like, names)):
         return []
@@ -194,9 +196,9 @@ def _tickers_of(cells: Iterable[str]) -> list[str]:
 def _rows(
     lines: Sequence[str], layout: Layout, footer: str
 ) -> tuple[dict[int, list[str]], list[str]]:
-    """The cells of each line that has any, by its number, and which last lines are none.
+    """Return the cells of each non-blank line by its number, and sentences on footers that were left out.
 
-    Refused where a row ends before the last column that is read, or goes on after all of them.
+    RefusedFile if a row ends before the last column that is read, or has cells after the last column of the header.
     """
     rows, done = dict[int, list[str]](), list[str]()
     for line, text in enumerate(lines[layout.start :], start=layout.start + 1):
@@ -222,7 +224,7 @@ def _is_footer(row: Sequence[str], footer: str) -> bool:
 
 
 def _check_quotes(row: Sequence[str], line: int, names: Sequence[str]) -> None:
-    """Refused where a quote is not closed, which would take the lines below into its cell."""
+    """Raise RefusedFile if a quote is not closed; it would take the lines below into its cell."""
     if row and row[-1].endswith("\n"):
         named = repr(names[len(row) - 1][:NAME]) if len(row) <= len(names) else str(len(row))
         raise refuse(f"the quote in column {named} is not closed", f"line {line}")

@@ -1,4 +1,4 @@
-"""What may name a ticker, and the file of its prices."""
+"""Names of tickers and of price files."""
 
 import re
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from typing import cast
 from contracts.tickers import normalize_ticker
 from contracts.timeframes import TIMEFRAMES, Timeframe
 
-_UNNAMED: Timeframe = "1d"  # what a file holds whose name says nothing of it
+_UNNAMED: Timeframe = "1d"  # of a file whose name states no timeframe
 _NAMED = [each for each in TIMEFRAMES if each != _UNNAMED]
 TICKER = re.compile(r"(?!.*\.\.)[A-Z0-9.^=-]{1,15}", re.ASCII)
 ACCEPTED = "1 to 15 of A-Z 0-9 . ^ = -, no two dots in a row"
@@ -21,12 +21,12 @@ _FILE_NAME = re.compile(
 
 
 def is_ticker(text: str) -> bool:
-    """Whether `text` may name a ticker: 1–15 of A–Z 0–9 . ^ = -, and no two dots in a row."""
+    """True when `text` may name a ticker: 1–15 of A–Z 0–9 . ^ = -, and no two dots in a row."""
     return bool(TICKER.fullmatch(text))
 
 
 def parse_ticker(text: str) -> str:
-    """Return the normalized ticker; ValueError says what is accepted, and which characters are not."""
+    """Return the normalized ticker; ValueError names what is accepted, and the characters that are not."""
     ticker = normalize_ticker(text)
     if is_ticker(ticker):
         return ticker
@@ -35,18 +35,18 @@ def parse_ticker(text: str) -> str:
 
 
 def _refused_characters(text: str) -> str:
-    """The characters that no ticker has, each once, in quotes."""
+    """Return the characters that no ticker may have, each once, in quotes."""
     return " ".join(map(repr, dict.fromkeys(re.findall(r"[^A-Z0-9.^=-]", text))))
 
 
 def nearest_tickers(ticker: str, tickers: Iterable[str]) -> str:
-    """The tickers that are spelled most like this one, as a message lists them."""
+    """List the tickers with the most similar spelling, for a message."""
     nearest = get_close_matches(ticker, list(tickers), NEAREST, cutoff=0.0)
     return f"the nearest are {', '.join(nearest)}" if nearest else "there are no prices at all"
 
 
 def ticker_fault(text: str) -> str:
-    """Say what keeps a text from being a ticker; empty for one."""
+    """Return the reason why a text is no ticker; empty if it is one."""
     if is_ticker(text):
         return ""
     size = "two dots in a row" if ".." in text else f"{len(text)} of them"
@@ -55,29 +55,29 @@ def ticker_fault(text: str) -> str:
 
 
 def name_fault(name: str) -> str:
-    """Say what keeps a file's name from naming a series."""
+    """Return the reason why a file's name names no series."""
     stem = re.sub(rf"(_({'|'.join(_NAMED)}))?\.csv(\.gz)?$", "", name)
     return f"not named {FILE_NAMES}: {ticker_fault(stem)}"
 
 
 def price_files(folder: Path) -> list[Path]:
-    """The files of a folder that end as price files do, plain or gzip, by name."""
+    """Return the files of a folder with the endings of price files, plain or gzip, by name."""
     return sorted([*folder.glob("*.csv"), *folder.glob("*.csv.gz")])
 
 
 def series_of_file(name: str) -> tuple[str, Timeframe] | None:
-    """Ticker and timeframe of a price file's name; None when it is not one of FILE_NAMES, with or without .gz."""
+    """Return ticker and timeframe of a price file's name; None if it is not one of FILE_NAMES, with or without .gz."""
     named = _FILE_NAME.fullmatch(name)
     return (named[1], cast(Timeframe, named[2] or _UNNAMED)) if named else None
 
 
 def names_ticker(name: str, ticker: str) -> bool:
-    """True where `name` in a file may mean `ticker`: AAPL.US and NASDAQ:AAPL are AAPL, and BTC/USDT is BTCUSDT."""
+    """True when `name` in a file may mean `ticker`: AAPL.US and NASDAQ:AAPL are AAPL, and BTC/USDT is BTCUSDT."""
     return _letters(name) in _short_names(ticker) or _letters(ticker) in _short_names(name)
 
 
 def _short_names(name: str) -> set[str]:
-    """The name, and the same without its exchange."""
+    """Return the name with and without its exchange, in letters and digits alone."""
     bare = name.rpartition(":")[2]
     return {_letters(each) for each in (name, bare, re.sub(r"[.=][^.=]*$", "", bare))}
 

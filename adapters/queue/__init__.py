@@ -1,1 +1,1 @@
-"""The Redis queue: what a message is, how it waits there, and what dead processes leave behind."""
+"""The Redis queue: messages, the lists in which they wait, history, and liveness."""

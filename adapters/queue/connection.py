@@ -1,4 +1,4 @@
-"""Redis as every role reaches it: quick to give up, and never asked twice for the same thing."""
+"""Connections to Redis for every role: short timeouts, and no command is ever repeated."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,9 +15,9 @@ from contracts.errors import QueueOutOfMemory, QueueUnavailable
 
 
 def connect_redis(redis_url: str, timeout_s: float = 5.0) -> Redis:
-    """A client that never blocks for long and never repeats a command: a repeated pop would take a second message.
+    """Make a client that never blocks for long and never repeats a command: a repeated pop would take a second message.
 
-    It says nothing of itself when it connects (CLIENT SETINFO, HELLO, maintenance notices): Redis 7.0 knows no ACL rule
+    It does not introduce itself on connecting (CLIENT SETINFO, HELLO, maintenance notices): Redis 7.0 has no ACL rule
     for the first, and each costs a round trip.
     """
     return Redis.from_url(
@@ -31,7 +31,7 @@ def connect_redis(redis_url: str, timeout_s: float = 5.0) -> Redis:
 
 
 def queues_of(settings: Settings, timeout_s: float = 5.0) -> list[Queue]:
-    """The queues in the order of `queue_names`; JSON, so that a message is readable and reading it runs nothing."""
+    """Return the queues in the order of `queue_names`; they use JSON, which is readable and runs no code."""
     connection = connect_redis(settings.redis_url, timeout_s)
     return [
         Queue(name, connection=connection, serializer=JSONSerializer)
@@ -41,7 +41,7 @@ def queues_of(settings: Settings, timeout_s: float = 5.0) -> list[Queue]:
 
 @contextmanager
 def reachable() -> Iterator[None]:
-    """Faults of Redis as QueueUnavailable, a full Redis as QueueOutOfMemory."""
+    """Raise errors of Redis as QueueUnavailable, and those of a full Redis as QueueOutOfMemory."""
     try:
         yield
     except OutOfMemoryError as error:
@@ -51,5 +51,5 @@ def reachable() -> Iterator[None]:
 
 
 def as_words(raw: bytes | str) -> str:
-    """What Redis answered, as text; bytes that are none become replacement characters."""
+    """Decode an answer of Redis; invalid bytes become replacement characters."""
     return raw.decode(errors="replace") if isinstance(raw, bytes) else raw

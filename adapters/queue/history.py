@@ -1,7 +1,7 @@
-"""How many runs waited and ran at any time, from the events that each change of state leaves: exact, without a sampler.
+"""Numbers of waiting and running runs over time, computed from the events of state changes: exact, without a sampler.
 
-The numbers of now are counted, and the events say how they came about. So nothing is lost by a restart, and nothing has
-to run to record it.
+The current numbers are counted, and the events give the numbers before. So a restart loses nothing, and no process has
+to record anything.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-from adapters.queue.liveness import Upkeep, upkeep
+from adapters.queue.liveness import Liveness, liveness
 from adapters.tables import EVENT, RUN
 from contracts.status import RunStatus
 from contracts.values import frozen
@@ -29,7 +29,7 @@ LATEST_TIMES = 1000  # runs over which waits and durations are taken
 
 @frozen
 class QueuePoint:
-    """The most that waited and ran at a time during one step, and how many runs ended in it."""
+    """Maxima of waiting and running runs during one step, and the number of runs that ended in it."""
 
     at: datetime
     waiting: int
@@ -39,9 +39,9 @@ class QueuePoint:
 
 @frozen
 class QueueState:
-    """The queue now, and how it came to this; times in seconds, oldest first, None where nothing is known."""
+    """The queue now and over the window; times in seconds, oldest first, None if unknown."""
 
-    seen: Upkeep
+    liveness: Liveness
     waits_s: list[float]
     durations_s: list[float]
     points: list[QueuePoint]
@@ -49,19 +49,19 @@ class QueueState:
 
 
 def queue_state(connection: Connection, window_s: int, step_s: int) -> QueueState:
-    """Now and the last `window_s` seconds in steps of `step_s`."""
-    seen = upkeep(connection)
+    """Return the queue now and in the last `window_s` seconds, in steps of `step_s`."""
+    current = liveness(connection)
     step = timedelta(seconds=step_s)
     # steps begin at round times, so that a page that is loaded again shows the same steps
-    ended = (seen.now - datetime.min) // step
-    start = datetime.min + (ended + 1) * step - timedelta(seconds=window_s)
+    past_steps = (current.now - datetime.min) // step
+    start = datetime.min + (past_steps + 1) * step - timedelta(seconds=window_s)
     moments = [start + number * step for number in range(window_s // step_s)]
-    points = _points(_changes(connection, start, step_s), seen, moments)
-    return QueueState(seen, *_times(connection, start), points, step_s)
+    points = _points(_changes(connection, start, step_s), current, moments)
+    return QueueState(current, *_times(connection, start), points, step_s)
 
 
 def _step(connection: Connection, start: datetime, step_s: int) -> ColumnElement[int]:
-    """In which step after `start` an event lies: 0, 1, 2 …"""
+    """Return the number of the step after `start` in which an event lies, from 0 on."""
     if connection.dialect.name == "sqlite":
         days = func.julianday(EVENT.at) - func.julianday(str(start))
         # whole milliseconds, as stored: a difference of Julian days is 40 µs off
@@ -71,7 +71,7 @@ def _step(connection: Connection, start: datetime, step_s: int) -> ColumnElement
 
 
 def _changes(connection: Connection, start: datetime, step_s: int) -> dict[int, RowMapping]:
-    """Per step: by how much waiting and running changed, their peaks since `start`, and how many runs ended."""
+    """Return by step the changes of waiting and running, their peaks since `start`, and the runs that ended."""
     arrived, left = EVENT.to_status, EVENT.from_status
 
     changes = {
@@ -98,19 +98,19 @@ def _changes(connection: Connection, start: datetime, step_s: int) -> dict[int, 
 
 
 def _points(
-    changes: dict[int, RowMapping], seen: Upkeep, moments: Sequence[datetime]
+    changes: dict[int, RowMapping], current: Liveness, moments: Sequence[datetime]
 ) -> list[QueuePoint]:
     steps = [changes.get(step) for step in range(len(moments))]
-    waiting = _most("waiting", seen.waiting, steps)
-    running = _most("running", seen.running, steps)
+    waiting = _most("waiting", current.waiting, steps)
+    running = _most("running", current.running, steps)
     ended = (int(change["ended"]) if change else 0 for change in steps)
     return list(map(QueuePoint, moments, waiting, running, ended))
 
 
 def _most(state: str, now: int, steps: Sequence[RowMapping | None]) -> Iterator[int]:
-    """The most in a state at a time in each step: what it begins with, or a peak inside it.
+    """Yield the maximum in a state during each step: the number at its beginning, or a peak inside it.
 
-    At the start there were as many as there are `now`, less everything that has changed since.
+    The number at the start is the number `now`, less all changes since.
     """
     first = level = now - sum(int(change[state]) for change in steps if change)
     for change in steps:
@@ -119,7 +119,7 @@ def _most(state: str, now: int, steps: Sequence[RowMapping | None]) -> Iterator[
 
 
 def _times(connection: Connection, start: datetime) -> tuple[list[float], list[float]]:
-    """Waits of the latest runs that started since, and durations of those of them that ended."""
+    """Return the waits of the latest runs that started since `start`, and the durations of those that ended."""
     latest = (
         select(*RUN["waiting_since", "started_at", "completed_at"])
         .where(RUN.started_at >= start)

@@ -1,6 +1,6 @@
-"""The lists of waiting runs, first in first out each: how a message is put there, what waits, and what the dead leave.
+"""The two lists of waiting messages, each first in, first out: enqueue, inspect, remove, and clean up after dead Jobs.
 
-Jobs take from the list of people, and from that of batches when it is empty. Redis can be lost at any moment.
+Jobs take from the interactive list first, and from the bulk list when that is empty. Redis can be lost at any moment.
 """
 
 import json
@@ -25,19 +25,19 @@ from adapters.queue.messages import (
     RUN_FUNCTION,
     Attempt,
     RunMessage,
-    own_fields,
+    message_fields,
 )
 from adapters.settings import Settings
 from contracts.values import frozen
 
-# Jobs that wait for a message, each with the time until which that is believed
+# a sorted set: waiting Jobs, each with the time at which its entry expires
 IDLE_JOBS = "rq:idle"
-IDLE_TOLD_S = 20
-TOLD_S = 10  # a scaler that has said nothing for so long is gone
+IDLE_EXPIRY_S = 20
+SCALER_EXPIRY_S = 10  # a scaler that has not reported for so long is gone
 CHUNK = 500  # messages per round trip; more do not make it faster
 REMOVED_AT_ONCE = 1000  # messages per script, for which Redis serves nobody else
-# Blanks the named messages in one walk along each list and takes the blanks out in another. A command for each of them
-# would walk past all messages before it: minutes for a large batch in the middle of a long queue.
+# Blanks the named messages in one pass over each list and removes the blanks in another. One LREM per message would
+# scan all messages before it: minutes for a large batch in the middle of a long queue.
 _REMOVE = """
 local named, missing = {}, #ARGV
 for _, id in ipairs(ARGV) do named[id] = true end
@@ -59,16 +59,16 @@ end
 
 @frozen
 class ScalerState:
-    """How many Jobs it runs at most, and whether it is paused."""
+    """State of the local scaler: the most Jobs it runs at a time, and whether it is paused."""
 
     capacity: int
     paused: bool
 
 
 class RunQueue:
-    """The lists of waiting runs, and the messages that were popped; without Redis every method raises QueueUnavailable.
+    """The lists of waiting messages, and traces of popped ones; without Redis every method raises QueueUnavailable.
 
-    RQ's own workers would clean up after the dead, but none runs for long.
+    RQ's workers would clean up after dead ones, but no worker lives that long here.
     """
 
     def __init__(self, settings: Settings, patience_s: float = 5.0) -> None:
@@ -89,17 +89,19 @@ class RunQueue:
                     self._push(queue, chunk)
 
     def _push(self, queue: Queue, messages: Sequence[RunMessage]) -> None:
-        """One round trip, as RQ's enqueue_many makes it, at a fifth of its cost: RQ writes what is common only."""
-        common = self._written_by_rq(queue)
+        """Push in one round trip, like RQ's enqueue_many at a fifth of its cost: RQ writes the shared fields once."""
+        shared = self._shared_fields(queue)
         with self._redis.pipeline() as pipeline:
             pipeline.sadd(Queue.redis_queues_keys, *self._lists)
             for message in messages:
-                pipeline.hset(f"rq:job:{message.job_id}", mapping=common | own_fields(message))
+                pipeline.hset(
+                    f"rq:job:{message.job_id}", mapping=shared | message_fields(message)
+                )
             pipeline.rpush(queue.key, *(message.job_id for message in messages))
             pipeline.execute()
 
-    def _written_by_rq(self, queue: Queue) -> dict[str, Any]:
-        """A message as RQ itself stores it; messages of one push differ in `own_fields` only."""
+    def _shared_fields(self, queue: Queue) -> dict[str, Any]:
+        """Return the fields of a message as RQ stores it; messages of one push differ in `message_fields` only."""
         job = queue.create_job(
             RUN_FUNCTION,
             timeout=self._settings.run_timeout_s,
@@ -111,37 +113,37 @@ class RunQueue:
         return job.to_dict()
 
     def depths(self) -> dict[str, int]:
-        """How many messages wait in each queue, by its name, in the order in which Jobs look into them."""
+        """Count the waiting messages by name of the queue, in the order in which Jobs take from them."""
         with reachable(), self._redis.pipeline(transaction=False) as pipeline:
             for waiting in self._lists:
                 pipeline.llen(waiting)
             return dict(zip(self._settings.queue_names, pipeline.execute(), strict=True))
 
     def depth(self) -> int:
-        """How many messages wait."""
+        """Count the waiting messages."""
         return sum(self.depths().values())
 
     def refused(self) -> dict[str, int]:
-        """How many popped messages nothing was done for, by cause, since this Redis began."""
+        """Count the popped messages that were dropped, by cause, since Redis was last emptied."""
         with reachable():
-            found = cast("list[bytes | None]", self._redis.hmget(REFUSED_KEY, REFUSED))
-        # a stranger may have written it
-        counts = (int(count) if count and count.isdigit() else 0 for count in found)
+            stored = cast("list[bytes | None]", self._redis.hmget(REFUSED_KEY, REFUSED))
+        # other clients of Redis may have written it
+        counts = (int(count) if count and count.isdigit() else 0 for count in stored)
         return dict(zip(REFUSED, counts, strict=True))
 
     def idle_jobs(self) -> int:
-        """How many Jobs wait for a message, with everything loaded."""
+        """Count the Jobs that wait for a message with everything loaded."""
         with reachable():
             return self._redis.zcard(IDLE_JOBS)
 
     def waiting_ids(self) -> list[str]:
-        """RQ ids of all waiting messages, the next one first."""
+        """List the RQ ids of all waiting messages, the next one first."""
         with reachable():
             lists = [self._redis.lrange(waiting, 0, -1) for waiting in self._lists]
         return [as_words(job_id) for waiting in lists for job_id in waiting]
 
     def position(self, run_id: str, attempt: int) -> int | None:
-        """How many messages are popped before this one; None when it does not wait."""
+        """Count the messages that are popped before this one; None when it does not wait."""
         job_id = Attempt(run_id, attempt).job_id
         with reachable(), self._redis.pipeline() as pipeline:
             for waiting in self._lists:
@@ -156,14 +158,14 @@ class RunQueue:
         return None
 
     def remove(self, job_ids: Sequence[str]) -> None:
-        """Take messages off their lists, the waiting and the missing alike."""
+        """Remove messages from their lists; missing ones are ignored."""
         with reachable():
             for chunk in portions(job_ids, REMOVED_AT_ONCE):
                 self._redis.eval(_REMOVE, len(self._lists), *self._lists, *chunk)
                 self._redis.delete(*(f"rq:job:{job_id}" for job_id in chunk))
 
     def popped_ids(self) -> set[str]:
-        """Ids of all messages that are marked as being worked on, rightly or not."""
+        """Return the ids of all messages marked as being worked on, rightly or not."""
         popped = set[str]()
         with reachable():
             for queue in self._queues:
@@ -172,7 +174,7 @@ class RunQueue:
         return popped
 
     def _executions(self, queue: Queue) -> list[tuple[str, str]]:
-        """Entries of a queue's registry of started messages, <job_id>:<execution_id>, each after its job_id."""
+        """List a queue's started messages as pairs of job_id and registry entry, <job_id>:<execution_id>."""
         entries = cast("list[bytes]", self._redis.zrange(queue.started_job_registry.key, 0, -1))
         return [(entry.rpartition(":")[0], entry) for entry in map(as_words, entries)]
 
@@ -204,23 +206,23 @@ class RunQueue:
                 queue.finished_job_registry.cleanup()
                 queue.failed_job_registry.cleanup()
 
-    def scaler(self) -> ScalerState | None:
-        """What the local scaler has told of itself; None when none runs."""
+    def scaler_state(self) -> ScalerState | None:
+        """Return the last report of the local scaler; None when none runs."""
         with reachable():
             text = self._redis.get(self._scaler_key)
         return ScalerState(**json.loads(text)) if isinstance(text, bytes) else None
 
-    def tell_of_scaler(self, state: ScalerState) -> None:
-        """Keep what the local scaler says of itself for TOLD_S seconds."""
+    def publish_scaler_state(self, state: ScalerState) -> None:
+        """Store a report of the local scaler for SCALER_EXPIRY_S seconds."""
         with reachable():
-            self._redis.set(self._scaler_key, json.dumps(asdict(state)), ex=TOLD_S)
+            self._redis.set(self._scaler_key, json.dumps(asdict(state)), ex=SCALER_EXPIRY_S)
 
 
-def tell_idle(redis: Redis, name: str, is_idle: bool) -> None:
-    """Count a Job among those that wait, for IDLE_TOLD_S, or no longer; RedisError while Redis is away."""
+def mark_idle(redis: Redis, name: str, is_idle: bool) -> None:
+    """Count a Job as waiting for IDLE_EXPIRY_S, or stop counting it; RedisError while Redis is away."""
     now = time.time()
     with redis.pipeline() as pipeline:
-        pipeline.zadd(IDLE_JOBS, {name: now + IDLE_TOLD_S if is_idle else 0})
-        pipeline.zremrangebyscore(IDLE_JOBS, "-inf", now)  # those that were killed, too
-        pipeline.expire(IDLE_JOBS, IDLE_TOLD_S)
+        pipeline.zadd(IDLE_JOBS, {name: now + IDLE_EXPIRY_S if is_idle else 0})
+        pipeline.zremrangebyscore(IDLE_JOBS, "-inf", now)  # killed Jobs, too
+        pipeline.expire(IDLE_JOBS, IDLE_EXPIRY_S)
         pipeline.execute()

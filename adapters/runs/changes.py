@@ -1,8 +1,7 @@
-"""What is changed of runs on request: they are cancelled or retried, a thousand in a transaction, or get other tags.
+"""Changes of runs on request: cancel or retry, a thousand runs per transaction, and change tags.
 
-among: which runs are meant, such as those of a batch.
-
-The caller owns the transaction, and repeats the call with the last row's id until it answers with nothing.
+among: a condition that selects the runs, such as those of a batch. The caller owns the transaction, and repeats the
+call with the last row's id until it returns no rows.
 """
 
 import json
@@ -17,9 +16,9 @@ from adapters.runs.new_runs import insert_tags
 from adapters.runs.queries import all_rows, run_status
 from adapters.runs.states import RETRIED, failed_values
 from adapters.tables import (
-    BATCH_INDEX,
     IS_FAILED,
     IS_LIVING,
+    PLAN_INDEX,
     RUN,
     Criterion,
     run_events,
@@ -36,9 +35,9 @@ AT_ONCE = 1000  # runs per transaction, so that nobody waits long for their lock
 
 @frozen
 class Change:
-    """What is made of runs that are in a state for it, and the reason of the event.
+    """A bulk transition: which runs qualify, what it sets, and the reason of the event.
 
-    refusal: what is said of a run in another state.
+    refusal: end of the error for a run that does not qualify.
     """
 
     which: Criterion
@@ -47,7 +46,7 @@ class Change:
     refusal: str
 
     def one(self, connection: Connection, run_id: str) -> RowMapping:
-        """The run as it was before it was changed; UnknownRun, or Conflict when it is in no state for that."""
+        """Change one run and return its row from before; UnknownRun, or Conflict when it does not qualify."""
         if rows := self.some(connection, RUN.run_id == run_id):
             return rows[0]
         run_status(connection, run_id)
@@ -56,16 +55,16 @@ class Change:
     def some(
         self, connection: Connection, among: Criterion, after_id: int = 0
     ) -> Sequence[RowMapping]:
-        """Change up to AT_ONCE runs; these as they were, [] at the end.
+        """Change up to AT_ONCE runs and return their rows from before; [] at the end.
 
-        id, run_id, batch_id, attempt, status and request_json of each.
+        A row has id, run_id, attempt, status and request_json.
         """
-        columns = select(*RUN["id", "run_id", "batch_id", "attempt", "status", "request_json"])
+        columns = select(*RUN["id", "run_id", "attempt", "status", "request_json"])
         query = columns.where(among, self.which, RUN.id > after_id).order_by(RUN.id)
         # nobody else changes these before this transaction ends; SQLite's writers are alone anyway
         locked = query.limit(AT_ONCE).with_for_update()
-        # by id or by batch; by its state it would wait for the locks of others
-        by_either = f"{unique_index(RUN.run_id)}, {BATCH_INDEX}"
+        # by id or plan; an index of the state would wait for the locks of others
+        by_either = f"{unique_index(RUN.run_id)}, {PLAN_INDEX}"
         rows = connection.execute(read_from(by_either, runs, locked)).mappings().all()
         if not rows:
             return rows
@@ -99,9 +98,9 @@ RETRY = Change(
 
 
 def change_tags(connection: Connection, change: TagChange) -> int:
-    """Give runs their new tags; how many differ. UnknownRun for one that is not there, Conflict where it has too many.
+    """Change the tags of runs and return how many differ; UnknownRun, or Conflict where one gets too many.
 
-    Tags are part of a request, which says nothing else of a run once it is recorded: only they are written again.
+    Tags are the only part of a recorded request that ever changes.
     """
     columns = select(*RUN["run_id", "request_json"]).with_for_update()
     changed = {}
@@ -110,13 +109,13 @@ def change_tags(connection: Connection, change: TagChange) -> int:
         had: list[str] = request.get("tags", [])
         tags = [tag for tag in dict.fromkeys([*had, *change.add]) if tag not in change.remove]
         if len(tags) > MOST_TAGS:
-            found = f"run {run_id} would have {len(tags)} tags"
-            raise Conflict(f"{found}; at most {MOST_TAGS} are accepted")
+            fault = f"run {run_id} would have {len(tags)} tags"
+            raise Conflict(f"{fault}; at most {MOST_TAGS} are accepted")
         if tags != had:
             changed[run_id] = tags
             text = json.dumps(request | {"tags": tags}, ensure_ascii=False)
-            own = update_by(RUN.run_id).filter_by(run_id=run_id)
-            connection.execute(own.values(request_json=text))
+            change_row = update_by(RUN.run_id).filter_by(run_id=run_id)
+            connection.execute(change_row.values(request_json=text))
     connection.execute(delete(run_tags).where(run_tags.c.run_id.in_(list(changed))))
     insert_tags(connection, changed)
     return len(changed)

@@ -9,7 +9,7 @@ from contracts.status import RunStatus
 
 HOST = socket.gethostname()[:128]
 REASON_LENGTH = 255  # characters, the width of the column
-# how the reason begins of a run that has finished without some of its metrics
+# first words of the reason of a run that finished without some of its metrics
 METRIC_FAILED = "finished, could not compute"
 
 
@@ -21,7 +21,7 @@ def event(
     reason: str,
     at: datetime | database_now,
 ) -> dict[str, Any]:
-    """One event as a row."""
+    """Make the row of one event."""
     return {
         "run_id": run_id,
         "attempt": attempt,

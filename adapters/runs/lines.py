@@ -1,4 +1,4 @@
-"""What a rule looked at in a run, as it is stored: a head, and parts of so many bars.
+"""Storage of the lines that a rule used in a run: a head, and parts of BARS_PER_PART bars.
 
 The columns of a part are those of adapters.prices.packing: of each line its values, whole numbers of six digits, and
 whether it has one, then the truth of each condition. 3,270 bars take 5 to 10 KB per line.
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from adapters.money import decimals_for
-from adapters.prices.bars import Bars, Column, Whole
+from adapters.prices.bars import Column, PriceBars, Whole
 from adapters.prices.packing import packed_columns
 from adapters.runs.reasons import SIGNS
 from adapters.runs.stored_series import packed_json
@@ -22,7 +22,7 @@ DIGITS = 6  # of the largest value of a line: a pixel of a chart is a thousandth
 
 @frozen
 class RunLines:
-    """What a rule looked at on some of a run's bars; rules.explanation.Explanation says what each of them is."""
+    """Lines and truths of a rule on some of a run's bars; rules.explanation.Explanation describes each field."""
 
     head: Json
     values: Sequence[Column]
@@ -30,14 +30,14 @@ class RunLines:
 
 
 def packed_lines(lines: RunLines) -> list[bytes]:
-    """Head and parts of all lines of a run; the stored ones get their decimals, the conditions their counts."""
+    """Pack all lines of a run as head and parts; stored lines get their decimals, conditions their counts."""
     columns: list[Any] = []
     for line, each in zip(lines.head["lines"], lines.values, strict=True):
         if "column" not in line:
-            known = ~np.isnan(each)
-            largest = float(np.abs(each[known]).max(initial=0.0))
+            is_number = ~np.isnan(each)
+            largest = float(np.abs(each[is_number]).max(initial=0.0))
             line["decimals"] = decimals_for(largest, DIGITS)
-            columns += [_without_gaps(each, known, line["decimals"]), known.view(np.int8)]
+            columns += [_without_gaps(each, is_number, line["decimals"]), is_number.view(np.int8)]
     columns += lines.truths
     parts = [
         packed_columns([column[start : start + BARS_PER_PART] for column in columns])
@@ -46,30 +46,30 @@ def packed_lines(lines: RunLines) -> list[bytes]:
     return [packed_json(counted(lines)), *parts]
 
 
-def _without_gaps(values: Any, known: Any, decimals: int) -> Whole:
-    """Whole numbers; where there is no value, the one before, which takes no room."""
-    before = np.maximum.accumulate(np.where(known, np.arange(len(values)), 0))
+def _without_gaps(values: Any, is_number: Any, decimals: int) -> Whole:
+    """Scale to whole numbers; gaps repeat the value before, which compresses to nothing."""
+    before = np.maximum.accumulate(np.where(is_number, np.arange(len(values)), 0))
     whole: Whole = np.rint(np.nan_to_num(values[before]) * 10.0**decimals).astype(np.int64)
     return whole
 
 
-def lines_on(bars: Whole, head: Json, columns: Iterator[Whole], traded: Bars) -> RunLines:
-    """The lines on these bars, from what is stored of each and the prices of all; NaN where a line has no value."""
+def lines_on(bars: Whole, head: Json, columns: Iterator[Whole], traded: PriceBars) -> RunLines:
+    """Restore the lines on these bars from the stored columns and the prices; NaN where a line has no value."""
     values = []
     for line in head["lines"]:
         if "column" in line:  # it is not stored, since the prices are
             values.append(traded.columns[line["column"].capitalize()][bars])
         else:
-            numbers, known = next(columns), next(columns)
-            values.append(np.where(known, numbers / 10.0 ** line["decimals"], np.nan))
+            numbers, is_number = next(columns), next(columns)
+            values.append(np.where(is_number, numbers / 10.0 ** line["decimals"], np.nan))
     return RunLines(head, values, [*columns])
 
 
 def counted(lines: RunLines) -> Json:
-    """Their head, which says of each condition true and unknown: on how many bars it was so.
+    """Return the head with counts: `true` and `unknown` of each condition are numbers of bars.
 
-    And nearest of a comparison: the bar on which it came closest, from 0, and both sides there; None where it was never
-    false, and for a side that is no line.
+    `nearest` of a comparison is the bar of its closest miss, from 0, with both sides there; None where it was never
+    false, or where a side is no line.
     """
 
     def values(side: Values) -> Column | float:

@@ -1,4 +1,4 @@
-"""Pages of runs by filter and order; each page begins where the one before ended, so that none is counted through."""
+"""Pages of runs by filter and order; each page begins where the one before ended (keyset pagination)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import field
@@ -20,8 +20,8 @@ from sqlalchemy import (
 
 from adapters.declarations import MYSQL, read_from
 from adapters.rows import rows_by
-from adapters.runs.queries import STATUS_COLUMNS
-from adapters.runs.words import Word, ids_with, is_found
+from adapters.runs.queries import STATUS_COLUMNS, with_plan
+from adapters.runs.words import Word, has_word, ids_with
 from adapters.tables import (
     HEADLINE_COLUMNS,
     IS_CANCELLED,
@@ -39,8 +39,8 @@ from contracts.values import frozen, frozen_by_name
 DISORDER = timedelta(minutes=5)
 # no run is older; a day later the calendar ends
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(9999, 12, 30)
-FEW = {*RUN["data_hash", "rule_id", "batch_id"]}  # of which few runs have the same value
-# that are sorted at once, in 40 ms, instead of looked for in the wanted order, for up to 400
+FEW = {*RUN["data_hash", "rule_id", "plan_id"]}  # of which few runs have the same value
+# at most so many are sorted, in 40 ms; a walk in the wanted order may take 400 ms
 FEW_RUNS = 120_000
 # what people call a run's state, with the conditions of it: the cancelled are FAILED to the database
 STATES = {
@@ -58,7 +58,7 @@ Bounds = dict[str, Criterion]  # by metric
 
 @frozen
 class Cursor:
-    """The run beside which a page begins: its id, and its value in the order unless that is the id."""
+    """Position of a run in the order, where a page begins: its id, and its value in the order unless that is the id."""
 
     id: int
     value: float | None = None
@@ -66,7 +66,7 @@ class Cursor:
 
 @frozen_by_name
 class RunFilter:
-    """Which runs are wanted, in which order.
+    """Filter and order of a list of runs.
 
     having: conditions by the column that they are on, of the runs or of a table one of whose rows of a run meets it.
     label: part of it, in any case. words: each is found in the run.
@@ -95,63 +95,65 @@ class RunPage:
     previous: Cursor | None
 
 
-def list_runs(connection: Connection, wanted: RunFilter, *beside: str) -> RunPage:
-    """One page of runs; `beside` names further columns to read."""
+def list_runs(connection: Connection, filters: RunFilter, *extra_columns: str) -> RunPage:
+    """Return one page of runs; `extra_columns` names further columns to read."""
     bounds = {
         column.name: within
-        for column, within in wanted.having.items()
+        for column, within in filters.having.items()
         if column.name in METRIC_INDEXES
     }
-    conditions = _conditions(connection, wanted, by_metrics=bool(bounds))
+    conditions = _conditions(connection, filters, by_metrics=bool(bounds))
     # two steps: the ids come from an index alone, and only the page's rows are read
-    page = _page_ids(wanted, conditions, _index(connection, wanted, bounds))
+    page = _page_ids(filters, conditions, _index(connection, filters, bounds))
     met = connection.scalars(page).all()
-    ids = met[: wanted.limit]
-    found = rows_by(connection, select(*_LISTED, *map(RUN.get, beside)), RUN.id, ids)
-    rows = [found[each] for each in (reversed(ids) if wanted.before else ids)]
-    return _page(rows, wanted, more=len(met) > len(ids))
+    ids = met[: filters.limit]
+    rows_by_id = rows_by(
+        connection, with_plan(select(*_LISTED, *map(RUN.get, extra_columns))), RUN.id, ids
+    )
+    rows = [rows_by_id[each] for each in (reversed(ids) if filters.before else ids)]
+    return _page(rows, filters, more=len(met) > len(ids))
 
 
-def _page(rows: Sequence[RowMapping], wanted: RunFilter, more: bool) -> RunPage:
+def _page(rows: Sequence[RowMapping], filters: RunFilter, more: bool) -> RunPage:
     if not rows:
         return RunPage(rows, None, None)
-    first, last = (_cursor(row, wanted) for row in (rows[0], rows[-1]))
-    has_next = more or wanted.before
-    has_previous = more if wanted.before else wanted.after
+    first, last = (_cursor(row, filters) for row in (rows[0], rows[-1]))
+    has_next = more or filters.before
+    has_previous = more if filters.before else filters.after
     return RunPage(rows, last if has_next else None, first if has_previous else None)
 
 
-def _cursor(row: RowMapping, wanted: RunFilter) -> Cursor:
-    return Cursor(row["id"], None if wanted.sort == "created" else float(row[wanted.sort]))
+def _cursor(row: RowMapping, filters: RunFilter) -> Cursor:
+    return Cursor(row["id"], None if filters.sort == "created" else float(row[filters.sort]))
 
 
-def _index(connection: Connection, wanted: RunFilter, bounds: Bounds) -> str | None:
+def _index(connection: Connection, filters: RunFilter, bounds: Bounds) -> str | None:
     """The index to read bounded metrics from; None leaves the choice to the database.
 
     MySQL takes bounds for independent of each other and of the order. Where high returns go with few trades, or no run
     keeps all bounds, it searches the whole table for a page that it expects at the start. So what is bounded to few
     runs is sorted, and all else is searched for in an index that holds all metrics.
     """
-    of_few = any(column in FEW or column.table is not runs for column in wanted.having)
+    of_few = any(column in FEW or column.table is not runs for column in filters.having)
     if connection.dialect.name not in MYSQL or of_few:
         return None
     if not bounds:
-        return _index_of_order(wanted) if wanted.words else None
+        return _index_of_order(filters) if filters.words else None
     fewest, narrowest = min(
         (_estimated_runs(connection, within), name) for name, within in bounds.items()
     )
-    return METRIC_INDEXES[narrowest] if fewest < FEW_RUNS else _index_of_order(wanted)
+    return METRIC_INDEXES[narrowest] if fewest < FEW_RUNS else _index_of_order(filters)
 
 
-def _index_of_order(wanted: RunFilter) -> str | None:
-    if wanted.sort == "created":
+def _index_of_order(filters: RunFilter) -> str | None:
+    if filters.sort == "created":
         return LISTED_INDEX
-    by_others = RUN.ticker in wanted.having or wanted.created_from or wanted.created_to
-    return None if by_others else METRIC_INDEXES[wanted.sort]
+    by_others = RUN.ticker in filters.having or filters.created_from or filters.created_to
+    return None if by_others else METRIC_INDEXES[filters.sort]
 
 
 def _estimated_runs(connection: Connection, within: Criterion) -> int:
-    """How many runs the bounds of one metric leave, as the database estimates it from a few pages of the index.
+    """Estimate the runs within the bounds of one metric, as the database does from a few pages of the index.
 
     Without FORCE INDEX, under which MySQL looks into no page and estimates one run. Among 1,000,000 runs the slowest
     bounds took 12.4 s on MariaDB and 7.7 s on MySQL by an index of their own choice, and 0.03 s and 0.2 s by this one.
@@ -162,13 +164,13 @@ def _estimated_runs(connection: Connection, within: Criterion) -> int:
     return int(plan["rows"])
 
 
-def _page_ids(wanted: RunFilter, conditions: Conditions, index: str | None) -> Select[Any]:
-    """The ids of the page and of one run more, in the order in which they are met."""
-    descending = wanted.descending != (wanted.before is not None)
-    cursor = wanted.before or wanted.after
-    column = HEADLINE_COLUMNS.get(wanted.sort)
+def _page_ids(filters: RunFilter, conditions: Conditions, index: str | None) -> Select[Any]:
+    """Select the ids of the page and of one more run, in the order of the walk."""
+    descending = filters.descending != (filters.before is not None)
+    cursor = filters.before or filters.after
+    column = HEADLINE_COLUMNS.get(filters.sort)
     order = [RUN.id] if column is None else [column, RUN.id]
-    page = select(RUN.id).where(*conditions).limit(wanted.limit + 1)
+    page = select(RUN.id).where(*conditions).limit(filters.limit + 1)
     page = page.order_by(*(each.desc() if descending else each.asc() for each in order))
     if column is not None:
         page = page.where(column.is_not(None))
@@ -187,15 +189,15 @@ def _beyond(cursor: Cursor, column: ColumnElement[Any] | None, descending: bool)
     return and_(up_to(column, value), or_(past(column, value), past_id))
 
 
-def _conditions(connection: Connection, wanted: RunFilter, by_metrics: bool) -> Conditions:
-    conditions = [_is_met(*each) for each in wanted.having.items()]
-    if wanted.label:
+def _conditions(connection: Connection, filters: RunFilter, by_metrics: bool) -> Conditions:
+    conditions = [_is_met(*each) for each in filters.having.items()]
+    if filters.label:
         # DISTINCT: or MariaDB would read the label of each run that it walks by from the table
-        labelled = ids_with("label", wanted.label).distinct().subquery()
+        labelled = ids_with("label", filters.label).distinct().subquery()
         conditions.append(RUN.id.in_(select(labelled.c.id)))
-    conditions += map(is_found, wanted.words)
-    conditions += _state(wanted, by_metrics or wanted.sort != "created")
-    return conditions + _dates(connection, wanted)
+    conditions += map(has_word, filters.words)
+    conditions += _state(filters, by_metrics or filters.sort != "created")
+    return conditions + _dates(connection, filters)
 
 
 def _is_met(column: Column[Any], condition: Criterion) -> Criterion:
@@ -205,23 +207,23 @@ def _is_met(column: Column[Any], condition: Criterion) -> Criterion:
     return RUN.run_id.in_(select(column.table.c.run_id).where(condition))
 
 
-def _state(wanted: RunFilter, by_metrics: bool) -> Conditions:
-    """The wanted state; where metrics are asked for it is implied, since only succeeded runs have them."""
-    if wanted.state is None or (by_metrics and wanted.state == RunStatus.SUCCEEDED.public):
+def _state(filters: RunFilter, by_metrics: bool) -> Conditions:
+    """Select the state; with bounds on metrics it is implied, since only succeeded runs have metrics."""
+    if filters.state is None or (by_metrics and filters.state == RunStatus.SUCCEEDED.public):
         return []
-    return [false()] if by_metrics else STATES[wanted.state]
+    return [false()] if by_metrics else STATES[filters.state]
 
 
-def _dates(connection: Connection, wanted: RunFilter) -> Conditions:
+def _dates(connection: Connection, filters: RunFilter) -> Conditions:
     """Days as a range of ids, which every index ends with, beside the exact times."""
     conditions: Conditions = []
     created, by_time = RUN.created_at, (RUN.created_at, RUN.id)
-    if wanted.created_from:
-        start = datetime.combine(max(wanted.created_from, FIRST_DAY), time.min)
+    if filters.created_from:
+        start = datetime.combine(max(filters.created_from, FIRST_DAY), time.min)
         first = _first_id(connection, created >= start - DISORDER, *by_time)
         conditions += [created >= start, RUN.id >= (first or 2**62)]
-    if wanted.created_to:
-        end = datetime.combine(min(wanted.created_to, LAST_DAY), time.min) + timedelta(days=1)
+    if filters.created_to:
+        end = datetime.combine(min(filters.created_to, LAST_DAY), time.min) + timedelta(days=1)
         latest_first = (each.desc() for each in by_time)
         last = _first_id(connection, created < end + DISORDER, *latest_first)
         conditions += [created < end, RUN.id <= (last or 0)]

@@ -1,4 +1,4 @@
-"""What the database knows about runs that need help: expired leases, and waiting runs that may have no message."""
+"""Runs that need repair: expired leases, and waiting runs that may have no message."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -17,24 +17,24 @@ SUBMISSION_S = 5.0  # a submission may take so long from its rows to its message
 
 
 def expired_leases(connection: Connection, limit: int) -> list[Lease]:
-    """Up to `limit` running attempts whose lease has run out, the longest dead first, locked for this transaction.
+    """Lock and return up to `limit` running attempts whose lease has expired, the longest expired first.
 
-    Those that somebody else has locked are left out, so that they hold nobody up; a later call finds them.
+    Rows locked by another transaction are skipped; a later call returns them.
     """
     query = (
         select(*RUN["run_id", "attempt", "lease_token"])
         .where(RUN.status == RunStatus.RUNNING, RUN.lease_until < database_now())
         .order_by(RUN.lease_until)
         .limit(limit)
-        .with_for_update(skip_locked=True)  # SQLite ignores that: there a writer is alone
+        .with_for_update(skip_locked=True)  # SQLite, with one writer, ignores this
     )
     return [Lease(*row) for row in connection.execute(query)]
 
 
 def overdue_attempts(connection: Connection, grace_s: float) -> Iterator[Attempt]:
-    """Waiting attempts whose message was put on the queue more than `grace_s` ago, or never, the oldest run first.
+    """Yield waiting attempts whose message was enqueued more than `grace_s` ago, or never, the oldest run first.
 
-    Most of them simply wait in a long queue, so they are not all read before the first is given.
+    Most of them simply wait in a long queue, so rows are read in pages.
     """
     never = and_(
         RUN.enqueued_at.is_(None), _is_over(RUN.waiting_since, min(grace_s, SUBMISSION_S))
@@ -49,31 +49,31 @@ def overdue_attempts(connection: Connection, grace_s: float) -> Iterator[Attempt
 
 
 def _is_over(since: ColumnElement[Any], seconds: float) -> Criterion:
-    """More than so long ago, or in the future, since the clock was set back."""
+    """Select times more than so many seconds ago, or in the future, as after the clock was set back."""
     return or_(since < database_now(-seconds), since > database_now())
 
 
 def messages_for(connection: Connection, run_ids: Sequence[str]) -> list[RunMessage]:
-    """The messages of those runs that are waiting now, oldest run first."""
+    """Return the messages of those runs that are waiting now, oldest run first."""
     rows = connection.execute(
-        select(*RUN["run_id", "attempt", "request_json", "batch_id"])
+        select(*RUN["run_id", "attempt", "request_json"])
         .where(RUN.run_id.in_(run_ids), IS_WAITING)
         .order_by(RUN.id)
     )
     return [
-        RunMessage(run_id, attempt, json.loads(request), is_bulk=batch_id is not None)
-        for run_id, attempt, request, batch_id in rows
+        RunMessage.of_stored(run_id, attempt, json.loads(request))
+        for run_id, attempt, request in rows
     ]
 
 
 def unqueueable(connection: Connection, waited_s: float, limit: int) -> list[Attempt]:
-    """Up to `limit` attempts that have been waiting for longer than `waited_s`."""
+    """Return up to `limit` attempts that have been waiting for longer than `waited_s`."""
     waits = (IS_WAITING, RUN.waiting_since < database_now(-waited_s))
     query = select(*RUN["run_id", "attempt"]).where(*waits).limit(limit)
     return [Attempt(*row) for row in connection.execute(query)]
 
 
 def live_attempts(connection: Connection, run_ids: Sequence[str]) -> list[Attempt]:
-    """The attempts of these runs that still wait or run."""
+    """Return the attempts of these runs that still wait or run."""
     query = select(*RUN["run_id", "attempt"]).where(RUN.run_id.in_(run_ids), IS_LIVING)
     return [Attempt(*row) for row in connection.execute(query)]

@@ -1,4 +1,4 @@
-"""Runs on their way in: recorded as PENDING, stamped once their messages are on the queue, and tagged."""
+"""Submission of runs: record them as PENDING with their tags, and stamp them once their messages are enqueued."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -30,21 +30,23 @@ class NewRun:
 
     @property
     def run_id(self) -> str:
-        """The id that it was given."""
+        """Return the id as text."""
         return str(self.request.run_id)
 
     @property
     def message(self) -> RunMessage:
-        """Of its first attempt."""
+        """Return the message of its first attempt."""
         return RunMessage.of(self.request)
 
 
-def insert_runs(connection: Connection, new_runs: Sequence[NewRun]) -> None:
-    """Record requests as PENDING; DuplicateKey when one exists already."""
+def insert_runs(
+    connection: Connection, new_runs: Sequence[NewRun], plan_id: str | None = None
+) -> None:
+    """Record requests as PENDING, as runs of a plan if it is given; DuplicateKey when one exists already."""
     created_at = time_of(connection)
     # a statement has about 1 MB, far below every server's max_allowed_packet
     for some in portions(new_runs):
-        connection.execute(insert(runs), [_row(new, created_at) for new in some])
+        connection.execute(insert(runs), [_row(new, plan_id, created_at) for new in some])
         tags = {new.run_id: new.request.tags for new in some}
         events = [
             event(run_id, 1, None, RunStatus.PENDING, "submitted", created_at) for run_id in tags
@@ -55,21 +57,26 @@ def insert_runs(connection: Connection, new_runs: Sequence[NewRun]) -> None:
 
 def insert_tags(connection: Connection, tags: Mapping[str, Sequence[str]]) -> None:
     """Let lists find runs by their tags."""
-    rows = [{"run_id": run_id, "tag": tag} for run_id, mine in tags.items() for tag in mine]
+    rows = [
+        {"run_id": run_id, "tag": tag}
+        for run_id, tags_of_run in tags.items()
+        for tag in tags_of_run
+    ]
     if rows:
         connection.execute(insert(run_tags), rows)
 
 
-def _row(new: NewRun, created_at: datetime) -> Json:
+def _row(new: NewRun, plan_id: str | None, created_at: datetime) -> Json:
     request = new.request.to_json()
     return {
-        # columns beside the whole request, by which runs are found
+        # columns of the request by which runs are searched
         **picked(request, RUN.keys()),
         "request_hash": new.request_hash,
         "idempotency_key": new.idempotency_key,
         "reproduces": new.reproduces,
         "submitted_by": new.submitted_by,
         "kind": new.kind,
+        "plan_id": plan_id,
         "params_json": json.dumps(request["params"], ensure_ascii=False),
         "request_json": json.dumps(request, ensure_ascii=False),
         "status": RunStatus.PENDING,
@@ -79,15 +86,15 @@ def _row(new: NewRun, created_at: datetime) -> Json:
 
 
 def now_waiting(connection: Connection, run_ids: Sequence[str]) -> None:
-    """Let runs that this transaction has inserted wait since now; for one whose inserts took their time."""
+    """Restart the wait of runs that this transaction inserted; for transactions with many inserts."""
     mine = update_by(RUN.run_id).where(RUN.run_id.in_(run_ids))
     connection.execute(mine.values(waiting_since=database_now()))
 
 
 def mark_enqueued(connection: Connection, messages: Sequence[RunMessage]) -> None:
-    """Stamp the time at which these messages were put on the queue, and let their batches take turns.
+    """Stamp the time at which these messages were enqueued, and announce their plans to fair scheduling.
 
-    A later attempt than theirs stays as it is.
+    Runs that have moved on to a later attempt are not changed.
     """
     run_ids: dict[int, list[str]] = {}
     for message in messages:

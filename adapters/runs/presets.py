@@ -11,7 +11,7 @@ from contracts.values import Json, Values
 
 
 def list_presets(connection: Connection) -> list[Json]:
-    """All presets by name."""
+    """List all presets by name."""
     rows = connection.execute(select(presets).order_by(presets.c.name))
     return [
         {

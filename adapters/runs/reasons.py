@@ -20,22 +20,22 @@ LEAST_DIGITS, MOST_DIGITS = 4, 8
 
 @frozen
 class BarState:
-    """What a rule saw on one bar: the lines by their places in its head, and the truths of its conditions."""
+    """State of a rule on one bar: values of its lines by their places in the head, and truths of its conditions."""
 
     lines: Sequence[Values]
     value: Callable[[int], float | None]
     truth: Callable[[int], int]
 
     def met(self, condition: Condition) -> bool | None:
-        """Whether a condition held; None where a number in it had no value."""
+        """Tell whether a condition held; None where a number in it had no value."""
         return {1: True, -1: False}.get(self.truth(condition["truth"]))
 
-    def said(self, condition: Condition) -> str:
-        """Why a condition held or did not: its decisive parts as they were."""
-        return _SAID.get(condition["op"], _said_comparison)(self, condition)
+    def explain(self, condition: Condition) -> str:
+        """Explain why a condition held or did not, by its decisive parts."""
+        return _EXPLANATIONS.get(condition["op"], _explain_comparison)(self, condition)
 
-    def wanted(self, condition: Condition) -> str:
-        """A comparison as the rule wants it, with the numbers of the bar."""
+    def requirement(self, condition: Condition) -> str:
+        """Write a comparison as the rule requires it, with the numbers of the bar."""
         return self._compared(condition, SIGNS[condition["op"]])
 
     def _compared(self, condition: Condition, sign: str) -> str:
@@ -64,56 +64,62 @@ class BarState:
         return f"{name}{' =' if sums else ''} {number_text(self._number(side), digits)}"
 
 
-def _said_comparison(state: BarState, condition: Condition) -> str:
+def _explain_comparison(state: BarState, condition: Condition) -> str:
     signs = OPPOSITES if state.met(condition) is False else SIGNS
     unknown = " (unknown)" if state.met(condition) is None else ""
     return state._compared(condition, signs[condition["op"]]) + unknown
 
 
-def _said_and(state: BarState, condition: Condition) -> str:
-    held = [state.said(each) for each in condition["of"] if state.met(each)]
-    others = [state.said(each) for each in condition["of"] if not state.met(each)]
-    return ", but ".join(" and ".join(words) for words in (held, others) if words)
+def _explain_and(state: BarState, condition: Condition) -> str:
+    true_parts = [state.explain(each) for each in condition["of"] if state.met(each)]
+    others = [state.explain(each) for each in condition["of"] if not state.met(each)]
+    return ", but ".join(" and ".join(words) for words in (true_parts, others) if words)
 
 
-def _said_or(state: BarState, condition: Condition) -> str:
+def _explain_or(state: BarState, condition: Condition) -> str:
     decisive = [each for each in condition["of"] if state.met(each)] or condition["of"]
-    return " and ".join(map(state.said, decisive))
+    return " and ".join(map(state.explain, decisive))
 
 
-def _said_becomes(state: BarState, condition: Condition) -> str:
+def _explain_becomes(state: BarState, condition: Condition) -> str:
     (inner,) = condition["of"]
     before = {False: ", as on the bar before", None: ", unknown on the bar before"}
-    return state.said(inner) + (before.get(state.met(condition), "") if state.met(inner) else "")
+    return state.explain(inner) + (
+        before.get(state.met(condition), "") if state.met(inner) else ""
+    )
 
 
-def _said_latest(state: BarState, condition: Condition) -> str:
+def _explain_latest(state: BarState, condition: Condition) -> str:
     """The condition that turned it last, as it is on this bar."""
     first, second = condition["of"]
     if state.met(condition) is None:
-        either = " or ".join(wanted(each, state.lines) for each in (first, second))
+        either = " or ".join(requirement(each, state.lines) for each in (first, second))
         return f"whether {either} held last is unknown"
     turned = first if state.met(condition) else second
-    return state.said(turned) if state.met(turned) else f"{wanted(turned, state.lines)} held last"
+    return (
+        state.explain(turned)
+        if state.met(turned)
+        else f"{requirement(turned, state.lines)} held last"
+    )
 
 
-def _said_above_for(state: BarState, condition: Condition) -> str:
+def _explain_above_for(state: BarState, condition: Condition) -> str:
     (inner,), length = condition["of"], f"for {condition['bars']} bars"
-    words = state.said(inner)
+    words = state.explain(inner)
     if state.met(condition):
         return f"{words} {length}"
     return f"{words}, but not {length}" if state.met(inner) else words
 
 
-def _said_constant(state: BarState, condition: Condition) -> str:
+def _explain_constant(state: BarState, condition: Condition) -> str:
     return f"this {'always' if state.met(condition) else 'never'} holds"
 
 
-def _said_stance(state: BarState, condition: Condition) -> str:
+def _explain_stance(state: BarState, condition: Condition) -> str:
     return f"{condition['name']} {'agrees' if state.met(condition) else 'does not'}"
 
 
-def _said_vote(state: BarState, condition: Condition) -> str:
+def _explain_vote(state: BarState, condition: Condition) -> str:
     members = condition["of"]
     if condition["mode"] == "any":
         return f"the latest change of a member was {'' if state.met(condition) else 'not '}to {condition['side']}"
@@ -122,16 +128,16 @@ def _said_vote(state: BarState, condition: Condition) -> str:
     return f"{len(agreeing)} of {len(members)} members agree{named}"
 
 
-_SAID: Mapping[str, Callable[[BarState, Condition], str]] = {
-    "and": _said_and,
-    "or": _said_or,
-    "not": lambda state, condition: state.said(condition["of"][0]),
-    "becomes": _said_becomes,
-    "latest": _said_latest,
-    "above_for": _said_above_for,
-    "constant": _said_constant,
-    "stance": _said_stance,
-    "vote": _said_vote,
+_EXPLANATIONS: Mapping[str, Callable[[BarState, Condition], str]] = {
+    "and": _explain_and,
+    "or": _explain_or,
+    "not": lambda state, condition: state.explain(condition["of"][0]),
+    "becomes": _explain_becomes,
+    "latest": _explain_latest,
+    "above_for": _explain_above_for,
+    "constant": _explain_constant,
+    "stance": _explain_stance,
+    "vote": _explain_vote,
 }
 
 
@@ -146,20 +152,20 @@ def comparisons(
         yield from comparisons(each, condition.get("name", member))
 
 
-def wanted(condition: Condition, lines: Sequence[Values]) -> str:
-    """A comparison as the rule wants it, or all that a condition is made of, without the numbers of a bar."""
+def requirement(condition: Condition, lines: Sequence[Values]) -> str:
+    """Write a comparison as the rule requires it, or all parts of a condition, without the numbers of a bar."""
     if condition["op"] in SIGNS:
         return f" {SIGNS[condition['op']]} ".join(
             name_of(side, lines) for side in condition["of"]
         )
-    parts = [wanted(each, lines) for each in condition["of"]]
+    parts = [requirement(each, lines) for each in condition["of"]]
     if condition["op"] in ("and", "or"):
         return f" {condition['op']} ".join(parts)
     return f"{condition['op']}({', '.join(parts)})"
 
 
 def name_of(side: Values, lines: Sequence[Values]) -> str:
-    """What one side of a comparison is called."""
+    """Return the name of one side of a comparison."""
     if "number" in side:
         return f"{float(side['number']):z,.10g}".replace("-", "−")
     return str(lines[side["line"]]["name"] if "line" in side else side["text"])

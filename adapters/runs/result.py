@@ -1,4 +1,4 @@
-"""One run as the contract shows it, from its row: what is stored, and the curves that follow from it."""
+"""The result of a run in the contract's form: the stored fields, and the curves derived from them."""
 
 import json
 from collections.abc import Callable
@@ -27,18 +27,18 @@ CandleSource = Callable[[str, date, date], list[Candle] | None]  # of a data_has
 
 
 def run_result(row: RowMapping, series: RunSeries | None) -> RunResult:
-    """One run as the contract shows it, without charts and curves; series: `series_of` its row."""
-    known: Json = {
+    """Return the result of a run without charts and curves; series: `series_of` its row."""
+    fields: Json = {
         **picked({**row}, RunResult.__annotations__),
         "status": RunStatus(row["status"]).public,
         "request": json.loads(row["request_json"]),
         **times_of(row),
     }
-    return RunResult(**known, **_found(row, series))
+    return RunResult(**fields, **_outcome(row, series))
 
 
-def _found(row: RowMapping, series: RunSeries | None) -> Json:
-    """What a run came to: nothing before it has completed, metrics once its series are deleted."""
+def _outcome(row: RowMapping, series: RunSeries | None) -> Json:
+    """Return the outcome of a run: nothing before it has completed, only metrics once its series are deleted."""
     if row["status"] != RunStatus.SUCCEEDED:
         return {}
     if row["kind"] != Kind.RUN:
@@ -59,16 +59,16 @@ def _found(row: RowMapping, series: RunSeries | None) -> Json:
 
 
 def whole_result(row: RowMapping, charts: dict[str, str], prices: CandleSource) -> RunResult:
-    """The same with its charts, and with the curves that follow from its series."""
+    """Return the result with charts, and with the curves derived from its series."""
     series = series_of(row)
     result = run_result(row, series)
     if result.metrics is not None:
         result = replace(result, charts=charts)
     if series is None:
         return result
-    asked, dates = RunRequest.from_json(series.request), series.dates
+    request, dates = RunRequest.from_json(series.request), series.dates
     # the bars that the run read; none of long ago, whose prices were never stored
-    candles = prices(row["data_hash"], asked.start_date, asked.end_date)
+    candles = prices(row["data_hash"], request.start_date, request.end_date)
     curves: Json = {
         "equity_curve": points(dates, "equity", series.equity),
         "drawdown_curve": points(dates, "drawdown_pct", series.drawdown_pct),

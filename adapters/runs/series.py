@@ -1,4 +1,4 @@
-"""A completed run's series, decoded: what its curves, tables and pages are made from."""
+"""A completed run's series, decoded for curves, tables and pages."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from adapters.metrics.curves import cash_curve, close_times, drawdowns
-from adapters.metrics.rates import Rates
+from adapters.metrics.rates import AccountRates
 from adapters.money import money_decimals
 from adapters.prices.bars import Column, Whole, bar_dates
 from adapters.runs.stored_series import decode_equity, decode_trades
@@ -33,18 +33,18 @@ class RunSeries:
 
     @property
     def timeframe(self) -> Timeframe:
-        """Of its bars."""
+        """Return the timeframe of its bars."""
         timeframe: Timeframe = self.request["timeframe"]
         return timeframe
 
     @property
     def capital(self) -> float:
-        """With which it began."""
+        """Return the initial capital."""
         return float(self.request["initial_capital"])
 
     @property
     def money_decimals(self) -> int:
-        """With which its profits, fees, cash and position are shown."""
+        """Return the decimals of its profits, fees, cash and position."""
         return money_decimals(self.capital)
 
     @cached_property
@@ -54,13 +54,15 @@ class RunSeries:
 
     @cached_property
     def dates(self) -> list[str]:
-        """When each bar's equity was known."""
+        """Return the date of each bar's close."""
         return bar_dates(close_times(self.times, self.timeframe), self.timeframe)
 
     @cached_property
     def cash(self) -> Column:
-        """(bars,) after each bar's fills."""
-        rates = Rates(**picked(self.request, ("borrow_rate", "cash_rate")))  # not in older ones
+        """(bars,) cash after each bar's fills."""
+        rates = AccountRates(
+            **picked(self.request, ("borrow_rate", "cash_rate"))
+        )  # not in older ones
         return cash_curve(self.times, self.equity, self.trades, self.capital, rates)
 
     @cached_property
@@ -70,7 +72,7 @@ class RunSeries:
 
 
 def run_series(row: Mapping[Any, Any]) -> RunSeries:
-    """The series of a completed run's row; Conflict where they were deleted."""
+    """Decode the series of a completed run's row; Conflict where they were deleted."""
     times, equity = decode_equity(row["equity_curve_json"])
     return RunSeries(
         json.loads(row["request_json"]), times, equity, *decode_trades(row["trades_json"])
@@ -78,6 +80,6 @@ def run_series(row: Mapping[Any, Any]) -> RunSeries:
 
 
 def series_of(row: Mapping[Any, Any]) -> RunSeries | None:
-    """The same of any Job's row: None where it is no run, has not completed, or its series were deleted."""
+    """Decode the series of any Job's row; None if it is no run, has not completed, or its series were deleted."""
     is_there = row["kind"] == Kind.RUN and row["equity_curve_json"] is not None
     return run_series(row) if is_there else None

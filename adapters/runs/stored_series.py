@@ -1,4 +1,4 @@
-"""How a run's series are stored and read back: compact JSON.
+"""Encoding of a run's series as compact JSON.
 
 A 3,270-bar run takes about 25 KB: steps between bars instead of dates, differences instead of values. Prices of trades
 keep 15 significant digits, which is all that a stored price has, their other numbers 10, equity the decimals of money.
@@ -48,7 +48,7 @@ TRADE_DIGITS = [MOST_DIGITS if column.endswith("_price") else DIGITS for column 
 def encode_equity(
     times: Whole, equity: Sequence[float] | Column, timeframe: Timeframe, capital: float = inf
 ) -> str:
-    """Times, seconds since 1970, and equity of all traded bars as one JSON text, exact to the decimals of money.
+    """Encode times (seconds since 1970) and equity of all traded bars as JSON, exact to the decimals of money.
 
     capital: initial, where it may be below the largest equity.
     """
@@ -69,14 +69,14 @@ def encode_equity(
 
 
 def _stored(text: str | None) -> Any:
-    """What a column holds; Conflict where it was pruned."""
+    """Parse a column; Conflict where it was cleared."""
     if text is None:
         raise Conflict(PRUNED)
     return json.loads(text)
 
 
 def decode_equity(text: str | None) -> tuple[Whole, Column]:
-    """The times and the equity that `encode_equity` wrote."""
+    """Decode the times and the equity that `encode_equity` wrote."""
     stored = _stored(text)
     start = np.datetime64(stored["start"].removesuffix("Z"), "s").astype(np.int64)
     steps = np.cumsum([0, *map(int, stored["steps"])])
@@ -108,7 +108,7 @@ def encode_trades(
 def decode_trades(
     text: str | None,
 ) -> tuple[list[Json], list[Json], list[str]]:
-    """The trades, rejected orders and notes that `encode_trades` wrote."""
+    """Decode the trades, rejected orders and notes that `encode_trades` wrote."""
     stored = _stored(text)
     trades = [
         dict(zip(stored["columns"], row, strict=True), trade_no=number)
@@ -144,7 +144,7 @@ def _prices(bars_or_decimals: int, *steps: int) -> list[float] | list[None]:
 
 
 def significant(value: float, digits: int = DIGITS) -> float:
-    """The value at so many significant digits."""
+    """Round to so many significant digits."""
     return float(f"{value:.{digits}g}")
 
 
@@ -161,11 +161,11 @@ def _compact(values: Any) -> str:
 
 
 def packed_json(values: Json) -> bytes:
-    """Compact JSON, compressed."""
+    """Compress values as compact JSON."""
     return zlib.compress(_compact(values).encode())
 
 
 def unpacked_json(packed: bytes) -> Json:
-    """What `packed_json` has packed."""
+    """Decompress what `packed_json` wrote."""
     values: Json = json.loads(zlib.decompress(packed))
     return values

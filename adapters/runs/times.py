@@ -1,4 +1,4 @@
-"""Times of runs in words and numbers: when, how long, and how that spreads over many runs."""
+"""Times of runs: durations, throughput, percentiles, and text."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,7 +8,7 @@ from sqlalchemy import RowMapping
 
 from contracts.values import Json
 
-LEAST_ENDS = 5  # that say how fast runs end
+LEAST_ENDS = 5  # for an estimate of the pace
 
 
 def throughput(ends: Sequence[datetime]) -> float | None:
@@ -20,11 +20,10 @@ def throughput(ends: Sequence[datetime]) -> float | None:
 
 
 def seconds_left(times: Sequence[RowMapping], living: int) -> float | None:
-    """How long `living` runs take at the pace of those that have ended; None before that can be said.
+    """Estimate how long `living` runs take at the pace of those that have ended; None with too few ends.
 
-    times: waiting_since and completed_at of runs that have started. The pace is that of runs which began to wait no
-    earlier than those that run now, or between two than the last that ended: where some are retried a day later, the
-    night between is no part of it.
+    times: waiting_since and completed_at of runs that have started. The pace is that of runs submitted no earlier
+    than those that run now (if none runs, than the last that ended), so a retry a day later does not count the night.
     """
     ends = _latest_ends(times)
     pace = throughput(ends) if len(ends) >= LEAST_ENDS else None

@@ -1,7 +1,8 @@
-"""Counters over all runs that only grow, whatever is pruned: what changed its state, why, and after how long.
+"""Counters of `/metrics` over all runs: state changes by cause, and histograms of waits and durations.
 
-Each change of a run's state is an event. The reconciler adds those of more than a minute ago to one row; the later ones
-are counted whenever somebody looks. So the numbers are exact, and the same whichever process tells them.
+They are derived from the events of runs. The reconciler adds events older than a minute to one row (`fold`); later ones
+are counted at each scrape. The row is what makes the counters survive restarts and the deletion of runs with their
+events, and equal in every web process; a counter in the reconciler's memory would miss what other processes do.
 """
 
 import json
@@ -18,7 +19,7 @@ from adapters.tables import EVENT, run_events, run_totals
 from contracts.status import ErrorType, RunStatus
 
 NAME = "runs"  # of the only row
-SETTLED_S = 60.0  # a transaction that has written an event has ended after so long
+SETTLED_S = 60.0  # by then every transaction that wrote an event has ended
 MOST_S = 3600.0  # of events counted at a time
 BOUNDS_S = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 BUCKETS = (*map(str, BOUNDS_S), "+Inf")
@@ -29,15 +30,15 @@ Totals = Counter[str]  # by "transition/<from>/<to>/<cause>", "wait/<bucket>", "
 
 
 def totals(connection: Connection) -> Totals | None:
-    """All counters now, since the first reconciler began; None while none has folded for an hour."""
+    """Return all counters since the first reconciler started; None when none has folded for an hour."""
     row = connection.execute(select(run_totals, database_now().label("now"))).one_or_none()
     if row is None or row.now - row.until > timedelta(seconds=MOST_S):
         return None
-    return Counter(json.loads(row.totals_json)) + _counted(connection, row.until, row.now)
+    return Counter(json.loads(row.totals_json)) + _count(connection, row.until, row.now)
 
 
 def fold(connection: Connection) -> None:
-    """Add what has happened up to a minute ago to the row, an hour at most; nothing when another process is faster."""
+    """Add the events up to a minute ago to the row, an hour at most; does nothing when another process was faster."""
     settled = connection.execute(select(database_now(-SETTLED_S))).scalar_one()
     row = connection.execute(select(run_totals)).one_or_none()
     if row is None:
@@ -45,41 +46,41 @@ def fold(connection: Connection) -> None:
         return
     # clocks are set back, too
     until = max(row.until, min(settled, row.until + timedelta(seconds=MOST_S)))
-    summed = Counter(json.loads(row.totals_json)) + _counted(connection, row.until, until)
+    summed = Counter(json.loads(row.totals_json)) + _count(connection, row.until, until)
     change = update(run_totals).filter_by(name=NAME, until=row.until)
     connection.execute(change.values(until=until, totals_json=json.dumps(summed)))
 
 
 def histogram(counted: Totals, name: str) -> tuple[list[tuple[str, float]], float]:
-    """What Prometheus wants: how many lasted at most so long, by bound, and the sum of all seconds."""
+    """Return a histogram as Prometheus expects it: cumulative counts by bound, and the sum of seconds."""
     counts = accumulate(counted[f"{name}/{bucket}"] for bucket in BUCKETS)
     return list(zip(BUCKETS, counts, strict=True)), counted[f"{name}/{SUM}"]
 
 
-def _counted(connection: Connection, after: datetime, until: datetime) -> Totals:
-    """The events of a span of time, each with how long its run was in the state before."""
+def _count(connection: Connection, after: datetime, until: datetime) -> Totals:
+    """Count the events of a span of time, with the seconds that each run spent in the state before."""
     before = run_events.alias("before")
     earlier = (before.c.run_id == EVENT.run_id, before.c.id < EVENT.id)
     since = select(func.max(before.c.at)).where(*earlier).scalar_subquery()
     columns = EVENT["from_status", "to_status", "reason", "at"]
     span = (EVENT.at > after, EVENT.at <= until)
-    found: Totals = Counter()
+    result: Totals = Counter()
     for left, arrived, reason, at, begun in connection.execute(
         select(*columns).add_columns(since).where(*span)
     ):
-        found[f"transition/{left or ''}/{arrived}/{_cause(left, arrived, reason)}"] += 1
+        result[f"transition/{left or ''}/{arrived}/{_cause(left, arrived, reason)}"] += 1
         name = (
             WAIT if arrived == RunStatus.RUNNING else RUN if left == RunStatus.RUNNING else None
         )
         if name and begun:
             passed_s = max((at - begun).total_seconds(), 0.0)
-            found[f"{name}/{BUCKETS[bisect_left(BOUNDS_S, passed_s)]}"] += 1
-            found[f"{name}/{SUM}"] += passed_s  # a Counter adds fractions, too
-    return found
+            result[f"{name}/{BUCKETS[bisect_left(BOUNDS_S, passed_s)]}"] += 1
+            result[f"{name}/{SUM}"] += passed_s  # a Counter adds fractions, too
+    return result
 
 
 def _cause(left: str | None, arrived: str, reason: str) -> str:
-    """Why a run failed, waits again, or lacks a metric; empty of what went well."""
+    """Return why a run failed, waits again or lacks a metric; "" otherwise."""
     if arrived == RunStatus.FAILED:
         return next((kind.value for kind in ErrorType if reason.startswith(kind)), "other")
     if (left, arrived) == _BACK:

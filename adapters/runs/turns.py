@@ -1,55 +1,53 @@
-"""Whose turn it is among the batches that wait, so that a small one behind a large one need not wait for its end.
+"""Fair scheduling of plans, so that a small batch behind a large one need not wait for its end.
 
-A message in the batches' list is a ticket: it entitles a Job to the run whose turn it is, and the two change places.
-Next is the actor who was served least lately, of theirs the batch that was, and of that the oldest run that waits.
-A batch without a row here waits until its own tickets are taken, so that nothing is lost with one.
+A message in the bulk list is a ticket: it entitles a Job to the next run in fair order, and the two runs swap places.
+Next is the least recently served actor, of theirs the least recently served plan, and of that the oldest waiting run.
+A plan without `first_id` waits until its own tickets are taken, so that nothing is lost with it.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, case, delete, func, or_, select, update
+from sqlalchemy import Connection, Row, Select, case, func, null, select
 
-from adapters.database import database_now, inserted, portions
-from adapters.declarations import read_from
-from adapters.plan_tables import batch_turns
+from adapters.database import database_now, portions
+from adapters.declarations import read_from, update_by
+from adapters.plan_tables import PLAN, plans
 from adapters.queue.messages import Attempt
 from adapters.runs.states import Claim, claim
-from adapters.tables import BATCH_INDEX, IS_WAITING, RUN, runs
+from adapters.tables import IS_WAITING, PLAN_INDEX, RUN, runs
 from contracts.errors import StaleMessage
 from contracts.values import Json, frozen
 
-REMEMBERED_S = 3600.0  # after its last turn, so that many small batches are no way to the front
-TURN = batch_turns.c
-_HAS_TURNS = TURN.first_id.is_not(None)
+# how long a claim counts against its actor, so that many small batches are no way to the front
+SERVED_S = 3600.0
+_HAS_WAITING = PLAN.first_id.is_not(None)
+_ACTOR = func.coalesce(PLAN.submitted_by, "")
 
 
 @frozen
 class Turn:
-    """What a ticket entitles to."""
+    """The attempt assigned to a ticket."""
 
     attempt: Attempt
-    ticket_waits: bool  # and goes back to its list, since another run is worked on
-    # batch_id and first_id of whose turn it is; None: nobody's
-    batch: Row[str, int] | None = None
-    id: int | None = None  # of its run, when no run of the batch before it waits
+    ticket_waits: bool  # the ticket goes back to its list, since another run was assigned
+    # plan_id and first_id of the plan that is served; None: of none
+    plan: Row[str, int] | None = None
+    id: int | None = None  # of its run, when no run of the plan before it waits
 
 
 def announce(connection: Connection, run_ids: Sequence[str]) -> None:
-    """Let the batches of these waiting runs take their turns."""
+    """Let the plans of these waiting runs be served."""
     for portion in portions(run_ids):
-        batches = (
-            select(RUN.batch_id, func.max(RUN.submitted_by), func.min(RUN.id))
-            .where(RUN.run_id.in_(portion), RUN.batch_id.is_not(None))
-            .group_by(RUN.batch_id)
+        oldest = (
+            select(RUN.plan_id, func.min(RUN.id))
+            .where(RUN.run_id.in_(portion), RUN.plan_id.is_not(None))
+            .group_by(RUN.plan_id)
         )
-        for batch_id, actor, first_id in connection.execute(batches).all():
-            no_later = case((TURN.first_id <= first_id, TURN.first_id), else_=first_id)
-            known = update(batch_turns).filter_by(batch_id=batch_id).values(first_id=no_later)
-            new = {"batch_id": batch_id, "actor": actor or "", "first_id": first_id}
-            if connection.execute(known).rowcount or inserted(connection, batch_turns, **new):
-                continue
-            connection.execute(known)
+        for plan_id, first_id in connection.execute(oldest).all():
+            no_later = case((PLAN.first_id <= first_id, PLAN.first_id), else_=first_id)
+            mine = update_by(PLAN.plan_id).filter_by(plan_id=plan_id)
+            connection.execute(mine.values(first_id=no_later))
 
 
 def claim_turn(
@@ -62,99 +60,95 @@ def claim_turn(
 ) -> tuple[Turn, Claim]:
     """Claim the run that a ticket stands for; StaleMessage when none waits.
 
-    chosen: is tried first. By a try before, since the answer to its commit may have got lost; of a person's message,
-    which is no ticket, its own run.
+    chosen: tried first; from an earlier try, whose commit's answer may have got lost, or the run of an interactive
+    message, which is no ticket.
     """
     turn = chosen or next_in_turn(connection, ticket)
     while True:
         try:
             return turn, claim(connection, turn.attempt, token, lease_s, worker)
         except StaleMessage:  # or another Job's ticket stood for it
-            if turn.batch is None:
+            if turn.plan is None:
                 raise
         turn = next_in_turn(connection, ticket)
 
 
 def next_in_turn(connection: Connection, ticket: Attempt) -> Turn:
-    """The attempt that a ticket stands for; its own when the turn is its batch's, or nobody's."""
+    """Choose the attempt for a ticket; its own when its plan is served next, or no plan is."""
     waiting = (RUN.run_id == ticket.run_id, RUN.attempt == ticket.attempt, IS_WAITING)
-    asked = select(RUN.batch_id, TURN.first_id).where(*waiting)
-    own = connection.execute(
-        asked.outerjoin_from(runs, batch_turns, TURN.batch_id == RUN.batch_id)
+    columns = select(RUN.plan_id, PLAN.first_id).where(*waiting)
+    ticket_run = connection.execute(
+        columns.outerjoin_from(runs, plans, PLAN.plan_id == RUN.plan_id)
     ).one_or_none()
-    if own and own.batch_id and own.first_id is None:
+    if ticket_run and ticket_run.plan_id and ticket_run.first_id is None:
         announce(connection, [ticket.run_id])
     passed: list[str] = []
-    while batch := _least_lately_served(connection, passed):
-        if own and batch.batch_id == own.batch_id:
-            return Turn(ticket, False, batch)
-        # that no other Job is just about to claim
-        oldest = _waiting(batch).order_by(RUN.id).limit(1).with_for_update(skip_locked=True)
-        if found := connection.execute(oldest).one_or_none():
-            attempt = Attempt(found.run_id, found.attempt)
-            return Turn(attempt, own is not None, batch, found.id)
-        _rest(connection, batch)
-        passed.append(batch.batch_id)
+    while plan := _least_recently_served(connection, passed):
+        if ticket_run and plan.plan_id == ticket_run.plan_id:
+            return Turn(ticket, False, plan)
+        # skips a run that another Job is claiming
+        oldest = _waiting(plan).order_by(RUN.id).limit(1).with_for_update(skip_locked=True)
+        if run := connection.execute(oldest).one_or_none():
+            return Turn(Attempt(run.run_id, run.attempt), ticket_run is not None, plan, run.id)
+        _pause(connection, plan)
+        passed.append(plan.plan_id)
     return Turn(ticket, False)
 
 
-def _least_lately_served(connection: Connection, passed: Sequence[str]) -> Row[str, int] | None:
-    of_actor = select(TURN.actor, func.max(TURN.served_at).label("served_at"))
-    lately = of_actor.group_by(TURN.actor).subquery()
-    in_turn = (
-        select(*TURN["batch_id", "first_id"])
-        .join(lately, lately.c.actor == TURN.actor)
-        .where(_HAS_TURNS, TURN.batch_id.not_in(passed))
-        # never is before ever
-        .order_by(lately.c.served_at, TURN.served_at, TURN.batch_id)
+def _least_recently_served(connection: Connection, passed: Sequence[str]) -> Row[str, int] | None:
+    served = (
+        select(_ACTOR.label("actor"), func.max(PLAN.served_at).label("served_at"))
+        .where(PLAN.served_at > database_now(-SERVED_S))
+        .group_by(_ACTOR)
+        .subquery()
     )
-    return connection.execute(in_turn.limit(1)).one_or_none()
+    next_first = (
+        select(*PLAN["plan_id", "first_id"])
+        .outerjoin(served, served.c.actor == _ACTOR)
+        .where(_HAS_WAITING, PLAN.plan_id.not_in(passed))
+        # never served comes first
+        .order_by(served.c.served_at, PLAN.served_at, PLAN.id)
+    )
+    return connection.execute(next_first.limit(1)).one_or_none()
 
 
-def _waiting(batch: Row[str, int]) -> Select[Any]:
-    """Runs of a batch that wait, read from the index of batches: they lie side by side there."""
-    mine = (RUN.batch_id == batch.batch_id, RUN.id >= batch.first_id, IS_WAITING)
-    return read_from(BATCH_INDEX, runs, select(*RUN["id", "run_id", "attempt"]).where(*mine))
+def _waiting(plan: Row[str, int]) -> Select[Any]:
+    """Select the waiting runs of a plan, from the index of plans, where they are adjacent."""
+    mine = (RUN.plan_id == plan.plan_id, RUN.id >= plan.first_id, IS_WAITING)
+    return read_from(PLAN_INDEX, runs, select(*RUN["id", "run_id", "attempt"]).where(*mine))
 
 
-def _rest(connection: Connection, batch: Row[str, int]) -> None:
-    """Pass a batch over from now on, if nothing of it waits."""
-    seen = update(batch_turns).filter_by(batch_id=batch.batch_id, first_id=batch.first_id)
-    connection.execute(seen.where(~_waiting(batch).exists()).values(first_id=None))
+def _pause(connection: Connection, plan: Row[str, int]) -> None:
+    """Skip a plan until more of it is announced, if no run of it waits."""
+    unchanged = update_by(PLAN.plan_id).filter_by(plan_id=plan.plan_id, first_id=plan.first_id)
+    connection.execute(unchanged.where(~_waiting(plan).exists()).values(first_id=null()))
 
 
 def mark_served(connection: Connection, turn: Turn) -> None:
-    """Let the others come first now; the last statement of a claim, since all claims write the same few rows."""
-    if turn.batch is None:
+    """Put a plan last in the order; the last statement of a claim, since all claims write the same few rows."""
+    if turn.plan is None:
         return
     values: Json = {"served_at": database_now()}
-    if turn.id:  # unless one was announced meanwhile that waits before it
-        seen = TURN.first_id == turn.batch.first_id
-        values["first_id"] = case((seen, turn.id), else_=TURN.first_id)
-    mine = update(batch_turns).filter_by(batch_id=turn.batch.batch_id)
-    connection.execute(mine.values(values))
-
-
-def forget_turns(connection: Connection) -> None:
-    """Delete what is known of batches that wait no longer and had no turn lately."""
-    served_at = TURN.served_at
-    is_over = or_(served_at.is_(None), served_at < database_now(-REMEMBERED_S))
-    connection.execute(delete(batch_turns).where(~_HAS_TURNS, is_over))
+    if turn.id:  # unless a run was announced meanwhile that waits before it
+        is_unchanged = PLAN.first_id == turn.plan.first_id
+        values["first_id"] = case((is_unchanged, turn.id), else_=PLAN.first_id)
+    connection.execute(
+        update_by(PLAN.plan_id).filter_by(plan_id=turn.plan.plan_id).values(values)
+    )
 
 
 def most_before(connection: Connection, run_id: str) -> int | None:
-    """How many turns come before a waiting run's at most, if no batch joins; None for a run without a batch in turn."""
+    """Return the most claims before a waiting run's, if no plan joins; None for a run whose plan is not served."""
     mine = (
-        select(RUN.id, *TURN["batch_id", "actor", "first_id"])
-        .join(batch_turns, TURN.batch_id == RUN.batch_id)
-        .where(RUN.run_id == run_id, _HAS_TURNS)
+        select(PLAN.plan_id, PLAN.first_id, RUN.id, _ACTOR.label("actor"))
+        .join(plans, PLAN.plan_id == RUN.plan_id)
+        .where(RUN.run_id == run_id, _HAS_WAITING)
     )
-    own = connection.execute(mine).one_or_none()
-    if own is None:
+    run: Any = connection.execute(mine).one_or_none()
+    if run is None:
         return None
-    before = select(func.count()).select_from(_waiting(own).where(RUN.id < own.id).subquery())
+    before = select(func.count()).select_from(_waiting(run).where(RUN.id < run.id).subquery())
     rounds: int = connection.execute(before).scalar_one() + 1
-    actor = TURN.actor
-    by_actor = select(actor, func.count()).where(_HAS_TURNS).group_by(actor)
-    batches: dict[str, int] = dict(connection.execute(by_actor).all())
-    return rounds * len(batches) * batches[own.actor] - 1
+    by_actor = select(_ACTOR, func.count()).where(_HAS_WAITING).group_by(_ACTOR)
+    plans_of: dict[str, int] = dict(connection.execute(by_actor).all())
+    return rounds * len(plans_of) * plans_of[run.actor] - 1

@@ -1,4 +1,4 @@
-"""Words that people search runs for: where each may stand, and which are found nowhere."""
+"""Search of runs by words: the fields that are searched, and the words that no run has."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import Connection, Select, or_, select, union_all
 
 from adapters.database import has_rows
-from adapters.tables import RUN, Criterion, batch_titles, run_tags, runs
+from adapters.plan_tables import PLAN
+from adapters.tables import RUN, Criterion, run_tags, runs
 from contracts.values import frozen
 
 _OTHER = runs.alias("other").c
@@ -14,47 +15,45 @@ _OTHER = runs.alias("other").c
 
 @frozen
 class Word:
-    """What somebody searches for: part of a text, in any case, and the tickers and rules whose names it is part of."""
+    """Search term: part of a text, in any case, with the tickers and rules whose names contain it."""
 
     text: str
     tickers: Sequence[str]
     rules: Sequence[str]
 
 
-def is_found(word: Word) -> Criterion:
-    """Of a run; what no index of the lists holds is looked for first, in indexes of its own: few runs have it.
+def has_word(word: Word) -> Criterion:
+    """Select runs with a word in label, title, tags, ticker, rule, or the name or title of their batch.
 
-    Beside it, many runs have the ticker or rule, so that a page of them is found soon by walking through all.
+    Texts are searched in indexes of their own, since few runs match. Many runs have a ticker or rule, so a walk through
+    all runs soon fills a page of them.
     """
     tagged = select(_OTHER.id).join(run_tags, run_tags.c.run_id == _OTHER.run_id)
     texts = (
         ids_with("label", word.text),
         ids_with("title", word.text),
         tagged.where(run_tags.c.tag.icontains(word.text, autoescape=True)),
-        select(_OTHER.id).where(_OTHER.batch_id.in_(_batches_with(word.text))),
+        select(_OTHER.id).where(_OTHER.plan_id.in_(_plans_with(word.text))),
     )
-    found = [RUN.id.in_(select(union_all(*texts).subquery().c.id))]
-    found += [RUN.ticker.in_(word.tickers)] if word.tickers else []
-    found += [RUN.rule_type.in_(word.rules)] if word.rules else []
-    return or_(*found)
+    matches = [RUN.id.in_(select(union_all(*texts).subquery().c.id))]
+    matches += [RUN.ticker.in_(word.tickers)] if word.tickers else []
+    matches += [RUN.rule_type.in_(word.rules)] if word.rules else []
+    return or_(*matches)
 
 
 def ids_with(column: str, text: str) -> Select[Any]:
-    """Runs whose label or title contains it, from the index of that alone."""
-    told = _OTHER[column]
-    return select(_OTHER.id).where(told.is_not(None), told.icontains(text, autoescape=True))
+    """Select the ids of runs whose label or title contains a text, from the index of that column alone."""
+    content = _OTHER[column]
+    return select(_OTHER.id).where(content.is_not(None), content.icontains(text, autoescape=True))
 
 
-def _batches_with(text: str) -> Select[Any]:
-    """Batches whose name or title contains it; the names from one jump of the index for each batch."""
-    named = select(_OTHER.batch_id).distinct().subquery()
-    by_name = select(named.c.batch_id).where(named.c.batch_id.icontains(text, autoescape=True))
-    titled = batch_titles.c.title.icontains(text, autoescape=True)
-    by_title = select(batch_titles.c.batch_id).where(titled)
-    return select(union_all(by_name, by_title).subquery().c.batch_id)
+def _plans_with(text: str) -> Select[Any]:
+    """Select the batches whose name or title contains a text."""
+    contains = (PLAN[name].icontains(text, autoescape=True) for name in ("name", "title"))
+    return select(PLAN.plan_id).where(or_(*contains), PLAN.name.is_not(None))
 
 
-def unmatched(connection: Connection, words: Sequence[Word]) -> list[str]:
-    """Those of the words that are found in no run at all."""
-    queries = {word.text: select(RUN.id).where(is_found(word)) for word in words}
+def unmatched_words(connection: Connection, words: Sequence[Word]) -> list[str]:
+    """List the words that no run matches."""
+    queries = {word.text: select(RUN.id).where(has_word(word)) for word in words}
     return [text for text, query in queries.items() if not has_rows(connection, query)]

@@ -1,4 +1,4 @@
-"""What a study sees of a run, and of runs one after the other: returns with their times, and what they amount to."""
+"""A run in a study, and runs joined end to end: returns with their times, and the sums over them."""
 
 import json
 import math
@@ -9,7 +9,7 @@ from sqlalchemy import RowMapping
 
 from adapters.metrics.curves import shares_held
 from adapters.metrics.measured import DAY_S, Array, Measured, NoValue, average
-from adapters.metrics.rates import Rates
+from adapters.metrics.rates import AccountRates
 from adapters.metrics.returns import cagr
 from adapters.metrics.risk import kurtosis_of, skewness_of, spread
 from adapters.metrics.sharpe_evidence import LEAST_RETURNS, MeasuredSharpe
@@ -20,13 +20,13 @@ from contracts.values import Values, frozen
 
 
 @frozen
-class Market:
-    """What a study's runs have read. times: (bars,) seconds since 1970; closes: of the asset, and of its benchmark."""
+class StudyMarket:
+    """Prices that a study's runs read. times: (bars,) seconds since 1970; closes: of the asset and its benchmark."""
 
     times: Array
     closes: Array
     benchmark: Array | None = None
-    rates: Rates = Rates()
+    rates: AccountRates = AccountRates()
 
     def growth_pct(self, times: Array, closes: Array) -> float:
         """Return of `closes` from the first to the last of these times, in percent; NoValue without prices at both."""
@@ -39,14 +39,14 @@ class Market:
 
 
 def _span(times: Array) -> str:
-    """The days of the first and the last of some times."""
+    """Format the days of the first and the last time."""
     first, last = times[[0, -1]].view("M8[s]").astype("M8[D]").tolist()
     return f"{first} to {last}"
 
 
 @frozen
 class RunData:
-    """One run: its metrics, and each bar's time, simple return and closed trades; equity is stored to the cent."""
+    """Run: its metrics, each bar's time and simple return, and the profits of closed trades; equity is to the cent."""
 
     metrics: Values
     times: Array
@@ -57,16 +57,16 @@ class RunData:
 
     @property
     def is_sound(self) -> bool:
-        """Whether its account always had money."""
+        """True when its account always had money."""
         return bool(np.isfinite(self.returns).all() and (self.returns > -1).all())
 
     @property
     def bars_per_year(self) -> float:
-        """By which it is annualised."""
+        """Number of bars by which the run is annualised."""
         return float(self.metrics["bars_per_year"] or 0)
 
     def sharpe(self) -> MeasuredSharpe:
-        """Its Sharpe ratio per bar; NoValue where it has none."""
+        """Return its Sharpe ratio per bar; NoValue if it has none."""
         ratio, skew, tails = (
             self.metrics[name] for name in ("sharpe_ratio", "skewness", "kurtosis")
         )
@@ -75,12 +75,12 @@ class RunData:
         return MeasuredSharpe(ratio / self.bars_per_year**0.5, len(self.returns), skew, tails + 3)
 
 
-def run_data(row: Values | RowMapping, capital: float, market: Market) -> RunData:
-    """A run from its stored metrics, equity and trades, on the market's prices."""
+def run_data(row: Values | RowMapping, capital: float, market: StudyMarket) -> RunData:
+    """Build a run from its stored metrics, equity and trades, and the market's prices."""
     times, equity = decode_equity(row["equity_curve_json"])
     trades = decode_trades(row["trades_json"])[0]
     path = np.concatenate(([capital], equity))
-    # an account that was emptied is ruined, and so not chosen
+    # an account at 0 is ruined and never chosen
     with np.errstate(divide="ignore", invalid="ignore"):
         returns = path[1:] / path[:-1] - 1.0
     first = int(np.searchsorted(market.times, times[0]))
@@ -94,7 +94,7 @@ def run_data(row: Values | RowMapping, capital: float, market: Market) -> RunDat
 
 
 def yearly_growth(runs: Iterable[RunData | None]) -> float:
-    """Logarithmic growth of all runs over all their years; NoValue where one is missing, or was emptied."""
+    """Logarithmic growth per year of all runs over all their time; NoValue if one is missing or was ruined."""
     growths, years = list[float](), list[float]()
     for run in runs:
         if run is None or not run.is_sound:
@@ -106,7 +106,7 @@ def yearly_growth(runs: Iterable[RunData | None]) -> float:
 
 
 def measured_sharpe(returns: Array, bar_rate: float = 0.0) -> MeasuredSharpe:
-    """The Sharpe ratio of returns above the risk-free one of a bar; NoValue for too few or constant ones."""
+    """Sharpe ratio of returns above the risk-free one per bar; NoValue for too few or constant returns."""
     if len(returns) < LEAST_RETURNS:
         raise NoValue(f"fewer than {LEAST_RETURNS} returns")
     per_bar = (average(returns) - bar_rate) / spread(returns)
@@ -115,7 +115,7 @@ def measured_sharpe(returns: Array, bar_rate: float = 0.0) -> MeasuredSharpe:
 
 @frozen
 class Stitched:
-    """Runs one after the other, each with the money that the one before has left."""
+    """Runs joined end to end, each starting with the final equity of the one before."""
 
     times: Array
     returns: Array
@@ -125,7 +125,7 @@ class Stitched:
 
     @property
     def return_pct(self) -> float:
-        """What all of it came to."""
+        """Total return, in percent."""
         path = self.measured.path
         return float(path[-1] / path[0] - 1) * 100
 
@@ -139,7 +139,7 @@ class Stitched:
 
 
 def stitched(parts: Sequence[RunData], risk_free_rate: float) -> Stitched:
-    """At least one run, none of them ruined, in the order of time."""
+    """Join runs, at least one and none ruined, in the order of time."""
     returns = np.concatenate([part.returns for part in parts])
     times = np.concatenate([part.times for part in parts])
     path = parts[0].capital * np.concatenate(([1.0], np.multiply.accumulate(1.0 + returns)))

@@ -1,4 +1,4 @@
-"""Confidence intervals by resampling, and what permutations say: bit for bit the same for a seed, whatever the CPU.
+"""Confidence intervals by resampling, and the p-value of permutations: the same bits for a seed on every CPU.
 
 Sums and products run in the order of the bars, without BLAS; numpy's own sums group their terms by the CPU.
 """
@@ -9,25 +9,25 @@ from itertools import accumulate, pairwise
 
 import numpy as np
 
-from adapters.batches.leaderboard import Goal
 from adapters.metrics.measured import Array, NoValue
 from adapters.metrics.sharpe_evidence import LEAST_RETURNS
+from adapters.plans.ranking import Goal
 from contracts.values import Json
 
-LEVEL = 0.90  # of the intervals: 5% of the samples are below, 5% above
-LEAST_TRADES = 10  # fewer have too few orders to be told apart
-CELLS_AT_ONCE = 2_000_000  # bars times samples held at a time: 16 MB for each array
+LEVEL = 0.90  # level of the intervals: 5% of the samples are below, 5% above
+LEAST_TRADES = 10  # fewer have too few distinct orders
+CELLS_AT_ONCE = 2_000_000  # bars times samples processed together: 16 MB for each array
 
 
 def mean_block(returns: int) -> int:
-    """Mean length of the bootstrap's blocks: the cube root of the number of returns, the order that theory gives."""
+    """Mean length of the bootstrap's blocks: the cube root of the number of returns, as in theory."""
     return max(1, round(math.cbrt(returns)))
 
 
 def stationary_indices(
     rng: np.random.Generator, length: int, samples: int, block: float
 ) -> Array:
-    """Places (length, samples) of a stationary bootstrap: blocks of geometric length with this mean, wrapped around.
+    """Indexes (length, samples) of a stationary bootstrap: blocks of geometric length with this mean, wrapped around.
 
     Politis & Romano (1994), The Stationary Bootstrap, Journal of the American Statistical Association 89.
     """
@@ -43,10 +43,10 @@ def stationary_indices(
 def bootstrap(
     returns: Array, years: float, bars_per_year: float, bar_rate: float, seed: int, samples: int
 ) -> Json:
-    """Intervals of Sharpe ratio, CAGR and maximum drawdown, the last two in percent, with all that makes them again.
+    """Intervals of Sharpe ratio, CAGR and maximum drawdown, the last two in percent, and the parameters of the draws.
 
-    returns: (bars,) simple. years: calendar time that they cover. bar_rate: the risk-free return of one bar, which the
-    Sharpe ratio is above. NoValue for fewer than LEAST_RETURNS, or constant ones.
+    returns: (bars,) simple. years: calendar time that they cover. bar_rate: the risk-free return of one bar, deducted
+    in the Sharpe ratio. NoValue for fewer than LEAST_RETURNS, or constant ones.
     """
     if len(returns) < LEAST_RETURNS:
         raise NoValue(f"fewer than {LEAST_RETURNS} returns")
@@ -83,7 +83,7 @@ def _measured(
     mean = np.add.accumulate(resampled, axis=0)[-1] / bars
     centred = resampled - mean
     deviation = np.sqrt(np.add.accumulate(centred * centred, axis=0)[-1] / (bars - 1))
-    # a sample of bars without a position has no ratio
+    # a sample of bars without a position has no Sharpe ratio
     with np.errstate(divide="ignore", invalid="ignore"):
         sharpe = (mean - bar_rate) / deviation * math.sqrt(bars_per_year)
     path = np.multiply.accumulate(1.0 + resampled, axis=0)
@@ -99,14 +99,14 @@ def _drawdowns(path: Array) -> Array:
 
 
 def interval(values: Array) -> list[float]:
-    """The middle LEVEL of the values: its lower and its upper end, by nearest rank."""
+    """Return the lower and the upper end of the middle LEVEL of the values, by nearest rank."""
     ordered = np.sort(values)
     tail = round(len(ordered) * (1 - LEVEL) / 2)
     return [float(ordered[tail]), float(ordered[len(ordered) - 1 - tail])]
 
 
 def trade_steps(profits: Sequence[float], capital: float) -> list[float]:
-    """Equity after each closed trade over that before it; profits: money earned by each, in order.
+    """Ratio of the equity after each closed trade to that before; profits: money earned by each, in order.
 
     NoValue once equity was 0 or less.
     """
@@ -117,16 +117,16 @@ def trade_steps(profits: Sequence[float], capital: float) -> list[float]:
 
 
 def shuffled_trades(steps: Sequence[float], seed: int, samples: int) -> Json:
-    """Maximum drawdown, in percent, of the same trades in other orders, seen at the trades' ends alone.
+    """Maximum drawdown, in percent, of the same trades in random orders, measured at the ends of trades.
 
     steps: of `trade_steps`, so that each order ends with the same equity. NoValue for fewer than LEAST_TRADES.
     """
     if len(steps) < LEAST_TRADES:
         raise NoValue(f"fewer than {LEAST_TRADES} closed trades")
-    rng, given = np.random.default_rng(seed), np.asarray(steps, float)
-    orders = rng.permuted(np.tile(given, (samples, 1)), axis=1).T
+    rng, in_order = np.random.default_rng(seed), np.asarray(steps, float)
+    orders = rng.permuted(np.tile(in_order, (samples, 1)), axis=1).T
     falls = _drawdowns(np.multiply.accumulate(orders, axis=0))
-    observed = float(_drawdowns(np.multiply.accumulate(given[:, None], axis=0))[0])
+    observed = float(_drawdowns(np.multiply.accumulate(in_order[:, None], axis=0))[0])
     return {
         "seed": seed,
         "samples": samples,
@@ -140,12 +140,12 @@ def shuffled_trades(steps: Sequence[float], seed: int, samples: int) -> Json:
 
 
 def permuted(observed: float | None, bests: Array, goal: Goal, seed: int) -> Json:
-    """What a search found in the bars as they were, beside what it finds in the same bars in random order.
+    """Compare the best of a search in the real bars with its bests in the same bars in random order.
 
-    observed: the best of the search; None where nothing had a place. bests: of each permutation, the worst there is
-    where nothing had a place, which is null in the answer; NaN where its Job has failed. above: permutations in which
-    the search found as much or more. p_value: the chance of such a find where nothing is to be found; the real order is
-    one of all, so it is never 0. Davison & Hinkley (1997), Bootstrap Methods and their Application, section 4.2.
+    observed: the real best; None if no combination was ranked. bests: of each permutation; infinitely bad, null in the
+    answer, if none was ranked, and NaN if its Job failed. In the answer, above: permutations whose best is at least as
+    good. p_value: the probability of such a best without any pattern; the real order counts as one of all, so it is
+    never 0. Davison & Hinkley (1997), Bootstrap Methods and their Application, section 4.2.
     """
     sign, above = 1 if goal == "max" else -1, len(bests)
     if observed is not None:

@@ -1,4 +1,4 @@
-"""The verdict in one sentence, and as one of four words: holds, luck, fails, none."""
+"""Verdicts as one sentence and one of four outcomes: holds, luck, fails, none."""
 
 from collections.abc import Sequence
 from statistics import fmean
@@ -8,7 +8,7 @@ from adapters.metrics.sharpe_evidence import CONFIDENCE, SIGNIFICANCE
 from adapters.metrics.timing import percent, than_holding
 from contracts.values import Values
 
-SHORT_BARS = 150  # of all test parts together; a real edge seldom proves itself in fewer
+SHORT_BARS = 150  # bars of all test parts together; skill seldom shows in fewer
 # measured on GJR-GARCH processes with drift: see "The same bars in random order" in docs/studies.md
 VOLATILITY_ALONE = (
     "In markets where falls raise volatility, avoiding volatile times is enough for this"
@@ -17,9 +17,9 @@ VOLATILITY_ALONE = (
 
 
 class Judged(NamedTuple):
-    """outcome: holds (timing better than luck with CONFIDENCE), luck (it may be), fails (0 or below), none (no number).
+    """Outcome and sentence: holds (timing better than luck with CONFIDENCE), luck (maybe), fails (<= 0), none.
 
-    Timing is what choosing the times brought, above holding the same share of the asset all the time.
+    Timing is the return above holding the same share of the asset all the time.
     """
 
     outcome: str
@@ -27,36 +27,38 @@ class Judged(NamedTuple):
 
 
 def of_selection(fold: Values, trials: int, reason: str) -> Judged:
-    """Whether the best of many is better than luck; `reason` is why there is no number, if there is none."""
-    found = fold["timing"]
-    if found is None or found["deflated"] is None:
-        return _nothing(found["notes"]["deflated"] if found else reason)
-    chance = percent(1 - found["deflated"])
+    """Judge whether the best of many is better than luck; `reason` explains a missing number."""
+    timing = fold["timing"]
+    if timing is None or timing["deflated"] is None:
+        return _nothing(timing["notes"]["deflated"] if timing else reason)
+    chance = percent(1 - timing["deflated"])
     best = f"The best of {trials:,}" if trials > 1 else "The only one tried"
-    brought = f"{best} brought {_brought(found)}"
-    if found["yearly_pct"] <= 0:
+    brought = f"{best} brought {_brought(timing)}"
+    if timing["yearly_pct"] <= 0:
         return Judged("fails", f"{brought}.")
-    ratio = f"timing with a Sharpe ratio of {_number(found['sharpe_ratio'])}"
-    if found["deflated"] < CONFIDENCE:
+    ratio = f"timing with a Sharpe ratio of {_number(timing['sharpe_ratio'])}"
+    if timing["deflated"] < CONFIDENCE:
         return Judged(
             "luck",
             f"{brought}, which is what luck gives: {chance} chance of {ratio} or more without skill.",
         )
-    luck = f", where luck alone gives {_number(found['luck_sharpe_ratio'])}" if trials > 1 else ""
+    luck = (
+        f", where luck alone gives {_number(timing['luck_sharpe_ratio'])}" if trials > 1 else ""
+    )
     return Judged("holds", f"{brought}: {ratio}{luck}; {chance} chance of it without skill.")
 
 
 def of_test_parts(folds: Sequence[Values], ahead: Values | None, reason: str) -> Judged:
-    """Whether what was chosen in sample holds out of sample; `reason` as above."""
-    found = ahead["timing"] if ahead else None
-    if ahead is None or found is None or found["probabilistic"] is None:
-        return _nothing(found["notes"]["probabilistic"] if found else reason)
-    tested = f"{_brought(found)}{_in_folds(folds)}{_sharpes(folds, ahead['evidence'])}"
-    if found["yearly_pct"] <= 0:
+    """Judge whether the choices in sample hold out of sample; `reason` explains a missing number."""
+    timing = ahead["timing"] if ahead else None
+    if ahead is None or timing is None or timing["probabilistic"] is None:
+        return _nothing(timing["notes"]["probabilistic"] if timing else reason)
+    tested = f"{_brought(timing)}{_in_folds(folds)}{_sharpes(folds, ahead['evidence'])}"
+    if timing["yearly_pct"] <= 0:
         return Judged("fails", f"Does not hold out of sample: {tested}.{_short(ahead['bars'])}")
-    chance = f"{percent(1 - found['probabilistic'])} chance of that without skill"
+    chance = f"{percent(1 - timing['probabilistic'])} chance of that without skill"
     short = _short(ahead["bars"])
-    if found["probabilistic"] >= CONFIDENCE:
+    if timing["probabilistic"] >= CONFIDENCE:
         return Judged("holds", f"Holds out of sample: {tested}; {chance}.{short}")
     return Judged("luck", f"May be luck out of sample: {tested}; {chance}.{short}")
 
@@ -68,13 +70,13 @@ def _short(bars: int) -> str:
     return warning if bars < SHORT_BARS else ""
 
 
-def of_permutations(found: Values, title: str, reason: str) -> Judged:
-    """Whether the search finds more than it does in the same bars in random order; `reason` as above."""
-    failed, p_value = found["failed"], found["p_value"]
-    if found["observed"] is None or failed:
+def of_permutations(search: Values, title: str, reason: str) -> Judged:
+    """Judge whether the search finds more than in the same bars in random order; `reason` explains a missing number."""
+    failed, p_value = search["failed"], search["p_value"]
+    if search["observed"] is None or failed:
         return _nothing(f"{failed:,} of the permutations failed" if failed else reason)
-    best = f"the best {title} of {_number(found['observed'])}"
-    searches = f"{found['above']:,} of {found['permutations']:,} searches"
+    best = f"the best {title} of {_number(search['observed'])}"
+    searches = f"{search['above']:,} of {search['permutations']:,} searches"
     reached = f"{searches} of the same bars in random order found as much (p = {p_value:.3g})"
     if p_value < SIGNIFICANCE:
         more = f"The search finds more than chance: beside {best}, {reached}."
@@ -82,37 +84,37 @@ def of_permutations(found: Values, title: str, reason: str) -> Judged:
     return Judged("luck", f"The search finds what chance gives: beside {best}, {reached}.")
 
 
-def beside(
+def compare_returns(
     ticker: str,
     benchmark: str | None,
     return_pct: float,
     buy_hold_pct: float | None,
     benchmark_pct: float | None,
 ) -> str:
-    """Whether buying and holding all of it, and the benchmark, would have brought more."""
+    """Compare the return with buying and holding the asset, and with the benchmark."""
     others = (
         (f"buying and holding {ticker}", buy_hold_pct),
         (f"the benchmark {benchmark}", benchmark_pct),
     )
-    said = [
+    comparisons = [
         f"{name} brought {'more' if value > return_pct else 'less'} ({_signed(value)}%)"
         for name, value in others
         if value is not None
     ]
-    return f"It came to {_signed(return_pct)}%; before costs {' and '.join(said)}."
+    return f"It came to {_signed(return_pct)}%; before costs {' and '.join(comparisons)}."
 
 
-def _brought(found: Values) -> str:
-    return than_holding(found["yearly_pct"], found["average_exposure_pct"])
+def _brought(timing: Values) -> str:
+    return than_holding(timing["yearly_pct"], timing["average_exposure_pct"])
 
 
-def _sharpes(folds: Sequence[Values], found: Values | None) -> str:
-    """The mean ratio of the choices in sample, and what became of it."""
+def _sharpes(folds: Sequence[Values], after: Values | None) -> str:
+    """Format the mean Sharpe ratio of the choices in sample, and the ratio out of sample."""
     before = [fold["chosen"][0]["train"]["sharpe_ratio"] for fold in folds if fold["chosen"]]
-    known = [ratio for ratio in before if ratio is not None]
-    if not found or not known:
+    ratios = [ratio for ratio in before if ratio is not None]
+    if not after or not ratios:
         return ""
-    return f" (Sharpe {_number(fmean(known))} → {_number(found['sharpe_ratio'])})"
+    return f" (Sharpe {_number(fmean(ratios))} → {_number(after['sharpe_ratio'])})"
 
 
 def _in_folds(folds: Sequence[Values]) -> str:

@@ -1,7 +1,4 @@
-"""What a verdict needs of every combination that was tried on a training part: a few numbers, however it was tried.
-
-And how likely the best of them is overfitted, which follows from these numbers.
-"""
+"""Trials on a training part: the numbers of each combination for the verdict, and the probability of overfitting."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,17 +12,19 @@ from adapters.studies.path import RunData, measured_sharpe
 from contracts.values import Json
 
 BLOCKS = 16  # S of the paper, which gives 12,870 splits into halves
-LEAST_BLOCK = 2  # bars; shorter ones have no spread
-NUMBERS_AT_ONCE = 100_000  # of blocks, so that they stay in a core's cache
-NOISE = 1e-12  # of the mean squared return: a variance below this share of it is rounding
+LEAST_BLOCK = 2  # bars; a shorter block has no spread
+NUMBERS_AT_ONCE = 100_000  # numbers of blocks processed together, which fit into a core's cache
+NOISE = 1e-12  # a variance below this share of the mean squared return is rounding
 SUMS = tuple(f"trial_sum_{number}" for number in range(2 * BLOCKS))
 OF_TRIAL = ("trial_bars", "trial_sharpe", "trial_timing", *SUMS)
 
 
 @dataclass(frozen=True)
 class Tried:
-    """A training part. sharpes, timing: Sharpe ratios per bar of the returns, and of choosing the times; sums: of
-    `block_sums`, (trials, 2, blocks). Each has those trials alone that have a value."""
+    """All trials on a training part; each array is limited to the trials with a value.
+
+    sharpes, timing: Sharpe ratios per bar of the returns and of timing. sums: of `block_sums`, (trials, 2, blocks).
+    """
 
     bars: int
     sharpes: list[float]
@@ -34,24 +33,21 @@ class Tried:
 
 
 def trial(run: RunData | None) -> Array:
-    """The numbers OF_TRIAL of a run, NaN where it has none; all of them for an account whose returns overflow.
-
-    None: it has failed.
-    """
-    found = np.full(len(OF_TRIAL), np.nan)
+    """Return the numbers OF_TRIAL of a run, NaN where there is none: all, if the run failed (None) or overflowed."""
+    numbers = np.full(len(OF_TRIAL), np.nan)
     if run and np.isfinite(run.returns).all():
-        found[0] = len(run.returns)
+        numbers[0] = len(run.returns)
         with suppress(NoValue):
-            found[1] = run.sharpe().sharpe
+            numbers[1] = run.sharpe().sharpe
         with suppress(NoValue):
-            found[2] = measured_sharpe(run.timing.excess()).sharpe
+            numbers[2] = measured_sharpe(run.timing.excess()).sharpe
         with suppress(NoValue):
-            found[3:] = block_sums(run.returns).ravel()
-    return found
+            numbers[3:] = block_sums(run.returns).ravel()
+    return numbers
 
 
 def tried_of(trials: Array) -> Tried:
-    """trials: (combinations, OF_TRIAL), in the order of the plan; NaN in all of one that has failed."""
+    """Split the numbers of trials, (combinations, OF_TRIAL), by kind; all are NaN of a failed one."""
     ran = trials[np.isfinite(trials[:, 0])]
     sharpes, timing = (column[np.isfinite(column)].tolist() for column in (ran[:, 1], ran[:, 2]))
     sums = ran[np.isfinite(ran[:, 3]), 3:].reshape(-1, 2, BLOCKS)
@@ -59,10 +55,10 @@ def tried_of(trials: Array) -> Tried:
 
 
 def block_sums(returns: Array, blocks: int = BLOCKS) -> Array:
-    """(2, blocks): of each block of consecutive bars the sum of the returns and of their squares.
+    """(2, blocks): the sum of the returns, and of their squares, in each block of consecutive bars.
 
-    They are all that a Sharpe ratio over some of the blocks needs, so that no run's returns have to be kept. What does
-    not divide into equal blocks is left out at the beginning.
+    A Sharpe ratio over some of the blocks follows from these sums, so returns need not be stored. Bars that do not fill
+    equal blocks are left out at the beginning.
     """
     length = len(returns) // blocks
     if length < LEAST_BLOCK or len(returns) < LEAST_RETURNS:
@@ -72,12 +68,13 @@ def block_sums(returns: Array, blocks: int = BLOCKS) -> Array:
 
 
 def overfitting(sums: Array, block_bars: int) -> Json:
-    """The probability of backtest overfitting by CSCV, with its inputs. sums: (trials, 2, blocks) of `block_sums`.
+    """Probability of backtest overfitting by CSCV, with its inputs. sums: (trials, 2, blocks) of `block_sums`.
 
-    How often the best in one half of the time is below the median in the other. Bailey, Borwein, López de Prado & Zhu
-    (2015), The Probability of Backtest Overfitting, Journal of Computational Finance.
+    It is the share of splits in which the best in one half of the time is below the median in the other.
+    Bailey, Borwein, López de Prado & Zhu (2015), The Probability of Backtest Overfitting, Journal of
+    Computational Finance.
 
-    Trials are compared by their Sharpe ratio; one that does not move in a half has 0 there. Equal ones share a rank.
+    Trials are compared by their Sharpe ratio; one without variation in a half has 0 there. Equal ones share a rank.
     NoValue for fewer than two trials that move at all.
     """
     moving = sums[(sums[:, 1] > 0).any(axis=1)]
@@ -115,7 +112,7 @@ def _sharpe(blocks: Array, bars: int) -> Array:
 
 
 def _relative_ranks(values: Array, places: Array) -> Array:
-    """In each row the rank of one among all, as a fraction from 0 to 1; the middle of their ranks for equal ones."""
+    """Rank of the chosen value in each row, as a fraction from 0 to 1; equal values share the mean of their ranks."""
     chosen = np.take_along_axis(values, places[:, None], axis=1)
     lower, equal = (values < chosen).sum(axis=1), (values == chosen).sum(axis=1)
     ranks: Array = (lower + (equal + 1) / 2) / (values.shape[1] + 1)

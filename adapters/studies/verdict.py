@@ -1,6 +1,6 @@
-"""The verdict of a study: what its runs prove, in numbers with their inputs, and in one sentence.
+"""Verdict of a study, in numbers with their inputs and in one sentence.
 
-A number that would mean nothing is null, and `notes` has the reason under its name.
+A number that would be meaningless is null, and `notes` has the reason under its name.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -9,28 +9,34 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any, Literal
 
-from adapters.batches.flat_params import flat_params
 from adapters.metrics.measured import Array, NoValue, average
 from adapters.metrics.returns import cagr
 from adapters.metrics.sharpe_evidence import evidence, sharpe_variance, timing_evidence
 from adapters.metrics.table import METRICS_BY_NAME
 from adapters.metrics.timing import Timing
+from adapters.plans.flat_params import flat_params
 from adapters.runs.stored_series import encode_equity
 from adapters.studies.path import (
-    Market,
     RunData,
     Stitched,
+    StudyMarket,
     measured_sharpe,
     stitched,
     yearly_growth,
 )
 from adapters.studies.resampling import bootstrap, shuffled_trades
-from adapters.studies.sentence import Judged, beside, of_permutations, of_selection, of_test_parts
+from adapters.studies.sentence import (
+    Judged,
+    compare_returns,
+    of_permutations,
+    of_selection,
+    of_test_parts,
+)
 from adapters.studies.trials import BLOCKS, Tried, overfitting
 from contracts.study import VERDICT_METHOD, StudyPlan
 from contracts.values import Json, side_by_side
 
-SAMPLES = 2000  # of the bootstrap and of the orders of trades
+SAMPLES = 2000  # samples of the bootstrap, and orders of trades
 SHOWN = (
     "sharpe_ratio",
     "total_return_pct",
@@ -52,30 +58,30 @@ NOTHING_SOUND = {
 
 @dataclass
 class Verdict:
-    """One verdict in the making; `notes` collects the reasons of what has no value.
+    """Computation of a verdict; `notes` collects the reasons for missing numbers.
 
-    choices: what the leader chose in each window; tried: out of what. load: what a chosen combination came to on a part
-    of a window; None where its run has failed. permuted: what the same search came to in other orders of the bars, of a
-    study of that kind.
+    choices: of the leader, by window; tried: the trials of each window. load: returns the run of a chosen combination
+    on a part of a window, None if it failed. permuted: of a permutation study, the result of the search in other orders
+    of the bars.
     """
 
     plan: StudyPlan
     choices: Sequence[Json]
     tried: Sequence[Tried]
-    market: Market
+    market: StudyMarket
     load: Load
     permuted: Json | None = None
     notes: dict[str, str] = field(default_factory=dict)
 
-    def told(self) -> Json:
-        """The verdict as JSON."""
+    def to_json(self) -> Json:
+        """Compute the verdict as JSON."""
         folds = [self._fold(number) for number in range(len(self.choices))]
         of_subject = self._of_subject()
-        found = self._judged(folds, of_subject["out_of_sample"])
+        judged = self._judged(folds, of_subject["out_of_sample"])
         return {
             "method": VERDICT_METHOD,
-            "outcome": found.outcome,
-            "sentence": found.sentence,
+            "outcome": judged.outcome,
+            "sentence": judged.sentence,
             "trials": self.plan.trials,
             "folds": folds,
             **of_subject,
@@ -84,9 +90,10 @@ class Verdict:
             "notes": self.notes,
         }
 
-    def _known(self, name: str, compute: Callable[..., Any], *given: Any) -> Any:
+    def _noted(self, name: str, compute: Callable[..., Any], *arguments: Any) -> Any:
+        """Compute a number; None, with the reason in `notes`, if it has no value."""
         try:
-            return compute(*given)
+            return compute(*arguments)
         except NoValue as reason:
             self.notes[name] = str(reason)
             return None
@@ -103,7 +110,7 @@ class Verdict:
         return of_selection(folds[0], self.plan.trials, reason)
 
     def _fold(self, number: int) -> Json:
-        """One window: what was tried and chosen there, how much luck alone gives, and what came of it afterwards."""
+        """Describe a window: its trials and choices, the evidence against luck, and the results on the test part."""
         choice, tried, place = self.choices[number], self.tried[number], f"folds.{number}"
         chosen = [self._chosen(number, each) for each in choice["chosen"]]
         if not chosen:
@@ -114,13 +121,13 @@ class Verdict:
             "failed": choice["failed"],
             "with_sharpe": len(tried.sharpes),
             "chosen": chosen,
-            "timing": self._known(f"{place}.timing", self._timing, number),
-            "evidence": self._known(f"{place}.evidence", self._evidence, number),
-            "overfitting": self._known(f"{place}.overfitting", _overfitting, tried),
+            "timing": self._noted(f"{place}.timing", self._timing, number),
+            "evidence": self._noted(f"{place}.evidence", self._evidence, number),
+            "overfitting": self._noted(f"{place}.overfitting", _overfitting, tried),
         }
 
     def _chosen(self, number: int, each: Json) -> Json:
-        """A combination that was chosen, with what it came to."""
+        """Return a chosen combination with its metrics on each part."""
         runs = ((part, self.load(part, number, each)) for part in PARTS)
         return each | {
             part: {name: run.metrics[name] for name in SHOWN} if run else None
@@ -129,7 +136,7 @@ class Verdict:
 
     @cached_property
     def firsts(self) -> dict[Part, list[RunData | None]]:
-        """What the first choice of each window came to, by part."""
+        """Runs of the first choice of each window, by part."""
         chosen = [choice["chosen"] for choice in self.choices]
         return {
             part: [
@@ -140,7 +147,7 @@ class Verdict:
         }
 
     def _best(self, number: int) -> RunData:
-        """What the first choice of a window came to on its training part."""
+        """Return the run of the first choice of a window on its training part."""
         if best := self.firsts["train"][number]:
             return best
         raise NoValue("nothing was chosen")
@@ -155,7 +162,7 @@ class Verdict:
         return evidence(best.sharpe(), variance, self.plan.trials, best.bars_per_year)
 
     def _of_subject(self) -> Json:
-        """What the verdict is about: the test parts of the first choices, or the choice itself where none is tested."""
+        """Describe the subject of the verdict: the test parts of the first choices, or an untested choice."""
         base, is_tested = self.plan.request.base, self.plan.windows[0].test is not None
         runs = self.firsts["test" if is_tested else "train"]
         sound = [run for run in runs if run and run.is_sound]
@@ -166,7 +173,7 @@ class Verdict:
             self.notes["equity"] = f"{missing} of {len(self.choices)} parts are missing"
         subject, seed = stitched(sound, float(base["risk_free_rate"])), self.plan.request.seed
         return {
-            "beside": self._beside(subject),
+            "beside": self._comparison(subject),
             "out_of_sample": self._ahead(subject) if is_tested else None,
             "equity": encode_equity(
                 subject.times,
@@ -174,45 +181,47 @@ class Verdict:
                 base["timeframe"],
                 float(subject.measured.path[0]),
             ),
-            "bootstrap": self._known("bootstrap", self._bootstrap, subject, seed),
-            "shuffled_trades": self._known(
+            "bootstrap": self._noted("bootstrap", self._bootstrap, subject, seed),
+            "shuffled_trades": self._noted(
                 "shuffled_trades", shuffled_trades, subject.trade_steps, seed, SAMPLES
             ),
         }
 
     def _ahead(self, subject: Stitched) -> Json:
-        """Out of sample: amounts, Sharpe ratio and its probability; of one path, so nothing is deflated."""
+        """Describe the test parts: amounts, Sharpe ratio and its probability; a single path, so nothing is deflated."""
         run = subject.measured
         bars_per_year, returns = run.periods_per_year, subject.returns
-        ratio = self._known("out_of_sample.evidence", measured_sharpe, returns, run.bar_rate)
+        ratio = self._noted("out_of_sample.evidence", measured_sharpe, returns, run.bar_rate)
         return {
             "bars": run.bars,
-            "amounts": self._known("out_of_sample.amounts", subject.amounts),
-            "timing": self._known(
+            "amounts": self._noted("out_of_sample.amounts", subject.amounts),
+            "timing": self._noted(
                 "out_of_sample.timing", _timed_ahead, subject.timing, bars_per_year
             ),
             "evidence": evidence(ratio, None, 1, bars_per_year) if ratio else None,
-            "efficiency": self._known("out_of_sample.efficiency", self._efficiency),
+            "efficiency": self._noted("out_of_sample.efficiency", self._efficiency),
         }
 
-    def _beside(self, subject: Stitched) -> Json:
-        """What came of the money, and of money that bought and held, before costs; in percent over the same bars."""
+    def _comparison(self, subject: Stitched) -> Json:
+        """Compare the return with buying and holding, before costs, in percent over the same bars."""
         base, market, times = self.plan.request.base, self.market, subject.times
         benchmark_pct = None
         if market.benchmark is not None:
             place = "beside.benchmark_pct"
-            benchmark_pct = self._known(place, market.growth_pct, times, market.benchmark)
+            benchmark_pct = self._noted(place, market.growth_pct, times, market.benchmark)
         percents: Json = {
             "return_pct": subject.return_pct,
             "buy_hold_pct": market.growth_pct(times, market.closes),
             "benchmark_pct": benchmark_pct,
         }
-        return percents | {"sentence": beside(base["ticker"], base["benchmark"], **percents)}
+        return percents | {
+            "sentence": compare_returns(base["ticker"], base["benchmark"], **percents)
+        }
 
     def _efficiency(self) -> float:
-        """Yearly growth of the test parts over that of the training parts of the same choices.
+        """Ratio of the yearly growth of the test parts to that of the training parts of the same choices.
 
-        Growth rates are logarithmic, of all parts together over all their years. Pardo (2008), The Evaluation and
+        Growth is logarithmic, of all parts together over all their years. Pardo (2008), The Evaluation and
         Optimization of Trading Strategies, calls it walk-forward efficiency.
         """
         in_sample, ahead = (yearly_growth(self.firsts[part]) for part in PARTS)
@@ -222,18 +231,18 @@ class Verdict:
 
     def _bootstrap(self, subject: Stitched, seed: int) -> Json:
         run = subject.measured
-        found = bootstrap(
+        intervals = bootstrap(
             subject.returns, run.years, run.periods_per_year, run.bar_rate, seed, SAMPLES
         )
-        if self._known("bootstrap.cagr", cagr, run) is None:
-            found["cagr"] = None
-        return found
+        if self._noted("bootstrap.cagr", cagr, run) is None:
+            intervals["cagr"] = None
+        return intervals
 
 
 def _timed(
     timing: Timing, excess: Array, variance: float | None, trials: int, bars_per_year: float
 ) -> Json:
-    """What choosing the times proves, as the best of so many trials; with its yearly return and usual exposure."""
+    """Evidence of timing, as the best of `trials`; with its yearly return and mean exposure."""
     return {
         **timing_evidence(measured_sharpe(excess), variance, trials, bars_per_year),
         "yearly_pct": average(excess) * bars_per_year * 100.0,
@@ -242,7 +251,7 @@ def _timed(
 
 
 def _timed_ahead(timing: Timing, bars_per_year: float) -> Json:
-    """The same of one path out of sample: above its exposure of all its time or of its past, whichever proves less."""
+    """Evidence of timing of one path, above its usual or its past exposure, whichever has the lower Sharpe ratio."""
     both = [
         _timed(timing, excess, None, 1, bars_per_year)
         for excess in (timing.excess(), timing.excess_over_past())
@@ -257,7 +266,7 @@ def _overfitting(tried: Tried) -> Json:
 
 
 def _parameters(folds: Sequence[Json]) -> Iterator[Json]:
-    """Each parameter with its values by fold (the first choices), how many differ, and how often it changed."""
+    """Yield each parameter with its values by fold (first choices), and counts of distinct values and changes."""
     chosen = [flat_params(fold["chosen"][0]["params"]) for fold in folds if fold["chosen"]]
     for name, values in side_by_side(chosen).items():
         changes = sum(before != after for before, after in pairwise(values))

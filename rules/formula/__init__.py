@@ -1,1 +1,1 @@
-"""Rules of one's own, written in a line: parsed and checked without numpy, evaluated over arrays, never as Python."""
+"""Rules written as formulas: parsed and checked without numpy, evaluated over arrays, never executed as Python."""

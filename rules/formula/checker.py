@@ -1,4 +1,4 @@
-"""From text to a graph of typed operations; nothing is computed but arithmetic of plain numbers."""
+"""Checker of formulas: from text to a graph of typed operations; it computes only arithmetic of plain numbers."""
 
 import ast
 import operator
@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from rules.formula.functions import FUNCTIONS, SERIES
-from rules.formula.graph import Argument, Formula, Function, Kind, Node, Value
+from rules.formula.graph import Formula, Function, FunctionArgument, Kind, Node, Value
 from rules.formula.limits import LARGEST, MAX_BARS, MAX_DEPTH, MAX_NAMES
-from rules.formula.text import WORDS, FormulaError, near, parse, part_of, word
+from rules.formula.text import WORDS, FormulaError, parse, part_of, suggest, word
 
-# its sign, and what it makes of plain numbers
+# the sign, and the function for plain numbers
 Operator = tuple[str, Callable[[float, float], Any]]
 
 _OPERATORS: dict[type[ast.AST], Operator] = {
@@ -34,7 +34,7 @@ def _fault(node: ast.expr | ast.stmt, message: str, unknown: str | None = None) 
 
 
 class Checker(ast.NodeVisitor):
-    """Reads the texts of one rule; equal parts become one node, in both texts. named: what names stand for."""
+    """Checker of one rule's texts; equal parts become one node, in both texts. named: value of each name."""
 
     def __init__(self, inputs: Mapping[str, float]) -> None:
         self.named: dict[str, Value] = {name: float(value) for name, value in inputs.items()}
@@ -49,17 +49,17 @@ class Checker(ast.NodeVisitor):
         lookback: int = 0,
         fade: int = 0,
     ) -> Node:
-        """The node of an operation, or of a column; the same one for equal operands. lookback, fade: its own part."""
+        """Return the only node of an operation or column on these operands. lookback, fade: of the operation alone."""
         key = (op, operands)
         if key not in self._nodes:
-            before = [each for each in operands if isinstance(each, Node)]
-            first = max((each.lookback for each in before), default=0) + lookback
-            settled = max((each.warmup for each in before), default=0) + lookback + fade
-            self._nodes[key] = Node(op, operands, kind, first, settled)
+            arrays = [each for each in operands if isinstance(each, Node)]
+            first_bar = max((each.lookback for each in arrays), default=0) + lookback
+            warmup = max((each.warmup for each in arrays), default=0) + lookback + fade
+            self._nodes[key] = Node(op, operands, kind, first_bar, warmup)
         return self._nodes[key]
 
     def formula(self, buy: Node, sell: Node) -> Formula:
-        """Both conditions with the nodes that they need, and the first name that each node was given."""
+        """Return both conditions with the nodes that they need, and the first name of each node."""
         needed = {buy, sell}
         for node in reversed(self._nodes.values()):
             if node in needed:
@@ -70,7 +70,7 @@ class Checker(ast.NodeVisitor):
         return Formula(nodes, buy, sell, names)
 
     def last_line(self, text: str, kind: Kind) -> Node:
-        """The condition, or number of each bar, on the last line, after the names of the lines before; FormulaError."""
+        """Return the condition or number on the last line, with names from the lines before; FormulaError."""
         self._text, self._depth = text, 0
         example = _EXAMPLES[kind]
         *lines, last = parse(text)
@@ -98,7 +98,7 @@ class Checker(ast.NodeVisitor):
                 raise _fault(line, "lines before the last one read `name = expression`")
 
     def _value(self, node: ast.expr) -> Value:
-        """What an expression stands for, by the method that is called after its kind in Python's syntax tree."""
+        """Return the value of an expression, by the method for its node of Python's syntax tree."""
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise _fault(node, f"more than {MAX_DEPTH} expressions inside each other")
@@ -108,11 +108,11 @@ class Checker(ast.NodeVisitor):
             raise self._refused(node, " is too large; numbers are below 1e15")
         return value
 
-    def _of_kind(self, kind: Kind, node: ast.expr, wanted: str) -> Any:
+    def _of_kind(self, kind: Kind, node: ast.expr, requirement: str) -> Any:
         value = self._value(node)
-        found = value.kind if isinstance(value, Node) else "number"
-        if found != kind:
-            raise self._refused(node, f" is a {found}; {wanted}")
+        actual = value.kind if isinstance(value, Node) else "number"
+        if actual != kind:
+            raise self._refused(node, f" is a {actual}; {requirement}")
         return value
 
     def _refused(self, node: ast.expr, why: str) -> FormulaError:
@@ -127,7 +127,7 @@ class Checker(ast.NodeVisitor):
     def visit_Constant(self, node: ast.Constant) -> float:
         if isinstance(node.value, bool) or not isinstance(node.value, int | float):
             raise self._refused(node, " is no part of a formula; a comparison makes a condition")
-        return float(min(node.value, LARGEST))  # which is too large already
+        return float(min(node.value, LARGEST))  # LARGEST itself is refused as too large
 
     def visit_Name(self, node: ast.Name) -> Value:
         if node.id in self.named:
@@ -139,8 +139,8 @@ class Checker(ast.NodeVisitor):
             return columns[0] if is_column else self.node(name, columns)
         if name in FUNCTIONS:
             raise _fault(node, f"`{name}` is a function: {FUNCTIONS[name].signature}")
-        meant = near(name, [*SERIES, *self.named, *FUNCTIONS])
-        raise _fault(node, f"`{name}` is not known: give it a value as an input{meant}", name)
+        hint = suggest(name, [*SERIES, *self.named, *FUNCTIONS])
+        raise _fault(node, f"`{name}` is not known: give it a value as an input{hint}", name)
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> Value:
         if isinstance(node.op, ast.Not):
@@ -165,23 +165,24 @@ class Checker(ast.NodeVisitor):
 
     def visit_BoolOp(self, node: ast.BoolOp) -> Node:
         word = "and" if isinstance(node.op, ast.And) else "or"
-        wanted = f"`{word}` needs conditions"
-        conditions = [self._of_kind("condition", each, wanted) for each in node.values]
+        requirement = f"`{word}` needs conditions"
+        conditions = [self._of_kind("condition", each, requirement) for each in node.values]
         return self.node(word, tuple(conditions), "condition")
 
     def visit_Compare(self, node: ast.Compare) -> Node:
-        """The comparison; a chain is all of its comparisons, with what is between them read once."""
+        """Return the comparison; a chain is the conjunction of its comparisons, each operand checked once."""
         signs = [
             self._operator(node, op, "comparisons are < <= > >= == != only") for op in node.ops
         ]
-        wanted = f"`{signs[0][0]}` compares numbers"
-        sides = [self._of_kind("number", each, wanted) for each in (node.left, *node.comparators)]
+        requirement = f"`{signs[0][0]}` compares numbers"
+        operands = (node.left, *node.comparators)
+        sides = [self._of_kind("number", each, requirement) for each in operands]
         compared = tuple(map(self._compared, signs, sides, sides[1:]))
         return self.node("and", compared, "condition") if compared[1:] else compared[0]
 
-    def _operator(self, node: ast.expr, op: ast.AST, known: str) -> Operator:
+    def _operator(self, node: ast.expr, op: ast.AST, accepted: str) -> Operator:
         if type(op) not in _OPERATORS:
-            raise self._refused(node, f": {known}")
+            raise self._refused(node, f": {accepted}")
         return _OPERATORS[type(op)]
 
     def _compared(self, comparison: Operator, left: Value, right: Value) -> Node:
@@ -195,13 +196,13 @@ class Checker(ast.NodeVisitor):
         function = self._function(node)
         if node.keywords or any(isinstance(each, ast.Starred) for each in node.args):
             raise _fault(node, f"arguments are given by their place: {function.signature}")
-        given, most = len(node.args), len(function.arguments)
+        count, most = len(node.args), len(function.arguments)
         least = most - len(function.defaults)
-        if not least <= given <= most:
-            raise _fault(node, f"{given} arguments given, but it is {function.signature}")
+        if not least <= count <= most:
+            raise _fault(node, f"{count} arguments given, but it is {function.signature}")
         pairs = zip(function.arguments, node.args, strict=False)
         values = [self._argument(function, *pair) for pair in pairs]
-        return self._applied(function, node, [*values, *function.defaults[given - least :]])
+        return self._applied(function, node, [*values, *function.defaults[count - least :]])
 
     def _function(self, node: ast.Call) -> Function:
         if not isinstance(node.func, ast.Name):
@@ -215,26 +216,26 @@ class Checker(ast.NodeVisitor):
             raise _fault(node, f"`{name}` is a series, no function; {back}")
         if name in self.named:
             raise _fault(node, f"`{name}` is the name of a value, no function")
-        raise _fault(node, f"there is no function `{name}`{near(name, FUNCTIONS)}", name)
+        raise _fault(node, f"there is no function `{name}`{suggest(name, FUNCTIONS)}", name)
 
-    def _argument(self, function: Function, wanted: Argument, node: ast.expr) -> Value:
-        kind: Kind = "condition" if wanted.kind == "condition" else "number"
-        needs = f"`{wanted.name}` of {function.signature} is"
+    def _argument(self, function: Function, argument: FunctionArgument, node: ast.expr) -> Value:
+        kind: Kind = "condition" if argument.kind == "condition" else "number"
+        needs = f"`{argument.name}` of {function.signature} is"
         value: Value = self._of_kind(kind, node, f"{needs} a {kind}")
         if isinstance(value, Node):
-            if wanted.kind in ("bars", "value"):
+            if argument.kind in ("bars", "value"):
                 raise self._refused(node, f" changes from bar to bar; {needs} one number")
             return value
-        if wanted.kind == "series":
+        if argument.kind == "series":
             raise self._refused(
                 node, f" is the same on every bar; {function.signature} needs a series"
             )
-        if wanted.kind != "bars":
+        if argument.kind != "bars":
             return value
-        if value.is_integer() and wanted.least <= value <= MAX_BARS:
+        if value.is_integer() and argument.least <= value <= MAX_BARS:
             return int(value)
         computed = "" if isinstance(node, ast.Constant) else f", which is {value:,.10g},"
-        bounds = f"from {wanted.least} to {MAX_BARS:,}"
+        bounds = f"from {argument.least} to {MAX_BARS:,}"
         raise self._refused(node, f"{computed} is not a whole number of bars {bounds}")
 
     def _applied(self, function: Function, node: ast.Call, values: list[Value]) -> Value:
@@ -246,10 +247,10 @@ class Checker(ast.NodeVisitor):
         if function.computed_by == "macd" and not fixed[0] < fixed[1]:
             raise _fault(node, f"fast is {fixed[0]}; must be less than slow, which is {fixed[1]}")
         operands = (*map(self.node, function.columns), *values)
-        own = function.lookback(*fixed), function.fade(*fixed)
+        extent = function.lookback(*fixed), function.fade(*fixed)
         op = function.computed_by or function.name
         if function.output is None:
-            return self.node(op, operands, function.result, *own)
-        # the arrays are computed together, and each begins where it does
+            return self.node(op, operands, function.result, *extent)
+        # the arrays are computed together, but their first values may be on different bars
         together = self.node(op, operands)
-        return self.node("output", (together, function.output), "number", *own)
+        return self.node("output", (together, function.output), "number", *extent)

@@ -1,4 +1,4 @@
-"""From the texts of a rule, or of one number, to the graph that is evaluated, and what is doubtful about it."""
+"""Compilation of a rule's texts, or of the text of one number, to the graph to evaluate; doubts about a graph."""
 
 from collections.abc import Iterator
 from functools import lru_cache
@@ -14,39 +14,39 @@ OF_THIS_BAR = (
 _PRICES = {"Open", "High", "Low", "Close"}
 
 
-@lru_cache(maxsize=64)  # a rule is checked first, and then built
+@lru_cache(maxsize=64)  # a rule is first checked, then built
 def compile_formula(
     buy: str, sell: str, inputs: tuple[tuple[str, float], ...]
 ) -> tuple[Formula | None, dict[str, FormulaError]]:
-    """The formula, or None with what is wrong by text. Both are shared: leave them alone. inputs: name and value."""
+    """Return the formula, or None and the faults by text. Both are shared: do not change. inputs: names, values."""
     checker, conditions, faults = Checker(dict(inputs)), {}, {}
     for name, text in (("buy", buy), ("sell", sell)):
         try:
             conditions[name] = checker.last_line(text, "condition")
         except FormulaError as error:
-            # kept without the frames that it came through
+            # stored without its frames
             faults[name] = error.with_traceback(None)
     if "buy" in faults and (after := faults.get("sell")) and after.unknown:
-        del faults["sell"]  # the name may be one that `buy` would have given
+        del faults["sell"]  # the name may be one that `buy` assigns
     if faults:
         return None, faults
     return checker.formula(**conditions), {}
 
 
 def compile_series(text: str) -> Formula:
-    """A number over bars, as both parts of a formula; FormulaError."""
+    """Compile the text of a number over bars, as both parts of a formula; FormulaError."""
     checker = Checker({})
     line = checker.last_line(text, "number")
     return checker.formula(line, line)
 
 
 def text_faults(full: Params) -> dict[str, FormulaError]:
-    """What is wrong with the texts of complete params, by buy and sell."""
+    """Return the faults of the texts of complete params, by buy and sell."""
     return compile_formula(full["buy"], full["sell"], tuple(full["inputs"].items()))[1]
 
 
 def series_fault(text: str) -> FormulaError | None:
-    """What is wrong with a text that should be a number over bars."""
+    """Return the fault of a text that should be a number over bars, or None."""
     try:
         compile_series(text)
     except FormulaError as error:
@@ -55,7 +55,7 @@ def series_fault(text: str) -> FormulaError | None:
 
 
 def doubts(formula: Formula) -> Iterator[str]:
-    """That both conditions are one, or that one of them can never hold, in sentences."""
+    """Yield warnings: both conditions are the same, or one of them can never hold."""
     if formula.buy is formula.sell:
         yield "buy and sell are the same condition: a bar on which both hold has no signal, so there will be no trade"
     for side, condition in (("buy", formula.buy), ("sell", formula.sell)):
@@ -64,7 +64,7 @@ def doubts(formula: Formula) -> Iterator[str]:
 
 
 def _never_holds(condition: Node) -> bool:
-    """Whether no bar can fulfil it, since it is to be beyond an extreme of which it is a part itself."""
+    """Return whether no bar can meet a condition: a value beyond an extreme over bars that include it."""
     if condition.op in ("and", "or"):
         return (any if condition.op == "and" else all)(map(_never_holds, condition.arrays))
     if condition.op not in ("<", ">") or len(condition.arrays) < 2:
@@ -75,7 +75,7 @@ def _never_holds(condition: Node) -> bool:
 
 
 def _is_at_most(one: Node, other: Node) -> bool:
-    """Whether it is no larger on any bar: it is the same, or a price beside that bar's highest or lowest one."""
+    """Return whether `one` is never above `other`: the same, or prices of a bar of which one is Low or High."""
     return (
         one is other or {one.op, other.op} <= _PRICES and (one.op == "Low" or other.op == "High")
     )

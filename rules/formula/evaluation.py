@@ -1,8 +1,8 @@
-"""The graph of a formula computed over arrays, each node once, freed after its last use.
+"""Evaluation of a formula's graph over arrays: each node is computed once and freed after its last use.
 
 A number is float64, NaN where it has no value: before the first one, after a division by zero, beyond the range of
 floats. A condition is int8 of 1 (true), -1 (false) and 0 (unknown, since a number in it has no value), so that `and` is
-the minimum, `or` the maximum and `not` the sign (Kleene): what is unknown never becomes true by way of `not`.
+the minimum, `or` the maximum and `not` the sign (Kleene): `not` never turns unknown into true.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -22,72 +22,73 @@ SECONDS_PER_DAY = 86_400.0
 
 
 def evaluate(formula: Formula, prices: Prices) -> tuple[Flags, Flags]:
-    """Where buy and where sell is true, each (bars,). ValueError as for Prices."""
-    held = values_of(formula, prices, (formula.buy, formula.sell))
-    return held[formula.buy] > 0, held[formula.sell] > 0
+    """Return the bars on which buy and on which sell is true, each (bars,). ValueError as for Prices."""
+    conditions = values_of(formula, prices, (formula.buy, formula.sell))
+    return conditions[formula.buy] > 0, conditions[formula.sell] > 0
 
 
 def series_of(text: str, prices: Prices) -> Array:
-    """A number over bars, (bars,), NaN where it has no value; FormulaError, and ValueError as for Prices."""
+    """Evaluate the text of a number over bars, (bars,), NaN without a value; FormulaError, ValueError as for Prices."""
     formula = compile_series(text)
     line: Array = values_of(formula, prices, (formula.buy,))[formula.buy]
     return line
 
 
-def values_of(formula: Formula, prices: Prices, wanted: Iterable[Node]) -> dict[Node, Any]:
-    """The arrays of the `wanted` nodes of a formula; ValueError as for Prices."""
-    kept = {*wanted}
-    held: dict[Node, Any] = {}
+def values_of(formula: Formula, prices: Prices, nodes: Iterable[Node]) -> dict[Node, Any]:
+    """Return the arrays of some nodes of a formula; ValueError as for Prices."""
+    results = {*nodes}
+    arrays: dict[Node, Any] = {}
     last_use = {operand: node for node in formula.nodes for operand in node.arrays}
     with np.errstate(all="ignore"):
         for node in formula.nodes:
-            held[node] = _computed(node, held, prices)
-            for operand in {*node.arrays} - kept:
+            arrays[node] = _compute(node, arrays, prices)
+            for operand in {*node.arrays} - results:
                 if last_use[operand] is node:
-                    del held[operand]
-    return held
+                    del arrays[operand]
+    return arrays
 
 
-def _computed(node: Node, held: Mapping[Any, Any], prices: Prices) -> Any:
+def _compute(node: Node, arrays: Mapping[Any, Any], prices: Prices) -> Any:
     if not node.operands:
         return prices[node.op]
-    arrays = node.arrays
+    inputs = node.arrays
     if node.op in BAR_BY_BAR:
-        return _finite(BAR_BY_BAR[node.op](*(held.get(each, each) for each in node.operands)))
-    numbers: Any = node.operands[len(arrays) :]
-    if arrays[0].operands:
-        return _over_values(getattr(indicators, node.op), held[arrays[0]], numbers)
-    # of columns, from which other rules may ask the same
+        operands = (arrays.get(each, each) for each in node.operands)
+        return _finite(BAR_BY_BAR[node.op](*operands))
+    numbers: Any = node.operands[len(inputs) :]
+    if inputs[0].operands:
+        return _over_values(getattr(indicators, node.op), arrays[inputs[0]], numbers)
+    # indicators of columns are shared with other rules
     compute = OVER_COLUMNS.get(node.op, node.op)
-    return _finite(prices.indicator(compute, tuple(each.op for each in arrays), *numbers))
+    return _finite(prices.indicator(compute, tuple(each.op for each in inputs), *numbers))
 
 
-def _finite(made: Any) -> Any:
-    """Numbers with NaN for what is infinite; conditions, and arrays of which one is taken later, as they are."""
-    if isinstance(made, tuple) or made.dtype == np.int8:
-        return made
-    infinite = np.isinf(made)
-    return np.where(infinite, np.nan, made) if infinite.any() else made
+def _finite(result: Any) -> Any:
+    """Replace infinite numbers by NaN; conditions, and tuples of arrays, are returned unchanged."""
+    if isinstance(result, tuple) or result.dtype == np.int8:
+        return result
+    infinite = np.isinf(result)
+    return np.where(infinite, np.nan, result) if infinite.any() else result
 
 
 def _over_values(compute: Callable[..., Any], line: Array, numbers: tuple[Any, ...]) -> Any:
-    """`compute` over the bars on which the line has a value; NaN on the others, as if they were not there."""
-    known = ~np.isnan(line)
-    first = int(known.argmax()) if known.any() else known.size
-    where: Any = slice(first, None) if known[first:].all() else known
-    made = compute(line[where], *numbers)
-    if isinstance(made, tuple):
-        return tuple(_placed(each, where, known.size) for each in made)
-    return _finite(_placed(made, where, known.size))
+    """Apply `compute` to the bars on which the line has a value, as if there were no others; NaN on the others."""
+    has_value = ~np.isnan(line)
+    first = int(has_value.argmax()) if has_value.any() else line.size
+    where: Any = slice(first, None) if has_value[first:].all() else has_value
+    result = compute(line[where], *numbers)
+    if isinstance(result, tuple):
+        return tuple(_place(each, where, line.size) for each in result)
+    return _finite(_place(result, where, line.size))
 
 
-def _placed(values: Array, where: Any, bars: int) -> Array:
+def _place(values: Array, where: Any, bars: int) -> Array:
     line = np.full(bars, np.nan)
     line[where] = values
     return line
 
 
-# Comparisons are unknown where neither they nor their opposite hold, since a number has no value.
+# a comparison is unknown where neither it nor its opposite holds, since a number has no value
 def _above(a: Any, b: Any) -> Condition:
     return levels(a > b, a <= b)
 
@@ -97,13 +98,13 @@ def _equal(a: Any, b: Any) -> Condition:
 
 
 def _count(condition: Condition, bars: int) -> Array:
-    """On how many of the last `bars` bars it is true, unknown where one of them is."""
-    known = np.where(condition == 0, np.nan, condition > 0)
-    return _placed(window_sums(known, bars), slice(bars - 1, None), condition.size)
+    """Count the bars among the last `bars` on which the condition is true; NaN where one of them is unknown."""
+    truths = np.where(condition == 0, np.nan, condition > 0)
+    return _place(window_sums(truths, bars), slice(bars - 1, None), condition.size)
 
 
 def _last(flags: Flags) -> Any:
-    """The bar on which the flag was last set, -1 before the first one."""
+    """Return the bar on which the flag was last set, -1 before the first one."""
     return np.maximum.accumulate(np.where(flags, np.arange(flags.size), -1))
 
 
@@ -122,11 +123,11 @@ def _latest(a: Condition, b: Condition) -> Condition:
 
 
 def _becomes(condition: Condition) -> Condition:
-    """As `condition and not` the one before it, which is unknown on the first bar."""
+    """Return where a condition is true that was false on the bar before, which is unknown for the first bar."""
     before = np.zeros_like(condition)
     before[1:] = condition[:-1]
-    turned: Condition = np.minimum(condition, -before)
-    return turned
+    becomes: Condition = np.minimum(condition, -before)
+    return becomes
 
 
 def _mean(*prices: Array) -> Any:
@@ -142,7 +143,7 @@ def _day_of_month(time: Array) -> Any:
     return (days - days.astype("M8[M]").astype("M8[D]")).astype(np.float64) + 1.0
 
 
-# What keeps to its bars: operators, and functions whose arguments may lack values here and there.
+# computed bar by bar: operators, and functions whose arguments may be NaN on any bar
 BAR_BY_BAR: Mapping[str, Callable[..., Any]] = {
     "+": np.add,
     "-": np.subtract,
@@ -173,7 +174,7 @@ BAR_BY_BAR: Mapping[str, Callable[..., Any]] = {
     "latest": _latest,
     "becomes": _becomes,
 }
-# What is taken from columns, which have no gaps, beside the functions of rules.indicators.
+# computed from columns, which have no gaps, as are the functions of rules.indicators
 OVER_COLUMNS: Mapping[str, Callable[..., Any]] = {
     "hl2": _mean,
     "hlc3": _mean,

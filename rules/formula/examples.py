@@ -1,4 +1,4 @@
-"""Formulas worked from the literature, each a click away in the editor."""
+"""Examples of formulas from the literature, which the editor offers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Example:
-    """One idea: what it is called, who wrote of it, and the params of its rule; inputs: value, least and most."""
+    """One example: its title, its source, and the params of its rule; inputs: value, least and most."""
 
     title: str
     source: str
@@ -17,7 +17,7 @@ class Example:
 
     @property
     def params(self) -> dict[str, Any]:
-        """Params of FORMULA, as JSON values of their own."""
+        """Params of FORMULA as JSON values, a new copy each time."""
         return {
             "buy": self.buy,
             "sell": self.sell,

@@ -1,12 +1,12 @@
-"""What a formula can name: series and functions, in one table.
+"""BarSeries and functions of formulas, in one table.
 
-The checker, the evaluator, the editor's list, the API's description and docs/rules.md all read it.
+The checker, the evaluator, the editor's list, the API's description and docs/rules.md are derived from it.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from rules.formula.graph import Argument, Function, Series
+from rules.formula.graph import BarSeries, Function, FunctionArgument
 
 # periods after which Wilder's smoothing keeps less than 1e-6 of its seed: (1 - 1/p)^(14 p) < e^-14
 WILDER_MEMORY = 14
@@ -15,8 +15,10 @@ HIGH_LOW_CLOSE = ("High", "Low", "Close")
 OHLC = ("Open", "High", "Low", "Close")
 
 
-def _bars(default: int | None = None, name: str = "n", least: int = 2) -> Argument:
-    return Argument(name, "bars", "20" if default is None else str(default), default, least)
+def _bars(default: int | None = None, name: str = "n", least: int = 2) -> FunctionArgument:
+    return FunctionArgument(
+        name, "bars", "20" if default is None else str(default), default, least
+    )
 
 
 def _one(*_: float) -> int:
@@ -39,48 +41,48 @@ def _wilder_fade(n: int) -> int:
     return WILDER_MEMORY * n
 
 
-X = Argument("x", "series", "close")
-A, B = Argument("a", "number", "close"), Argument("b", "number", "open")
-CONDITION = Argument("condition", "condition", "close > open")
+X = FunctionArgument("x", "series", "close")
+A, B = FunctionArgument("a", "number", "close"), FunctionArgument("b", "number", "open")
+CONDITION = FunctionArgument("condition", "condition", "close > open")
 WINDOW = (X, _bars())
 SMOOTHED = (_bars(14),)
 COUNTED = (CONDITION, _bars(least=1))
 MACD = (X, _bars(12, "fast"), _bars(26, "slow", 3), _bars(9, "signal"))
-BANDS = (X, _bars(20), Argument("width", "value", "2", 2.0))
+BANDS = (X, _bars(20), FunctionArgument("width", "value", "2", 2.0))
 PLACE = (*SMOOTHED, _bars(3, "smooth"), _bars(3, "signal"))
 
 
 def _each_of(together: Function, *named: tuple[str, str, str]) -> list[Function]:
-    """The functions, by name, help and example, that give one array each of those that are computed together."""
+    """Return functions, by name, help and example, for the arrays that are computed together, one each."""
     return [
-        replace(together, name=name, help=what, example=example, computed_by=together.name, output=output)
-        for output, (name, what, example) in enumerate(named)
+        replace(together, name=name, help=help_, example=example, computed_by=together.name, output=output)
+        for output, (name, help_, example) in enumerate(named)
     ]  # fmt: skip
 
 
 def _directional(
-    name: str, output: int, lookback: Callable[[int], int], turns: int, what: str
+    name: str, output: int, lookback: Callable[[int], int], times_smoothed: int, help_: str
 ) -> Function:
     return Function(
-        name, SMOOTHED, what, f"{name}(14) > 25", lookback, lambda n: turns * _wilder_fade(n), HIGH_LOW_CLOSE,
+        name, SMOOTHED, help_, f"{name}(14) > 25", lookback, lambda n: times_smoothed * _wilder_fade(n), HIGH_LOW_CLOSE,
         computed_by="adx", output=output,
     )  # fmt: skip
 
 
-SERIES: Mapping[str, Series] = {
+SERIES: Mapping[str, BarSeries] = {
     each.name: each
     for each in (
-        Series("open", ("Open",), "the bar's first price"),
-        Series("high", ("High",), "the bar's highest price"),
-        Series("low", ("Low",), "the bar's lowest price"),
-        Series("close", ("Close",), "the bar's last price"),
-        Series("volume", ("Volume",), "shares traded in the bar"),
-        Series("hl2", ("High", "Low"), "(high + low) / 2"),
-        Series("hlc3", HIGH_LOW_CLOSE, "(high + low + close) / 3"),
-        Series("ohlc4", OHLC, "(open + high + low + close) / 4"),
-        Series("day_of_week", ("Time",), "1 is Monday, 5 is Friday (UTC)"),
-        Series("day_of_month", ("Time",), "1 to 31 (UTC)"),
-        Series("month", ("Time",), "1 to 12 (UTC)"),
+        BarSeries("open", ("Open",), "the bar's first price"),
+        BarSeries("high", ("High",), "the bar's highest price"),
+        BarSeries("low", ("Low",), "the bar's lowest price"),
+        BarSeries("close", ("Close",), "the bar's last price"),
+        BarSeries("volume", ("Volume",), "shares traded in the bar"),
+        BarSeries("hl2", ("High", "Low"), "(high + low) / 2"),
+        BarSeries("hlc3", HIGH_LOW_CLOSE, "(high + low + close) / 3"),
+        BarSeries("ohlc4", OHLC, "(open + high + low + close) / 4"),
+        BarSeries("day_of_week", ("Time",), "1 is Monday, 5 is Friday (UTC)"),
+        BarSeries("day_of_month", ("Time",), "1 to 31 (UTC)"),
+        BarSeries("month", ("Time",), "1 to 12 (UTC)"),
     )
 }
 
@@ -182,7 +184,7 @@ _TABLE: dict[str, tuple[Function, ...]] = {
             "becomes(rsi(close, 14) < 30)", _one, result="condition",
         ),
         Function(
-            "latest", (replace(CONDITION, name="a"), Argument("b", "condition", "close < open")),
+            "latest", (replace(CONDITION, name="a"), FunctionArgument("b", "condition", "close < open")),
             "true since a held last, false since b did; a bar with both turns it",
             "latest(close > prev(highest(close, 50)), close < prev(lowest(close, 50)))", result="condition",
         ),

@@ -1,16 +1,16 @@
-"""What a formula is made of: series and functions as they are declared, and the operations of a checked one."""
+"""Parts of a formula: declarations of series and functions, and the graph of operations of a checked formula."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Kind = Literal["number", "condition"]  # of what a formula has on each bar
+Kind = Literal["number", "condition"]  # of a value on each bar
 ArgumentKind = Literal["series", "number", "bars", "value", "condition"]
 
 
 @dataclass(frozen=True)
-class Series:
-    """A number on each bar that has a name: a column, or what `name` on the numpy side makes of `columns`."""
+class BarSeries:
+    """A named number on each bar: a column, or the result of the numpy function `name` on `columns`."""
 
     name: str
     columns: tuple[str, ...]
@@ -18,10 +18,10 @@ class Series:
 
 
 @dataclass(frozen=True)
-class Argument:
+class FunctionArgument:
     """One argument. A series changes from bar to bar, a number may; bars and value are the same on every bar.
 
-    bars: a whole number of at least `least`. example: what is given in a call; default: None where it must be given.
+    bars: a whole number of at least `least`. example: its text in an example call. default: None if required.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Argument:
 
 
 def none(*_: float) -> int:
-    """No bars, whatever the arguments are."""
+    """Return 0 bars for any arguments."""
     return 0
 
 
@@ -40,14 +40,14 @@ def none(*_: float) -> int:
 class Function:
     """A function of a formula.
 
-    lookback: bars without a value before the first one, beyond those of its arguments, given its bars and values.
-    fade: further bars until what began the smoothing is forgotten. columns: what it reads without being told.
-    computed_by: its name on the numpy side; of several arrays from there it is the one at `output`.
-    folded: the same for plain numbers, where the result is a plain number too.
+    lookback: bars without a value before the first one, in addition to those of its arguments; a function of its bars
+    and values. fade: further bars until the seed of its smoothing has faded. columns: columns that it reads implicitly.
+    computed_by: name of the numpy function, if another; output: index of its array when that returns several.
+    folded: the same function for plain numbers, if the result is a plain number then.
     """
 
     name: str
-    arguments: tuple[Argument, ...]
+    arguments: tuple[FunctionArgument, ...]
     help: str
     example: str  # a condition
     lookback: Callable[..., int] = none
@@ -61,31 +61,31 @@ class Function:
 
     @property
     def defaults(self) -> list[float]:
-        """What stands for the arguments that may be left out, which are the last ones."""
+        """Defaults of the optional arguments, which are the last ones."""
         return [each.default for each in self.arguments if each.default is not None]
 
     @property
     def signature(self) -> str:
-        """How it is written, such as rsi(x, n = 14)."""
-        shown = [
+        """The signature, such as rsi(x, n = 14)."""
+        arguments = [
             each.name + ("" if each.default is None else f" = {each.default:g}")
             for each in self.arguments
         ]
-        return f"{self.name}({', '.join(shown)})"
+        return f"{self.name}({', '.join(arguments)})"
 
     @property
     def call(self) -> str:
-        """A call that can be used as it is, such as rsi(close, 14)."""
+        """A complete example call, such as rsi(close, 14)."""
         return f"{self.name}({', '.join(each.example for each in self.arguments)})"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Node:
-    """An array of one value per bar: what an operation makes of others and of plain numbers.
+    """An array of one value per bar: an operation on other arrays and plain numbers.
 
-    op: a column (Close), a function by its name on the numpy side, an operator, "output" (one array of several), or
-    "constant" (a condition that is the same on every bar). lookback: bars without a value before the first one.
-    warmup: bars after which more of them before would not change it.
+    op: a column (Close), the name of a numpy function, an operator, "output" (one array of several), or "constant" (a
+    condition that is the same on every bar). lookback: bars without a value before the first one. warmup: number of
+    earlier bars that is enough: more of them would not change the value.
     """
 
     op: str
@@ -96,18 +96,18 @@ class Node:
 
     @property
     def arrays(self) -> list["Node"]:
-        """The operands that are no plain numbers."""
+        """The operands that are arrays."""
         return [each for each in self.operands if isinstance(each, Node)]
 
 
-Value = Node | float  # of a part of a formula: an array, or a plain number
+Value = Node | float  # an array, or a plain number
 
 
 @dataclass(frozen=True)
 class Formula:
     """Two conditions over shared nodes, which are in an order in which they can be computed.
 
-    names: those that the texts give to nodes.
+    names: names of nodes in the texts.
     """
 
     nodes: tuple[Node, ...]

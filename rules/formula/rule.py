@@ -1,6 +1,6 @@
 """FORMULA: a rule whose conditions are text, an entry of the catalog like any other.
 
-The language is imported where it is needed: a Job of another rule does without it.
+The language is imported where it is needed, so that Jobs of other rules do not load it.
 """
 
 from __future__ import annotations
@@ -12,24 +12,26 @@ from zlib import crc32
 
 from rules.base import BaseRule
 from rules.formula.limits import LARGEST, MAX_CHARACTERS, MAX_NAME_CHARACTERS
-from rules.parameters import FIELD_CHARACTERS, Faults, Json, Params, ParamSpec, RuleSpec, shown
+from rules.parameters import FIELD_CHARACTERS, Faults, Json, Params, ParamSpec, RuleSpec, quote
 
 TEXTS = ("buy", "sell")
 NAME = f"[A-Za-z][A-Za-z0-9_]{{0,{MAX_NAME_CHARACTERS - 1}}}"  # of an input
 
 
 class TextParam(ParamSpec):
-    """A text; what it says is checked with the other params."""
+    """A text; its content is checked together with the other params."""
 
     def faults(self, value: object, field: str) -> Faults:
-        """Whether it is a text that is not too long."""
+        """Return a fault unless it is a text that is not too long."""
         if isinstance(value, str) and len(value) <= MAX_CHARACTERS:
             return {}
-        given = f"a text of {len(value):,} characters" if isinstance(value, str) else shown(value)
-        return {field: f"{given} is not a text of at most {MAX_CHARACTERS:,} characters"}
+        refused = (
+            f"a text of {len(value):,} characters" if isinstance(value, str) else quote(value)
+        )
+        return {field: f"{refused} is not a text of at most {MAX_CHARACTERS:,} characters"}
 
     def accepted(self) -> Json:
-        """Any text that is not too long."""
+        """Return the schema of a text that is not too long."""
         return {"type": "string", "maxLength": MAX_CHARACTERS}
 
 
@@ -37,27 +39,27 @@ class InputsParam(ParamSpec):
     """Named numbers, each a number or an object with value and optional bounds, min and max."""
 
     def faults(self, value: object, field: str) -> Faults:
-        """Faults of the object, or of each input under its name."""
-        wanted = f"an object of at most {self.maximum:g} names, each with a number or {{value, min, max}}"
+        """Return the faults of the object, or those of each input under its name."""
+        accepted = f"an object of at most {self.maximum:g} names, each with a number or {{value, min, max}}"
         if not isinstance(value, Mapping):
-            return {field: f"{shown(value)} is not {wanted}"}
+            return {field: f"{quote(value)} is not {accepted}"}
         if len(value) > (self.maximum or 0):
-            return {field: f"{len(value)} inputs given; must be {wanted}"}
-        found = {
-            f"{field}.{str(name)[:FIELD_CHARACTERS]}": _input_fault(name, given)
-            for name, given in value.items()
+            return {field: f"{len(value)} inputs given; must be {accepted}"}
+        by_path = {
+            f"{field}.{str(name)[:FIELD_CHARACTERS]}": _input_fault(name, each)
+            for name, each in value.items()
         }
-        return {path: fault for path, fault in found.items() if fault}
+        return {path: fault for path, fault in by_path.items() if fault}
 
     def complete(self, value: Any) -> Json:
-        """Each input's number by its name."""
+        """Return the number of each input by its name."""
         return {
-            name: given["value"] if isinstance(given, Mapping) else given
-            for name, given in value.items()
+            name: each["value"] if isinstance(each, Mapping) else each
+            for name, each in value.items()
         }
 
     def accepted(self) -> Json:
-        """Any object of so many names and numbers."""
+        """Return the schema of an object of so many names and numbers."""
         number = {"type": "number", "exclusiveMinimum": -LARGEST, "exclusiveMaximum": LARGEST}
         bounded = {
             "type": "object",
@@ -73,36 +75,37 @@ class InputsParam(ParamSpec):
         }
 
 
-def _input_fault(name: object, given: Any) -> str | None:
+def _input_fault(name: object, value: Any) -> str | None:
     from rules.formula.text import WORDS
 
     if not isinstance(name, str) or not re.fullmatch(NAME, name) or name in WORDS:
-        return f"{shown(name)} is no name: a letter, then at most 29 letters, digits and _, and no word of formulas"
-    parts: Params = given if isinstance(given, Mapping) else {"value": given}
+        return f"{quote(name)} is no name: a letter, then at most 29 letters, digits and _, and no word of formulas"
+    parts: Params = value if isinstance(value, Mapping) else {"value": value}
     if not {"value"} <= set(parts) <= {"value", "min", "max"}:
         return "an input is a number, or an object with value, min and max"
     for part in parts.values():
         if type(part) not in (int, float) or not -LARGEST < part < LARGEST:
-            return f"{shown(part)} is not a number between -1e15 and 1e15"
-    least, value, most = parts.get("min", -LARGEST), parts["value"], parts.get("max", LARGEST)
-    if least <= value <= most:
+            return f"{quote(part)} is not a number between -1e15 and 1e15"
+    least, number, most = parts.get("min", -LARGEST), parts["value"], parts.get("max", LARGEST)
+    if least <= number <= most:
         return None
-    return f"{shown(value)} is out of range: must be from {least:,.10g} to {most:,.10g}"
+    return f"{quote(number)} is out of range: must be from {least:,.10g} to {most:,.10g}"
 
 
 class FormulaSpec(RuleSpec):
-    """The entry of FORMULA: its params make sense together only. Without any it is its own example."""
+    """Entry of FORMULA: its params are only valid together. Without params the rule is its example."""
 
     def faults(self, params: object, path: str = "params") -> Faults:
-        """Faults by field; those of a text show the place in it."""
+        """Return the faults by field; that of a text quotes the place in it."""
         faults = super().faults(params, path)
         if faults or not params:
             return faults
-        given: Any = params
-        return {f"{path}.{field}": fault for field, fault in self._faults_together(given).items()}
+        mapping: Any = params
+        together = self._faults_together(mapping)
+        return {f"{path}.{field}": fault for field, fault in together.items()}
 
     def _faults_together(self, params: Params) -> Faults:
-        """Faults of params each of which is in order by itself."""
+        """Return the faults of params each of which is valid by itself."""
         if missing := [name for name in TEXTS if name not in params]:
             return dict.fromkeys(
                 missing, "required: a condition, such as close > sma(close, 200)"
@@ -110,27 +113,27 @@ class FormulaSpec(RuleSpec):
         from rules.formula.compiling import text_faults
 
         full = self.complete(params)
-        if found := text_faults(full):
-            return {name: error.shown(full[name]) for name, error in found.items()}
+        if errors := text_faults(full):
+            return {name: error.with_place(full[name]) for name, error in errors.items()}
         from rules.formula.text import open_names
 
-        named = open_names(*(full[name] for name in TEXTS))
-        # sweeping one that no text names would repeat the same run
-        unused = [name for name in full["inputs"] if name not in named]
+        used = open_names(*(full[name] for name in TEXTS))
+        # a sweep over an input that no text names would repeat the same run
+        unused = [name for name in full["inputs"] if name not in used]
         return {f"inputs.{name}": f"neither buy nor sell names {name}" for name in unused}
 
     def complete(self, params: Params) -> Json:
-        """As RuleSpec.complete; where texts are given, the inputs are none unless they are given too."""
+        """Fill in defaults as RuleSpec.complete does; with texts but no inputs there are no inputs."""
         return super().complete({"inputs": {}, **params} if params else params)
 
     def label(self, params: Params) -> str:
-        """The inputs and the CRC-32 of the texts, such as FORMULA_12_26~1a2b3c4d."""
+        """Return the inputs and the CRC-32 of the texts, such as FORMULA_12_26~1a2b3c4d."""
         numbers = [f"{number:.10g}" for number in params["inputs"].values()]
         texts = "\0".join(params[name] for name in TEXTS)
         return f"{'_'.join([self.name, *numbers])}~{crc32(texts.encode()):08x}"
 
     def schema(self) -> Json:
-        """JSON Schema of the params, with all that a text can name."""
+        """JSON Schema of the params, with all series and functions that a text can name."""
         from rules.formula.functions import FUNCTIONS, SERIES
 
         series = ", ".join(SERIES)
@@ -141,7 +144,7 @@ class FormulaSpec(RuleSpec):
 
 
 class FormulaRule(BaseRule):
-    """Two conditions in text over shared parts, each true, false or unknown on a bar; unknown is never a signal."""
+    """Two conditions as text over shared parts, each true, false or unknown on a bar; unknown is never a signal."""
 
     spec = FormulaSpec(
         "FORMULA",

@@ -1,4 +1,4 @@
-"""The text of a formula as Python's syntax tree, bounded and of a closed alphabet; its names, and faults by place."""
+"""Parser of a formula's text, bounded and over a closed alphabet, to Python's syntax tree; names, faults by place."""
 
 import ast
 import re
@@ -9,19 +9,19 @@ from rules.formula.functions import FUNCTIONS, SERIES
 from rules.formula.limits import MAX_CHARACTERS, MAX_DEPTH, MAX_NAME_CHARACTERS, MAX_NODES
 from rules.parameters import Params
 
-SHOWN_CHARACTERS = 40  # of a part of the formula, in a message
+QUOTED_CHARACTERS = 40  # of a part of the formula, in a message
 _NAMED = frozenset({*SERIES, *FUNCTIONS})
 WORDS = _NAMED | {"and", "or", "not"}
 
 _TOKEN = re.compile(
     r"(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?P<joined>[\w.])?|(?P<name>[A-Za-z_]\w*)"
-    r"|(?P<comment>\#[ -~]*)|(?P<operator><=|>=|==|!=|[-+*/<>=(),])|[ \t\n]|(?P<stranger>.)",
+    r"|(?P<comment>\#[ -~]*)|(?P<operator><=|>=|==|!=|[-+*/<>=(),])|[ \t\n]|(?P<unknown>.)",
     re.ASCII | re.DOTALL,
 )
 _CONNECTIVES = re.compile(r"\b(?:and|or|not)\b", re.IGNORECASE)
-# nothing else of that name can be called
+# a function of that name does not exist
 _CALLED_NOT = re.compile(r"\bnot(?=\s*\()", re.IGNORECASE)
-# What people write who know another language, and what it is called here.
+# hints for characters of other languages
 _HINTS = {
     "&": "write `and`", "|": "write `or`", "!": "write `not`", "~": "write `not`", ".": "nothing has parts here",
     "[": "the value n bars before is prev(x, n)", ":": "a name is given with `=`",
@@ -31,20 +31,20 @@ _HINTS = {
 
 
 class FormulaError(ValueError):
-    """What is wrong with a formula, and where: line and column count from 1.
+    """A fault of a formula, with its place: line and column count from 1.
 
-    unknown: the name that nothing here has, if that is what is wrong.
+    unknown: the unknown name, if that is the fault.
     """
 
     def __init__(self, message: str, line: int, column: int, unknown: str | None = None) -> None:
         super().__init__(message)
         self.message, self.line, self.column, self.unknown = message, line, column, unknown
 
-    def shown(self, text: str) -> str:
-        """The message with the line that it is about and a caret below its column."""
+    def with_place(self, text: str) -> str:
+        """Return the message with the line of the text that it is about, and a caret below its column."""
         lines = text.split("\n")
         line = lines[min(self.line, len(lines)) - 1]
-        start = max(0, self.column - SHOWN_CHARACTERS)
+        start = max(0, self.column - QUOTED_CHARACTERS)
         part = re.sub("[^ -~]", " ", line[start : start + 80])
         where = f"line {self.line}, column {self.column}"
         return f"{where}: {self.message}\n{part}\n{' ' * (self.column - 1 - start)}^"
@@ -52,7 +52,7 @@ class FormulaError(ValueError):
 
 @lru_cache(maxsize=256)  # a sweep checks the same text with many inputs
 def parse(text: str) -> tuple[ast.stmt, ...]:
-    """The lines of a formula, at least one; FormulaError for what cannot be one. The tree is shared: leave it alone."""
+    """Parse the lines of a formula, at least one; FormulaError. The tree is shared: do not change it."""
     if len(text) > MAX_CHARACTERS:
         raise FormulaError(f"{len(text):,} characters are more than {MAX_CHARACTERS:,}", 1, 1)
     _check_tokens(text)
@@ -70,36 +70,36 @@ def parse(text: str) -> tuple[ast.stmt, ...]:
 
 
 def _body(text: str) -> list[ast.stmt]:
-    """The lines as they are typed, or else with AND, OR and NOT in small letters: OR may also be somebody's name."""
+    """Parse the lines as typed, or if that fails with AND, OR and NOT in lower case: OR may also be a name."""
     try:
         return ast.parse(_CALLED_NOT.sub("not", text)).body
     except (MemoryError, RecursionError):
         raise FormulaError(f"more than {MAX_DEPTH} expressions inside each other", 1, 1) from None
     except SyntaxError as error:
-        small = _CONNECTIVES.sub(lambda word: word.group().lower(), text)
-        if small != text:
-            return _body(small)
-        raise FormulaError(_words(error), error.lineno or 1, error.offset or 1) from None
+        lower_case = _CONNECTIVES.sub(lambda word: word.group().lower(), text)
+        if lower_case != text:
+            return _body(lower_case)
+        raise FormulaError(_syntax_message(error), error.lineno or 1, error.offset or 1) from None
 
 
 def _check_tokens(text: str) -> None:
-    """FormulaError at the first character that no formula has, and at parentheses that are too deep."""
+    """Raise FormulaError at the first character that no formula has, and at parentheses that are too deep."""
     depth = 0
     for token in _TOKEN.finditer(text):
-        kind, place, found = token.lastgroup, token.start(), token.group()
-        if kind == "stranger":
-            raise _at(text, place, _stranger(found))
+        kind, place, symbol = token.lastgroup, token.start(), token.group()
+        if kind == "unknown":
+            raise _at(text, place, _unknown_character(symbol))
         if kind == "joined":
-            wanted = "a number is written like 12, 0.5 or 1e6, and ends before a letter"
-            raise _at(text, place, wanted)
-        if kind == "name" and len(found) > MAX_NAME_CHARACTERS:
+            form = "a number is written like 12, 0.5 or 1e6, and ends before a letter"
+            raise _at(text, place, form)
+        if kind == "name" and len(symbol) > MAX_NAME_CHARACTERS:
             raise _at(text, place, f"a name has at most {MAX_NAME_CHARACTERS} characters")
-        depth += {"(": 1, ")": -1}.get(found, 0)
+        depth += {"(": 1, ")": -1}.get(symbol, 0)
         if depth > MAX_DEPTH:
             raise _at(text, place, f"more than {MAX_DEPTH} parentheses inside each other")
 
 
-def _stranger(character: str) -> str:
+def _unknown_character(character: str) -> str:
     if character == "\r":
         return "`carriage return` has no meaning here: end lines with a newline alone"
     if not " " <= character <= "~":
@@ -114,67 +114,67 @@ def _at(text: str, place: int, message: str) -> FormulaError:
     return FormulaError(message, before.count("\n") + 1, place - before.rfind("\n"))
 
 
-def _words(error: SyntaxError) -> str:
-    """What Python says of the syntax, in the words of formulas."""
-    said = str(error.msg)
-    if said.startswith(("unexpected indent", "unindent", "expected an indented")):
+def _syntax_message(error: SyntaxError) -> str:
+    """Translate Python's message about the syntax into the words of formulas."""
+    message = str(error.msg)
+    if message.startswith(("unexpected indent", "unindent", "expected an indented")):
         return (
             "a line begins without spaces; an expression of several lines is put in parentheses"
         )
-    if "never closed" in said or "unmatched" in said or "does not match" in said:
-        return said
+    if any(each in message for each in ("never closed", "unmatched", "does not match")):
+        return message
     return (
         "this is not expected here: a line is `name = expression`, and the last one a condition"
     )
 
 
 def part_of(text: str, node: ast.expr) -> str:
-    """The part of the text that a node stands for, as messages quote it."""
+    """Return the part of the text that a node stands for, as messages quote it."""
     part = " ".join((ast.get_source_segment(text, node) or "").split())
-    return part if len(part) <= SHOWN_CHARACTERS else part[: SHOWN_CHARACTERS - 1] + "…"
+    return part if len(part) <= QUOTED_CHARACTERS else part[: QUOTED_CHARACTERS - 1] + "…"
 
 
 def filled_texts(params: Params) -> dict[str, str]:
-    """The texts of complete params with the values of their inputs in place of the names; comments stay as they are."""
+    """Return the texts of complete params with inputs replaced by their values; comments are not changed."""
 
-    def filled(token: re.Match[str]) -> str:
-        found = token.group()
-        is_input = token.lastgroup == "name" and found in params["inputs"]
-        return f"{params['inputs'][found]:.10g}" if is_input else found
+    def fill(token: re.Match[str]) -> str:
+        symbol = token.group()
+        is_input = token.lastgroup == "name" and symbol in params["inputs"]
+        return f"{params['inputs'][symbol]:.10g}" if is_input else symbol
 
-    return {name: _TOKEN.sub(filled, params[name]) for name in ("buy", "sell")}
+    return {name: _TOKEN.sub(fill, params[name]) for name in ("buy", "sell")}
 
 
 def word(name: str) -> str:
-    """The series or function that a name is in capitals, CLOSE or Sma; any other name as it is."""
+    """Return the series or function that a name spells in capitals, CLOSE or Sma; any other name unchanged."""
     return name.lower() if name.lower() in _NAMED else name
 
 
 def free_names(*texts: str) -> list[str]:
-    """The names that are to be inputs, as they are met: neither known here nor given a value by a line.
+    """Return the names that need inputs, in order: neither words of formulas nor assigned by a line.
 
-    FormulaError for a text that cannot be read.
+    FormulaError for a text that cannot be parsed.
     """
     return [name for name in open_names(*texts) if word(name) not in WORDS]
 
 
 def open_names(*texts: str) -> list[str]:
-    """The names that may be inputs: those of `free_names`, and words in capitals, for which a value may be given."""
+    """Return the names that may be inputs: those of `free_names`, and words in capitals, which may be inputs, too."""
     names = [name for text in texts for line in parse(text) for name in _names(line)]
-    known = WORDS.union(name.id for name in names if isinstance(name.ctx, ast.Store))
-    return list(dict.fromkeys(name.id for name in names if name.id not in known))
+    defined = WORDS.union(name.id for name in names if isinstance(name.ctx, ast.Store))
+    return list(dict.fromkeys(name.id for name in names if name.id not in defined))
 
 
 def _names(line: ast.AST) -> list[ast.Name]:
-    """The names in a line that are not called."""
+    """Return the names in a line that are not called."""
     nodes = [*ast.walk(line)]
     called = [node.func for node in nodes if isinstance(node, ast.Call)]
     return [node for node in nodes if isinstance(node, ast.Name) and node not in called]
 
 
-def near(name: str, known: Iterable[str]) -> str:
-    """The nearest of the known names as a question; nothing where none is near."""
+def suggest(name: str, names: Iterable[str]) -> str:
+    """Return the most similar of the names as a question; empty where none is similar."""
     from difflib import get_close_matches  # for a fault only: a Job pays for its imports
 
-    near = get_close_matches(name.lower(), list(known), 1)
-    return f"; did you mean `{near[0]}`?" if near else ""
+    similar = get_close_matches(name.lower(), list(names), 1)
+    return f"; did you mean `{similar[0]}`?" if similar else ""

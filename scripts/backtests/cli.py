@@ -1,7 +1,7 @@
 """Submit a sweep of backtests, follow it, rank its results; try it, test it, trade it in one account; load prices.
 
-Speaks HTTP to a running platform. Data goes to stdout, progress to stderr. Exit codes: 0 all right, 1 some runs failed
-or some prices were refused, 2 the sweep or the question is wrong, 3 the platform cannot be reached, 130 detached by
+Speaks HTTP to a running platform. Data goes to stdout, progress to stderr. Exit codes: 0 success, 1 some runs failed
+or some prices were refused, 2 the sweep or the arguments are wrong, 3 the platform cannot be reached, 130 detached by
 Ctrl-C.
 """
 
@@ -40,18 +40,18 @@ EXAMPLES = """examples:
   %(prog)s portfolio docs/examples/portfolio.yaml
   %(prog)s load AAPL.csv MSFT.csv
 
-The same command again goes on where it was: runs that the batch has already are not made twice.
+Repeat a command to resume it: runs that the batch already has are not submitted again.
 """
 
 
-def form(pattern: str, named: str, read: Callable[[str], Any] = str) -> Callable[[str], Any]:
-    """Reads an argument that looks so; argparse says of another that it is not what is `named`."""
+def form(pattern: str, name: str, read: Callable[[str], Any] = str) -> Callable[[str], Any]:
+    """Make a reader of arguments that match `pattern`; argparse reports another as not being `name`."""
 
     def reader(text: str) -> Any:
         with suppress(ValueError):
             if re.fullmatch(pattern, text, re.ASCII):
                 return read(text)
-        raise argparse.ArgumentTypeError(f"{text!r} is not {named}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not {name}")
 
     return reader
 
@@ -74,7 +74,7 @@ FLAGS = {
     "--keep-dates": "date daily bars as written, also where their session is on another day",
 }
 REPEATED: Json = {"action": "append", "default": []}
-# what argparse is told of each
+# arguments by name, as add_argument takes them
 ARGUMENTS: dict[str, Json] = {
     **{name: {"action": "store_true", "help": words} for name, words in FLAGS.items()},
     "--url": {
@@ -84,7 +84,7 @@ ARGUMENTS: dict[str, Json] = {
     "file": {"help": "sweep file: .yaml, .json, .csv or .jsonl"},
     "spec": {"help": "sweep file: .yaml or .json"},
     "sweep": {"help": "sweep file, or a batch id"},
-    "--batch": {"help": "a batch id; by default made from the sweep's name and content"},
+    "--batch": {"help": "a batch id (default: from the sweep's name and content)"},
     "--set": {
         **REPEATED,
         "type": SETTING,
@@ -108,8 +108,8 @@ ARGUMENTS: dict[str, Json] = {
     "files": {
         "nargs": "*",
         "metavar": "FILE",
-        "help": "price files, whose names say ticker and timeframe: AAPL.csv, BRK-B_1h.csv, "
-        "and what Stooq, TradingView, Alpha Vantage and Investing.com call theirs",
+        "help": "price files, named by ticker and timeframe: AAPL.csv, BRK-B_1h.csv, "
+        "or as Stooq, TradingView, Alpha Vantage and Investing.com name them",
     },
     "--folder": {**REPEATED, "help": "all *.csv of a folder; repeatable"},
     "--yahoo": {
@@ -124,10 +124,10 @@ ARGUMENTS: dict[str, Json] = {
         "metavar": "YYYY-MM-DD",
         "help": "first day, with --yahoo",
     },
-    "--ticker": {"type": TICKER, "help": "in place of what the name of the one file says"},
-    "--timeframe": {"choices": TIMEFRAMES, "help": "in place of what the names say"},
+    "--ticker": {"type": TICKER, "help": "in place of the one in the file's name; for one file"},
+    "--timeframe": {"choices": TIMEFRAMES, "help": "in place of the one in the files' names"},
     "--timezone": {
-        "help": "of times without an offset, or daily bars' exchange: America/New_York"
+        "help": "of times without an offset, or of daily bars' exchange: America/New_York"
     },
     "--bad-rows": {
         "choices": BAD_ROWS,
@@ -138,7 +138,7 @@ ARGUMENTS: dict[str, Json] = {
     "--note": {"help": "stored with the versions"},
 }
 RANKED = "--top --format --metric --constraint"
-# what each takes beside --url; its docstring is its help
+# the arguments of each command besides --url; its docstring is its help
 COMMANDS: dict[Work, str] = {
     commands.plan: "file --batch --set --jobs",
     commands.submit: f"file --batch --set {RANKED} --detach",
@@ -166,12 +166,12 @@ def main(arguments: list[str] | None = None) -> int:
         part.set_defaults(work=work)
         for name in ["--url", *taken.split()]:
             part.add_argument(name, **ARGUMENTS[name])
-    asked = whole.parse_args(arguments)
-    return exit_code(asked.work, asked)
+    parsed = whole.parse_args(arguments)
+    return exit_code(parsed.work, parsed)
 
 
 def described(text: str | None, examples: str) -> argparse.ArgumentParser:
-    """A parser of the program that was called."""
+    """Return a parser for the program that was called."""
     return argparse.ArgumentParser(
         prog=shlex.join(called()),
         description=text,
@@ -180,12 +180,14 @@ def described(text: str | None, examples: str) -> argparse.ArgumentParser:
     )
 
 
-def exit_code(work: Work, asked: argparse.Namespace) -> int:
-    """What `work` ends with on the platform at `asked.url`, or the code of what went wrong, which is said."""
+def exit_code(work: Work, arguments: argparse.Namespace) -> int:
+    """Run `work` on the platform at `arguments.url` and return its exit code; report an error and return its code."""
     progress = Progress()
     try:
         return work(
-            Client(asked.url, os.environ.get("API_TOKEN"), say=progress.say), asked, progress
+            Client(arguments.url, os.environ.get("API_TOKEN"), say=progress.say),
+            arguments,
+            progress,
         )
     except BacktestsError as error:
         progress.say(str(error))
@@ -193,6 +195,6 @@ def exit_code(work: Work, asked: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         progress.say(f"\n{progress.when_stopped}")
         return EXIT_DETACHED
-    except BrokenPipeError:  # the reader of stdout has seen enough
+    except BrokenPipeError:  # the reader of stdout has closed it
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  # Python flushes it at exit
         return 0

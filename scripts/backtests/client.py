@@ -21,32 +21,32 @@ class Client(Bulk):
         run_id = client.submit({"ticker": "AAPL", "rule_type": "RSI", **dates})
         print(client.wait(run_id)["metrics"]["sharpe_ratio"])
 
-    token: for a platform that asks for one. patience_s: how long to try again while nobody answers; by default 30
-    seconds, but 3 at an address that has refused from the start. say: is told why it waits, and how far it is.
-    `sleep` and `jitter` are replaced in tests. Every method raises Refused when the request is wrong, and Unreachable
-    when there is no answer; calls that were cut off are sent again, and never make a second run.
+    token: for a platform that requires one. patience_s: how long to retry without an answer; by default 30 seconds, but
+    3 at an address that never answered. say: called with messages on waiting and progress. `sleep` and `jitter` are
+    replaced in tests. Every method raises Refused when the request is wrong, and Unreachable when there is no answer;
+    interrupted calls are sent again, and never make a second run.
     """
 
     def plan_sweep(self, sweep: RunRequest, batch_id: str | None = None) -> Json:
-        """What submitting a sweep, the JSON of a sweep file, would do: its batch_id, runs, new; nothing is recorded."""
+        """Return the effect of submitting a sweep (the JSON of a sweep file): batch_id, runs, new; records nothing."""
         return self._post(
             "/api/batches", sweep, timeout_s=LONG_TIMEOUT_S, batch_id=batch_id, dry_run=True
         )
 
     def submit_sweep(self, sweep: RunRequest, batch_id: str | None = None) -> Json:
-        """Record the runs of a sweep that its batch does not have yet: its batch_id, run_ids, new."""
+        """Record the runs of a sweep that its batch does not have yet; return batch_id, run_ids, new."""
         return self._post("/api/batches", sweep, timeout_s=LONG_TIMEOUT_S, batch_id=batch_id)
 
     def status(self, run_id: str) -> Json:
-        """State and times of a run, a small answer."""
+        """Return the state and times of a run, a small answer."""
         return self.get(f"/status/{quoted(run_id)}")
 
     def run(self, run_id: str) -> Json:
-        """Everything about a run: request, metrics, curves, trades, receipt."""
+        """Return everything about a run: request, metrics, curves, trades, receipt."""
         return self.get(f"/api/runs/{quoted(run_id)}")
 
     def wait(self, run_id: str, timeout_s: float = inf) -> Json:
-        """The run once it has completed or failed, as `run` gives it; TimeoutError when that takes longer."""
+        """Wait until a run has completed or failed and return it, as `run` does; TimeoutError if it takes longer."""
         deadline = time.monotonic() + timeout_s
         while (status := self.status(run_id)["status"]) in LIVING:
             if time.monotonic() >= deadline:
@@ -59,19 +59,19 @@ class Client(Bulk):
         self._post(f"/api/runs/{quoted(run_id)}/cancel")
 
     def retry_run(self, run_id: str) -> None:
-        """Let a failed run wait again; Refused (409) when it has not failed."""
+        """Queue a failed run again; Refused (409) when it has not failed."""
         self._post(f"/api/runs/{quoted(run_id)}/retry")
 
     def cancel_runs(self, run_ids: Sequence[str]) -> Json:
-        """End those of at most 200 runs that wait or run: how many `changed`, and were `left`, by state."""
+        """End those of at most 200 runs that wait or run; return how many `changed` and were `left`, by state."""
         return self._post("/api/runs/cancel", {"run_ids": list(run_ids)})
 
     def retry_runs(self, run_ids: Sequence[str]) -> Json:
-        """Let those of at most 200 runs that failed, or were cancelled, wait again; answers as `cancel_runs` does."""
+        """Queue those of at most 200 runs again that failed or were cancelled; answer as for `cancel_runs`."""
         return self._post("/api/runs/retry", {"run_ids": list(run_ids)})
 
     def batches(self, limit: int = 25) -> list[Json]:
-        """The newest batches, newest first."""
+        """Return the newest batches, newest first."""
         return list(self.get("/api/batches", limit=limit)["batches"])
 
     def batch(
@@ -82,10 +82,10 @@ class Client(Bulk):
         top: int = 0,
         constraint: str | None = None,
     ) -> Json:
-        """Counts and times of a batch, and its `top` runs; by what is None it is ranked as it was submitted.
+        """Return counts and times of a batch, and its `top` runs; None ranks them as the batch was submitted.
 
-        goal: max or min, of another metric than the batch's own what is better for it. constraint: what a run has to
-        keep, such as "num_trades >= 5 and max_drawdown_pct < 30"; an empty one for none.
+        goal: max or min; for another metric than the batch's by default the better direction. constraint: a condition
+        on runs, such as "num_trades >= 5 and max_drawdown_pct < 30"; an empty one for none.
         """
         return self.get(
             f"/api/batches/{quoted(batch_id)}",
@@ -96,7 +96,7 @@ class Client(Bulk):
         )
 
     def wait_batch(self, batch_id: str, seen: Seen = lambda batch: None) -> Json:
-        """The batch once all of its runs have ended, as `batch` gives it; `seen` is told of each look at it."""
+        """Wait until all runs of a batch have ended and return it, as `batch` does; `seen` is called at each poll."""
         while True:
             batch = self.batch(batch_id)
             seen(batch)
@@ -105,7 +105,7 @@ class Client(Bulk):
             self._sleep(BATCH_POLL_S)
 
     def runs(self, batch_id: str) -> Iterator[Json]:
-        """All runs of a batch with their metrics, without their curves."""
+        """Yield all runs of a batch with their metrics, without their curves."""
         after: str | None = ""
         while after is not None:
             page = self.get(f"/api/batches/{quoted(batch_id)}/runs", limit=PAGE, after=after)
@@ -113,24 +113,24 @@ class Client(Bulk):
             after = page["next_after"]
 
     def cancel(self, batch_id: str) -> int:
-        """End all waiting and running runs of a batch; how many there were."""
+        """End all waiting and running runs of a batch; return their number."""
         return int(self._post(f"/api/batches/{quoted(batch_id)}/cancel")["cancelled"])
 
     def retry(self, batch_id: str, cancelled: bool = False) -> int:
-        """Let the failed runs of a batch wait again, the cancelled ones only if asked for; how many there were."""
+        """Queue the failed runs of a batch again, with `cancelled` also the cancelled ones; return their number."""
         path = f"/api/batches/{quoted(batch_id)}/retry"
         return int(self._post(path, cancelled=cancelled)["retried"])
 
     def rules(self) -> list[Json]:
-        """The trading rules: names, parameters with defaults and bounds, conditions, sources."""
+        """Return the trading rules: names, parameters with defaults and bounds, conditions, sources."""
         return list(self.get("/api/rules")["rules"])
 
     def tickers(self) -> list[Json]:
-        """The tickers with their timeframes and date ranges."""
+        """Return the tickers with their timeframes and date ranges."""
         return list(self.get("/api/tickers")["tickers"])
 
     def metrics(self) -> list[Json]:
-        """The metrics of a run: names, units, formulas, and which direction is better."""
+        """Return the metrics of a run: names, units, formulas, and which direction is better."""
         return list(self.get("/api/metrics")["metrics"])
 
     def load_prices(
@@ -147,12 +147,12 @@ class Client(Bulk):
         source: str | None = None,
         note: str | None = None,
     ) -> Json:
-        """Make a price file, plain or packed, the current version of a series; its report. dry_run: only report.
+        """Make a price file, plain or packed, the current version of a series; return a report. dry_run: only report.
 
         adjust: multiply whole bars by Adj Close / Close where the file has both. timezone: of times without an offset,
-        such as America/New_York, or the exchange's of daily bars with a time of day. keep_dates: date daily bars as
-        written, also where their session is on another day. bad_rows: what becomes of rows whose High or Low
-        contradicts their other prices: "refuse" the file, "widen" High and Low to Open and Close, or "drop" the rows.
+        such as America/New_York, or that of the exchange for daily bars with a time of day. keep_dates: date daily bars
+        as written, also where their session is on another day. bad_rows: for rows whose High or Low contradicts their
+        other prices, "refuse" the file, "widen" High and Low to Open and Close, or "drop" the rows.
         Refused names each fault by `line <number>`, or `file`.
         """
         query = query_of(
@@ -160,7 +160,7 @@ class Client(Bulk):
             adjust=adjust,
             timezone=timezone,
             keep_dates=keep_dates
-            or None,  # defaults are not sent: an older platform does not know them
+            or None,  # defaults are not sent, since an older platform refuses them
             bad_rows=None if bad_rows == "refuse" else bad_rows,
             source=source,
             note=note,
@@ -170,15 +170,15 @@ class Client(Bulk):
         return self._json(path, packed, {"Content-Type": "text/csv"}, "PUT", LONG_TIMEOUT_S)
 
     def prices(self) -> list[Json]:
-        """The current version of every ticker and timeframe."""
+        """Return the current version of every ticker and timeframe."""
         return list(self.get("/api/prices")["series"])
 
     def price_versions(self, ticker: str, timeframe: str = "1d") -> list[Json]:
-        """All versions of a ticker's prices, the latest first, each with its report and the number of its runs."""
+        """Return all versions of a ticker's prices, the latest first, each with its report and its number of runs."""
         return list(self.get(f"/api/prices/{quoted(ticker)}/{quoted(timeframe)}")["versions"])
 
     def price_csv(self, ticker: str, timeframe: str, data_hash: str) -> bytes:
-        """The CSV of a version, whose SHA-256 is its data_hash."""
+        """Return the CSV of a version, whose SHA-256 is its data_hash."""
         return self.read(
             f"/api/prices/{quoted(ticker)}/{quoted(timeframe)}/{quoted(data_hash)}.csv"
         )

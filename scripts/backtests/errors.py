@@ -1,14 +1,14 @@
-"""What can go wrong between a program and the platform."""
+"""Errors of the client."""
 
 from collections.abc import Mapping
 
 
 class BacktestsError(Exception):
-    """The base of all that this package raises itself."""
+    """Base of all errors of this package."""
 
 
 class BadInput(BacktestsError):
-    """What was given is wrong, and nothing was sent; `faults` has one line for each fault."""
+    """The input is wrong, and nothing was sent; `faults` has one line for each fault."""
 
     def __init__(self, *faults: str) -> None:
         super().__init__("\n".join(faults))
@@ -16,7 +16,7 @@ class BadInput(BacktestsError):
 
 
 class Refused(BacktestsError):
-    """The platform says that the request is wrong.
+    """The platform refused the request.
 
     code: the HTTP status, 400 to 499. message: the platform's sentence. errors: its faults by field, of many runs by
     `<number of the run, from 1>.<field>`; empty when it names no field.
@@ -30,4 +30,4 @@ class Refused(BacktestsError):
 
 
 class Unreachable(BacktestsError):
-    """Nobody answers at the address, or not the platform, or only with a fault of its own (HTTP 5xx)."""
+    """The address does not answer, or not as the platform does, or only with an internal error (HTTP 5xx)."""

@@ -1,4 +1,4 @@
-"""Price files, or Yahoo's prices, sent to the platform one after another, and what became of each."""
+"""Loading of price files, or of Yahoo's prices: each is sent to the platform, and its outcome reported."""
 
 import re
 from argparse import Namespace
@@ -15,9 +15,9 @@ from backtests.yahoo import require_yfinance, yahoo_csv
 TOO_LARGE = 413
 BAD_ROWS = ("refuse", "widen", "drop")
 COLUMNS = ("file", "ticker", "timeframe", "bars", "from", "to", "outcome", "warnings")
-# Names that exports have when nobody gave them one; none of them is a ticker that was meant.
+# default names of exports, none of which is meant as a ticker
 NAMELESS = "chart data download export history ohlcv prices quotes stock table"
-# how file names speak of each timeframe
+# names of each timeframe in file names
 TIMEFRAMES = {
     "1m": "1m 1 1min",
     "5m": "5m 5 5min",
@@ -37,22 +37,22 @@ _PATTERNS = (
     rf"intraday_(?P<frame>\d+min)_{_TICKER}",  # Alpha Vantage: intraday_5min_AAPL
     rf"{_TICKER} Historical Data",  # Investing.com
 )
-NO_TICKER = "its name does not say which ticker it holds: name it <TICKER>.csv, or say --ticker"
+NO_TICKER = "its name has no ticker: name it <TICKER>.csv, or add --ticker"
 NO_TIMEFRAME = (
-    f"its name speaks of another timeframe than {', '.join(TIMEFRAMES)}; "
-    "if it is one of them, say --timeframe"
+    f"its name has another timeframe than {', '.join(TIMEFRAMES)}; "
+    "if it is one of them, add --timeframe"
 )
 
 
-class Series(NamedTuple):
-    """What a file holds; timeframe: None for one that the platform does not have."""
+class FileSeries(NamedTuple):
+    """Ticker and timeframe of a file; timeframe: None for one that the platform does not have."""
 
     ticker: str
     timeframe: str | None
 
 
 class Source(NamedTuple):
-    """A price file, or what stands for one; fault: why it is not sent."""
+    """A price file, or another source of prices; fault: why it is not sent."""
 
     name: str
     ticker: str
@@ -61,23 +61,23 @@ class Source(NamedTuple):
     fault: str = ""
 
 
-class Outcome(NamedTuple):
-    """What became of a source: its row of the table, and all else that there is to say, a sentence each."""
+class LoadOutcome(NamedTuple):
+    """Outcome of a source: its row of the table, and messages about it."""
 
     cells: list[str]
-    said: list[str]
+    messages: list[str]
     is_refused: bool = False
 
 
-def sources_of(asked: Namespace) -> list[Source]:
-    """The command line's sources; BadInput with all faults of what it names, before anything is sent.
+def sources_of(arguments: Namespace) -> list[Source]:
+    """Return the sources of the command line; BadInput with all faults of named files, before anything is sent.
 
-    A fault of a file that only its folder names is the source's, and keeps no other out.
+    A fault of a file in a named folder is reported with its source, and the others are loaded.
     """
-    if asked.yahoo:
-        return _yahoo(asked)
-    paths, named = _paths(asked), [Path(name) for name in asked.files]
-    series = {path: _series_of(path, asked) for path in paths}
+    if arguments.yahoo:
+        return _yahoo(arguments)
+    paths, named = _paths(arguments), [Path(name) for name in arguments.files]
+    series = {path: _series_of(path, arguments) for path in paths}
     sources = [_source(path, series) for path in paths]
     of_files = zip(paths, sources, strict=True)
     if faults := [
@@ -87,12 +87,14 @@ def sources_of(asked: Namespace) -> list[Source]:
     return sources
 
 
-def _series_of(path: Path, asked: Namespace) -> Series:
-    named = series_named(path.name)
-    return Series(asked.ticker or named.ticker, asked.timeframe or named.timeframe)
+def _series_of(path: Path, arguments: Namespace) -> FileSeries:
+    by_name = series_of_name(path.name)
+    return FileSeries(
+        arguments.ticker or by_name.ticker, arguments.timeframe or by_name.timeframe
+    )
 
 
-def _source(path: Path, every: Mapping[Path, Series]) -> Source:
+def _source(path: Path, every: Mapping[Path, FileSeries]) -> Source:
     series = every[path]
     same = [str(each) for each, its in every.items() if its == series]
     fault = ""
@@ -111,45 +113,47 @@ def _source(path: Path, every: Mapping[Path, Series]) -> Source:
     )
 
 
-def _paths(asked: Namespace) -> list[Path]:
-    paths = [Path(name) for name in asked.files]
-    for folder in asked.folder:
+def _paths(arguments: Namespace) -> list[Path]:
+    paths = [Path(name) for name in arguments.files]
+    for folder in arguments.folder:
         paths += sorted([*Path(folder).glob("*.csv"), *Path(folder).glob("*.csv.gz")])
     if not paths:
         raise BadInput(
-            "no price files: name some, or a --folder that has *.csv files, or --yahoo TICKER"
+            "no price files: name some, or a --folder with *.csv files, or --yahoo TICKER"
         )
-    if asked.ticker and len(paths) > 1:
-        raise BadInput(f"--ticker {asked.ticker} is for one file, and these are {len(paths)}")
+    if arguments.ticker and len(paths) > 1:
+        raise BadInput(f"--ticker {arguments.ticker} is for one file, but {len(paths)} are named")
     return paths
 
 
-def _yahoo(asked: Namespace) -> list[Source]:
-    if asked.files or asked.folder or asked.ticker or asked.since is None:
+def _yahoo(arguments: Namespace) -> list[Source]:
+    if arguments.files or arguments.folder or arguments.ticker or arguments.since is None:
         raise BadInput(
-            "--yahoo takes the tickers and --from YYYY-MM-DD, and neither files nor --ticker"
+            "--yahoo takes tickers and needs --from YYYY-MM-DD; it does not take files or --ticker"
         )
     require_yfinance()
-    frame = asked.timeframe or "1d"
+    frame = arguments.timeframe or "1d"
     return [
-        Source(f"Yahoo Finance {each}", each, frame, partial(yahoo_csv, each, frame, asked.since))
-        for each in asked.yahoo
+        Source(
+            f"Yahoo Finance {each}", each, frame, partial(yahoo_csv, each, frame, arguments.since)
+        )
+        for each in arguments.yahoo
     ]
 
 
-def series_named(name: str) -> Series:
-    """The series that a file's name, without its folder, speaks of; no ticker, and days, when it says nothing.
+def series_of_name(name: str) -> FileSeries:
+    """Return the series that a file's name, without its folder, stands for; daily, without a ticker, if none.
 
     A copy's number, as browsers add it, is not part of the name: `AAPL (1).csv`.
     """
     stem = _stem(name)
     for pattern in _PATTERNS:
-        found = re.fullmatch(pattern, stem, re.IGNORECASE | re.ASCII)
-        if found and found["ticker"].lower() not in NAMELESS.split():
-            frame = (found.groupdict().get("frame") or "d").replace("M", "month").lower()
-            known = (each for each, words in TIMEFRAMES.items() if frame in words.split())
-            return Series(found["ticker"].upper(), next(known, None))
-    return Series("", "1d")
+        match = re.fullmatch(pattern, stem, re.IGNORECASE | re.ASCII)
+        if match and match["ticker"].lower() not in NAMELESS.split():
+            frame = (match.groupdict().get("frame") or "d").replace("M", "month").lower()
+            timeframes = (each for each, words in TIMEFRAMES.items() if frame in words.split())
+            return FileSeries(match["ticker"].upper(), next(timeframes, None))
+    return FileSeries("", "1d")
 
 
 def _stem(name: str) -> str:
@@ -158,7 +162,7 @@ def _stem(name: str) -> str:
 
 
 def no_ticker(name: str) -> str:
-    """Say why a file's name names no ticker: it says nothing, or the character that no ticker has."""
+    """Say why a file's name has no ticker: it is a default name, or has a character that no ticker has."""
     stem = _stem(name)
     if stem.lower() in ["", *NAMELESS.split()]:
         return NO_TICKER
@@ -168,12 +172,12 @@ def no_ticker(name: str) -> str:
     has = " ".join(map(repr, odd)) or f"{len(text)} of them"
     return (
         f"{text} is not a ticker: 1 to 15 of A-Z 0-9 . ^ = - are accepted, and it has {has}; "
-        "rename the file, or say --ticker"
+        "rename the file, or add --ticker"
     )
 
 
-def load_source(client: Client, source: Source, asked: Namespace) -> Outcome:
-    """Send one source. Refused when the question is wrong, or who asks, so that no other would be taken either."""
+def load_source(client: Client, source: Source, arguments: Namespace) -> LoadOutcome:
+    """Send one source. Refused when the command or its token is wrong, so that every source would be refused."""
     if source.fault:
         return _refused(source, {"file": source.fault})
     try:
@@ -181,44 +185,44 @@ def load_source(client: Client, source: Source, asked: Namespace) -> Outcome:
             source.ticker,
             source.read(),
             source.timeframe,
-            dry_run=asked.dry_run,
-            adjust=not asked.no_adjust,
-            timezone=asked.timezone,
-            keep_dates=asked.keep_dates,
-            bad_rows=asked.bad_rows,
+            dry_run=arguments.dry_run,
+            adjust=not arguments.no_adjust,
+            timezone=arguments.timezone,
+            keep_dates=arguments.keep_dates,
+            bad_rows=arguments.bad_rows,
             source=source.name,
-            note=asked.note,
+            note=arguments.note,
         )
     except (BadInput, OSError) as error:
         return _refused(source, {"file": str(error)})
     except Refused as refused:
-        if not _is_about_the_file(refused, asked) and refused.code != TOO_LARGE:
+        if not _is_about_the_file(refused, arguments) and refused.code != TOO_LARGE:
             raise
         return _refused(source, refused.errors or {"file": refused.message})
     bars, warnings = f"{report['bars']:,}", report["warnings"]
     cells = [bars, report["first_bar"], report["last_bar"], report["outcome"], str(len(warnings))]
-    said = [
+    messages = [
         f"warning: line {each['line']}: {each['message']}"
         if each["line"]
         else f"warning: {each['message']}"
         for each in warnings
     ]
-    return Outcome([*source[:3], *cells], [*report["done"], *said])
+    return LoadOutcome([*source[:3], *cells], [*report["done"], *messages])
 
 
-def _refused(source: Source, faults: Mapping[str, str]) -> Outcome:
-    said = [f"{place}: {fault}" for place, fault in faults.items()]
-    return Outcome([*source[:3], "-", "-", "-", "refused", "-"], said, is_refused=True)
+def _refused(source: Source, faults: Mapping[str, str]) -> LoadOutcome:
+    messages = [f"{place}: {fault}" for place, fault in faults.items()]
+    return LoadOutcome([*source[:3], "-", "-", "-", "refused", "-"], messages, is_refused=True)
 
 
-def _is_about_the_file(refused: Refused, asked: Namespace) -> bool:
-    """Whether other files may be taken all the same: not where the command names what no platform knows."""
-    of_file = {"file", "timeframe", *([] if asked.timezone else ["timezone"])}
+def _is_about_the_file(refused: Refused, arguments: Namespace) -> bool:
+    """Return whether a refusal is about the file, so that others may be accepted, and not about the command."""
+    of_file = {"file", "timeframe", *([] if arguments.timezone else ["timezone"])}
     return any(place in of_file or place.startswith("line ") for place in refused.errors)
 
 
-def as_table(outcomes: Sequence[Outcome]) -> str:
-    """A row for each source, and below it all that was done, warned of, and wrong."""
+def as_table(outcomes: Sequence[LoadOutcome]) -> str:
+    """Format a row for each source, and below the table its changes, warnings and faults."""
     rows = [each.cells for each in outcomes]
-    said = [f"{each.cells[0]}: {line}" for each in outcomes for line in each.said]
-    return paragraphs(aligned([COLUMNS, *rows]), said)
+    messages = [f"{each.cells[0]}: {line}" for each in outcomes for line in each.messages]
+    return paragraphs(aligned([COLUMNS, *rows]), messages)

@@ -9,22 +9,22 @@ from typing import TextIO
 
 from backtests.transport import Json
 
-LOOKS = 30  # over which the rate is taken; there is about one a second
+SAMPLES = 30  # over which the rate is taken, about one a second
 LINE_EVERY_S = 10.0  # without a terminal
 BAR = 10  # characters
 Counts = Mapping[str, int]  # runs by state
 
 
 class Progress:
-    """Says how far a batch is; `now` is replaced in tests. when_stopped: what Ctrl-C leaves behind."""
+    """Display of a batch's progress; `now` is replaced in tests. when_stopped: message after Ctrl-C."""
 
-    when_stopped = "stopped; the same command again goes on where it was"
+    when_stopped = "stopped; the same command resumes it"
 
     def __init__(
         self, stream: TextIO = sys.stderr, now: Callable[[], float] = time.monotonic
     ) -> None:
         self._stream, self._now = stream, now
-        self._ended: deque[tuple[float, int]] = deque(maxlen=LOOKS)
+        self._ended: deque[tuple[float, int]] = deque(maxlen=SAMPLES)
         self._on_terminal = stream.isatty()
         self._last_line = -LINE_EVERY_S
         self._is_on_bar = False
@@ -46,30 +46,30 @@ class Progress:
         self.show(Counter(batch["counts"]))
 
     def say(self, text: str) -> None:
-        """A line of its own."""
+        """Print a line."""
         self.end()
         print(text, file=self._stream, flush=True)
 
     def end(self) -> None:
-        """Leave the bar as it is and go on below it."""
+        """End the line of the bar, so that the next output begins below it."""
         if self._is_on_bar:
             self._stream.write("\n")
             self._is_on_bar = False
 
     def _rate(self, counts: Counts) -> float | None:
-        """Runs that end per second, over the last LOOKS; None until two looks differ."""
+        """Return the runs that end per second over the last SAMPLES; None until two samples differ."""
         self._ended.append((self._now(), counts["completed"] + counts["failed"]))
         (start, before), (end, after) = self._ended[0], self._ended[-1]
         return (after - before) / (end - start) if end > start and after > before else None
 
 
 def living(counts: Counts) -> int:
-    """Runs that have not ended yet."""
+    """Count the runs that have not ended yet."""
     return counts["pending"] + counts["running"]
 
 
 def describe(counts: Counts, rate: float | None) -> str:
-    """`[######----] 60/100 waiting 30 running 10 done 58 failed 2 4.1/s ETA 10 s`; 80 columns hold most batches."""
+    """Format `[######----] 60/100 waiting 30 running 10 done 58 failed 2 4.1/s ETA 10 s`; mostly under 80 columns."""
     total, left = sum(counts.values()), living(counts)
     filled = BAR * (total - left) // total if total else 0
     speed = f" {rate:.1f}/s ETA {duration(left / rate)}" if rate and left else ""
@@ -80,7 +80,7 @@ def describe(counts: Counts, rate: float | None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """`45 s`, `12 min`, `3.5 h`."""
+    """Format seconds as `45 s`, `12 min` or `3.5 h`."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,4 +1,4 @@
-"""The leaderboard of a batch as a table, CSV or JSON, and a portfolio as tables; the data alone goes to stdout."""
+"""Leaderboard of a batch as a table, CSV or JSON, and a portfolio as tables; only data goes to stdout."""
 
 import csv
 import io
@@ -9,18 +9,18 @@ from itertools import chain
 
 from backtests.transport import Json
 
-SHOWN_METRICS = ("total_return_pct", "sharpe_ratio", "max_drawdown_pct", "num_trades", "win_rate")
+TABLE_METRICS = ("total_return_pct", "sharpe_ratio", "max_drawdown_pct", "num_trades", "win_rate")
 
 
 def as_json(batch: Json) -> str:
-    """One JSON object with the ranks, what they are by, and the note."""
-    shown = {name: batch[name] for name in ("batch_id", "metric", "goal", "constraints", "note")}
+    """Format one JSON object with the ranks, what they are by, and the note."""
+    head = {name: batch[name] for name in ("batch_id", "metric", "goal", "constraints", "note")}
     counted = {
         "tried": batch["runs"] - batch["cancelled"],
         "completed": batch["counts"]["completed"],
         "leaderboard": _ranks(batch),
     }
-    return json.dumps(shown | counted, indent=2)
+    return json.dumps(head | counted, indent=2)
 
 
 def _ranks(batch: Json) -> list[Json]:
@@ -28,7 +28,7 @@ def _ranks(batch: Json) -> list[Json]:
 
 
 def as_csv(batch: Json) -> str:
-    """A header and one line per rank, all params and metrics in columns of their own."""
+    """Format a header and one line per rank, with a column for each param and metric."""
     ranks, head = _ranks(batch), ("rank", "run_id", "ticker", "rule_type")
     params = [_columns(run["params"], "params.") for run in ranks]
     metrics = [run["metrics"] for run in ranks]
@@ -45,24 +45,24 @@ def as_csv(batch: Json) -> str:
 
 
 def _columns(params: Json, prefix: str = "") -> Json:
-    """Params by name, inputs of a rule by theirs: inputs.fast; of one with bounds, {value, min, max}, the value."""
+    """Flatten params: inputs of a rule as inputs.fast, one with bounds, {value, min, max}, as its value."""
     columns: Json = {}
     for name, value in params.items():
         if not isinstance(value, dict):
             columns[prefix + name] = value
             continue
-        for part, given in value.items():
-            columns[f"{prefix}{name}.{part}"] = (
-                given["value"] if isinstance(given, dict) else given
-            )
+        for part, each in value.items():
+            columns[f"{prefix}{name}.{part}"] = each["value"] if isinstance(each, dict) else each
     return columns
 
 
 def as_table(batch: Json) -> str:
-    """Aligned columns for people, the ranking metric first, and the note below."""
+    """Format aligned columns for people, the ranking metric first, and the note below."""
     ranks = _ranks(batch)
-    known = {name for run in ranks for name in run["metrics"]}
-    metrics = [name for name in dict.fromkeys((batch["metric"], *SHOWN_METRICS)) if name in known]
+    available = {name for run in ranks for name in run["metrics"]}
+    metrics = [
+        name for name in dict.fromkeys((batch["metric"], *TABLE_METRICS)) if name in available
+    ]
     rows = [["rank", "ticker", "rule", *metrics, "run_id"]]
     for run in ranks:
         numbers = [_number(run["metrics"].get(name)) for name in metrics]
@@ -90,11 +90,12 @@ def _number(value: float | int | None) -> str:
 
 
 def as_account(portfolio: Json) -> str:
-    """What a portfolio came to beside holding its assets, and what each leg contributed, in columns for people."""
+    """Format a portfolio's metrics next to those of holding its assets, and each leg's contribution."""
     metrics, names = portfolio["metrics"], ("return_pct", "sharpe_ratio", "max_drawdown_pct")
-    own = [_number(metrics[name]) for name in ("total_return_pct", *names[1:])]
-    held = [_number(metrics[f"buy_hold_{name}"]) for name in names]
-    account = [["", *names], [portfolio["name"], *own], ["the same assets held equally", *held]]
+    traded = [_number(metrics[name]) for name in ("total_return_pct", *names[1:])]
+    bought_and_kept = [_number(metrics[f"buy_hold_{name}"]) for name in names]
+    account = [["", *names], [portfolio["name"], *traded]]
+    account.append(["the same assets held equally", *bought_and_kept])
     rows = [
         (leg["ticker"], leg["rule_id"] or leg["rule_type"], leg["contribution"])
         for leg in portfolio["legs"]
@@ -102,7 +103,7 @@ def as_account(portfolio: Json) -> str:
     carried = {"interest": portfolio["interest"], "borrow fees": -portfolio["borrow_fees"]}
     rows += [(name, "", earned) for name, earned in carried.items() if earned]
     rows.append(("profit", "", sum(row[2] for row in rows)))
-    decimals = portfolio.get("money_decimals", 2)  # not of older servers
+    decimals = portfolio.get("money_decimals", 2)  # older platforms do not send it
     earned = [("leg", "rule", "contribution")]
     earned += [(*row[:2], f"{row[2]:z.{decimals}f}") for row in rows]
     counts = portfolio["left_out"]["counts"].items()
@@ -111,12 +112,12 @@ def as_account(portfolio: Json) -> str:
 
 
 def paragraphs(*texts: list[str]) -> str:
-    """The lines of each text that has any, with an empty line between texts."""
+    """Join texts, each a list of lines, by empty lines; empty texts are left out."""
     return "\n\n".join("\n".join(lines) for lines in texts if lines)
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of a table whose columns are as wide as their widest cell."""
+    """Format the lines of a table whose columns are as wide as their widest cell."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 

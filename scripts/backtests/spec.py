@@ -1,4 +1,4 @@
-"""A sweep or a portfolio in YAML or JSON, which the platform expands and checks; every fault with its line."""
+"""Files of sweeps and portfolios in YAML or JSON, which the platform expands and checks; faults with their lines."""
 
 import hashlib
 import json
@@ -13,13 +13,13 @@ from backtests.client import Client
 from backtests.errors import BadInput, Refused
 from backtests.transport import Json
 
-MAX_DEPTH = 4  # of what is looked at; an alias could lead round in circles
+MAX_DEPTH = 4  # of entries with a line; aliases may be circular
 MAX_MISREAD = 3  # values that one message names
 MAX_LABEL = 64  # characters
 
 
 class Spec(NamedTuple):
-    """What a file says, and where."""
+    """Values of a file, with their lines."""
 
     values: Json
     lines: dict[str, int]  # by dotted path
@@ -27,57 +27,57 @@ class Spec(NamedTuple):
 
     @property
     def terms(self) -> Any:
-        """What all runs share: the base of a sweep, or all that is beside the legs."""
+        """Fields of all runs: the base of a sweep, or all fields besides the legs."""
         return self.values.get("base", self.values)
 
     @property
     def name(self) -> str:
-        """What its batch is called."""
+        """The name of its batch."""
         return str(self.values["name"])
 
     def plan(self, client: Client, batch_id: str | None) -> Json:
-        """As `Client.plan_sweep`; BadInput with all that the platform finds wrong, at its place in the file."""
-        return self.sent(client.plan_sweep, batch_id)
+        """Plan the sweep as `Client.plan_sweep` does; BadInput with all faults, each with its line."""
+        return self.send(client.plan_sweep, batch_id)
 
     def batch_id(self, client: Client) -> str:
-        """The platform's, which alone knows the runs that name the batch."""
+        """Ask the platform for the batch_id, which follows from the expanded runs."""
         return str(self.plan(client, None)["batch_id"])
 
     def submit(self, client: Client, batch_id: str) -> None:
         """Send the runs that the batch does not have."""
-        self.sent(client.submit_sweep, batch_id)
+        self.send(client.submit_sweep, batch_id)
 
     def key(self, kind: str, prices: object) -> str:
-        """Equal for the same file on the same prices, so that the same command again goes on with what it started."""
+        """Return a key that is equal for the same file on the same prices, so that a repeated command resumes."""
         content = json.dumps([self.values, prices], sort_keys=True, default=str)
         return f"{kind}-{hashlib.sha256(content.encode()).hexdigest()[:32]}"
 
-    def sent(self, send: Callable[..., Json], *more: Any) -> Json:
-        """What the platform answers; BadInput with all that it finds wrong, at its line."""
+    def send(self, call: Callable[..., Json], *more: Any) -> Json:
+        """Send the values and return the answer; BadInput with all faults, each with its line."""
         try:
-            return send(self.values, *more)
+            return call(self.values, *more)
         except Refused as refused:
-            told = [
+            faults = [
                 f"line {self._line(field)}: {field}: {fault}{self._misread(field)}"
                 for field, fault in refused.errors.items()
             ]
-            raise BadInput(*told, *unfolded(refused, told)) from None
+            raise BadInput(*faults, *general_faults(refused, faults)) from None
 
     def _line(self, field: str) -> int:
-        """The line of `base.fee_rate` or `legs[1].params.fast`, or of as much of it as the file has.
+        """Return the line of `base.fee_rate` or `legs[1].params.fast`, or of the part of it that the file has.
 
         Fields of a study are in its section.
         """
         return self.lines.get(self._place(field), 1)
 
     def _misread(self, field: str) -> str:
-        """The values there that YAML reads otherwise than they are written, as the end of a message."""
+        """Name the values there that YAML reads differently from their text, as the end of a message."""
         nodes = yaml_values.scalars(self.nodes.get(self._place(field)))
-        told = dict.fromkeys(filter(None, map(yaml_values.difference, nodes)))
-        return f" ({'; '.join(list(told)[:MAX_MISREAD])})" if told else ""
+        differences = [*dict.fromkeys(filter(None, map(yaml_values.difference, nodes)))]
+        return f" ({'; '.join(differences[:MAX_MISREAD])})" if differences else ""
 
     def _place(self, field: str) -> str:
-        """The dotted path of as much of a field as the file has."""
+        """Return the dotted path of the part of a field that the file has."""
         field = field.replace("[", ".").replace("]", "")
         field = f"study.{field}" if f"study.{field}" in self.lines else field
         while field not in self.lines and field:
@@ -85,20 +85,20 @@ class Spec(NamedTuple):
         return field
 
 
-def unfolded(refused: Refused, told: list[str]) -> list[str]:
-    """The platform's own words, where its faults by field do not say it all."""
-    return [line for line in refused.message.splitlines() if not told or "are listed" in line]
+def general_faults(refused: Refused, by_field: list[str]) -> list[str]:
+    """Return the lines of the platform's message that its faults by field do not cover."""
+    return [line for line in refused.message.splitlines() if not by_field or "are listed" in line]
 
 
 def read_spec(path: Path) -> Spec:
-    """What a YAML or JSON file describes; BadInput when it describes nothing, or says something twice."""
+    """Read a YAML or JSON file; BadInput when it is no mapping, or has a key twice."""
     values, document = _read(path)
     if not isinstance(values, dict):
         raise BadInput("line 1: a mapping is expected: name, base, parameters, ...")
     is_yaml = path.suffix != ".json"
     lines, nodes, faults = dict[str, int](), dict[str, yaml.Node](), list[str]()
     for path_in_file, line, value in _places(document):
-        if path_in_file in lines:  # YAML's reader takes the last and says nothing
+        if path_in_file in lines:  # YAML's reader silently takes the last one
             faults.append(f"line {line}: {path_in_file}: appears twice")
         lines[path_in_file], nodes[path_in_file] = line, value
     if is_yaml:
@@ -110,21 +110,21 @@ def read_spec(path: Path) -> Spec:
         return Spec({"label": path.stem[:MAX_LABEL], **values}, lines, nodes)
     name = values.get("name")
     if name not in (None, "") and isinstance(node := nodes.get("name"), yaml.ScalarNode):
-        name = node.value  # as it is written: NO, 1.10
+        name = node.value  # its text in the file: NO, 1.10
     return Spec({**values, "name": str(name or path.stem)}, lines, nodes)
 
 
 def _refused(document: yaml.Node | None) -> list[str]:
-    """The numbers that YAML takes for others than people do, with their lines."""
-    found = ((node, yaml_values.refusal(node)) for node in yaml_values.scalars(document))
-    return [f"line {node.start_mark.line + 1}: {fault}" for node, fault in found if fault]
+    """Return the faults of numbers that YAML reads differently from people, with their lines."""
+    refusals = ((node, yaml_values.refusal(node)) for node in yaml_values.scalars(document))
+    return [f"line {node.start_mark.line + 1}: {fault}" for node, fault in refusals if fault]
 
 
 def _read(path: Path) -> tuple[Any, yaml.Node | None]:
-    """The values of a file, and where they are."""
+    """Return the values of a file, and its nodes with their lines."""
     text = path.read_text("utf-8")
     try:
-        # all of it is YAML, too, but for its tabs, and numbers such as 1e-3
+        # JSON is YAML, too, except for tabs and numbers such as 1e-3
         if path.suffix == ".json":
             return json.loads(text), yaml.compose(text.expandtabs(), Loader=yaml.SafeLoader)
         loader = yaml_values.Loader
@@ -139,7 +139,7 @@ def _read(path: Path) -> tuple[Any, yaml.Node | None]:
 
 
 def _places(node: yaml.Node | None, inside: str = "") -> Iterator[tuple[str, int, yaml.Node]]:
-    """The dotted path, the line and the node of every entry of a document, as deep as faults are told."""
+    """Yield the dotted path, the line and the node of every entry of a document, down to MAX_DEPTH."""
     entries = node.value if isinstance(node, yaml.CollectionNode) else []
     for number, entry in enumerate(entries):
         key, value = entry if isinstance(entry, tuple) else (None, entry)

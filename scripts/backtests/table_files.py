@@ -1,4 +1,4 @@
-"""A sweep in CSV or JSON lines: one run per line, every fault with its line."""
+"""Files of runs in CSV or JSON lines: one run per line, every fault with its line."""
 
 import csv
 import hashlib
@@ -11,20 +11,20 @@ from typing import Any, NamedTuple
 
 from backtests.client import Client
 from backtests.errors import BadInput, Refused
-from backtests.spec import Spec, read_spec, unfolded
+from backtests.spec import Spec, general_faults, read_spec
 from backtests.transport import Json
 
 MAX_NAME = 40  # characters of the name that go into the batch id
-FIRST_SHOWN = 5
+FIRST_REQUESTS = 5  # in a plan
 _NUMBER = re.compile(r"(?<![\w'])-?\d+(\.\d+)?(?![\w'])")  # by itself, not in a ticker
 Cells = Mapping[str, str]  # by column
-# by number, each with its values, or the ValueError that says why it has none
+# line numbers, each with its values, or the ValueError that says why it has none
 Lines = Iterator[tuple[int, Any]]
-# of cells, by the field they are in; others are read as JSON
+# of cells, by field; other fields are read as JSON
 Readers = Mapping[str, Callable[[str], Any]]
 
 
-class Table(NamedTuple):
+class RunTable(NamedTuple):
     """The runs of a file, one for each line."""
 
     name: str
@@ -32,52 +32,52 @@ class Table(NamedTuple):
 
     @property
     def requests(self) -> list[Json]:
-        """The runs as the platform takes them."""
+        """The requests of the runs, in order."""
         return list(self.runs.values())
 
     def batch_id(self, client: Client) -> str:
-        """The name and a hash of the runs, as the platform has it for a sweep of the same runs."""
+        """Return the name and a hash of the runs, as the platform does for a sweep of the same runs."""
         slug = re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")[:MAX_NAME] or "sweep"
         content = json.dumps(self.requests, sort_keys=True, default=str)
         return f"{slug}-{hashlib.sha256(content.encode()).hexdigest()[:10]}"
 
     def plan(self, client: Client, batch_id: str | None) -> Json:
-        """As `Client.plan_sweep`; BadInput with all that the platform finds wrong, at its place in the file."""
+        """Plan the runs as `Client.plan_sweep` does; BadInput with all faults, each with its line."""
         requests, batch_id = self.requests, batch_id or self.batch_id(client)
         try:
-            found = client.plan(requests, batch_id)._asdict()
+            planned = client.plan(requests, batch_id)._asdict()
         except Refused as refused:
             raise BadInput(*self._faults_in(refused)) from None
-        told = {"runs": len(requests), "first_requests": requests[:FIRST_SHOWN]}
-        return found | told | {"batch_id": batch_id}
+        head = {"runs": len(requests), "first_requests": requests[:FIRST_REQUESTS]}
+        return planned | head | {"batch_id": batch_id}
 
     def submit(self, client: Client, batch_id: str) -> None:
         """Send the runs that the batch does not have."""
         client.submit(self.requests, batch_id)
 
     def _faults_in(self, refused: Refused) -> list[str]:
-        """What the platform refused, at its line; what differs in numbers only is told once."""
+        """Return the faults with their lines; of those that differ only in numbers, the first."""
         lines, alike = list(self.runs), defaultdict[tuple[str, str], list[str]](list)
         for place, fault in refused.errors.items():
             number, _, name = place.partition(".")
             line = lines[int(number) - 1]
             alike[name, _NUMBER.sub("0", fault)].append(f"line {line}: {name}: {fault}")
-        told = []
+        faults = []
         for first, *more in alike.values():
             others = f" (and {len(more)} more run{'s' if len(more) > 1 else ''})" if more else ""
-            told.append(first + others)
-        return [*told, *unfolded(refused, told)]
+            faults.append(first + others)
+        return [*faults, *general_faults(refused, faults)]
 
 
-def read_sweep(path: Path, client: Client, given: Cells | None = None) -> Spec | Table:
-    """What a .yaml, .yml, .json, .csv, .jsonl or .ndjson file asks for; BadInput with all that is wrong with its form.
+def read_sweep(path: Path, client: Client, overrides: Cells | None = None) -> Spec | RunTable:
+    """Read a .yaml, .yml, .json, .csv, .jsonl or .ndjson file; BadInput with all faults in its form.
 
-    given: cells, by column as a CSV names them, in place of what the file says of every run.
+    overrides: cells, by column as in a CSV, that replace the values of every run.
     """
-    given = given or {}
-    readers = field_readers(client) if given or path.suffix == ".csv" else {}
+    overrides = overrides or {}
+    readers = field_readers(client) if overrides or path.suffix == ".csv" else {}
     try:
-        return _read(path, given, readers)
+        return _read(path, overrides, readers)
     except OSError as error:
         raise BadInput(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -88,33 +88,33 @@ def read_sweep(path: Path, client: Client, given: Cells | None = None) -> Spec |
         raise BadInput(f"{path}: not CSV: {error}") from None
 
 
-def _read(path: Path, given: Cells, readers: Readers) -> Spec | Table:
-    """The same by the file's ending."""
+def _read(path: Path, overrides: Cells, readers: Readers) -> Spec | RunTable:
+    """Read a file by the reader of its suffix."""
     if path.suffix in (".yaml", ".yml", ".json"):
         spec = read_spec(path)
-        if isinstance(spec.terms, dict):  # else the platform says what is wrong with them
-            _put_cells(spec.terms, given, readers)
+        if isinstance(spec.terms, dict):  # else the platform reports the fault
+            _put_cells(spec.terms, overrides, readers)
         return spec
     if path.suffix == ".csv":
-        return _listed(path, _csv_runs(path, readers), given, readers)
+        return _table_of(path, _csv_runs(path, readers), overrides, readers)
     if path.suffix in (".jsonl", ".ndjson"):
-        return _listed(path, _json_runs(path), given, readers)
+        return _table_of(path, _json_runs(path), overrides, readers)
     raise BadInput(f"{path}: .yaml, .yml, .json, .csv, .jsonl or .ndjson is expected")
 
 
-def _listed(path: Path, lines: Lines, given: Cells, readers: Readers) -> Table:
-    """The runs of these lines; BadInput names those that are no objects."""
+def _table_of(path: Path, lines: Lines, overrides: Cells, readers: Readers) -> RunTable:
+    """Make a table of these lines; BadInput names those that are no objects."""
     runs, faults = dict[int, Json](), list[str]()
     for line, values in lines:
         if isinstance(values, dict):
-            _put_cells(values, given, readers)
+            _put_cells(values, overrides, readers)
             runs[line] = {"charts": False, **values}
         else:
             fault = values if isinstance(values, ValueError) else "a JSON object is expected"
             faults.append(f"line {line}: {fault}")
     if faults or not runs:
         raise BadInput(*(faults or [f"{path}: no runs"]))
-    return Table(path.stem, runs)
+    return RunTable(path.stem, runs)
 
 
 def _json_runs(path: Path) -> Lines:
@@ -127,7 +127,7 @@ def _json_runs(path: Path) -> Lines:
 
 
 def _csv_runs(path: Path, readers: Readers) -> Lines:
-    """Columns are the request's fields, and `params.<name>` for each parameter; an empty cell leaves the default."""
+    """Read runs whose columns are fields and `params.<name>` for each parameter; an empty cell is the default."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file)
         names = [name.strip() for name in reader.fieldnames or ()]
@@ -145,7 +145,7 @@ def _csv_runs(path: Path, readers: Readers) -> Lines:
 
 
 def _put_cells(values: Json, row: Cells, readers: Readers) -> None:
-    """Put each cell where its column, such as params.inputs.fast, says; into objects that are made on the way."""
+    """Put each cell at the path of its column, such as params.inputs.fast; missing objects are created."""
     for name, cell in ((name.strip(), cell.strip()) for name, cell in row.items()):
         if not cell:
             continue
@@ -159,7 +159,7 @@ def _put_cells(values: Json, row: Cells, readers: Readers) -> None:
 
 
 def field_readers(client: Client) -> Readers:
-    """How to read the cells of fields that hold text, also where it looks like a number, or words after commas."""
+    """Return readers of cells for fields of text, even if it looks like a number, and for comma-separated lists."""
     fields = client.get("/api/openapi.json")["components"]["schemas"]["RunRequest"]["properties"]
     readers: dict[str, Callable[[str], Any]] = {}
     for name, schema in fields.items():
@@ -174,7 +174,7 @@ def _words(cell: str) -> list[str]:
 
 
 def _typed(cell: str) -> Any:
-    """A cell as JSON reads it (numbers, true, null, objects), else as text."""
+    """Read a cell as JSON (numbers, true, null, objects), else as text."""
     try:
         return json.loads(cell)
     except ValueError:

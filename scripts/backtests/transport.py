@@ -1,4 +1,4 @@
-"""HTTP to one address: patient with a platform that is busy or restarts, quick to say that nobody is there."""
+"""HTTP to one platform: waits while it is busy or restarts, but fails fast when nothing listens at the address."""
 
 import json
 import random
@@ -18,20 +18,20 @@ from backtests.errors import BadInput, Refused, Unreachable
 DEFAULT_URL = "http://127.0.0.1:5000"
 TIMEOUT_S = 60.0  # of one call
 LONG_TIMEOUT_S = 600.0  # checking a million bars took 33 s on a busy machine
-PATIENCE_S = 30.0  # of pauses while a platform that is there does not answer
-# the same where nothing has ever answered: a wrong address is likelier than a restart
+PATIENCE_S = 30.0  # total of pauses while a platform that has answered before does not answer
+# the same where nothing has answered yet: a wrong address is likelier than a restart
 FIRST_PATIENCE_S = 3.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 5.0
-FULL_PAUSE_S = 30.0  # when a full queue does not say how long it will be full
-AWAY = (502, 503, 504)  # a proxy without its platform, or a platform without its database
+FULL_PAUSE_S = 30.0  # when a full queue is reported without Retry-After
+AWAY = (502, 503, 504)  # the platform behind a proxy, or its database, is down
 
 Json = dict[str, Any]
-Seen = Callable[[Json], None]  # is told of each look at what is waited for
+Seen = Callable[[Json], None]  # called with the answer of each poll
 RunRequest = Mapping[str, Any]  # the fields of one run, as POST /run_backtest takes them
 
 
 class Transport:
-    """Speaks to the platform at `url`. patience_s: replaces both PATIENCE_S and FIRST_PATIENCE_S."""
+    """Connection to the platform at `url`. patience_s: replaces both PATIENCE_S and FIRST_PATIENCE_S."""
 
     def __init__(
         self,
@@ -52,33 +52,33 @@ class Transport:
         self._opener = build_opener(_Handler, _Redirects)
 
     def get(self, path: str, **query: object) -> Json:
-        """The JSON object of any address of the API; None is left out of the query."""
+        """Get the JSON object of any address of the API; None is left out of the query."""
         return self._json(path + query_of(**query))
 
     def read(self, path: str) -> bytes:
-        """The bytes of any address, such as a page or a chart."""
+        """Read the bytes of any address, such as a page or a chart."""
         return self._call(path)
 
     def _post(
         self,
         path: str,
-        sent: RunRequest | None = None,
+        request: RunRequest | None = None,
         key: str | None = None,
         timeout_s: float = TIMEOUT_S,
         **query: object,
     ) -> Json:
-        """What comes of it; sent again with the same key, by default a new one, it makes no second run."""
+        """Post a request and return the answer; a repetition with the same key (default: a new one) has no effect."""
         headers = {"Content-Type": "application/json", "Idempotency-Key": key or str(uuid4())}
-        body = b"" if sent is None else as_json(sent).encode()
+        body = b"" if request is None else as_json(request).encode()
         return self._json(path + query_of(**query), body, headers, timeout_s=timeout_s)
 
-    def _json(self, path: str, *sent: Any, **more: Any) -> Json:
-        """The JSON of an answer to what `_call` takes; Unreachable when it is none, so not the platform's."""
-        body = self._call(path, *sent, **more)
+    def _json(self, path: str, *arguments: Any, **options: Any) -> Json:
+        """Call and return the JSON of the answer; Unreachable when it is not JSON, so not the platform's."""
+        body = self._call(path, *arguments, **options)
         try:
             answer: Json = json.loads(body)
         except ValueError:
-            raise Unreachable(f"{path} does not answer with JSON but {body[:60]!r}") from None
+            raise Unreachable(f"{path} answers with {body[:60]!r}, not with JSON") from None
         return answer
 
     def _call(
@@ -89,9 +89,9 @@ class Transport:
         method: str | None = None,
         timeout_s: float = TIMEOUT_S,
     ) -> bytes:
-        """The body of a 2xx answer; a full queue is waited for without end, everything else while patience lasts.
+        """Return the body of a 2xx answer; wait for a full queue without limit, otherwise retry while patience lasts.
 
-        method: by default GET, and POST with a body. timeout_s: of silence.
+        method: by default GET, or POST with a body. timeout_s: without any data.
         """
         request = Request(
             self.url + path, body, self._headers | dict(headers or {}), method=method
@@ -102,7 +102,7 @@ class Transport:
                 return self._once(request, timeout_s)
             except _Full as full:
                 seconds, why = full.seconds * (1 + self._jitter() / 2), "the queue is full"
-            except (OSError, HTTPException) as error:  # an answer cut off in the middle, too
+            except (OSError, HTTPException) as error:  # also an answer that was cut off
                 away, why = getattr(error, "reason", error), f"{self.url} cannot be reached"
                 is_nobody = isinstance(away, ConnectionRefusedError | gaierror)
                 seconds = pause_s * (0.5 + self._jitter())
@@ -114,7 +114,7 @@ class Transport:
             self._sleep(seconds)
 
     def _once(self, request: Request, timeout_s: float) -> bytes:
-        """The same of one answer; an OSError or HTTPException when the platform gives none this time."""
+        """Send a request once; OSError or HTTPException when the platform does not answer this time."""
         try:
             answer = self._opener.open(request, timeout=timeout_s)
         except HTTPError as error:
@@ -126,23 +126,25 @@ class Transport:
             return body
         if code == 429:
             raise _Full(headers.get("Retry-After", ""))
-        said = f"HTTP {code}: {headers.get('Location', body[:200].decode(errors='replace'))}"
+        answer_text = (
+            f"HTTP {code}: {headers.get('Location', body[:200].decode(errors='replace'))}"
+        )
         if code in AWAY:
-            raise ConnectionError(said)
+            raise ConnectionError(answer_text)
         if code < 400 or code >= 500:
-            raise Unreachable(f"{request.full_url} answers {said}")
-        raise _refused(code, body, said)
+            raise Unreachable(f"{request.full_url} answers {answer_text}")
+        raise _refused(code, body, answer_text)
 
 
 class _Full(Exception):
-    """The queue is full for so many seconds."""
+    """The queue is full; try again after some seconds."""
 
     def __init__(self, retry_after: str) -> None:
         self.seconds = float(retry_after) if retry_after.isdigit() else FULL_PAUSE_S
 
 
 class _Connection(HTTPConnection):
-    """Reads the answer even when its request was not read to the end: that is how 413 comes for a large body."""
+    """Connection that reads the answer even when its request was not read to the end, as a 413 for a large body."""
 
     def send(self, data: Any) -> None:
         # without an answer, reading it raises
@@ -156,7 +158,7 @@ class _Handler(HTTPHandler):
 
 
 class _Redirects(HTTPRedirectHandler):
-    """Followed by a GET on the same host only: urllib makes a GET of a POST, and tells the token to any host."""
+    """Redirects of GET requests on the same host only: urllib turns POST into GET, and sends the token to any host."""
 
     def redirect_request(self, req: Request, *answer: Any) -> Request | None:
         is_safe = req.get_method() == "GET" and urlsplit(answer[-1]).netloc == req.host
@@ -164,32 +166,32 @@ class _Redirects(HTTPRedirectHandler):
 
 
 def as_json(value: Any) -> str:
-    """A request as JSON; of what JSON does not know a number of numpy's as Python's, a date as YYYY-MM-DD."""
+    """Format a request as JSON; numbers of numpy as Python's, dates as YYYY-MM-DD."""
     return json.dumps(
         value, default=lambda each: each.item() if hasattr(each, "item") else str(each)
     )
 
 
-def _refused(code: int, body: bytes, said: str) -> Refused:
-    """What the platform says is wrong; a proxy in front of it may say it in a page of its own, `said`."""
+def _refused(code: int, body: bytes, answer_text: str) -> Refused:
+    """Return the platform's refusal; `answer_text` if the answer is not JSON, such as a proxy's page."""
     with suppress(ValueError, TypeError, KeyError):
         answer = json.loads(body)
         return Refused(code, str(answer["error"]), answer.get("errors", {}))
-    return Refused(code, said, {})
+    return Refused(code, answer_text, {})
 
 
 def quoted(part: str) -> str:
-    """A part of a path, whatever is in it."""
+    """Quote a part of a path."""
     return quote(part, safe="")
 
 
 def query_of(**values: object) -> str:
-    """A query behind a path, true and false as the platform has them; None is left out of it."""
-    asked = urlencode(
+    """Format a query string, with true and false as the platform reads them; None is left out."""
+    query = urlencode(
         {
             name: str(value).lower() if isinstance(value, bool) else value
             for name, value in values.items()
             if value is not None
         }
     )
-    return f"?{asked}" if asked else ""
+    return f"?{query}" if query else ""

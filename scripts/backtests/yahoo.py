@@ -4,11 +4,11 @@ from datetime import UTC, date, datetime, timedelta
 
 from backtests.errors import BadInput
 
-INTERVALS = {"1w": "1wk"}  # what Yahoo calls a timeframe, where that is another name
+INTERVALS = {"1w": "1wk"}  # Yahoo's name of a timeframe, where it differs
 
 
 def require_yfinance() -> None:
-    """BadInput, with the way to it, when the package is not installed."""
+    """Raise BadInput, with the command to install it, when the package is not installed."""
     try:
         import yfinance  # noqa: F401  # 1 s that only --yahoo pays
     except ImportError:
@@ -16,9 +16,9 @@ def require_yfinance() -> None:
 
 
 def yahoo_csv(ticker: str, timeframe: str, since: date) -> bytes:
-    """Prices as they were quoted, with Adj Close, up to yesterday or Sunday; BadInput when there are none.
+    """Download prices as quoted, with Adj Close, up to yesterday or Sunday; BadInput when there are none.
 
-    Bars of today and of this week are left out: they are not complete, and would differ at the next load.
+    The bars of today and of this week are left out: they are incomplete, and would differ at the next load.
     """
     import yfinance
     from yfinance.exceptions import YFException

@@ -1,4 +1,4 @@
-"""YAML as sweep files mean it: values that it reads otherwise than people do are refused, or named in messages."""
+"""YAML for sweep files: values that it reads differently from people are refused, or named in messages."""
 
 import json
 import math
@@ -16,7 +16,7 @@ _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 
 
 class Loader(yaml.SafeLoader):
-    """YAML without dates, which stay the text that they are in JSON."""
+    """YAML without dates, which stay text as in JSON."""
 
 
 Loader.yaml_implicit_resolvers = {
@@ -26,7 +26,7 @@ Loader.yaml_implicit_resolvers = {
 
 
 def scalars(node: yaml.Node | None) -> Iterator[yaml.ScalarNode]:
-    """Every value below a node that is written without quotation marks; those of an alias where they are defined."""
+    """Yield every unquoted value below a node; those of an alias where they are defined."""
     waiting, seen = [node], set[int]()
     while waiting:
         each = waiting.pop()
@@ -42,7 +42,7 @@ def scalars(node: yaml.Node | None) -> Iterator[yaml.ScalarNode]:
 
 
 def refusal(node: yaml.ScalarNode) -> str | None:
-    """Say why a value cannot be what was meant; None where it can."""
+    """Say why a value is probably not what was meant; None if it is fine."""
     if node.tag not in _NUMBERS:
         return None
     text, value = node.value, value_of(node)
@@ -57,7 +57,7 @@ def refusal(node: yaml.ScalarNode) -> str | None:
 
 
 def difference(node: yaml.ScalarNode) -> str | None:
-    """Name a value that was read otherwise than it is written, and say how to write it; None where it was not."""
+    """Name a value that is read differently from its text, and say how to write it; None if there is no difference."""
     text, value = node.value, value_of(node)
     if isinstance(value, str):
         try:
@@ -71,7 +71,7 @@ def difference(node: yaml.ScalarNode) -> str | None:
 
 
 def value_of(node: yaml.ScalarNode) -> Any:
-    """What YAML reads."""
+    """Return the value that YAML reads."""
     return Loader("").construct_object(node)
 
 

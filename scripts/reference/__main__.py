@@ -1,7 +1,7 @@
-"""`python -m scripts.reference`: write what follows from code: parts of docs/, pictures of rules, new contract fields.
+"""`python -m scripts.reference`: regenerate parts of docs/, pictures of rules, and schemas of new contract fields.
 
-In docs/ they are between two marker lines, and the text around them stays; what is in between is in templates/. With
---check nothing is written; 1 when one differs.
+In docs/ a generated part is between two marker lines; its template is in templates/, and the text around it is not
+changed. With --check nothing is written, and the exit code is 1 when a part differs.
 """
 
 import json
@@ -15,12 +15,12 @@ from jinja2 import ChainableUndefined, Environment, FileSystemLoader
 from adapters.metrics.table import METRICS
 from adapters.settings import PROJECT_ROOT
 from contracts.values import Values
+from docs.tools.rule_pictures import draw_missing, stale_pictures
 from rules import catalog, language
 from scripts.reference.api import operations
 from scripts.reference.commands import commands
 from scripts.reference.contract import freeze_new_fields
 from scripts.reference.database import tables
-from scripts.reference.pictures import draw_missing, stale_pictures
 from scripts.reference.settings import sections
 
 DOCS = PROJECT_ROOT / "docs"
@@ -45,7 +45,7 @@ _TEMPLATES = Environment(
 
 
 def main() -> int:
-    """Write or check every page; 0 when all of them are current afterwards."""
+    """Write or check every page; return 0 when all of them are current afterwards."""
     only_check = "--check" in sys.argv[1:]
     stale = [name for name in PAGES if not _is_current(name, only_check)]
     if not only_check:
@@ -61,23 +61,23 @@ def main() -> int:
 
 
 def _is_current(name: str, only_check: bool) -> bool:
-    """Whether a page has its written part, which is written into it first unless `only_check`."""
+    """Write the generated part of a page, unless `only_check`; return whether the page is current."""
     path = DOCS / name
     page = path.read_text("utf-8")
     head, rest = page.split(START)
-    wanted = f"{head}{START}\n{rendered(name, PAGES[name]())}\n\n{END}{rest.split(END)[1]}"
+    current = f"{head}{START}\n{rendered(name, PAGES[name]())}\n\n{END}{rest.split(END)[1]}"
     if not only_check:
-        path.write_text(wanted, "utf-8")
-    return page == wanted or not only_check
+        path.write_text(current, "utf-8")
+    return page == current or not only_check
 
 
 def rendered(template: str, values: Values) -> str:
-    """The template with these values; where its conditions leave several empty lines, there is one."""
+    """Render a template with values; several empty lines become one."""
     return re.sub(r"\n{3,}", "\n\n", _TEMPLATES.get_template(template).render(values)).strip()
 
 
 def _cell(text: str) -> str:
-    """A text that may have signs which Markdown would take for its own."""
+    """Escape characters that have a meaning in Markdown."""
     return str(text).replace("|", "\\|").replace("<", "&lt;")
 
 

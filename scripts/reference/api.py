@@ -1,4 +1,4 @@
-"""Every route, out of the OpenAPI document: who may ask, what goes in, what comes back, an example."""
+"""Routes of the API from the OpenAPI document: scope, parameters, body, answers, an example."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from adapters.settings import Settings
 from contracts.values import Json
 from web import create_app
 from web.documents.openapi import description_of
-from web.guard import needed_scope
+from web.security import required_scope
 
 RUN = {"ticker": "AAPL", "rule_type": "RSI", "start_date": "2004-01-01", "end_date": "2006-12-31"}
 BODIES: Json = {
@@ -68,7 +68,7 @@ BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiv
 
 
 def operations() -> Json:
-    """Every route and the schemas that they name, with what their template asks of them."""
+    """Return every route and the schemas that they name, for their template."""
     app = create_app(Settings(database_url="sqlite://"))
     document = description_of(app)
     schemas = document["components"]["schemas"]
@@ -77,25 +77,25 @@ def operations() -> Json:
         for path, methods in document["paths"].items()
         for method, each in methods.items()
     ]
-    told = {name: schema for name, schema in schemas.items() if _is_told(name)}
-    return {"routes": routes, "schemas": told, "type_of": type_of}
+    listed = {name: schema for name, schema in schemas.items() if _is_listed(name)}
+    return {"routes": routes, "schemas": listed, "type_of": type_of}
 
 
-def _is_told(name: str) -> bool:
+def _is_listed(name: str) -> bool:
     return not name.endswith(("Params", "OfBatch"))  # those are in rules.md, and in portfolios.md
 
 
 def _operation(app: Flask, method: str, path: str, each: Json) -> Json:
     route, ids = f"{method} {path}", defaultdict(lambda: UUID, SAMPLES | {"data_hash": "0" * 64})
     with app.test_request_context(path.format_map(ids), method=method):
-        scope = needed_scope()
+        scope = required_scope()
     anchor = re.sub(r"[^\w -]", "", route).lower().replace(" ", "-")
-    told = {"route": route, "anchor": anchor, "command": _command(route)}
-    return each | told | {"scope": f"`{scope}`" if scope else "everybody"}
+    texts = {"route": route, "anchor": anchor, "command": _command(route)}
+    return each | texts | {"scope": f"`{scope}`" if scope else "everybody"}
 
 
 def _command(route: str) -> str:
-    """A command that asks for it, with ids from the variables that the page sets first."""
+    """Format a curl command for a route, with ids from the variables that the page sets first."""
     method, path = route.split()
     address = re.sub(r"{(\w+)}", lambda name: SAMPLES.get(name[1], f"${name[1].upper()}"), path)
     sent = UPLOAD if method == "PUT" else f"-X {method} " if method != "GET" else ""
@@ -107,10 +107,10 @@ def _command(route: str) -> str:
 
 
 def type_of(schema: Json) -> str:
-    """A schema in a few words."""
+    """Describe a schema in a few words."""
     if "$ref" in schema:
         name = schema["$ref"].split("/")[-1]
-        return f"[{name}](#{name.lower()})" if _is_told(name) else f"`{name}`"
+        return f"[{name}](#{name.lower()})" if _is_listed(name) else f"`{name}`"
     if "anyOf" in schema:
         return " or ".join(map(type_of, schema["anyOf"]))
     if "items" in schema:

@@ -1,4 +1,4 @@
-"""Every command, from its argparse parser or, where it takes no options, its docstring."""
+"""Commands, from their argparse parsers or, without options, from their docstrings."""
 
 import argparse
 import ast
@@ -13,20 +13,20 @@ from contracts.values import Json
 # fmt: off
 PARSED = (
     "scripts/bulk_submit.py", "scripts/autoscale_demo.py", "scripts/verify_mvp.py", "scripts/qa_prices.py",
-    "scripts/download_prices.py", "scripts/stuck_jobs.py", "scripts/screenshots.py", "adapters/tokens.py",
+    "scripts/download_prices.py", "scripts/stuck_jobs.py", "docs/tools/screenshots.py", "adapters/tokens.py",
     "adapters/prune.py",
 )
-TOLD = (
+DOCSTRINGS = (
     "adapters/schema.py", "consumer/__main__.py", "consumer/local_scaler.py", "consumer/reconciler.py",
-    "consumer/draw_charts.py", "scripts/set_image.py", "scripts/fill_secret.py",
+    "consumer/kinds/draw_charts.py", "scripts/set_image.py", "scripts/fill_secret.py",
 )
 # fmt: on
-_UNTOLD = (argparse._HelpAction, argparse._SubParsersAction)
+_LEFT_OUT = (argparse._HelpAction, argparse._SubParsersAction)
 
 
 def commands() -> list[Json]:
-    """Each command by name: what it is about, its arguments, its parts with theirs."""
-    return [*map(_parsed, PARSED), *map(_told, TOLD)]
+    """Return each command with its description, its arguments, and its subcommands with theirs."""
+    return [*map(_from_parser, PARSED), *map(_from_docstring, DOCSTRINGS)]
 
 
 def _name(file: str) -> str:
@@ -35,42 +35,44 @@ def _name(file: str) -> str:
     return f"python -m {file.removesuffix('.py').removesuffix('/__main__').replace('/', '.')}"
 
 
-def _told(file: str) -> Json:
+def _from_docstring(file: str) -> Json:
     module = ast.parse((PROJECT_ROOT / file).read_text("utf-8"))
     return {"name": _name(file), "about": ast.get_docstring(module)}
 
 
-def _parsed(file: str) -> Json:
+def _from_parser(file: str) -> Json:
     parser = _parser(file)
     parts = [
-        (told.dest, told.help, _arguments(action.choices[told.dest]))
+        (part.dest, part.help, _arguments(action.choices[part.dest]))
         for action in parser._actions
         if isinstance(action, argparse._SubParsersAction)
-        for told in action._choices_actions
+        for part in action._choices_actions
     ]
     about = (parser.description or "").strip()
     return {"name": _name(file), "about": about, "arguments": _arguments(parser), "parts": parts}
 
 
 def _parser(file: str) -> argparse.ArgumentParser:
-    """The parser that a command makes, which then does nothing else."""
+    """Run a command up to parse_args and return its parser."""
     with (
         patch(
             "argparse.ArgumentParser.parse_args", autospec=True, side_effect=SystemExit
-        ) as asked,
+        ) as parse_args,
         patch("sys.path", [str(PROJECT_ROOT / "scripts"), *sys.path]),
-        patch.dict("os.environ", clear=True),  # some defaults are taken from it
+        patch.dict("os.environ", clear=True),  # some defaults come from it
         suppress(SystemExit),
     ):
         runpy.run_path(str(PROJECT_ROOT / file), run_name="__main__")
-    parser: argparse.ArgumentParser = asked.call_args.args[0]
+    parser: argparse.ArgumentParser = parse_args.call_args.args[0]
     return parser
 
 
 def _arguments(parser: argparse.ArgumentParser) -> list[tuple[str, str]]:
-    """How each argument is written, and what it means."""
+    """Return the spelling and the meaning of each argument."""
     return [
-        _argument(parser, action) for action in parser._actions if not isinstance(action, _UNTOLD)
+        _argument(parser, action)
+        for action in parser._actions
+        if not isinstance(action, _LEFT_OUT)
     ]
 
 

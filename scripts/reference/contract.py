@@ -1,4 +1,4 @@
-"""The frozen contract, contracts/*.schema.json: a new field is added as code has it, and what is there stays."""
+"""The frozen contract, contracts/*.schema.json: new fields are added from the code, existing ones never change."""
 
 import json
 
@@ -23,6 +23,6 @@ def freeze_new_fields() -> None:
         path = PROJECT_ROOT / f"contracts/{name}.schema.json"
         frozen = json.loads(path.read_text("utf-8"))
         for group in frozen.keys() & {"properties", "$defs"}:
-            # new ones behind, what is there as it is
+            # new ones at the end, existing ones unchanged
             frozen[group] = frozen[group] | now[group] | frozen[group]
         path.write_text(json.dumps(frozen, indent=2) + "\n", "utf-8")

@@ -1,4 +1,4 @@
-"""Every table of the database, as it declares itself in adapters/tables.py and beside it."""
+"""Tables of the database, from their declarations in adapters/tables.py and the modules next to it."""
 
 import re
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from contracts.values import Json
 
 
 def tables() -> list[Json]:
-    """Every table with its columns, keys, owner and rights, by owner and name; what belongs to a run first."""
+    """Return every table with its columns, keys, owner and rights, by owner and name; those of runs first."""
     return [
         _table(each)
         for subject in get_args(Subject)

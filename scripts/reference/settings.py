@@ -1,4 +1,4 @@
-"""Every setting: words from .env.example, which has them all, readers from the code itself."""
+"""Settings: descriptions from .env.example, which has all of them, and readers from the code."""
 
 import re
 from collections.abc import Iterator
@@ -6,21 +6,21 @@ from collections.abc import Iterator
 from adapters.settings import PROJECT_ROOT
 
 ENTRY = re.compile(r"^((?:# .*\n)*)(\w+)=(.*)", re.MULTILINE)
-ROLES = {  # who runs a file, by what its path begins with; the first that fits
+ROLES = {  # the role that runs a file, by the start of its path; the first match counts
     "web/": "web",
     "consumer/local_scaler": "local scaler",
-    "consumer/children": "local scaler",
+    "consumer/scaler/processes": "local scaler",
     "consumer/rec": "reconciler",
-    "consumer/repairs": "reconciler",
+    "consumer/leader/repairs": "reconciler",
     "consumer/": "Job",
     "adapters/schema": "schema",
-    "adapters/upkeep/retention": "reconciler, prune",
+    "adapters/maintenance/retention": "reconciler, prune",
     "adapters/": "every role",
 }
 
 
 def sections() -> list[tuple[str, list[tuple[str, ...]]]]:
-    """The sections of .env.example: each setting's name, default, meaning and readers below a title."""
+    """Return the sections of .env.example: name, default, meaning and readers of each setting, below a title."""
     _, *texts = (PROJECT_ROOT / ".env.example").read_text("utf-8").split("\n# --- ")
     return [(text[0].upper() + text[1:].partition("\n")[0], list(_rows(text))) for text in texts]
 
@@ -33,12 +33,12 @@ def _rows(text: str) -> Iterator[tuple[str, ...]]:
 
 
 def _readers(name: str) -> str:
-    """The roles whose code reads a setting; all of them where it is part of an address."""
+    """Return the roles whose code reads a setting; every role if it is part of an address."""
     use = re.compile(rf"\.{name.lower()}\b")
     roles = {
         _role(file.relative_to(PROJECT_ROOT).as_posix())
-        for room in ("web", "consumer", "adapters")
-        for file in (PROJECT_ROOT / room).rglob("*.py")
+        for package in ("web", "consumer", "adapters")
+        for file in (PROJECT_ROOT / package).rglob("*.py")
         if file.name != "settings.py" and use.search(file.read_text("utf-8"))
     }
     return "every role" if not roles or "every role" in roles else ", ".join(sorted(roles))

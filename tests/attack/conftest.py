@@ -1,4 +1,4 @@
-"""The web tier as `make run` starts it, for strangers to attack."""
+"""The web tier as `make run` starts it, as the target of anonymous clients."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WORKERS = 2
 
 
 class Target:
-    """A web tier under attack: how ordinary calls fare beside it, what it holds, writes and logs."""
+    """A web tier under attack: its other calls, its memory, its writes and its log."""
 
     def __init__(self, port: int, program: Program) -> None:
         self.port, self._program = port, program
@@ -47,7 +47,7 @@ class Target:
         return [parent, *parent.children(recursive=True)]
 
     def is_up(self) -> bool:
-        """Whether all of its workers, which have started no other process, are there, and one answers."""
+        """Return whether all of its workers, which have no child processes, run, and one answers."""
         return (
             sum(not process.children() for process in self._processes()) == WORKERS
             and self.answers()
@@ -62,22 +62,22 @@ class Target:
     def written_mb(self) -> float:
         return sum(process.io_counters().write_chars for process in self._processes()) / 2**20
 
-    def beside(self, what: str, times: int = 60) -> Called:
-        """Ordinary calls while something else goes on; noted where ATTACK_REPORT names a file."""
-        found = called(self.port, times)
+    def measure_calls(self, attack: str, times: int = 60) -> Called:
+        """Make ordinary calls during an attack, and append their figures to the file ATTACK_REPORT."""
+        calls = called(self.port, times)
         if path := os.environ.get("ATTACK_REPORT"):
             figures = {
                 "calls": times,
-                "failed": found.failed,
-                "slowest_s": found.slowest_s,
+                "failed": calls.failed,
+                "slowest_s": calls.slowest_s,
                 "mb": self.memory_mb(),
             }
             with Path(path).open("a", encoding="utf-8") as file:
-                print(json.dumps({"attack": what, **figures}), file=file)
-        return found
+                print(json.dumps({"attack": attack, **figures}), file=file)
+        return calls
 
     def large_download(self) -> str:
-        """Path of a series of prices, which is written as text while it is sent."""
+        """Store a large series of prices and return the path of its CSV, which is generated while it is sent."""
         times = (
             datetime(2010, 1, 1, tzinfo=UTC) + timedelta(minutes=5 * bar) for bar in range(BARS)
         )

@@ -9,7 +9,7 @@ from tests.faults.reliability_table import lines, written
 def main() -> None:
     """Replace the table of attacks."""
     head = [
-        "| attack | calls beside it | failed | slowest [ms] | both processes [MB] |",
+        "| attack | other calls | failed | slowest [ms] | both processes [MB] |",
         "|---|---|---|---|---|",
     ]
     rows = [

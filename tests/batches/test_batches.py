@@ -11,8 +11,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
-from adapters.batches import export as batch_export
 from adapters.metrics.table import HEADLINE_NAMES
+from adapters.plans import export as batch_export
 from adapters.tables import runs
 from contracts.status import RunStatus
 from tests.services.finished_runs import break_down, succeed
@@ -197,7 +197,7 @@ def test_a_cell_of_many_runs_is_their_median(app: Flask, client: FlaskClient) ->
     alone = client.get("/batches/g?x=oversold&y=period&ticker=MSFT").text
 
     assert shown_map(overall)[1] == [["2.00", "2.00"], ["2.00", "2.00"]]
-    assert "a cell is the median of up to 3 runs" in overall
+    assert "each cell is the median of up to 3 runs" in overall
     assert shown_map(alone) == (["20", "30", "5", "10"], [["9.00", "9.00"], ["9.00", "9.00"]])
     assert "a cell is the median" not in alone
 

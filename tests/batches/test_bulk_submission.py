@@ -12,7 +12,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
+from adapters.plan_tables import PLAN
 from adapters.runs.new_runs import NewRun, insert_runs
+from adapters.runs.queries import with_plan
 from adapters.tables import run_events, runs
 from tests.services.redis_server import RedisServer
 from tests.services.web_app import run_values, sweep_values
@@ -23,7 +25,8 @@ QUEUE = "rq:queue:backtests-bulk"
 
 def rows_of(app: Flask) -> list[Any]:
     with app.extensions["platform"].engine.connect() as connection:
-        return list(connection.execute(select(runs).order_by(runs.c.id)))
+        query = with_plan(select(runs, PLAN.name.label("batch_id"))).order_by(runs.c.id)
+        return list(connection.execute(query))
 
 
 def test_each_run_of_an_array_becomes_a_row_an_event_and_a_message(
@@ -95,7 +98,7 @@ def test_nothing_is_looked_at_behind_a_hundred_faults(client: FlaskClient) -> No
     )
 
     assert answer.json["error"].startswith("100 of 250 runs are not valid")
-    assert answer.json["error"].endswith("these are listed, and the rest was not looked at")
+    assert answer.json["error"].endswith("these are listed, and the rest was not checked")
     assert list(answer.json["errors"]) == [f"{line}.ticker" for line in range(1, 101)]
 
 
@@ -212,8 +215,8 @@ def test_runs_are_accepted_while_redis_is_away(
 def test_runs_wait_since_the_end_of_a_slow_insert(
     app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def insert_slowly(connection: Connection, new: Sequence[NewRun]) -> None:
-        insert_runs(connection, new)
+    def insert_slowly(connection: Connection, new: Sequence[NewRun], plan_id: str | None) -> None:
+        insert_runs(connection, new, plan_id)
         time.sleep(1.5 * operations.SLOW_S)
 
     monkeypatch.setattr(operations, "insert_runs", insert_slowly)

@@ -1,4 +1,4 @@
-"""How many runs per second POST /api/runs/bulk accepts, and what 100,000 waiting runs change.
+"""Runs per second that POST /api/runs/bulk accepts, and the effect of 100,000 waiting runs.
 
 Real gunicorn, MariaDB with a flush at each commit, Redis with its append-only file; the clients send from this machine.
 """
@@ -88,7 +88,7 @@ def body_of(call: int) -> bytes:
 
 
 def send(url: str, body: bytes) -> int:
-    """How many new runs a call made."""
+    """Count the new runs of a call."""
     with urlopen(
         Request(url, body, {"Content-Type": "application/x-ndjson"}), timeout=120
     ) as answer:
@@ -96,7 +96,7 @@ def send(url: str, body: bytes) -> int:
 
 
 def depth_rows(running: Platform) -> list[dict[str, Any]]:
-    """What is asked most, with an empty queue and with DEEP runs in it."""
+    """Measure the most frequent requests, with an empty queue and with DEEP runs in it."""
     client = running.redis.client()
     client.flushall()
     empty_bytes = client.info("memory")["used_memory"]

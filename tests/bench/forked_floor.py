@@ -1,4 +1,4 @@
-"""What a forked process per message cannot do without: pop, claim, backtest, write.
+"""Floor of a forked process per message: pop, claim, backtest, write.
 
 `python -m tests.bench.forked_floor PROCESSES RUNS` forks so many at a time, and prints seconds and CPU seconds as JSON.
 """

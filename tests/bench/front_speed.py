@@ -25,15 +25,15 @@ Times = dict[str, list[float]]
 
 def main() -> None:
     """Print the rows as one line of JSON."""
-    quiet, beside, coming = (defaultdict[str, list[float]](list) for _ in range(3))
+    quiet, under_load, coming = (defaultdict[str, list[float]](list) for _ in range(3))
     with platform(web_processes=2) as running:
-        asked(running.base_url, quiet.copy())  # each process' first answers
+        time_request(running.base_url, quiet.copy())  # each process' first answers
         for _ in range(ROUNDS):
-            asked(running.base_url, quiet)
+            time_request(running.base_url, quiet)
             with hostile(running.base_url) as all_have_come:
-                asked(running.base_url, coming)
+                time_request(running.base_url, coming)
                 all_have_come()
-                asked(running.base_url, beside)
+                time_request(running.base_url, under_load)
     rows = [
         row(
             f"{path} {when}: p99 of {len(calls[path])}",
@@ -43,7 +43,7 @@ def main() -> None:
             budget=budget,
         )
         for when, calls, budget in (
-            (f"beside {HOSTILE:,} hostile connections, and without them", beside, BUDGET),
+            (f"beside {HOSTILE:,} hostile connections, and without them", under_load, BUDGET),
             ("while they come", coming, None),
         )
         for path in PATHS
@@ -69,7 +69,7 @@ def hostile(url: str) -> Iterator[Callable[[], str]]:
         crowd.stdin.close()
 
 
-def asked(url: str, seconds: Times) -> None:
+def time_request(url: str, seconds: Times) -> None:
     """Add how long each call of each user took, within one round."""
     with ThreadPoolExecutor(USERS * len(PATHS)) as users:
         done = {path: [users.submit(ask, url + path) for _ in range(USERS)] for path in PATHS}

@@ -7,13 +7,13 @@ TICKERS, BATCHES, LABELS = 50, 1000, 200
 # Everything follows from the row's number: `r…` are fractions between 0 and 1 that look random and never change.
 _ROWS = """
 INSERT INTO backtest_results (
-  run_id, batch_id, label, ticker, timeframe, rule_type, rule_id, params_json, request_json, request_hash, status,
+  run_id, plan_id, label, ticker, timeframe, rule_type, rule_id, params_json, request_json, request_hash, status,
   attempt, losses, handbacks, cancel_requested, waiting_since, enqueued_at, started_at, completed_at, created_at,
   error_type, error_message, total_return_pct, sharpe_ratio, max_drawdown_pct, num_trades, metrics_json,
   equity_curve_json, trades_json, signals_json, sparkline, data_hash, engine_version, image_tag, result_hash)
 SELECT
   CONCAT(LPAD(HEX(seq), 8, '0'), '-0000-4000-8000-', LPAD(HEX(seq), 12, '0')),
-  IF(r1 < 0.8, CONCAT('sweep-', seq DIV {per_batch}), NULL),
+  IF(r1 < 0.8, CONCAT('00000000-0000-4000-8000-', LPAD(seq DIV {per_batch}, 12, '0')), NULL),
   IF(r2 < 0.02, CONCAT('idea ', FLOOR(r3 * {labels})), NULL),
   CONCAT('TICK', LPAD(FLOOR(r1 * r3 * {tickers}), 2, '0')), '1d',
   ELT(1 + FLOOR(r4 * 13), 'RSI', 'MACD', 'RSI_MACD', 'MA_CROSS', 'BOLLINGER', 'VOLUME', 'TREND', 'ATR', 'MOMENTUM',
@@ -39,22 +39,32 @@ FROM (
   FROM (SELECT seq, SHA2(seq, 256) AS hash FROM bench_numbers) AS hashed
 ) AS numbers
 """
+_PLANS = """
+INSERT INTO plans (plan_id, kind, name, starts, created_at)
+SELECT CONCAT('00000000-0000-4000-8000-', LPAD(seq, 12, '0')), 'batch', CONCAT('sweep-', seq), 0, '2025-01-01 00:00:00'
+FROM bench_numbers
+"""
 CHUNK = 100_000
 
 
 def fill(engine: Engine, rows: int) -> None:
     """Insert `rows` runs, oldest first; the last hundred of them wait. MariaDB and MySQL."""
+    per_batch = max(rows // BATCHES, 1)
+    _insert(engine, _PLANS, range(rows // per_batch + 1))
     statement = _ROWS.format(
-        per_batch=max(rows // BATCHES, 1), labels=LABELS, tickers=TICKERS, waiting=rows - 100
+        per_batch=per_batch, labels=LABELS, tickers=TICKERS, waiting=rows - 100
     )
     for first in range(1, rows + 1, CHUNK):
-        numbers = [(number,) for number in range(first, min(first + CHUNK, rows + 1))]
-        with engine.begin() as connection:
-            connection.exec_driver_sql(
-                "CREATE TEMPORARY TABLE bench_numbers (seq INT PRIMARY KEY)"
-            )
-            connection.exec_driver_sql("INSERT INTO bench_numbers VALUES (%s)", numbers)
-            connection.exec_driver_sql("SET SESSION unique_checks=0")
-            connection.exec_driver_sql(statement)
+        _insert(engine, statement, range(first, min(first + CHUNK, rows + 1)))
     with engine.begin() as connection:
         connection.exec_driver_sql("ANALYZE TABLE backtest_results")
+
+
+def _insert(engine: Engine, statement: str, numbers: range) -> None:
+    """Run an INSERT that selects from a table of these numbers."""
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TEMPORARY TABLE bench_numbers (seq INT PRIMARY KEY)")
+        rows = [(number,) for number in numbers]
+        connection.exec_driver_sql("INSERT INTO bench_numbers VALUES (%s)", rows)
+        connection.exec_driver_sql("SET SESSION unique_checks=0")
+        connection.exec_driver_sql(statement)

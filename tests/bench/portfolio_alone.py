@@ -13,7 +13,7 @@ import numpy as np
 from engine.engine import BacktestEngine, check_bars
 from portfolio.legs import Leg
 from portfolio.result import PortfolioResult
-from portfolio.sharing import Sharing
+from portfolio.sharing import SharingTerms
 from portfolio.walk import trade_together
 
 CAPITAL, SIZE, FEE_RATE = 20_000_000.0, 10_000.0, 0.001  # portfolio_peers.py has the same
@@ -52,14 +52,14 @@ def legs_of(book: Path) -> list[Leg]:
 def traded(legs: list[Leg]) -> PortfolioResult:
     """The legs in one shared account."""
     terms = BacktestEngine(initial_capital=CAPITAL, position_size=SIZE, fee_rate=FEE_RATE)
-    return trade_together(Sharing(terms=terms), legs)
+    return trade_together(SharingTerms(terms=terms), legs)
 
 
 def peak_mb() -> float:
     """Of this program alone: what getrusage says has the size of the process that started it, too."""
-    found = re.search(r"^VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
-    assert found is not None
-    return int(found[1]) / 1024
+    peak = re.search(r"^VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
+    assert peak is not None
+    return int(peak[1]) / 1024
 
 
 if __name__ == "__main__":

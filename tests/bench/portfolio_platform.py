@@ -31,7 +31,7 @@ def rows() -> Iterator[dict[str, Any]]:
     """The rows, in this order."""
     with platform(web_processes=2) as running, launched("chromium") as browser:
         running.programs.start("consumer.reconciler", LOG_LEVEL="INFO").wait_for_line(
-            "reconciler_leads"
+            "lead_taken"
         )
         running.programs.start("consumer.local_scaler", LOG_LEVEL="INFO").wait_for_line(
             "template_ready"
@@ -76,7 +76,7 @@ def click_s(page: Page, number: int) -> float:
     for ticker in TEN:
         page.locator("#together").get_by_label(ticker, exact=True).check()
     page.evaluate(CLICKED)
-    page.get_by_role("button", name="Trade 10 legs together").click()
+    page.get_by_role("button", name="Run portfolio").click()
     return float(page.wait_for_function(SHOWN).json_value()) / 1e3
 
 
@@ -88,10 +88,13 @@ def page_ms(running: Platform) -> tuple[float, float]:
         for ticker in TEN
         for each in slow
     ]
-    found, _ = completed(
+    portfolio, _ = completed(
         running, {"legs": legs, **YEARS, "size_type": "percent", "position_size": 2}
     )
-    paths = (f"/portfolios/{found['portfolio_id']}", f"/result/{found['legs'][0]['run_id']}")
+    paths = (
+        f"/portfolios/{portfolio['portfolio_id']}",
+        f"/result/{portfolio['legs'][0]['run_id']}",
+    )
     timed = [[loaded_ms(running, path) for path in paths] for _ in range(LOADS)]
     ours, runs = zip(*timed, strict=True)
     return statistics.median(ours), statistics.median(runs)
@@ -105,12 +108,12 @@ def loaded_ms(running: Platform, path: str) -> float:
 
 
 def answered(running: Platform, path: str, csv: str | None = None) -> bytes:
-    """What comes back of a page, or of prices that are loaded."""
-    asked = Request(
+    """Request a page, or load prices; return the answer."""
+    request = Request(
         running.base_url + path, csv.encode() if csv else None, {"Content-Type": "text/csv"}
     )
-    asked.method = "PUT" if csv else "GET"
-    with urlopen(asked, timeout=60) as answer:
+    request.method = "PUT" if csv else "GET"
+    with urlopen(request, timeout=60) as answer:
         body: bytes = answer.read()
     return body
 
@@ -133,21 +136,21 @@ def large(running: Platform) -> tuple[float, float]:
     legs = [{"ticker": f"A{number}", **CROSS} for number in range(ASSETS)]
     dates = {"start_date": str(days[0]), "end_date": str(days[-1])}
     began = time.perf_counter()
-    found, most_mb = completed(
+    portfolio, most_mb = completed(
         running, {"legs": legs, **dates, "size_type": "percent", "position_size": 0.2}
     )
-    assert len(found["trades"]) > 10_000
+    assert len(portfolio["trades"]) > 10_000
     return time.perf_counter() - began, most_mb
 
 
-def completed(running: Platform, asked: dict[str, Any]) -> tuple[dict[str, Any], float]:
+def completed(running: Platform, request: dict[str, Any]) -> tuple[dict[str, Any], float]:
     """A portfolio that has ended well, and the most megabytes that a Job's process held meanwhile."""
-    portfolio_id, most_mb = running.call("/api/portfolios", asked)["portfolio_id"], 0.0
-    while (found := running.call(f"/api/portfolios/{portfolio_id}"))["status"] in (
+    portfolio_id, most_mb = running.call("/api/portfolios", request)["portfolio_id"], 0.0
+    while (portfolio := running.call(f"/api/portfolios/{portfolio_id}"))["status"] in (
         "pending",
         "running",
     ):
         most_mb = max([most_mb, *(held_mb(each) for each in running.programs.survivors())])
         time.sleep(0.1)
-    assert found["status"] == "completed", found["error_message"]
-    return found, most_mb
+    assert portfolio["status"] == "completed", portfolio["error_message"]
+    return portfolio, most_mb

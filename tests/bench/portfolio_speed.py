@@ -34,9 +34,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         book = Path(folder) / "book.npz"
         write_book(book)
-        found = measured(book)
+        measurements = measured(book)
     os.sched_setaffinity(0, every)
-    print(json.dumps([*found, *portfolio_platform.rows()]))
+    print(json.dumps([*measurements, *portfolio_platform.rows()]))
 
 
 def measured(book: Path) -> list[dict[str, Any]]:
@@ -83,7 +83,7 @@ def cold_row(ours_s: float, peer_s: float) -> dict[str, Any]:
 
 
 def memory_row(alone: dict[str, float]) -> dict[str, Any]:
-    """What such a process held at its peak."""
+    """Row of the process's peak memory."""
     return row(
         "memory of that process, at most", alone["peak_mb"], "MB", MEMORY_MB, budget="<= 1"
     )
@@ -109,7 +109,7 @@ def mean(closes: "np.ndarray[Any, np.dtype[np.float64]]", window: int) -> Any:
 
 
 def printed(command: Sequence[str]) -> dict[str, float]:
-    """What one whole process prints."""
+    """Output of one complete process."""
     finished = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE)
     values: dict[str, float] = json.loads(finished.stdout)
     return values

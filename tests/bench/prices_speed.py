@@ -19,7 +19,7 @@ import numpy as np
 from sqlalchemy.engine import Connection, Engine
 
 from adapters.database import connect_database, reading
-from adapters.prices.bars import Bars
+from adapters.prices.bars import PriceBars
 from adapters.prices.loading import save_version
 from adapters.prices.packing import run_prices
 from adapters.prices.reading import Meaning, read_prices
@@ -86,13 +86,13 @@ def parse() -> None:
     np.loadtxt(CSV, "M8[D],f8,f8,f8,f8,f8", delimiter=",", skiprows=1)
 
 
-def random_walk(count: int) -> Bars:
+def random_walk(count: int) -> PriceBars:
     """Five-minute bars whose closes move by some cents, with volumes of five digits; the same each time."""
     draw = np.random.default_rng(0)
     close = 100_000 + draw.integers(-20, 21, count).cumsum()
     low, high = close - draw.integers(0, 21, count), close + draw.integers(0, 21, count)
     prices = (draw.integers(low, high, endpoint=True), high, low, close)
-    return Bars(
+    return PriceBars(
         "5m", 946_684_800 + 300 * np.arange(count), prices, draw.integers(0, 100_000, count), 2, 0
     )
 

@@ -16,10 +16,10 @@ from sqlalchemy import text
 from sqlalchemy.engine import Engine, make_url
 
 from adapters.database import connect_database
+from adapters.maintenance.retention import Removed, prune_runs
+from adapters.maintenance.storage import bytes_by_kind
 from adapters.schema import ANSWER_S
 from adapters.settings import Settings
-from adapters.upkeep.retention import Removed, prune_runs
-from adapters.upkeep.storage import bytes_by_kind
 from tests.bench.pages_speed import ROWS, application, timed
 from tests.bench.services import row
 

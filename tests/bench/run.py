@@ -119,7 +119,7 @@ def quantity(value: float | None, unit: str) -> str:
 
 
 def within(ratio: float | None, budget: str | None) -> bool | None:
-    """Whether the ratio keeps a budget such as ">= 25" or "<= 1.25"; None without one."""
+    """Return whether the ratio is within a budget such as ">= 25" or "<= 1.25"; None without one."""
     if ratio is None or not budget:
         return None
     comparison, bound = budget.split()

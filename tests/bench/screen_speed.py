@@ -42,7 +42,7 @@ def main() -> None:
     """Print the rows as one line of JSON."""
     with platform(web_processes=2) as running, launched("chromium") as browser:
         running.programs.start("consumer.reconciler", LOG_LEVEL="INFO").wait_for_line(
-            "reconciler_leads"
+            "lead_taken"
         )
         running.programs.start("consumer.local_scaler", LOG_LEVEL="INFO").wait_for_line(
             "template_ready"
@@ -109,21 +109,23 @@ def click_ms(page: Page, fast: int) -> float:
 def large(running: Platform) -> tuple[float, float]:
     """Seconds of a large screen, and the most megabytes that one of its Job's processes held by itself."""
     began = time.perf_counter()
-    asked = {"base": BASE, "parameters": LARGE, "run_cap": 100_000}
-    screen_id, most_mb = running.call("/api/screens", asked)["screen_id"], 0.0
+    sweep = {"base": BASE, "parameters": LARGE, "run_cap": 100_000}
+    screen_id, most_mb = running.call("/api/screens", sweep)["screen_id"], 0.0
     while running.call(f"/status/{screen_id}")["status"] in ("pending", "running"):
         most_mb = max([most_mb, *(held_mb(each) for each in running.programs.survivors())])
         time.sleep(0.2)
     seconds = time.perf_counter() - began
-    found = running.call(f"/api/screens/{screen_id}?top=1")
-    assert (found["status"], found["done"]) == ("completed", COMBINATIONS), found["error_message"]
+    result = running.call(f"/api/screens/{screen_id}?top=1")
+    assert (result["status"], result["done"]) == ("completed", COMBINATIONS), result[
+        "error_message"
+    ]
     return seconds, most_mb
 
 
 def held_mb(process: psutil.Process) -> float:
     """Memory of a Job's process; 0 of any other, and of one that has ended."""
     try:
-        is_job = any("consumer.template" in word for word in process.cmdline())
+        is_job = any("consumer.scaler.template" in word for word in process.cmdline())
         return process.memory_info().rss / 2**20 if is_job else 0.0
     except psutil.Error:
         return 0.0
@@ -135,9 +137,9 @@ def study_s(running: Platform, **study: Any) -> float:
     study_id = running.call("/api/studies", {"base": BASE, "parameters": GRID, "study": study})[
         "study_id"
     ]
-    while (found := running.call(f"/api/studies/{study_id}"))["completed_at"] is None:
+    while (result := running.call(f"/api/studies/{study_id}"))["completed_at"] is None:
         time.sleep(0.05)
-    assert found["status"] == "completed", found["sentence"]
+    assert result["status"] == "completed", result["sentence"]
     return time.perf_counter() - began
 
 

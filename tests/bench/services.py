@@ -38,8 +38,8 @@ class Platform:
         """The JSON answer of one request; `values` are posted as JSON."""
         body = None if values is None else json.dumps(values).encode()
         headers = {"Content-Type": "application/json"}
-        asked = urllib.request.Request(self.base_url + path, body, headers, method=method)
-        with urllib.request.urlopen(asked, timeout=120) as answer:
+        request = urllib.request.Request(self.base_url + path, body, headers, method=method)
+        with urllib.request.urlopen(request, timeout=120) as answer:
             return json.load(answer)
 
 

@@ -13,7 +13,7 @@ from adapters.database import committed
 from adapters.queue.connection import queues_of
 from adapters.queue.messages import attempt_of
 from adapters.runs.turns import Turn, claim_turn, mark_served
-from consumer.messages import MessageWorker
+from consumer.job.messages import MessageWorker
 from tests.bench.services import platform, row
 from tests.services.runs import Submitter
 
@@ -31,7 +31,7 @@ def main() -> None:
         quiet = claims(lambda: person(submitter))
         for number in range(BATCHES):
             submitter.submit(RUNS, batch_id=f"batch {number}", actor=f"actor {number % 10}")
-        beside = claims(lambda: person(submitter))
+        with_batches = claims(lambda: person(submitter))
         turns = claims(lambda: claimed(submitter))
     what = f"{BATCHES * RUNS:,} runs of {BATCHES:,} batches"
     print(
@@ -39,14 +39,14 @@ def main() -> None:
             [
                 row(
                     f"pop and claim of a person's run beside {what}: p99",
-                    p99(beside),
+                    p99(with_batches),
                     "ms",
                     p99(quiet),
                     budget="<= 1.5",
                 ),
                 row(
                     "the same: median",
-                    statistics.median(beside),
+                    statistics.median(with_batches),
                     "ms",
                     statistics.median(quiet),
                     budget="<= 1.5",

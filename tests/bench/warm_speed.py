@@ -61,7 +61,7 @@ def waiting(running: Platform) -> Program:
         LOG_LEVEL="INFO",
         OPENBLAS_NUM_THREADS="1",
     )
-    job.wait_for_line("job_waits")
+    job.wait_for_line("job_waiting")
     time.sleep(PAUSE_S)
     return job
 

@@ -50,7 +50,7 @@ def new_run(visit: Visit, **fields: str) -> str:
 
 def fill_sweep(page: Page, **axes: tuple[str, str, str]) -> None:
     """Open the form's sweep and give a range to each parameter: from, to, step."""
-    page.get_by_text("Sweep: ranges").click()
+    page.get_by_text("Sweep: try ranges").click()
     for name, values in axes.items():
         for part, value in zip(("from", "to", "step"), values, strict=True):
             page.get_by_label(f"{name} {part}").fill(value)
@@ -58,7 +58,7 @@ def fill_sweep(page: Page, **axes: tuple[str, str, str]) -> None:
 
 def run_sweep(page: Page, count: int) -> None:
     """Submit it as runs, and wait on its page until all of them have ended."""
-    page.get_by_label("Run each as a Job").check()
+    page.get_by_label("Full runs: trades and charts").check()
     page.get_by_role("button", name=f"Run {count} backtests").click()
     page.wait_for_url("**/batches/*")
     expect(page.locator("#batch")).to_contain_text(

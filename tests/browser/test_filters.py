@@ -19,7 +19,7 @@ def test_a_filter_is_kept_by_name_and_forgotten(visit: Visit) -> None:
     expect(page.get_by_role("link", name="broken apples")).to_have_attribute(
         "aria-current", "true"
     )
-    page.get_by_role("button", name="Forget the filter broken apples").click()
+    page.get_by_role("button", name="Delete filter broken apples").click()
     expect(page.get_by_role("link", name="broken apples")).to_have_count(0)
 
 

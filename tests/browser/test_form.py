@@ -82,7 +82,7 @@ def test_the_fields_of_a_sweep_show_nine_digits_and_whole_words(visit: Visit, wi
     visit.page.set_viewport_size({"width": width, "height": 844})
     visit.open("/?rule_type=MACD")
 
-    visit.page.get_by_text("Sweep: ranges").click()
+    visit.page.get_by_text("Sweep: try ranges").click()
 
     for field in visit.page.locator("[data-axis]").all():
         assert field.evaluate(FITS, "123456789")
@@ -166,7 +166,7 @@ def test_a_file_that_is_dropped_on_the_form_is_examined_where_prices_are_loaded(
 ) -> None:
     page = visit.page
     visit.open("/")
-    expect(page.get_by_role("link", name="Use my own prices")).to_have_attribute(
+    expect(page.get_by_role("link", name="Use your own prices")).to_have_attribute(
         "href", "/prices"
     )
     page.locator('[name="start_date"]').fill("2010-01-04")
@@ -174,7 +174,7 @@ def test_a_file_that_is_dropped_on_the_form_is_examined_where_prices_are_loaded(
     page.locator("#run-form").evaluate(DROP, (DATA / "IBM.csv").read_text())
 
     page.wait_for_url("**/prices")
-    expect(page.locator("#price-reports")).to_contain_text("A new series")
+    expect(page.locator("#price-reports")).to_contain_text("New series")
     expect(page.get_by_role("group", name="MINE.csv").get_by_label("Ticker")).to_have_value(
         "MINE"
     )

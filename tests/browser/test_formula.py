@@ -41,9 +41,7 @@ def test_a_rule_is_written_run_and_cloned(visit: Visit) -> None:
     expect(page.locator("[data-input]")).to_have_count(2)
     page.locator('[data-path="params.inputs.fast"]').fill("12")
     page.get_by_label("fast to", exact=True).fill("90")
-    expect(page.locator("[data-formula-state]")).to_have_text(
-        "✓ Ready. It needs 26 bars before its first value."
-    )
+    expect(page.locator("[data-formula-state]")).to_have_text("✓ Ready. Warm-up: 26 bars.")
     submit(visit, ticker="AAPL")
     wait_for_result(page)
 
@@ -133,7 +131,7 @@ def test_a_rule_is_saved_and_changed_as_a_preset(visit: Visit) -> None:
     expect(page.get_by_role("button", name="Save", exact=True)).to_be_disabled()
 
     page.locator('[data-path="params.inputs.n"]').fill("8")
-    expect(page.locator("#preset-state")).to_have_text("modified from preset")
+    expect(page.locator("#preset-state")).to_have_text("modified")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator("#preset-state")).to_have_text("as saved")
     page.reload()
@@ -180,5 +178,5 @@ def test_a_rule_of_one_s_own_is_swept_and_its_combinations_are_studied(visit: Vi
 
     page.get_by_role("link", name="Study", exact=True).click()
     expect(page.get_by_text("3 combinations of FORMULA")).to_be_visible()
-    page.get_by_role("button", name="Check it first").click()
+    page.get_by_role("button", name="Check").click()
     expect(page.locator("#study-cost")).to_contain_text("3 combinations")

@@ -32,16 +32,16 @@ def test_tickers_with_an_own_rule_are_traded_in_one_account(
     page = visit.page
     visit.open("/")
     choose(page)
-    page.get_by_role("button", name="Let 3 fit: 33.33 % each").click()
+    page.get_by_role("button", name="Use 33.33% each").click()
     expect(page.locator("[data-together]")).to_contain_text("about 3 fit at once")
     expect(page.locator("[data-fit]")).to_be_hidden()
     reached(page, "position_size").fill("40")
     page.locator('#together [name="max_positions"]').fill("2")
     expect(page.locator("[data-together]")).to_contain_text(
-        "3 tickers. Each position is 40 % of equity"
+        "3 tickers. Each position is 40% of equity"
     )
     page.locator('#together [name="priority"]').fill("roc(close, 60)")
-    page.get_by_role("button", name="Trade 3 legs together").click()
+    page.get_by_role("button", name="Run portfolio").click()
     page.wait_for_url("**/portfolios/*")
     trade_when_legs_have_run(connect_database(mariadb_process.url()))
 
@@ -55,8 +55,8 @@ def test_tickers_with_an_own_rule_are_traded_in_one_account(
     assert abs(sum(money) - profit) < 0.02
     expect(page.locator("#workspace .stage.drawn")).to_be_visible(timeout=JOB_MS)
     page.get_by_role("tab", name="Trades").click()
-    expect(page.get_by_role("region", name="Orders that were left out")).to_contain_text(
-        "as many positions as allowed"
+    expect(page.get_by_role("region", name="Skipped orders")).to_contain_text(
+        "the maximum number of positions"
     )
     page.locator("#trades tbody tr").first.get_by_role("link").click()
     page.wait_for_url("**/result/*?at=*")
@@ -71,7 +71,7 @@ def test_faults_of_how_they_share_it_are_at_their_fields(visit: Visit) -> None:
     choose(page)
     page.locator('#together [name="priority"]').fill("close >")
     page.locator('#together [name="max_positions"]').fill("0")
-    page.get_by_role("button", name="Trade 3 legs together").click()
+    page.get_by_role("button", name="Run portfolio").click()
 
     expect(page.locator('[data-fault="priority"]')).not_to_be_empty()
     expect(page.locator('[data-fault="max_positions"]')).to_contain_text(
@@ -100,7 +100,7 @@ def test_the_runs_of_a_batch_are_traded_in_sleeves(
     page.locator('#portfolio-form [name="mode"]').select_option("sleeves")
     expect(page.locator('#portfolio-form [name="max_positions"]')).to_be_hidden()
     page.locator('#portfolio-form [name="rebalance"]').select_option("quarterly")
-    page.get_by_role("button", name="Trade them together").click()
+    page.get_by_role("button", name="Run portfolio").click()
     page.wait_for_url("**/portfolios/*")
     trade_when_legs_have_run(connect_database(mariadb_process.url()))
 

@@ -46,7 +46,7 @@ def test_a_dropped_export_is_run_and_run_again_the_same_after_newer_prices(
     visit: Visit, tmp_path: Path
 ) -> None:
     page = visit.page
-    load(visit, exported(tmp_path / f"{TICKER}.csv", 400), "A new series. 400 bars")
+    load(visit, exported(tmp_path / f"{TICKER}.csv", 400), "New series. 400 bars")
     address = new_run(visit, ticker=TICKER)
     first = metrics(visit)
 
@@ -135,7 +135,7 @@ def test_timeframe_and_zone_are_guessed_shown_changed_and_the_way_to_a_run_is_sh
     page.locator("#price-files").set_input_files(str(within_a_day(tmp_path / "MINE.csv")))
     report = page.get_by_role("group", name="MINE.csv")
 
-    expect(report).to_contain_text("A new series. 312 bars from 2024-01-02 to 2024-01-05")
+    expect(report).to_contain_text("New series. 312 bars from 2024-01-02 to 2024-01-05")
     expect(report.get_by_label("Timeframe")).to_have_value("5m")
     expect(report.get_by_label("Time zone of the file")).to_have_value("America/New_York")
     expect(report).to_contain_text("no column for Open, High, Low")
@@ -169,12 +169,12 @@ def test_bad_rows_and_dates_are_dealt_with_as_chosen(visit: Visit, tmp_path: Pat
     expect(report).to_contain_text("bad_rows=widen or bad_rows=drop loads the file all the same")
     visit.expect_fault("status of 400")
     visit.page.get_by_label("Bad High or Low").select_option("widen")
-    expect(report).to_contain_text("A new series. 7 bars from 2024-01-08 to 2024-01-16")
+    expect(report).to_contain_text("New series. 7 bars from 2024-01-08 to 2024-01-16")
     expect(report).to_contain_text(
         "High and Low widened to Open and Close in 3 rows: lines 2, 3, 4"
     )
     expect(report).to_contain_text("7 of 7 daily bars dated by their session")
-    visit.page.get_by_label("keep as written").check()
+    visit.page.get_by_label("Keep dates as written").check()
     expect(report).to_contain_text("7 bars from 2024-01-07 to 2024-01-15")
 
 

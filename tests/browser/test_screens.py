@@ -14,7 +14,7 @@ def test_a_grid_is_screened_and_its_best_are_run(visit: Visit) -> None:
     page.get_by_role("button", name="Screen 16 combinations").click()
     page.wait_for_url("**/screens/*")
     expect(page.get_by_role("region", name="Best combinations")).to_contain_text(
-        "16 of 16 made a trade"
+        "16 of 16 traded"
     )
     address = page.url
 

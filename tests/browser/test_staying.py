@@ -15,7 +15,7 @@ AWAY = {"status": 503, "content_type": "text/html", "body": "<main id='main'>awa
 OUTAGES = {
     "a 503": ("Connection lost", lambda route: route.fulfill(**AWAY)),
     "no database": (
-        "The database went away",
+        "The database is unavailable",
         lambda route: route.fulfill(**AWAY, headers={"Away": "The database"}),
     ),
     "no network": ("Connection lost", lambda route: route.abort()),
@@ -32,14 +32,14 @@ def test_a_page_survives_an_outage_and_says_since_when_it_is_old(
     expect(page.locator("#queue")).to_be_visible()
     expect(line).to_be_hidden()
 
-    expect(page.get_by_text("Database answers")).to_be_visible()
+    expect(page.get_by_text("Database connected")).to_be_visible()
 
     words, answer = OUTAGES[outage]
     page.route("**/*", answer)
     expect(line).to_contain_text(words)
-    expect(page.get_by_text("Not known at present")).to_be_visible()
-    expect(page.get_by_text("Database answers")).to_be_hidden()
-    expect(line).to_contain_text("s ago, trying again")
+    expect(page.get_by_text("Status unknown")).to_be_visible()
+    expect(page.get_by_text("Database connected")).to_be_hidden()
+    expect(line).to_contain_text("s ago, reconnecting")
     expect(page.locator("#queue .wall")).to_be_visible()
     page.get_by_role("link", name="Batches").first.evaluate(
         "link => link.dataset.swap = 'navigation main'"
@@ -94,11 +94,11 @@ def test_a_list_that_refreshes_itself_keeps_focus_scroll_ticks_and_order(visit: 
 
         # it was ticked under another filter
         expect(row.get_by_role("checkbox")).not_to_be_checked()
-        page.get_by_label("Tick all runs of this page").check()
+        page.get_by_label("Select all runs on this page").check()
         page.once("dialog", lambda dialog: dialog.accept())
         page.get_by_role("button", name="Cancel 6").click()
         expect(page.locator("#runs-list .state-cancelled")).to_have_count(7)
-        expect(page.locator("#chosen-told")).to_have_text("6 runs cancelled.")
+        expect(page.locator("#selection-status")).to_have_text("6 runs cancelled.")
         expect(page.locator("#runs-list tbody :checked")).to_have_count(0)
     finally:
         visit.site.scaler.send(signal.SIGCONT)
@@ -123,7 +123,7 @@ def test_what_was_pressed_for_many_runs_is_done_also_when_the_page_is_left_at_on
         ]
         page.request.post("/api/runs/bulk?batch_id=left", data=grid)
         visit.open("/runs?batch=left")
-        page.get_by_label("Tick all runs of this page").check()
+        page.get_by_label("Select all runs on this page").check()
         asked = []
         page.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
         page.get_by_role("button", name="Cancel 50").click()
@@ -177,9 +177,9 @@ def test_more_than_five_ticked_runs_are_named_and_can_be_unticked(visit: Visit) 
     visit.open("/runs?batch=ticked")
     expect(page.locator("#runs-list .state-completed")).to_have_count(7, timeout=30_000)
 
-    page.get_by_label("Tick all runs of this page").check()
+    page.get_by_label("Select all runs on this page").check()
     expect(page.locator("[data-hint]")).to_have_text(
-        "At most five runs can be compared; untick 2."
+        "At most 5 runs can be compared; deselect 2."
     )
     expect(page.locator("[data-names]")).to_contain_text(
         "IBM RSI, period = 8, oversold = 30, overbought = 70"
@@ -218,13 +218,13 @@ def test_a_sweep_is_submitted_from_the_form_and_read_on_its_page(visit: Visit) -
     )
 
     run_sweep(page, 12)
-    page.get_by_label("and down").select_option("overbought")
+    page.get_by_label("Heatmap rows").select_option("overbought")
     expect(page.get_by_role("heading", name="over period and overbought")).to_be_visible()
-    page.get_by_label("Only runs with").fill("num_trades >= 1000")
-    page.get_by_label("Only runs with").press("Enter")
-    expect(page.get_by_text("No completed run has num_trades >= 1000")).to_be_visible()
-    page.get_by_label("Only runs with").fill("")
-    page.get_by_label("Only runs with").press("Enter")
+    page.get_by_label("Only runs where").fill("num_trades >= 1000")
+    page.get_by_label("Only runs where").press("Enter")
+    expect(page.get_by_text("No completed run matches num_trades >= 1000")).to_be_visible()
+    page.get_by_label("Only runs where").fill("")
+    page.get_by_label("Only runs where").press("Enter")
     page.get_by_role("link", name="Compare the best 5").click()
 
     expect(page.get_by_role("heading", name="Compare 5 runs")).to_be_visible()

@@ -43,7 +43,7 @@ def test_a_study_is_priced_started_and_judged(
     page.locator("#s-test").fill("1000")
     page.locator("#study-plan").click()
     expect(page.locator("#study-cost")).to_contain_text(
-        "6 Jobs: 6 combinations × 3 folds, and 3 on test parts"
+        "6 Jobs: 6 combinations × 3 folds, plus 3 on test parts"
     )
     start.click()
     expect(page.locator("h1")).to_contain_text("accepted")

@@ -92,7 +92,7 @@ def test_a_composite_rule_is_put_together_from_members(visit: Visit) -> None:
     page.get_by_role("button", name="Run backtest").click()
     wait_for_result(page)
 
-    expect(page.get_by_label("Request and receipt")).to_contain_text("ATR period 21")
+    expect(page.get_by_label("Settings and run details")).to_contain_text("ATR period 21")
 
 
 def test_a_clone_with_a_changed_parameter_is_compared_with_its_origin(visit: Visit) -> None:
@@ -120,19 +120,19 @@ def test_ticked_runs_get_tags_by_which_they_are_listed(visit: Visit) -> None:
     visit.open("/")
     runs.append(submit(visit, label="tagged"))
     visit.open("/runs?label=tagged")
-    page.get_by_label("Tick all runs of this page").check()
-    tags = page.get_by_label("Tags for the ticked runs")
+    page.get_by_label("Select all runs on this page").check()
+    tags = page.get_by_label("Tags for the selected runs")
 
     tags.fill("x" * 33)
     tags.press("Enter")
-    expect(page.locator("#chosen-fault")).to_contain_text("1 to 32 characters")
+    expect(page.locator("#selection-fault")).to_contain_text("1 to 32 characters")
     expect(tags).to_have_value("x" * 33)
     visit.expect_fault("status of 400")
     tags.fill("seen, kept")
     tags.press("Enter")
     expect(page.get_by_role("link", name="#kept")).to_have_count(2)
-    expect(page.locator("#chosen-told")).to_have_text("2 of 2 runs changed.")
-    page.get_by_label("Tick all runs of this page").check()
+    expect(page.locator("#selection-status")).to_have_text("2 of 2 runs changed.")
+    page.get_by_label("Select all runs on this page").check()
     tags.fill("idea")
     page.get_by_role("button", name="Untag").click()
     expect(page.get_by_role("link", name="#idea")).to_have_count(0)
@@ -141,7 +141,7 @@ def test_ticked_runs_get_tags_by_which_they_are_listed(visit: Visit) -> None:
     expect(page.locator('#runs-list tbody [name="run"]')).to_have_count(1)
     expect(page.get_by_label("Tag", exact=True)).to_have_value("2026")
     page.goto(runs[0])
-    expect(page.get_by_label("Request and receipt")).to_contain_text("2026, seen, kept")
+    expect(page.get_by_label("Settings and run details")).to_contain_text("2026, seen, kept")
 
 
 def test_a_preset_is_saved_loaded_modified_and_deleted(visit: Visit) -> None:
@@ -153,7 +153,7 @@ def test_a_preset_is_saved_loaded_modified_and_deleted(visit: Visit) -> None:
     page.get_by_role("button", name="Save as new").click()
     expect(page.locator("#preset-state")).to_have_text("as saved")
     page.locator('[data-path="params.width"]').fill("3")
-    expect(page.locator("#preset-state")).to_have_text("modified from preset")
+    expect(page.locator("#preset-state")).to_have_text("modified")
 
     page.get_by_label("Name of a new preset").fill(name)
     page.get_by_role("button", name="Save as new").click()
@@ -190,7 +190,7 @@ def test_a_waiting_run_is_cancelled(visit: Visit) -> None:
         expect(page.get_by_text("Waiting for a Job to start")).to_be_visible()
         expect(page.locator("[data-position]")).to_have_text("next")
         page.get_by_role("button", name="Cancel run").click()
-        expect(page.get_by_text("The run was cancelled")).to_be_visible()
+        expect(page.get_by_text("You cancelled this run")).to_be_visible()
     finally:
         visit.site.scaler.send(signal.SIGCONT)
 
@@ -318,7 +318,7 @@ def test_a_batch_is_found_in_the_list_and_its_map_is_read_by_ticker(visit: Visit
     row.get_by_role("link", name="MA crossover on AAPL … IBM · fast, slow").click()
     # and for its scripts, without which a choice does nothing
     page.wait_for_url("**/batches/two-tickers")
-    expect(page.locator("#batch")).to_contain_text("a cell is the median of up to 2 runs")
+    expect(page.locator("#batch")).to_contain_text("each cell is the median of up to 2 runs")
     page.get_by_label("Ticker").select_option("IBM")
 
     expect(page.get_by_role("heading", name="Best runs of IBM")).to_be_visible()
@@ -345,7 +345,7 @@ def test_a_run_is_renamed_by_its_pencil_and_keys(visit: Visit) -> None:
     page.keyboard.press("Enter")
 
     expect(page.get_by_role("heading", level=1)).to_contain_text("the best <b>of them</b>")
-    expect(page.locator("#announcer")).to_have_text("It is called the best <b>of them</b>")
+    expect(page.locator("#announcer")).to_have_text("Renamed to the best <b>of them</b>")
     expect(page).to_have_title(re.compile("^the best <b>of them</b>"))
     expect(pencil).to_be_focused()
     visit.open("/runs")

@@ -274,14 +274,14 @@ def test_a_run_is_repeated_with_other_params_beside_itself(
     form.get_by_role("button").click()
 
     page.wait_for_url("**/result/*?beside=*")
-    expect(page.locator("#beside")).to_contain_text("oversold 30 → 45", timeout=JOB_MS)
+    expect(page.locator("#compared-with")).to_contain_text("oversold 30 → 45", timeout=JOB_MS)
     expect(page.locator("#announcer")).to_contain_text("completed")
-    expect(page.locator('[data-metric="num_trades"]')).to_contain_text(re.compile(r"before \d+"))
+    expect(page.locator('[data-metric="num_trades"]')).to_contain_text(re.compile(r"was \d+"))
     expect(
         page.locator(".pane-legend", has_text=re.compile(r"Before\s[\d,.]+Equity\s[\d,.]+"))
     ).to_be_visible()
-    page.get_by_role("link", name="the run before").click()
-    expect(page.locator("#beside")).to_have_count(0)
+    page.get_by_role("link", name="the previous run").click()
+    expect(page.locator("#compared-with")).to_have_count(0)
 
 
 def test_nothing_moves_when_the_chart_is_drawn(
@@ -401,12 +401,12 @@ def test_a_run_of_a_batch_offers_to_be_run_again_with_its_lines(visit: Visit) ->
     wait_for_result(page)
     expect(page.locator(".stage.drawn")).to_be_visible()
 
-    page.get_by_role("button", name="Run it again").click()
+    page.get_by_role("button", name="Run with indicators").click()
     page.wait_for_url(lambda url: run_id not in url)
     wait_for_result(page)
 
     expect(page.locator(".pane-legend", has_text="RSI(14)")).to_be_visible()
-    expect(page.get_by_role("button", name="Run it again")).to_be_hidden()
+    expect(page.get_by_role("button", name="Run with indicators")).to_be_hidden()
 
 
 def test_prices_without_volume_have_no_pane_of_it(visit: Visit, runs: dict[str, str]) -> None:
@@ -463,7 +463,7 @@ def test_a_chart_whose_library_does_not_come_says_so(visit: Visit, runs: dict[st
     page.reload()
 
     expect(page.locator(".chart-status")).to_have_text(
-        "The chart could not be loaded: reload the page."
+        "The chart could not be loaded. Reload the page."
     )
     visit.faults.clear()  # the browser prints each request that failed
 

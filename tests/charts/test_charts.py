@@ -18,7 +18,7 @@ from PIL import Image
 from adapters.charts import frame
 from adapters.charts.candles import legible_candles
 from adapters.charts.render import CHARTS, TIP_DOWN, TIP_UP, render_charts
-from adapters.prices.bars import Bars
+from adapters.prices.bars import PriceBars
 from adapters.runs.run_bars import RunBars
 from adapters.runs.series import RunSeries
 from contracts.run_result import CHART_NAMES
@@ -27,7 +27,9 @@ from tests.services.prices import read_prices
 DATA = Path(__file__).resolve().parents[2] / "data"
 
 
-def trade(bars: Bars, side: str, entry: int, exit_: int, is_open: bool = False) -> dict[str, Any]:
+def trade(
+    bars: PriceBars, side: str, entry: int, exit_: int, is_open: bool = False
+) -> dict[str, Any]:
     """A trade of 100 shares, without costs, at the closes of two bars, as it is stored."""
     close = bars.columns["Close"]
     gain = (close[exit_] / close[entry] - 1) * (100 if side == "BUY" else -100)
@@ -59,7 +61,7 @@ def chart_data(
     return RunBars(run, bars, {"equity": run.equity, "holding": held})
 
 
-def changed(data: RunBars, bars: Bars | None = None, **of_run: Any) -> RunBars:
+def changed(data: RunBars, bars: PriceBars | None = None, **of_run: Any) -> RunBars:
     """The same run with other bars, or with another equity, other trades or another request."""
     run = dataclasses.replace(data.run, **of_run)
     columns = {**data.columns, "equity": run.equity}
@@ -83,7 +85,7 @@ def constant(data: RunBars) -> RunBars:
     return dataclasses.replace(still, columns={"equity": money, "holding": money})
 
 
-def at_prices(bars: Bars, closes: np.ndarray) -> Bars:
+def at_prices(bars: PriceBars, closes: np.ndarray) -> PriceBars:
     """The same bars, each with one price."""
     scaled = np.rint(closes * 10**bars.price_decimals).astype(np.int64)
     return dataclasses.replace(bars, prices=(scaled,) * 4)

@@ -15,14 +15,14 @@ import pytest
 
 from adapters.metrics import table
 from adapters.metrics.curves import cash_curve, portfolio_points, shares_held, trade_rows
-from adapters.metrics.rates import Rates
+from adapters.metrics.rates import AccountRates
 from adapters.prices.bars import bar_dates
 from adapters.prices.packing import unpack
 from adapters.runs.series import run_series
 from adapters.runs.stored_series import decode_equity, decode_signals, decode_trades
 from adapters.settings import PROJECT_ROOT
-from consumer.backtest import backtest
-from consumer.setup import Setup
+from consumer.kinds.backtest import backtest
+from consumer.kinds.setup import Setup
 from contracts.errors import NoPricesInRange
 from contracts.run_request import RunRequest, about
 from engine.engine import BacktestEngine
@@ -85,19 +85,19 @@ def test_the_same_request_gives_the_same_hash() -> None:
 
 
 def test_the_job_acts_upon_every_field_of_orders_and_stops() -> None:
-    asked = replace(
+    request = replace(
         WHOLE,
         initial_capital=1_000.0,
         position_size=90.0,
         atr_stop_multiple=5.0,
         direction="longshort",
     )
-    found = columns_of(asked)
+    columns = columns_of(request)
 
     unused = [
         name
         for name, value in OTHER_TERMS.items()
-        if same(found, columns_of(replace(asked, **{name: value})))
+        if same(columns, columns_of(replace(request, **{name: value})))
     ]
 
     of_prices = {"benchmark", "benchmark_hash"}  # come with the prices that the Job loads
@@ -120,8 +120,10 @@ def test_a_derived_metric_is_no_part_of_the_hash(monkeypatch: pytest.MonkeyPatch
     assert columns_of(WHOLE)["result_hash"] == before
 
 
-@pytest.mark.parametrize("rates", [Rates(), Rates(borrow_rate=0.03, cash_rate=0.04)])
-def test_equity_read_back_is_cash_plus_position_at_each_bar(rates: Rates) -> None:
+@pytest.mark.parametrize(
+    "rates", [AccountRates(), AccountRates(borrow_rate=0.03, cash_rate=0.04)]
+)
+def test_equity_read_back_is_cash_plus_position_at_each_bar(rates: AccountRates) -> None:
     columns = columns_of(
         replace(WHOLE, rule_type="MA_CROSS", direction="longshort", **asdict(rates))
     )
@@ -143,8 +145,10 @@ def test_equity_read_back_is_cash_plus_position_at_each_bar(rates: Rates) -> Non
     assert all(abs(point["position"]) < 0.02 for point in flat)
 
 
-@pytest.mark.parametrize("rates", [Rates(), Rates(borrow_rate=0.03, cash_rate=0.04)])
-def test_a_flat_account_read_back_has_cash_alone(rates: Rates) -> None:
+@pytest.mark.parametrize(
+    "rates", [AccountRates(), AccountRates(borrow_rate=0.03, cash_rate=0.04)]
+)
+def test_a_flat_account_read_back_has_cash_alone(rates: AccountRates) -> None:
     flat = 0
     for seed, rule_type in enumerate(["MA_CROSS", "RSI", "MACD", "BOLLINGER", "BREAKOUT"] * 4):
         draw = Random(seed)
@@ -240,12 +244,12 @@ def test_the_signals_of_a_run_are_those_of_the_whole_history_cut_at_its_dates(
         columns = columns_of(
             replace(WHOLE, rule_type=rule_type, params=params, start_date=start, end_date=end)
         )
-        found = {bar: signal for bar, signal, _ in decode_signals(columns["signals_json"])}
+        signalled = {bar: signal for bar, signal, _ in decode_signals(columns["signals_json"])}
 
         expected = {
             bar: int(signal) for bar, signal in enumerate(signals[first : last + 1]) if signal
         }
-        assert found == expected, (start, end)
+        assert signalled == expected, (start, end)
 
 
 def test_a_history_that_is_shorter_than_the_rule_needs_is_said() -> None:
@@ -266,17 +270,17 @@ def test_the_note_on_a_short_history_is_never_contradicted_by_a_signal(rule_type
 
     for seed, start in product(range(8), starts):
         params = random_params(rule_type, seed, spread=60)
-        asked = replace(
+        request = replace(
             WHOLE, rule_type=rule_type, params=params, start_date=start, end_date=date(2003, 1, 2)
         )
-        columns = columns_of(asked)
+        columns = columns_of(request)
         signalled = [bar for bar, _, _ in decode_signals(columns["signals_json"])]
         for note in decode_trades(columns["trades_json"])[2]:
-            if found := re.search(
+            if match := re.search(
                 r"(no signal|a part of it is unknown) on the first ([0-9,]+) of", note
             ):
-                early = any(bar < int(found[2].replace(",", "")) for bar in signalled)
-                assert early == (found[1] != "no signal"), (params, start, note)
+                early = any(bar < int(match[2].replace(",", "")) for bar in signalled)
+                assert early == (match[1] != "no signal"), (params, start, note)
                 noted += 1
 
     assert noted >= 8
@@ -361,11 +365,11 @@ def test_a_market_that_never_closes_has_a_year_of_365_bars(closes_only: Path) ->
 
 
 def test_who_knows_the_year_of_a_series_better_says_so_in_the_request() -> None:
-    counted, asked = columns_of(WHOLE), columns_of(replace(WHOLE, bars_per_year=4 * 252))
+    counted, stated = columns_of(WHOLE), columns_of(replace(WHOLE, bars_per_year=4 * 252))
 
-    values = json.loads(asked["metrics_json"])["values"]
+    values = json.loads(stated["metrics_json"])["values"]
     assert values["bars_per_year"] == 4 * 252
-    assert asked["sharpe_ratio"] == pytest.approx(2 * counted["sharpe_ratio"])
+    assert stated["sharpe_ratio"] == pytest.approx(2 * counted["sharpe_ratio"])
     # by the calendar
     assert values["cagr"] == json.loads(counted["metrics_json"])["values"]["cagr"]
 

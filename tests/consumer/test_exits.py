@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consumer.run_engine import RunEngine
+from consumer.kinds.run_engine import RunEngine
 from engine.engine import BacktestEngine
 from rules.indicators import atr
 from rules.optimizer import ParameterOptimizer

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from consumer.run_engine import RunEngine
+from consumer.kinds.run_engine import RunEngine
 from tests.engine.markets import (
     cases,
     flat,
@@ -140,9 +140,12 @@ def test_over_random_runs_a_gap_beyond_a_level_ends_the_account_as_the_engine_al
         last = limited(engine, prices, signals, 95).fills[-1]
         passed = [*np.flatnonzero(plain.equity_curve <= 95_000), 119][0]
         if passed < 119 and plain.shares_curve[passed]:
-            own = next((fill for fill in plain.fills if fill.bar > passed), last)
-            before_orders = (own.bar, own.at) == (passed + 1, "open") and own.reason != "signal"
-            assert (own == last) == before_orders == (last.reason != "liquidation"), seed
+            plain_exit = next((fill for fill in plain.fills if fill.bar > passed), last)
+            before_orders = (plain_exit.bar, plain_exit.at) == (
+                passed + 1,
+                "open",
+            ) and plain_exit.reason != "signal"
+            assert (plain_exit == last) == before_orders == (last.reason != "liquidation"), seed
             reasons[last.reason] += 1
 
     assert min(reasons[reason] for reason in ("liquidation", "stop_loss", "take_profit")) > 3, (

@@ -1,4 +1,4 @@
-"""Who is served first: people in the order of their submissions, then batches; also after Redis has lost everything."""
+"""The order of service: people in the order of their submissions, then batches; the same after Redis lost all data."""
 
 import signal
 from pathlib import Path

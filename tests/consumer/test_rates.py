@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.metrics.curves import cash_curve
-from adapters.metrics.rates import Rates
-from consumer.run_engine import RunEngine, carried
+from adapters.metrics.rates import AccountRates
+from consumer.kinds.run_engine import RunEngine, interest_and_fees
 from rules.indicators import atr
 from rules.optimizer import ParameterOptimizer
 from tests.consumer.test_exits import AMOUNTS, EVENTS, exits, settled
@@ -73,7 +73,7 @@ def assert_same(result, expected, capital):
     np.testing.assert_allclose(
         result.equity_curve, expected.equity, rtol=1e-9, atol=1e-9 * capital
     )
-    assert carried(result.ledger) == pytest.approx(
+    assert interest_and_fees(result.ledger) == pytest.approx(
         (expected.interest, expected.borrow_fees), rel=1e-9, abs=1e-9
     )
 
@@ -119,12 +119,12 @@ def test_equity_is_the_capital_the_trades_and_what_was_carried(case, chosen, yea
 
     result = RunEngine(**settled(options, chosen), **yearly).run(prices, follow(signals))
 
-    interest, borrow_fees = carried(result.ledger)
+    interest, borrow_fees = interest_and_fees(result.ledger)
     trades = [asdict(trade) for trade in result.trades]
     total = capital + sum(trade["pnl_abs"] for trade in trades) + interest - borrow_fees
     assert result.equity_curve[-1] == pytest.approx(total, rel=1e-9, abs=1e-9 * capital)
     times = np.array([date.removesuffix("Z") for date in dates], "M8[s]").astype(np.int64)
-    cash = cash_curve(times, result.equity_curve, trades, capital, Rates(**yearly))
+    cash = cash_curve(times, result.equity_curve, trades, capital, AccountRates(**yearly))
     np.testing.assert_allclose(cash, result.cash_curve, rtol=1e-9, atol=1e-9 * capital)
 
 
@@ -170,7 +170,7 @@ def test_a_short_pays_for_its_value_at_the_close_before_the_days():
     assert result.equity_curve.tolist() == pytest.approx(
         [1_000, 1_200 - fees[0], 1_500 - sum(fees)]
     )
-    assert carried(result.ledger) == (0, pytest.approx(sum(fees)))
+    assert interest_and_fees(result.ledger) == (0, pytest.approx(sum(fees)))
 
 
 def test_the_proceeds_of_a_short_and_its_gains_until_it_is_closed_are_collateral():
@@ -190,8 +190,8 @@ def test_a_position_opened_and_closed_within_a_date_pays_nothing():
 
     within, over = (engine.run(prices, follow(signals)) for signals in ([-1, 1, 0], [0, -1, 1]))
 
-    assert carried(within.ledger) == (0, 0)
-    assert carried(over.ledger) == (0, pytest.approx(9 * 110 * 0.001 * 3))
+    assert interest_and_fees(within.ledger) == (0, 0)
+    assert interest_and_fees(over.ledger) == (0, pytest.approx(9 * 110 * 0.001 * 3))
 
 
 def test_an_order_at_the_open_is_charged_from_that_bar_on():
@@ -202,7 +202,7 @@ def test_an_order_at_the_open_is_charged_from_that_bar_on():
     result = engine.run(dated(flat([100, 100, 100, 100]), [1, 3, 1]), follow([-1, 0, 1, 0]))
 
     assert trade_rows(result, "entry_bar", "exit_bar") == [(1, 3)]
-    assert carried(result.ledger) == (0, pytest.approx(1_000 * 0.001 * (3 + 1)))
+    assert interest_and_fees(result.ledger) == (0, pytest.approx(1_000 * 0.001 * (3 + 1)))
 
 
 def test_sizes_follow_what_was_earned():

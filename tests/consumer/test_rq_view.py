@@ -1,4 +1,4 @@
-"""What RQ's own classes and `rq info` show of a Job's process: its worker, its message, and what became of that."""
+"""A Job's process in RQ's own classes and `rq info`: its worker, its message, and the message's outcome."""
 
 import sys
 from pathlib import Path
@@ -44,7 +44,7 @@ def test_a_running_message_is_shown_with_its_worker(
     (worker,) = Worker.all(queue=queue)
     job = fetch(queue, run_id)
     (execution,) = job.get_executions()
-    shown = programs.run(
+    rq_info = programs.run(
         [str(Path(sys.executable).with_name("rq")), "info", "--url", redis_server.url, "--raw"]
     )
 
@@ -60,7 +60,7 @@ def test_a_running_message_is_shown_with_its_worker(
         worker.name,
     )
     assert queue.started_job_registry.get_job_ids() == [job.id]
-    assert shown.wait() == 0 and f"worker {worker.name} " in shown.log
+    assert rq_info.wait() == 0 and f"worker {worker.name} " in rq_info.log
     wait_until(
         lambda: job.get_executions()[0].last_heartbeat > execution.last_heartbeat,
         10,

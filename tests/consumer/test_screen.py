@@ -1,4 +1,4 @@
-"""A screen's numbers are those of the runs that it stands for, whatever the terms."""
+"""A screen's numbers equal those of the runs that it replaces, under all terms."""
 
 import json
 import math
@@ -10,11 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adapters.batches.flat_params import with_params
-from adapters.batches.leaderboard import Ranking, ranking_by
 from adapters.metrics.sharpe_evidence import sharpe_variance, timing_evidence
 from adapters.metrics.timing import measured_timing
-from adapters.screens.columns import (
+from adapters.plans.combinations import (
     CORE,
     MEASURED,
     Combinations,
@@ -22,9 +20,11 @@ from adapters.screens.columns import (
     ranked_places,
     unpacked_metrics,
 )
-from consumer.backtest import backtest
-from consumer.screen import screen
-from consumer.setup import Setup
+from adapters.plans.flat_params import with_params
+from adapters.plans.ranking import Ranking, ranking_by
+from consumer.kinds.backtest import backtest
+from consumer.kinds.screen import screen
+from consumer.kinds.setup import Setup
 from contracts.run_request import RunRequest
 from tests.consumer.test_backtest import DATA, OTHER_TERMS, WHOLE
 from tests.services.prices import packed_file
@@ -88,14 +88,14 @@ def test_every_row_is_equal_to_its_run_to_the_last_digit(terms: dict[str, Any]) 
     metrics, _ = screened(request, PAIRS)
 
     for name in CORE:
-        told = [None if math.isnan(value) else value for value in metrics[name].tolist()]
-        assert told == [row[name] for row in ran(request, PAIRS)], name
-    told = metrics["timing_sharpe_ratio"].tolist()
-    wanted = [
+        values = [None if math.isnan(value) else value for value in metrics[name].tolist()]
+        assert values == [row[name] for row in ran(request, PAIRS)], name
+    values = metrics["timing_sharpe_ratio"].tolist()
+    expected = [
         math.nan if row["timing_sharpe_ratio"] is None else row["timing_sharpe_ratio"]
         for row in ran(request, PAIRS)
     ]
-    np.testing.assert_array_equal(told, wanted)
+    np.testing.assert_array_equal(values, expected)
 
 
 def test_inputs_of_a_rule_of_ones_own_are_axes() -> None:
@@ -109,7 +109,7 @@ def test_inputs_of_a_rule_of_ones_own_are_axes() -> None:
     assert len({*metrics["total_return_pct"].tolist()}) == len(FORMULAS)
 
 
-def test_the_best_is_measured_as_a_run_and_held_against_as_many_tries() -> None:
+def test_the_best_is_measured_as_a_run_and_compared_with_as_many_tries() -> None:
     metrics, best = screened(ASKED, PAIRS)
     rows = ran(ASKED, PAIRS)
     ratios = [row["sharpe_ratio"] for row in rows]
@@ -119,10 +119,10 @@ def test_the_best_is_measured_as_a_run_and_held_against_as_many_tries() -> None:
     assert best["number"] == ratios.index(max(ratios))
     stored = json.loads(rows[best["number"]]["metrics_json"])["values"]
     assert best["metrics"] == stored
-    found = timing_evidence(
+    evidence = timing_evidence(
         measured_timing(stored, 755), sharpe_variance(timing), len(PAIRS), 252
     )
-    assert best["evidence"]["deflated"] == pytest.approx(found["deflated"], rel=1e-9)
+    assert best["evidence"]["deflated"] == pytest.approx(evidence["deflated"], rel=1e-9)
     assert best["evidence"]["trials"] == len(PAIRS)
 
 
@@ -133,12 +133,12 @@ def test_a_grid_that_never_trades_has_no_best() -> None:
     assert len(ranked_places(metrics, RANKED)) == 0
 
 
-def test_it_tells_how_far_it_is() -> None:
-    told = list[int]()
+def test_it_reports_its_progress() -> None:
+    reported = list[int]()
 
-    screen(Setup.of(ASKED, AAPL), Combinations.of(PAIRS), told.append)
+    screen(Setup.of(ASKED, AAPL), Combinations.of(PAIRS), reported.append)
 
-    assert told == [1, 2, 3, 4, 5, 6]
+    assert reported == [1, 2, 3, 4, 5, 6]
 
 
 def test_combinations_come_out_of_the_database_as_they_went_in() -> None:
@@ -212,9 +212,9 @@ def test_ranks_leave_out_what_has_no_place() -> None:
 
 def test_equity_that_varies_and_hardly_by_its_times_has_no_ratio_of_timing() -> None:
     shares = {"size_type": "value", "fractional_shares": True}
-    asked = replace(ASKED, initial_capital=1e12, position_size=0.05, **shares, params={})
+    request = replace(ASKED, initial_capital=1e12, position_size=0.05, **shares, params={})
 
-    metrics, _ = screened(asked, [{"fast": 2, "slow": 30}])
+    metrics, _ = screened(request, [{"fast": 2, "slow": 30}])
 
     assert np.isfinite(metrics["sharpe_ratio"]).all()
     assert np.isnan(metrics["timing_sharpe_ratio"]).all()

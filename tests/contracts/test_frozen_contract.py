@@ -34,25 +34,25 @@ def frozen(name: str) -> dict[str, Any]:
 
 def breaks(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """Each way in which `now` breaks a program that was written for `before`."""
-    found = [
+    violations = [
         f"{field} is now required"
         for field in set(now.get("required", ())) - set(before.get("required", ()))
     ]
-    found += [
+    violations += [
         f"{field} is not required any more"
         for field in set(before.get("required", ())) - set(now.get("required", ()))
     ]
     for field, schema in before["properties"].items():
         if field not in now["properties"]:
-            found.append(f"{field} is gone")
+            violations.append(f"{field} is gone")
         elif _meaning(now["properties"][field]) != _meaning(schema):
-            found.append(f"{field} has changed")
+            violations.append(f"{field} has changed")
     for part, schema in before.get("$defs", {}).items():
-        found += [
+        violations += [
             f"{part}.{fault}"
             for fault in breaks(schema, now.get("$defs", {}).get(part, {"properties": {}}))
         ]
-    return found
+    return violations
 
 
 def _meaning(schema: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What makes two requests the same one, within a batch and for an Idempotency-Key."""
+"""Equality of two requests, within a batch and for an Idempotency-Key."""
 
 from dataclasses import replace
 from datetime import date

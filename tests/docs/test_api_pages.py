@@ -67,21 +67,21 @@ REFUSED = {
 
 def test_every_command_of_the_reference_is_answered(app: Flask) -> None:
     client = app.test_client()
-    known = {"RUN_ID": make(app, "completed", {"charts": True}, ErrorType.ENGINE_ERROR)}
-    known["DATA_HASH"] = client.get("/api/prices").json["series"][0]["data_hash"]
-    known["STUDY_ID"] = client.post("/api/studies", json=BODIES["POST /api/studies"]).json[
+    ids = {"RUN_ID": make(app, "completed", {"charts": True}, ErrorType.ENGINE_ERROR)}
+    ids["DATA_HASH"] = client.get("/api/prices").json["series"][0]["data_hash"]
+    ids["STUDY_ID"] = client.post("/api/studies", json=BODIES["POST /api/studies"]).json[
         "study_id"
     ]
-    known["SCREEN_ID"] = client.post("/api/screens", json=BODIES["POST /api/screens"]).json[
+    ids["SCREEN_ID"] = client.post("/api/screens", json=BODIES["POST /api/screens"]).json[
         "screen_id"
     ]
-    known["PORTFOLIO_ID"] = complete(client, app.extensions["platform"].engine)["portfolio_id"]
+    ids["PORTFOLIO_ID"] = complete(client, app.extensions["platform"].engine)["portfolio_id"]
     client.post("/api/runs/bulk?batch_id=two", json=BODIES["POST /api/runs/bulk"])
     answered = {}
 
     page = (DOCS / "api-reference.md").read_text(encoding="utf-8")
     with served(app) as url:
-        environ = os.environ | known | {"URL": url}
+        environ = os.environ | ids | {"URL": url}
         for method, command in re.findall(
             r"^## ([A-Z]+) /.*?^```sh\n(curl [^\n]*)", page, re.DOTALL | re.MULTILINE
         ):

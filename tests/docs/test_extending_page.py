@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.kernel.test_rooms import ROOMS
+from tests.kernel.test_packages import PACKAGES
 from tests.services.processes import PROJECT_ROOT
 
 PAGE = PROJECT_ROOT / "docs" / "extending.md"
@@ -27,9 +27,9 @@ def run(folder: Path, *command: str, text: str | None = None) -> str:
 
 
 def test_a_rule_is_added_as_the_page_says(tmp_path: Path) -> None:
-    for room in (*ROOMS, "data", "docs"):
+    for folder in (*PACKAGES, "data", "docs"):
         shutil.copytree(
-            PROJECT_ROOT / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__")
+            PROJECT_ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__")
         )
     shutil.copy(PROJECT_ROOT / ".env.example", tmp_path)
     module, check = blocks("python")

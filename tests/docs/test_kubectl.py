@@ -37,7 +37,7 @@ def plural(kind: str) -> str:
 
 
 class ApiServer:
-    """As much of an API server as `kubectl apply` asks for: it knows these kinds, and keeps what it is sent."""
+    """API server for `kubectl apply`: it has these kinds, and stores all objects that it receives."""
 
     def __init__(self, kinds: list[dict]) -> None:
         self.kinds = {(each["apiVersion"], each["kind"]) for each in kinds}
@@ -115,8 +115,8 @@ def test_the_readme_s_way_to_a_cluster_applies_every_manifest(kubectl: dict[str,
         for each in re.findall(r"^```sh\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
         if "kubectl" in each
     ]
-    wanted = declared("k8s", "k8s/schema", "keda")
-    server = ApiServer([*wanted, {"apiVersion": "v1", "kind": "Secret"}])
+    applied = declared("k8s", "k8s/schema", "keda")
+    server = ApiServer([*applied, {"apiVersion": "v1", "kind": "Secret"}])
 
     with served(server.app) as url:
         # the schema that it would validate by is the cluster's own; tests/manifests validates by the projects' schemas
@@ -133,15 +133,15 @@ def test_the_readme_s_way_to_a_cluster_applies_every_manifest(kubectl: dict[str,
     kept = [(each["kind"], each["metadata"]["name"]) for each in server.kept.values()]
     assert kept[:2] == [("Namespace", "stock-backtest"), ("Secret", "stock-backtest-secrets")]
     assert sorted(kept) == sorted(
-        [*((each["kind"], each["metadata"]["name"]) for each in wanted), kept[1]]
+        [*((each["kind"], each["metadata"]["name"]) for each in applied), kept[1]]
     )
 
 
 def test_the_variant_with_waiting_jobs_is_applied_in_place_of_the_plain_one(
     kubectl: dict[str, str],
 ) -> None:
-    wanted = declared("keda")
-    server = ApiServer(wanted)
+    applied = declared("keda")
+    server = ApiServer(applied)
 
     with served(server.app) as url:
         command = ["kubectl", "apply", f"--server={url}", "--validate=false", "-k", "keda/warm"]
@@ -151,7 +151,7 @@ def test_the_variant_with_waiting_jobs_is_applied_in_place_of_the_plain_one(
 
     assert done.returncode == 0, done.stderr
     kept = {each["kind"]: each["spec"] for each in server.kept.values()}
-    plain = {each["kind"]: each["spec"] for each in wanted}
+    plain = {each["kind"]: each["spec"] for each in applied}
     assert kept["TriggerAuthentication"] == plain["TriggerAuthentication"]
     assert (
         plain["ScaledJob"].pop("minReplicaCount"),

@@ -63,13 +63,18 @@ def test_every_target_and_module_of_the_page_exists(page: str) -> None:
 
 @pytest.mark.parametrize("page", ["docs/operations.md", "docs/deploy.md"])
 def test_every_object_that_kubectl_is_asked_for_exists(page: str) -> None:
-    known = {f"{each.kind.lower()}/{each.name}" for each in read_platform(PROJECT_ROOT).documents}
+    workloads = {
+        f"{each.kind.lower()}/{each.name}" for each in read_platform(PROJECT_ROOT).documents
+    }
 
     kinds = "deployment|statefulset|cronjob|service|scaledjob|job"
     named = set(re.findall(rf"kubectl [^`\n]*?\b({kinds})[/ ]([a-z]+)\b(?![-<])", text_of(page)))
 
     assert len(named) > 2
-    assert sorted(f"{kind}/{name}" for kind, name in named if f"{kind}/{name}" not in known) == []
+    assert (
+        sorted(f"{kind}/{name}" for kind, name in named if f"{kind}/{name}" not in workloads)
+        == []
+    )
 
 
 def test_every_user_of_mysql_that_a_command_names_is_made() -> None:

@@ -16,8 +16,8 @@ from tests.services.processes import PROJECT_ROOT, Programs
 DOCS = PROJECT_ROOT / "docs"
 
 
-def shown(cell: NotebookNode) -> Iterator[str]:
-    """What a cell has printed, which may come in pieces, and the kinds of its pictures."""
+def outputs(cell: NotebookNode) -> Iterator[str]:
+    """Yield the output of a cell, which may come in pieces, and the kinds of its pictures."""
     outputs = cell.get("outputs", [])
     yield "".join(each.text for each in outputs if each.output_type == "stream")
     yield from (
@@ -43,6 +43,6 @@ def test_the_notebook_shows_what_its_cells_print(
         monkeypatch.setenv("BACKTEST_URL", url)
         NotebookClient(fresh, resources={"metadata": {"path": str(DOCS)}}).execute()
 
-    assert [list(shown(cell)) for cell in fresh.cells] == [
-        list(shown(cell)) for cell in committed.cells
+    assert [list(outputs(cell)) for cell in fresh.cells] == [
+        list(outputs(cell)) for cell in committed.cells
     ]

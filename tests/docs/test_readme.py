@@ -17,7 +17,7 @@ README = (PROJECT_ROOT / "README.md").read_text(encoding="utf-8")
 
 @pytest.fixture
 def database_url(sqlite_url: str) -> str:
-    """What `make run` takes."""
+    """Database of `make run`: SQLite."""
     return sqlite_url
 
 

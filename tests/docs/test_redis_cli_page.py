@@ -50,7 +50,7 @@ def shape(answer: str) -> "re.Pattern[str]":
 
 
 def answers(commands: list[str], redis_server: RedisServer, folder: Path) -> list[str]:
-    """What one shell prints for each command, on a terminal, as people see it."""
+    """Run the commands in one shell on a terminal; return the output of each."""
     cli = installed("redis-cli")
     program = folder / "redis-cli"
     program.write_text(f'#!/bin/sh\nexec "{cli}" -p {redis_server.port} "$@"\n', encoding="utf-8")
@@ -105,10 +105,10 @@ def test_every_command_of_the_page_answers_as_the_page_shows(
     commands = documented()
     assert len(commands) > 20
 
-    given = answers([command for command, _ in commands], redis_server, tmp_path)
+    printed = answers([command for command, _ in commands], redis_server, tmp_path)
 
-    assert len(given) == len(commands)
-    for (command, expected), answer in zip(commands, given, strict=True):
+    assert len(printed) == len(commands)
+    for (command, expected), answer in zip(commands, printed, strict=True):
         assert shape(expected).fullmatch(answer.rstrip("\n")), (
             f"$ {command}\n{answer}\nis not like\n{expected}"
         )

@@ -1,7 +1,7 @@
 """The rules of the engine once more, as one slow loop over bars that shares no code with it: the tests' authority.
 
 Everything is a plain float or list; nothing is vectorised, looked up ahead or skipped, so each line can be checked
-against docs/engine.md by eye. The exits of consumer/run_engine.py are here too.
+against docs/engine.md by eye. The exits of consumer/kinds/run_engine.py are here too.
 """
 
 import math
@@ -102,7 +102,7 @@ def backtest(bars: dict, signals, *, initial_capital=100_000.0, fee_rate=0.001, 
         return signal if signal == -side else 0
 
     def night(bar):
-        """What the days since the bar before brought and cost, by the account at its close."""
+        """Interest and borrow fee of the days since the bar before, by the account at its close."""
         value = account.shares * bars["close"][bar - 1]
         idle = account.cash if value >= 0 else account.cash + value
         interest = max(idle, 0.0) * ((1 + cash_rate) ** (days[bar] / 365) - 1)

@@ -1,4 +1,4 @@
-"""What the engine refuses, and that it says which argument, which value and what it would accept."""
+"""Refusals of the engine: each names the argument, its value and what is accepted."""
 
 import re
 

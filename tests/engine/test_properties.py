@@ -1,4 +1,4 @@
-"""What holds for every run, whatever the prices, signals and settings."""
+"""Properties of every run, for any prices, signals and settings."""
 
 import numpy as np
 import pytest

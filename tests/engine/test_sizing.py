@@ -1,4 +1,4 @@
-"""How many shares an order buys, and when it buys none."""
+"""Size of orders: the number of shares, and when it is 0."""
 
 import pytest
 

@@ -10,7 +10,7 @@ INJECTION = Path(__file__).resolve().parent / "injection"
 
 
 class Fault:
-    """What a process has to be told to misbehave at one of POINTS, and whether it has done so."""
+    """A fault at one of POINTS: the environment that causes it in a process, and how often it has happened."""
 
     def __init__(self, directory: Path, at: str, do: str, times: int = 1) -> None:
         self._at = at
@@ -30,7 +30,7 @@ class Fault:
         wait_until(lambda: self.count() >= times, timeout_s, f"reaching the point {self._at}")
 
     def count(self) -> int:
-        """How often the fault has happened."""
+        """Number of times that the fault has happened."""
         return len(list(self._directory.glob("reached-*")))
 
     def let_go(self) -> None:

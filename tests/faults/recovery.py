@@ -1,4 +1,4 @@
-"""How long a fault kept a run from its end, written down when FAULT_REPORT names a file."""
+"""The time for which a fault delayed the end of a run, written down when FAULT_REPORT names a file."""
 
 import json
 import os

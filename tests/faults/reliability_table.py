@@ -39,7 +39,7 @@ def written(**tables: str) -> None:
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
-    """What tests have noted."""
+    """Measurements that tests have recorded."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
@@ -56,7 +56,7 @@ def recovery_table(recoveries: list[dict[str, Any]]) -> str:
 
 
 def soak_table(soaks: list[dict[str, Any]]) -> str:
-    """What the long soaks came to: a column for each database and way of starting Jobs."""
+    """Results of the long soaks: a column for each database and way of starting Jobs."""
     groups: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     for line in soaks:
         column = f"{DATABASES[line['database']]}, {'warm' if line['ways']['warm'] else 'plain'}"

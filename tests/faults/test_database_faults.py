@@ -185,7 +185,7 @@ def test_a_read_only_server_refuses_changes_alike_and_ready_says_so(
 
     assert (ready.status_code, ready.get_json()["database"].partition(";")[0]) == (
         503,
-        "read-only, or without room on its disk",
+        "read-only, or its disk is full",
     )
     assert [(each.status_code, each.headers.get("Retry-After")) for each in refused] == [
         (503, "5")
@@ -302,7 +302,7 @@ def test_a_reconciler_that_starts_after_an_outage_leaves_time_to_extend_leases(
     mariadb_server.start()
     (not_queued,) = submitter.record()
     wait_until(lambda: _lease_is_over(submitter, run_id), 30)
-    programs.start("consumer.reconciler").wait_for_line(f"enqueued .*{not_queued}")
+    programs.start("consumer.reconciler").wait_for_line(f"run_enqueued .*{not_queued}")
     consumer.send(signal.SIGCONT)
     pause.let_go()
 

@@ -1,4 +1,4 @@
-"""What may happen when a ticket of the batches' list is exchanged for the message of the run whose turn it is."""
+"""Faults while a ticket of the batches' list is exchanged for the message of the next run in fair order."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""SQLite's disk is full: nothing is lost, and everything goes on once there is room."""
+"""A full disk under SQLite: nothing is lost, and everything continues once there is room."""
 
 import subprocess
 from collections.abc import Callable, Iterator
@@ -32,13 +32,13 @@ class SmallDisk:
                 return
 
     def empty(self) -> None:
-        """Make room again."""
+        """Free the space again."""
         self._filler.unlink()
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[SmallDisk]:
-    """The test is skipped where nobody may mount one."""
+    """Mount a small file system, or skip the test where mounting is not permitted."""
     directory = tmp_path / "disk"
     directory.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(directory)]
@@ -56,7 +56,7 @@ def database_url(disk: SmallDisk) -> str:
 
 @pytest.fixture(autouse=True)
 def reader(submitter: Submitter) -> Iterator[None]:
-    """As in a busy platform, somebody has the files of SQLite's log open: they are deleted with the last connection."""
+    """Keep a connection open, as in a busy platform, so that SQLite does not delete the files of its log."""
     with reading(submitter.engine):
         yield
 
@@ -111,7 +111,7 @@ def test_readiness_fails_while_nothing_can_be_written(
         503,
         200,
     ]
-    assert "room" in full.get_json()["database"]
+    assert "disk is full" in full.get_json()["database"]
 
 
 def test_a_long_write_of_somebody_else_is_no_fault(

@@ -1,4 +1,4 @@
-"""Redis is full under `noeviction`: it takes no message more, but what waits there is worked off, and makes room."""
+"""A full Redis under `noeviction`: it accepts no new message, but waiting ones are worked off, which frees memory."""
 
 from collections.abc import Iterator
 
@@ -18,7 +18,7 @@ def redis(redis_server: RedisServer) -> Iterator[RedisServer]:
 
 
 def set_memory(redis: RedisServer, limit: int) -> None:
-    """Let Redis use so many bytes, 0 for as many as it likes; what it holds already stays."""
+    """Limit the memory of Redis in bytes, 0 for no limit; existing data stays."""
     with redis.client() as client:
         client.config_set("maxmemory", limit)
 
@@ -36,7 +36,7 @@ def test_a_full_redis_is_worked_off_and_gives_up_nobody(
     reconciler.wait_for_line("queue_full")
     assert exit_codes == [0, 0, 0]
     assert submitter.statuses() == {"SUCCEEDED": 3, "PENDING": 2}
-    assert len(redis.client().keys("rq:job:*")) == 1, "a message that was worked off takes room"
+    assert len(redis.client().keys("rq:job:*")) == 1, "a message that was worked off takes memory"
     set_memory(redis, 0)
     work_off(programs, submitter)
     assert submitter.status(not_queued[0]) == "SUCCEEDED"

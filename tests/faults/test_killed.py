@@ -35,7 +35,7 @@ def test_a_killed_consumer_s_run_is_finished_by_the_next(
     pause = fault(point, "pause")
     (run_id,) = submitter.submit()
     # a paused writer locks all of SQLite
-    programs.start("consumer.reconciler").wait_for_line("reconciler_leads")
+    programs.start("consumer.reconciler").wait_for_line("lead_taken")
     victim = programs.start("consumer", **pause.environ)
     pause.wait()
     programs.start("consumer.local_scaler").wait_for_line("started")
@@ -68,7 +68,7 @@ def test_a_consumer_that_ends_before_its_charts_are_stored_leaves_a_run_that_has
 
     victim.send(signum)
     exit_code = victim.wait()
-    programs.start("consumer.reconciler").wait_for_line("reconciler_leads")
+    programs.start("consumer.reconciler").wait_for_line("lead_taken")
     check_queue_is_clean(redis_server.client())
 
     row = submitter.row(run_id)
@@ -107,7 +107,7 @@ def test_a_killed_consumer_is_replaced_within_its_lease_and_a_pass(
     pause = fault("during the engine", "pause")
     (run_id,) = submitter.submit()
     victim = programs.start("consumer", **settings | pause.environ)
-    programs.start("consumer.reconciler", **settings).wait_for_line("reconciler_leads")
+    programs.start("consumer.reconciler", **settings).wait_for_line("lead_taken")
     pause.wait()
     programs.start("consumer.local_scaler", **settings).wait_for_line("scaler_started")
 

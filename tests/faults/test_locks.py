@@ -1,4 +1,4 @@
-"""Somebody holds a lock of the database and does not let go: a frozen process, a dead machine, a forgotten console."""
+"""A lock of the database that is never released: a frozen process, a dead machine, a forgotten console."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ from threading import Barrier
 import pytest
 from sqlalchemy import Connection, text
 
-from adapters.database import committed, connect_database, database_now, inserted, reading
+from adapters.database import committed, connect_database, database_now, insert_if_new, reading
 from adapters.plan_tables import leases
 from adapters.queue.messages import Attempt
 from adapters.runs.changes import CANCEL
@@ -90,9 +90,9 @@ def test_two_that_insert_each_other_s_rows_both_come_through(submitter: Submitte
         tries = iter([both_hold_one.wait])
 
         def change(connection: Connection) -> None:
-            inserted(connection, leases, name=mine, holder=mine, until=database_now())
+            insert_if_new(connection, leases, name=mine, holder=mine, until=database_now())
             next(tries, lambda: 0)()
-            inserted(connection, leases, name=others, holder=mine, until=database_now())
+            insert_if_new(connection, leases, name=others, holder=mine, until=database_now())
 
         committed(submitter.engine, change)
 

@@ -1,4 +1,4 @@
-"""Messages that nobody should have sent: ignored or refused, logged, exit code 0; the queue goes on."""
+"""Messages that should never have been sent: ignored or refused, logged, exit code 0; the queue continues."""
 
 import sys
 from collections.abc import Callable
@@ -91,7 +91,7 @@ def test_one_process_refuses_a_flood_of_foreign_messages(
     check_queue_is_clean(redis_server.client())
 
 
-def test_a_stranger_s_value_in_place_of_the_intermediate_list_is_put_away(
+def test_a_foreign_value_in_place_of_the_intermediate_list_is_deleted(
     programs: Programs, submitter: Submitter, redis_server: RedisServer
 ) -> None:
     redis_server.client().set("rq:queue:backtests:intermediate", "mine")
@@ -177,7 +177,7 @@ def test_an_empty_queue_is_no_failure(programs: Programs) -> None:
     consumer = programs.start("consumer")
 
     assert consumer.wait() == 0
-    assert ("idle_over" if programs.way == "waiting" else "queue_empty") in consumer.log
+    assert ("job_idled_out" if programs.way == "waiting" else "queue_empty") in consumer.log
 
 
 def test_a_failed_run_ends_with_exit_code_1_and_its_reason(
@@ -194,7 +194,7 @@ def test_a_failed_run_ends_with_exit_code_1_and_its_reason(
     assert all(
         f"run_id={run_id}" in line
         for line in consumer.log.splitlines()
-        if "job_waits" not in line
+        if "job_waiting" not in line
     )
     check_queue_is_clean(redis_server.client())
 
@@ -210,15 +210,15 @@ def test_plain_rq_reads_the_queue(
         serializer=JSONSerializer,
     )
     jobs = queue.get_jobs()
-    shown = programs.run(
+    rq_info = programs.run(
         [str(Path(sys.executable).with_name("rq")), "info", "--url", redis_server.url, "--raw"]
     )
 
     assert {job.args[0] for job in jobs} == set(run_ids)
     assert {job.description for job in jobs} == {"AAPL RSI_14_30_70 2000-03-01..2013-03-01"}
     assert {job.meta["ticker"] for job in jobs} == {"AAPL"}
-    assert shown.wait() == 0
-    assert "queue backtests 3" in shown.log
+    assert rq_info.wait() == 0
+    assert "queue backtests 3" in rq_info.log
     for job in jobs:
         Job.fetch(job.id, connection=queue.connection, serializer=JSONSerializer)
 

@@ -31,13 +31,13 @@ LEADER = ("between a portfolio's state and its Job", "between messages and their
 
 @pytest.fixture
 def engine(app: Flask) -> Engine:
-    found: Engine = app.extensions["platform"].engine
-    return found
+    platform_engine: Engine = app.extensions["platform"].engine
+    return platform_engine
 
 
 def ended(client: FlaskClient, portfolio_id: str) -> Any:
-    found = client.get(f"/api/portfolios/{portfolio_id}").json
-    return found if found["completed_at"] else None
+    result = client.get(f"/api/portfolios/{portfolio_id}").json
+    return result if result["completed_at"] else None
 
 
 def jobs(engine: Engine) -> int:
@@ -46,8 +46,8 @@ def jobs(engine: Engine) -> int:
         return int(connection.execute(of_kind).scalar_one())
 
 
-def assert_same(found: dict[str, Any], undisturbed: dict[str, Any]) -> None:
-    assert found["status"] == "completed", found["error_message"]
+def assert_same(result: dict[str, Any], undisturbed: dict[str, Any]) -> None:
+    assert result["status"] == "completed", result["error_message"]
     for name in (
         "result_hash",
         "metrics",
@@ -57,7 +57,7 @@ def assert_same(found: dict[str, Any], undisturbed: dict[str, Any]) -> None:
         "correlations",
         "left_out",
     ):
-        assert found[name] == undisturbed[name], name
+        assert result[name] == undisturbed[name], name
 
 
 @pytest.mark.parametrize("point", JOB)
@@ -73,15 +73,15 @@ def test_a_killed_job_is_done_again_with_the_same_figures(
     redis_server.client().flushall()
     # its legs have run, so its Job is all that is left
     portfolio_id = submit_portfolio(client, label="again")
-    programs.start("consumer.reconciler").wait_for_line("portfolio_trading")
+    programs.start("consumer.reconciler").wait_for_line("portfolio_started")
     killing = fault(point, "kill")
     programs.start("consumer", **killing.environ)
     killing.wait()
 
     programs.start("consumer.local_scaler")
-    found = wait_until(lambda: ended(client, portfolio_id), 90, "the portfolio")
+    result = wait_until(lambda: ended(client, portfolio_id), 90, "the portfolio")
 
-    assert_same(found, undisturbed)
+    assert_same(result, undisturbed)
     check_tables(engine)
     check_queue_is_clean(redis_server.client())
 
@@ -102,9 +102,9 @@ def test_a_leader_that_is_killed_is_succeeded(
     killing.wait()
 
     programs.start("consumer.reconciler")
-    found = wait_until(lambda: ended(client, portfolio_id), 90, "the portfolio")
+    result = wait_until(lambda: ended(client, portfolio_id), 90, "the portfolio")
 
-    assert_same(found, undisturbed)
+    assert_same(result, undisturbed)
     assert jobs(engine) == 2
     check_tables(engine)
 
@@ -119,24 +119,29 @@ def test_it_survives_the_death_of_everything(
         for ticker in ("AAPL", "IBM", "MSFT")
         for slow in range(30, 80)
     ]
-    wanted = {"legs": legs, "position_size": 5, "max_positions": 20, "priority": "roc(close, 20)"}
-    undisturbed = complete(client, engine, **wanted)
-    portfolio_id = submit_portfolio(client, **wanted, fee_rate=0.002)
+    request = {
+        "legs": legs,
+        "position_size": 5,
+        "max_positions": 20,
+        "priority": "roc(close, 20)",
+    }
+    undisturbed = complete(client, engine, **request)
+    portfolio_id = submit_portfolio(client, **request, fee_rate=0.002)
     killer = Killer(programs)
 
     def legs_done(least: int) -> bool:
-        found = client.get(f"/api/portfolios/{portfolio_id}").json
-        return sum(leg["status"] == "completed" for leg in found["legs"]) >= least
+        result = client.get(f"/api/portfolios/{portfolio_id}").json
+        return sum(leg["status"] == "completed" for leg in result["legs"]) >= least
 
     for least in (1, 60, 140, 150):
         wait_until(partial(legs_done, least), 300, f"{least} legs")
         assert killer.strike() >= len(STEADY)
         redis_server.client().flushall()
         killer.start()
-    found = wait_until(lambda: ended(client, portfolio_id), 300, "the portfolio")
+    result = wait_until(lambda: ended(client, portfolio_id), 300, "the portfolio")
 
-    again = complete(client, engine, **wanted, fee_rate=0.002, label="undisturbed")
-    assert_same(found, again)
-    assert found["result_hash"] != undisturbed["result_hash"]
-    assert {leg["run_id"] for leg in found["legs"]} == {leg["run_id"] for leg in again["legs"]}
+    again = complete(client, engine, **request, fee_rate=0.002, label="undisturbed")
+    assert_same(result, again)
+    assert result["result_hash"] != undisturbed["result_hash"]
+    assert {leg["run_id"] for leg in result["legs"]} == {leg["run_id"] for leg in again["legs"]}
     check_tables(engine)

@@ -1,4 +1,4 @@
-"""The reconciler repairs what is left behind, alone or beside another one, with or without its databases."""
+"""The reconciler's repairs after crashes: alone or next to another one, with or without its databases."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ from adapters.queue.messages import Attempt
 from adapters.runs.states import claim
 from adapters.settings import Settings
 from adapters.tables import runs
-from consumer.repairs import Repairs
+from consumer.leader.repairs import Repairs
 from tests.faults.injection_point import Fault, limited
 from tests.services.invariants import check_queue_is_clean, check_tables, left_in_redis
 from tests.services.processes import Programs
@@ -51,7 +51,7 @@ def test_a_lost_message_is_sent_again_though_the_clock_was_set_back(
     with submitter.engine.begin() as connection:
         connection.execute(update(runs).values({stamp: database_now(3600)}))
 
-    programs.start("consumer.reconciler").wait_for_line("enqueued")
+    programs.start("consumer.reconciler").wait_for_line("run_enqueued")
 
 
 @pytest.mark.parametrize("count", [1000, pytest.param(10_000, marks=pytest.mark.slow)])
@@ -122,12 +122,12 @@ def test_only_one_of_two_leads_and_the_other_succeeds_it(
     programs: Programs, submitter: Submitter
 ) -> None:
     first = programs.start("consumer.reconciler")
-    first.wait_for_line("reconciler_leads")
+    first.wait_for_line("lead_taken")
     second = programs.start("consumer.reconciler")
-    second.wait_for_line("reconciler_stands_by|reconciler_started")
+    second.wait_for_line("reconciler_started")
 
     first.send(signal.SIGKILL)
-    second.wait_for_line("reconciler_leads")
+    second.wait_for_line("lead_taken")
     submitter.record()
     work_off(programs, submitter)
 
@@ -215,7 +215,7 @@ def test_a_leader_that_is_killed_leaves_its_lead_for_five_seconds_at_most(
         LEASE_S=str(Settings.lease_s),
         HEARTBEAT_S=str(Settings.heartbeat_s),
     )
-    leader.wait_for_line("reconciler_leads")
+    leader.wait_for_line("lead_taken")
 
     leader.send(signal.SIGKILL)
     leader.wait()
@@ -236,8 +236,7 @@ def lead_of(submitter: Submitter) -> Row[Any]:
     "at",
     [
         "at the search for lost messages",
-        "at the search for studies",
-        "at the search for portfolios",
+        "at the search for plans",
     ],
 )
 def test_a_step_longer_than_a_lease_leaves_no_gap_in_the_lead(
@@ -261,12 +260,12 @@ def test_a_step_longer_than_a_lease_leaves_no_gap_in_the_lead(
 def test_a_leader_that_hangs_is_succeeded(
     programs: Programs, submitter: Submitter, fault: Callable[..., Fault]
 ) -> None:
-    pause = fault("at the search for studies", "pause")
+    pause = fault("at the search for plans", "pause")
     environ = pause.environ | limited("leases until a leader hangs", 0.5)
     programs.start("consumer.reconciler", **environ)
     pause.wait()
 
-    programs.start("consumer.reconciler").wait_for_line("reconciler_leads", 30)
+    programs.start("consumer.reconciler").wait_for_line("lead_taken", 30)
     pause.let_go()
 
 
@@ -275,7 +274,7 @@ def test_a_lead_has_no_gap_on_starved_cores(programs: Programs, submitter: Submi
     (run_id,) = submitter.record()
     timing = {"LEASE_S": "12", "HEARTBEAT_S": "3"}
     reconciler = programs.start("consumer.reconciler", **timing)
-    reconciler.wait_for_line("reconciler_leads")
+    reconciler.wait_for_line("lead_taken")
     os.setpriority(os.PRIO_PROCESS, reconciler.pid, 6)  # a quarter of each one's share
     before = lead_of(submitter)
 
@@ -295,7 +294,7 @@ def test_a_lead_has_no_gap_on_starved_cores(programs: Programs, submitter: Submi
 def test_a_restart_delays_no_judgement(programs: Programs, submitter: Submitter) -> None:
     (run_id,) = submitter.record()
     first = programs.start("consumer.reconciler", **SLOW)
-    first.wait_for_line("reconciler_leads")
+    first.wait_for_line("lead_taken")
     led_for_a_minute(submitter)
     first.send(signal.SIGTERM)
     first.wait()
@@ -307,7 +306,7 @@ def test_a_restart_delays_no_judgement(programs: Programs, submitter: Submitter)
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
 def test_it_stops_at_once(programs: Programs, signum: signal.Signals) -> None:
     reconciler = programs.start("consumer.reconciler", RECONCILE_S="3600")
-    reconciler.wait_for_line("reconciler_leads")
+    reconciler.wait_for_line("lead_taken")
 
     reconciler.send(signum)
 
@@ -355,8 +354,8 @@ def test_a_queue_that_cannot_be_cleaned_costs_no_run(
     spoil(redis_server.client())
 
     reconciler = programs.start("consumer.reconciler", PENDING_TIMEOUT_S="0.1")
-    reconciler.wait_for_line(f"enqueued .*{not_queued}")
-    reconciler.wait_for_line("queue_not_cleaned", 20, times=3)
+    reconciler.wait_for_line(f"run_enqueued .*{not_queued}")
+    reconciler.wait_for_line("queue_cleanup_failed", 20, times=3)
 
     assert reconciler.is_running()
     assert [submitter.status(run_id) for run_id in (on_queue, not_queued)] == [

@@ -1,4 +1,4 @@
-"""Redis is lost, away, slow or unwilling; the database has every run, so nothing is."""
+"""A Redis that is lost, away, slow or refuses commands: no run is lost, since the database has them all."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -110,11 +110,11 @@ def test_a_run_survives_a_redis_that_does_not_answer(
     fault: Callable[..., Fault],
 ) -> None:
     (run_id,) = submitter.submit()
-    programs.start("consumer.reconciler").wait_for_line("reconciler_leads")
+    programs.start("consumer.reconciler").wait_for_line("lead_taken")
     pause = fault("during the engine", "pause")
     consumer = programs.start("consumer", **pause.environ)
     pause.wait()
-    # the work horse can be there before its parent has said so, and what was not said has no heartbeat in Redis
+    # the child process can be there before its parent has said so, and what was not said has no heartbeat in Redis
     wait_until(lambda: redis_server.client().zcard("rq:wip:backtests"))
 
     redis_server.pause()

@@ -31,10 +31,10 @@ def test_a_zombie_s_write_matches_no_row(
     pause = fault("between engine and commit", "pause")
     (run_id,) = submitter.submit()
     zombie = programs.start("consumer", **pause.environ)
-    programs.start("consumer.reconciler").wait_for_line("reconciler_leads")
+    programs.start("consumer.reconciler").wait_for_line("lead_taken")
     pause.wait()
-    (horse,) = zombie.children()
-    for pid in (zombie.pid, horse):
+    (child,) = zombie.children()
+    for pid in (zombie.pid, child):
         os.kill(pid, signal.SIGSTOP)
 
     programs.start("consumer.local_scaler")
@@ -42,7 +42,7 @@ def test_a_zombie_s_write_matches_no_row(
         wait_until(submitter.all_ended, 60)
     first_result = submitter.row(run_id)
     pause.let_go()
-    for pid in (zombie.pid, horse):
+    for pid in (zombie.pid, child):
         os.kill(pid, signal.SIGCONT)
     exit_code = zombie.wait()
 
@@ -82,7 +82,7 @@ def test_a_cancelled_run_is_stopped_and_stores_no_result(
     with submitter.engine.begin() as connection:
         CANCEL.one(connection, run_id)
 
-    assert consumer.wait(timeout_s=20) == 0  # its horse stays paused: the heartbeat ends it
+    assert consumer.wait(timeout_s=20) == 0  # its child stays paused: the heartbeat ends it
     assert submitter.row(run_id)["error_type"] == "cancelled"
     check_tables(submitter.engine)
 
@@ -176,7 +176,7 @@ def test_a_clock_that_is_an_hour_off_changes_nothing(
     reconciler = programs.start("consumer.reconciler", **wrong)
     consumer = programs.start("consumer", **pause.environ)
     pause.wait()
-    reconciler.wait_for_line("reconciler_leads")
+    reconciler.wait_for_line("lead_taken")
     waiting = submitter.submit(2)
 
     wait_until(lambda: _lease_was_extended(submitter, run_id), 20)
@@ -223,7 +223,7 @@ def test_a_web_process_that_dies_before_enqueueing_loses_no_run(
         **pause.environ,
     )
     web.wait_for_line("Listening at")
-    programs.start("consumer.reconciler").wait_for_line("reconciler_leads")
+    programs.start("consumer.reconciler").wait_for_line("lead_taken")
     programs.start("consumer.local_scaler").wait_for_line("scaler_started")
 
     def submit() -> None:

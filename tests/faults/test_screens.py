@@ -14,11 +14,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from adapters.database import reading
-from adapters.screens.columns import unpacked_metrics
-from adapters.screens.store import asked_of
+from adapters.plans.combinations import unpacked_metrics
+from adapters.plans.screen import search_of
 from adapters.tables import screens
-from consumer.screen import screen
-from consumer.setup import Setup
+from consumer.kinds.screen import screen
+from consumer.kinds.setup import Setup
 from contracts.run_request import RunRequest
 from tests.faults.injection_point import Fault
 from tests.faults.test_studies import STEADY, Killer
@@ -47,7 +47,7 @@ def submitted(client: FlaskClient, parameters: dict[str, Any]) -> str:
 
 
 def figures(submitter: Submitter, screen_id: str) -> dict[str, list[float]]:
-    """What the database has of a completed screen."""
+    """Metrics of a completed screen in the database."""
     with reading(submitter.engine) as connection:
         packed = connection.execute(
             select(screens.c.metrics).where(screens.c.run_id == screen_id)
@@ -56,12 +56,12 @@ def figures(submitter: Submitter, screen_id: str) -> dict[str, list[float]]:
 
 
 def undisturbed(submitter: Submitter, screen_id: str) -> dict[str, list[float]]:
-    """What the same screen comes to in this process."""
+    """Metrics of the same screen, computed in this process."""
     request = RunRequest.from_json(json.loads(submitter.row(screen_id)["request_json"]))
     with reading(submitter.engine) as connection:
-        prices, tried = run_prices(connection, request), asked_of(connection, screen_id)[0]
-    found = screen(Setup.of(request, prices), tried, lambda done: None)
-    return {name: column.tolist() for name, column in unpacked_metrics(found[0]).items()}
+        prices, tried = run_prices(connection, request), search_of(connection, screen_id)[0]
+    packed, _ = screen(Setup.of(request, prices), tried, lambda done: None)
+    return {name: column.tolist() for name, column in unpacked_metrics(packed).items()}
 
 
 LOSSES = {
@@ -83,7 +83,7 @@ def test_a_killed_screen_is_done_again_with_the_same_figures(
 ) -> None:
     pause = fault(point, "pause")
     screen_id = submitted(client, SMALL)
-    programs.start("consumer.reconciler").wait_for_line("reconciler_leads")
+    programs.start("consumer.reconciler").wait_for_line("lead_taken")
     victim = programs.start("consumer", **pause.environ)
     pause.wait()
     programs.start("consumer.local_scaler").wait_for_line("started")
@@ -132,13 +132,13 @@ def test_a_screen_that_takes_too_long_fails_and_shows_nothing(
 
     assert programs.start("consumer", RUN_TIMEOUT_S="1", LEASE_S="30").wait() == 1
 
-    found = client.get(f"/api/screens/{screen_id}").json
-    assert (found["status"], found["error_type"], found["leaderboard"]) == (
+    answer = client.get(f"/api/screens/{screen_id}").json
+    assert (answer["status"], answer["error_type"], answer["leaderboard"]) == (
         "failed",
         "timeout",
         [],
     )
-    assert "time limit of 1 s" in found["error_message"]
+    assert "time limit of 1 s" in answer["error_message"]
     check_tables(submitter.engine)
 
 
@@ -156,8 +156,8 @@ def test_a_cancelled_screen_ends_at_its_next_heartbeat(
     client.post(f"/api/screens/{screen_id}/cancel")
     job.wait()
 
-    found = client.get(f"/api/screens/{screen_id}").json
-    assert (found["status"], found["error_type"], found["leaderboard"]) == (
+    answer = client.get(f"/api/screens/{screen_id}").json
+    assert (answer["status"], answer["error_type"], answer["leaderboard"]) == (
         "failed",
         "cancelled",
         [],
@@ -185,10 +185,10 @@ def test_screens_survive_the_death_of_everything(
         killer.start()
     wait_until(submitter.all_ended, 300)
 
-    wanted = undisturbed(submitter, screen_ids[0])
+    expected = undisturbed(submitter, screen_ids[0])
     for screen_id in screen_ids:
         assert submitter.row(screen_id)["status"] == "SUCCEEDED"
-        assert figures(submitter, screen_id) == wanted
+        assert figures(submitter, screen_id) == expected
     check_tables(app.extensions["platform"].engine)
 
 

@@ -36,7 +36,7 @@ SEED = 20_261_121
 PART = [pytest.mark.soak, pytest.mark.timeout(3600)]
 SCALER, RECONCILER = "consumer.local_scaler", "consumer.reconciler"
 # a forked Job's command line is still that of its template
-JOB, TEMPLATE = "consumer", "consumer.template"
+JOB, TEMPLATE = "consumer", "consumer.scaler.template"
 STRIKE_S = 2.0
 EXPIRED_S = 90.0  # longer than an entry stays that a heartbeat wrote after its run was forgotten
 FROZEN_S = 5.0  # longer than a lease, and than the scaler waits for its template
@@ -62,7 +62,7 @@ class Services:
         return settings_of(database_url, f"redis://127.0.0.1:{self.redis_proxy.port}/0")
 
     def lose_an_answer_of_redis(self) -> None:
-        """The next command is carried out, and whoever sent it does not learn it."""
+        """Execute the next command, and drop its answer."""
         self.redis_proxy.lose_the_answer_to(b"\r\n")
 
     def restart_redis(self) -> None:
@@ -71,12 +71,12 @@ class Services:
         self.redis.start()
 
     def empty_redis(self) -> None:
-        """Forget every message."""
+        """Delete every message."""
         with self.redis.client() as client:
             client.flushall()
 
     def lose_the_answer_to_a_commit(self) -> None:
-        """The next COMMIT takes effect, and whoever sent it does not learn it."""
+        """Execute the next COMMIT, and drop its answer."""
         if self.database_proxy:
             self.database_proxy.lose_the_answer_to(b"COMMIT")
 
@@ -88,7 +88,7 @@ class Services:
 
 
 class Trouble:
-    """Breaks one thing at each strike; what a cluster would start again is started again."""
+    """Breaks one thing at each strike, and restarts what a cluster would restart."""
 
     def __init__(self, programs: Programs, services: Services, seed: str) -> None:
         self._programs = programs
@@ -137,7 +137,7 @@ class Trouble:
                 self.largest_mb[name] = max([*sizes_mb, self.largest_mb.get(name, 0)])
 
     def ways(self) -> Counter[str]:
-        """How many Jobs the scalers started in each way."""
+        """Number of Jobs that the scalers started in each way."""
         logs = [program.log for program in self._programs.started]
         return Counter(
             {way: sum(log.count(f" way={way} ") for log in logs) for way in ("warm", "plain")}
@@ -154,7 +154,7 @@ class Trouble:
         return []
 
     def _jobs(self) -> list[psutil.Process]:
-        """Jobs, forked ones too, and their work horses."""
+        """Jobs, forked ones too, and their child processes."""
         templates = self._templates()
         return [
             each
@@ -262,7 +262,7 @@ def test_every_run_ends_once_while_everything_breaks(
 
 
 def _outcomes(submitter: Submitter) -> dict[str, int]:
-    """How many runs succeeded, and how many failed for each reason."""
+    """Number of runs that succeeded, and that failed for each reason."""
     with reading(submitter.engine) as connection:
         reasons = connection.execute(select(runs.c.error_type)).scalars().all()
     return dict(Counter(reason or "SUCCEEDED" for reason in reasons))

@@ -1,4 +1,4 @@
-"""What surrounds a process fails: the reader of its log, its ready file's folder, the machine's room for one more."""
+"""Faults around a process: the reader of its log, its ready file's folder, no room on the machine for one more."""
 
 import sys
 from collections.abc import Callable
@@ -49,5 +49,5 @@ def test_a_scaler_that_may_start_no_process_tries_again(
     scaler = programs.start("consumer.local_scaler", **refusal.environ)
 
     wait_until(submitter.all_ended, 30)
-    scaler.wait_for_line("job_not_started")
+    scaler.wait_for_line("job_start_failed")
     assert submitter.status(run_id) == "SUCCEEDED"

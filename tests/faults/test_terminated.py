@@ -40,7 +40,7 @@ def test_a_terminated_consumer_hands_its_run_back_at_once(
 
     with measured(f"consumer terminated {point}", database_url):
         consumer.send(signum)
-        if point in IN_PARENT:  # else it is the work horse that rests, and it must not be quicker
+        if point in IN_PARENT:  # else the child process is paused, and it must not be quicker
             pause.let_go()
         assert consumer.wait(timeout_s=20) == 0
         pause.let_go()
@@ -103,7 +103,7 @@ def test_a_run_that_is_interrupted_too_often_fails(
 
 
 def _handles_sigterm(program: Program) -> bool:
-    """Whether the kernel would call a handler of the program, as opposed to ending it."""
+    """True if the kernel would call a handler of the program instead of ending it."""
     for line in _status_of(program.pid):
         if line.startswith("SigCgt:"):
             return bool(int(line.split()[1], 16) & 1 << (signal.SIGTERM - 1))

@@ -27,7 +27,7 @@ def waiting(programs: Programs, count: int = 1, **settings: str) -> list[Program
     """Jobs that wait for a message."""
     jobs = [programs.start("consumer", **{"IDLE_S": "60"} | settings) for _ in range(count)]
     for job in jobs:
-        job.wait_for_line("job_waits")
+        job.wait_for_line("job_waiting")
     return jobs
 
 
@@ -56,7 +56,7 @@ def test_people_are_served_first_and_a_message_that_is_there_at_once(
     job = programs.start("consumer", IDLE_S="60")
 
     assert job.wait() == 0
-    assert "job_waits" not in job.log  # it has loaded nothing but what the run needs
+    assert "job_waiting" not in job.log  # it has loaded nothing but what the run needs
     assert [submitter.status(each) for each in (bulk, single)] == ["PENDING", "SUCCEEDED"]
 
 
@@ -150,7 +150,7 @@ def test_a_stop_at_any_moment_loses_no_run_and_makes_none_twice(
     for _ in range(count // 4):
         jobs = [programs.start("consumer", IDLE_S="60") for _ in range(4)]
         for job in jobs:  # what was handed back is taken at once
-            job.wait_for_line("job_waits|run_claimed")
+            job.wait_for_line("job_waiting|run_claimed")
         run_ids += submitter.submit(4)
         time.sleep(chance.uniform(0, 0.4))
         for job in jobs:

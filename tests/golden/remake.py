@@ -40,7 +40,7 @@ def golden(ticker: str) -> dict[str, Any]:
 
 
 def summary(result: BacktestResult) -> dict[str, Any]:
-    """What is kept of one run: a changed fill anywhere changes the sums."""
+    """Summarize one run: a change of any fill changes the sums."""
     trades = result.trades
     values: dict[str, Any] = {
         "total_return_pct": result.metrics.total_return_pct,

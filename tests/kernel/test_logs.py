@@ -37,7 +37,7 @@ def log_a_fault() -> None:
     try:
         raise ValueError("two\nlines")
     except ValueError:
-        log.exception("run_trace")
+        log.exception("run_traceback")
 
 
 def test_each_line_of_a_trace_carries_the_run_id(capsys: pytest.CaptureFixture[str]) -> None:
@@ -75,7 +75,7 @@ def test_a_json_line_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
     assert (line["level"], line["role"], line["message"], line["run_id"]) == (
         "ERROR",
         "test",
-        "run_trace",
+        "run_traceback",
         RUN_ID,
     )
     assert "ValueError" in line["trace"]
@@ -90,7 +90,7 @@ def test_a_job_s_json_lines_name_its_run_attempt_and_batch(
 
     assert job.wait() == 0
     lines = {line["message"].split()[0]: line for line in map(json.loads, job.log.splitlines())}
-    for event in ("run_claimed", "run_succeeded"):  # of the parent, and of the work horse
+    for event in ("run_claimed", "run_succeeded"):  # of the parent, and of the child process
         assert {name: lines[event].get(name) for name in ("run_id", "attempt", "batch_id")} == {
             "run_id": run_id,
             "attempt": "1",

@@ -13,9 +13,9 @@ from sqlalchemy import Table, insert, select
 from adapters.database import reading
 from adapters.declarations import Rows
 from adapters.grants import statements
+from adapters.maintenance.retention import Removed, prune_runs
+from adapters.maintenance.storage import bytes_by_kind
 from adapters.schema import create_schema
-from adapters.upkeep.retention import Removed, prune_runs
-from adapters.upkeep.storage import bytes_by_kind
 from scripts.reference.__main__ import rendered
 from scripts.reference.database import tables
 from tests.services.new_table import notes_of_runs
@@ -43,7 +43,7 @@ def prune(submitter: Submitter, **keep: int) -> Removed:
     return sum(prune_runs(submitter.engine, replace(submitter.settings, **keep)), Counter())
 
 
-@pytest.mark.parametrize("setting", ["keep_charts_days", "keep_series_days", "keep_runs_days"])
+@pytest.mark.parametrize("setting", ["keep_series_days", "keep_runs_days"])
 def test_its_rows_are_deleted_with_what_they_are_kept_as_long_as(
     submitter: Submitter, notes: Table, setting: str
 ) -> None:
@@ -59,11 +59,11 @@ def test_its_rows_are_deleted_with_what_they_are_kept_as_long_as(
 
 def test_its_rows_alone_are_reason_enough_to_delete(submitter: Submitter, notes: Table) -> None:
     run_id = ended(submitter, days=11)
-    prune(submitter, keep_charts_days=10)
+    prune(submitter, keep_series_days=10)
     with submitter.engine.begin() as connection:
         connection.execute(insert(notes).values(run_id=run_id, note=""))
 
-    assert prune(submitter, keep_charts_days=10) == Counter(notes=1)
+    assert prune(submitter, keep_series_days=10) == Counter(notes=1)
 
 
 def test_its_room_is_counted_under_its_kind(submitter: Submitter, notes: Table) -> None:
@@ -93,11 +93,11 @@ def test_the_page_of_the_database_describes_it() -> None:
     page = described.split("\n## ")[0]
     assert "What people think of a run." in page
     assert "| `note` | MEDIUMTEXT utf8mb4 | yes | in their own words |" in page
-    assert "as long as charts" in page
+    assert "as long as series" in page
     assert "web SELECT, INSERT; reconciler SELECT, DELETE" in page
 
 
-@pytest.mark.parametrize("subject", ["run", "batch"])
-def test_what_belongs_to_a_run_or_batch_says_how_long_it_is_kept(subject: str) -> None:
+@pytest.mark.parametrize("subject", ["run", "plan"])
+def test_what_belongs_to_a_run_or_plan_says_how_long_it_is_kept(subject: str) -> None:
     with pytest.raises(ValueError, match="kept"):
         Rows("Rows that would stay behind.", of=subject)  # type: ignore[arg-type]

@@ -15,9 +15,9 @@ from adapters.database_errors import StatementTooLarge
 from adapters.price_tables import price_parts
 from adapters.queue.messages import Attempt
 from adapters.runs.states import claim
-from consumer.backtest import Outcome
-from consumer.horse import HorseExit
-from consumer.task import _record_success
+from consumer.job.child import ChildExit
+from consumer.job.task import _record_success
+from consumer.kinds.backtest import JobResult
 from tests.services.mariadb_server import MariaDBServer
 from tests.services.runs import Submitter
 
@@ -100,11 +100,11 @@ def test_a_run_whose_result_does_not_fit_says_which_limit_is_too_small(
     )
 
     ended = _record_success(
-        held, submitter.engine, Outcome({"equity_curve_json": "x" * 2 * limit})
+        held, submitter.engine, JobResult({"equity_curve_json": "x" * 2 * limit})
     )
 
     row = submitter.row(run_id)
-    assert (ended, row["error_type"]) == (HorseExit.FAILED, "system_error")
+    assert (ended, row["error_type"]) == (ChildExit.FAILED, "system_error")
     assert f"at most {limit:,} bytes" in row["error_message"]
 
 

@@ -98,7 +98,7 @@ class AclRedis:
             self._process.send_signal(signal.SIGCONT)
 
     def run_inside(self, line: str, *arguments: str) -> str:
-        """What a shell's line prints, as `kubectl exec redis-0 -- sh -c` would run it."""
+        """Run a shell command as `kubectl exec redis-0 -- sh -c` does; return its output."""
         cli = f"{installed('redis-cli')} -p {self.port}"
         command = ["sh", "-c", self._moved(line).replace("redis-cli", cli), "-", *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -110,7 +110,7 @@ class AclRedis:
         )
 
     def settings(self, user: str) -> dict[str, str]:
-        """What a role gets into its environment to log in as `user`."""
+        """Environment of a role that logs in as `user`."""
         return {
             "REDIS_URL": f"redis://127.0.0.1:{self.port}/0",
             "REDIS_USERNAME": user,
@@ -128,7 +128,7 @@ class AclRedis:
         )
 
     def lose_everything(self) -> None:
-        """What an empty volume would be after a restart."""
+        """Delete all data, as if Redis restarted on an empty volume."""
         with self.administrator() as client:
             client.flushall()
 
@@ -138,10 +138,10 @@ class AclRedis:
         Without CLIENT, with which redis-py's own default client says who it is and takes no for an answer.
         """
         with self.administrator() as client:
-            found = [
+            refused = [
                 f"{entry['username']}: {entry['object']}"
                 for entry in client.acl_log()
                 if entry["object"] != "client"
             ]
             client.acl_log_reset()
-        return found
+        return refused

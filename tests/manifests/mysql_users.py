@@ -11,12 +11,12 @@ from tests.services.mariadb_server import MariaDBServer
 
 
 def users_script() -> str:
-    """What MySQL's image runs at its first start."""
+    """Return the script that MySQL's image runs at its first start."""
     return str(read_platform(ROOT).one("ConfigMap", "mysql-users").body["data"]["users.sh"])
 
 
 def make_users(server: MariaDBServer, database: str, password: str) -> None:
-    """An empty database and all users, with this password; those of an earlier call are forgotten."""
+    """Create an empty database and all users with this password; those of an earlier call are deleted."""
     script = users_script()
     users = re.findall(r"^ *add (\w+) ", script, re.MULTILINE)
     server.execute(
@@ -25,10 +25,10 @@ def make_users(server: MariaDBServer, database: str, password: str) -> None:
         f"CREATE DATABASE {database} CHARACTER SET utf8mb4",
         *(f"DROP USER IF EXISTS '{user}'" for user in users),
     )
-    own = {f"{user.upper()}_PASSWORD": password for user in users}
+    passwords = {f"{user.upper()}_PASSWORD": password for user in users}
     environ = {
         **server.client_environ,
-        **own,
+        **passwords,
         "MYSQL_DATABASE": database,
         "MYSQL_ROOT_PASSWORD": "",
     }

@@ -22,7 +22,7 @@ PYTHON = Path(sys.executable)  # the interpreter that stands in for the image's
 
 
 def image_tree(target: Path) -> Path:
-    """What .dockerignore lets into the image, owned by root and writable by nobody."""
+    """Copy the files that .dockerignore lets into the image, owned by root and not writable."""
     for line in (ROOT / ".dockerignore").read_text().splitlines():
         source = ROOT / line.removeprefix("!").rstrip("/")
         if line.startswith("!") and source.is_dir():
@@ -126,7 +126,7 @@ class Pod:
             ) from None
 
     def terminate(self) -> int:
-        """What its grace period begins with; the exit code, which must come within that period."""
+        """Terminate it as when its grace period starts; return the exit code, which must come within that period."""
         self._process.send_signal(signal.SIGTERM)
         return self.wait(self._workload.pod.get("terminationGracePeriodSeconds", 30))
 
@@ -178,7 +178,7 @@ class Cluster:
             pod.kill()
 
     def probe_web(self) -> Any:
-        """What web's readiness probe is answered, within the patience of its manifest."""
+        """Send web's readiness probe and return the answer, within the timeout of its manifest."""
         pod = next(each for each in self._platform.workloads if each.name == "web")
         probe = pod.container["readinessProbe"]
         with urlopen(

@@ -18,10 +18,10 @@ from sqlalchemy import Table, func, insert, select
 from sqlalchemy.engine import Engine, make_url
 
 from adapters.database import connect_database, reading
+from adapters.maintenance.retention import prune_runs
 from adapters.runs.states import save_charts
 from adapters.schema import create_schema
 from adapters.tables import metadata, runs
-from adapters.upkeep.retention import prune_runs
 from tests.manifests.checks.documents import read_platform
 from tests.manifests.mysql_users import make_users
 from tests.manifests.pods import ROOT
@@ -160,7 +160,7 @@ def with_mysqldump(environ: dict[str, str], directory: Path) -> dict[str, str]:
 
 
 def restore(server: MariaDBServer, backup: Path, time: str) -> None:
-    """What docs/operations.md says."""
+    """Restore a backup as docs/operations.md says."""
     options = ["--host=127.0.0.1", f"--port={server.port}", "--user=backup"]
     script = ["sh", "scripts/restore_to.sh", str(backup), time, *options]
     environ = server.client_environ

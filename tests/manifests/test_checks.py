@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from consumer.settlement import PATIENCE_S
+from consumer.job.outcome import PATIENCE_S
 from tests.manifests.checks.__main__ import CHECKS, faults_of
 from tests.manifests.checks.documents import Platform, read_platform
 from tests.manifests.checks.schemas import HAND_BACK_S, check_schemas
@@ -42,9 +42,9 @@ def test_bad_manifests_are_named(as_they_are: Platform, check: str) -> None:
                 each for each in platform.documents if each not in as_they_are.documents
             ]
 
-        found = list(CHECKS[check](platform))
+        faults = list(CHECKS[check](platform))
 
-        assert any(fault in each for each in found), f"{where}: {found}"
+        assert any(fault in each for each in faults), f"{where}: {faults}"
 
 
 def test_what_a_check_cannot_read_is_a_fault(as_they_are: Platform) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from adapters.access_tables import audit, tokens
 from adapters.database import connect_database, database_now, reading
-from adapters.plan_tables import studies
+from adapters.plan_tables import plans
 from adapters.tables import metadata, runs
 from contracts.study import StudyStatus
 from tests.manifests.mysql_users import make_users
@@ -32,7 +32,7 @@ from tests.services.waiting import wait_until
 from tests.services.web_app import run_values, sweep_values, web_app
 
 DATABASE = "roles"
-UNPINNED: dict[str, dict[str, Any]] = {"backtest_results": {"reproduces": None}, "studies": {}}
+UNPINNED: dict[str, dict[str, Any]] = {"backtest_results": {"reproduces": None}, "plans": {}}
 PRICES = "Date,Open,High,Low,Close,Volume\n"
 DENIED = (1044, 1142, 1227)  # the database, the table, what is the whole server's
 
@@ -81,58 +81,58 @@ def change_everything(
 ) -> None:
     """Ask web for each change that it offers."""
 
-    def asked(method: str, path: str, **arguments: Any) -> Any:
+    def request(method: str, path: str, **arguments: Any) -> Any:
         answer = client.open(path, method=method, **arguments)
         assert answer.status_code < 300, f"{method} {path}: {answer.text}"
         return answer.json
 
-    run_id = asked("POST", "/run_backtest", json=run_values())["run_id"]
+    run_id = request("POST", "/run_backtest", json=run_values())["run_id"]
     for change in ("cancel", "retry", "pin", "unpin", "reproduce"):
-        asked("POST", f"/api/runs/{run_id}/{change}")
+        request("POST", f"/api/runs/{run_id}/{change}")
     for change in ("cancel", "retry"):
-        asked("POST", f"/api/runs/{change}", json={"run_ids": [run_id]})
+        request("POST", f"/api/runs/{change}", json={"run_ids": [run_id]})
     for change in ("add", "remove"):
-        asked("POST", "/api/runs/tags", json={"run_ids": [run_id], change: ["trend"]})
-    batch_id = asked("POST", "/api/runs/bulk?metric=cagr", json=sweep_values(3))["batch_id"]
-    asked(
+        request("POST", "/api/runs/tags", json={"run_ids": [run_id], change: ["trend"]})
+    batch_id = request("POST", "/api/runs/bulk?metric=cagr", json=sweep_values(3))["batch_id"]
+    request(
         "POST",
         "/api/batches",
         json={"base": run_values(params={}), "parameters": {"period": [7, 14]}},
     )
-    asked("POST", f"/api/batches/{batch_id}/cancel")
-    asked("POST", f"/api/batches/{batch_id}/retry")
+    request("POST", f"/api/batches/{batch_id}/cancel")
+    request("POST", f"/api/batches/{batch_id}/retry")
     grid = {"base": run_values(params={}), "parameters": {"period": [7, 14]}}
-    screen_id = asked("POST", "/api/screens", json=grid)["screen_id"]
+    screen_id = request("POST", "/api/screens", json=grid)["screen_id"]
     for change in ("cancel", "retry"):
-        asked("POST", f"/api/screens/{screen_id}/{change}")
-    tried_id = asked("POST", "/api/screens", json=grid)["screen_id"]
+        request("POST", f"/api/screens/{screen_id}/{change}")
+    tried_id = request("POST", "/api/screens", json=grid)["screen_id"]
     complete_screen(tried_id)
     for change in ("run", "batch"):
-        asked("POST", f"/api/screens/{tried_id}/{change}")
-    portfolio_id = asked("POST", "/api/portfolios", json=ASKED)["portfolio_id"]
+        request("POST", f"/api/screens/{tried_id}/{change}")
+    portfolio_id = request("POST", "/api/portfolios", json=ASKED)["portfolio_id"]
     for change in ("cancel", "retry"):
-        asked("POST", f"/api/portfolios/{portfolio_id}/{change}")
-    study_id = asked("POST", "/api/studies", json=WALK_FORWARD)["study_id"]
-    asked("POST", f"/api/studies/{study_id}/cancel")
-    judged_id = asked("POST", "/api/studies", json=WALK_FORWARD)["study_id"]
+        request("POST", f"/api/portfolios/{portfolio_id}/{change}")
+    study_id = request("POST", "/api/studies", json=WALK_FORWARD)["study_id"]
+    request("POST", f"/api/studies/{study_id}/cancel")
+    judged_id = request("POST", "/api/studies", json=WALK_FORWARD)["study_id"]
     complete_study(judged_id)
-    asked("POST", f"/api/studies/{judged_id}/judge")
+    request("POST", f"/api/studies/{judged_id}/judge")
     for named in (
         f"runs/{run_id}",
         f"batches/{batch_id}",
         f"studies/{judged_id}",
         f"portfolios/{portfolio_id}",
     ):
-        asked("PUT", f"/api/{named}/title", json={"title": "ours"})
-        asked("PUT", f"/api/{named}/title", json={"title": ""})
-    preset_id = asked("POST", "/api/strategies", json={"name": "ours", "request": run_values()})[
-        "id"
-    ]
-    asked("PUT", f"/api/strategies/{preset_id}", json={"request": run_values(fee_rate=0)})
-    asked("DELETE", f"/api/strategies/{preset_id}")
-    older = asked("PUT", "/api/prices/NEW/1d", **prices(range(1, 20)))["data_hash"]
-    asked("PUT", "/api/prices/NEW/1d", **prices(range(1, 25)))
-    asked("DELETE", f"/api/prices/NEW/1d/{older}")
+        request("PUT", f"/api/{named}/title", json={"title": "ours"})
+        request("PUT", f"/api/{named}/title", json={"title": ""})
+    preset_id = request(
+        "POST", "/api/strategies", json={"name": "ours", "request": run_values()}
+    )["id"]
+    request("PUT", f"/api/strategies/{preset_id}", json={"request": run_values(fee_rate=0)})
+    request("DELETE", f"/api/strategies/{preset_id}")
+    older = request("PUT", "/api/prices/NEW/1d", **prices(range(1, 20)))["data_hash"]
+    request("PUT", "/api/prices/NEW/1d", **prices(range(1, 25)))
+    request("DELETE", f"/api/prices/NEW/1d/{older}")
 
 
 def test_web_makes_each_change_that_it_offers_and_shows_each_page(
@@ -145,9 +145,7 @@ def test_web_makes_each_change_that_it_offers_and_shows_each_page(
         leader(engine).advance()  # which makes its Jobs
         with engine.begin() as connection:
             at_once = {"status": StudyStatus.COMPLETED, "outcome": "luck"}
-            connection.execute(
-                update(studies).where(studies.c.study_id == study_id).values(**at_once)
-            )
+            connection.execute(update(plans).where(plans.c.plan_id == study_id).values(**at_once))
 
     change_everything(
         client, complete_study, partial(run_one, connect_database(url(server, "worker")))
@@ -157,7 +155,7 @@ def test_web_makes_each_change_that_it_offers_and_shows_each_page(
         for rule in app.url_map.iter_rules()
         if "GET" in rule.methods and not rule.arguments
     ]
-    shown = {page: client.get(page, buffered=True).status_code for page in pages}
+    codes = {page: client.get(page, buffered=True).status_code for page in pages}
 
     with reading(connect_database(url(server, "inspect"))) as connection:
         done = set(
@@ -170,7 +168,7 @@ def test_web_makes_each_change_that_it_offers_and_shows_each_page(
     }
     # they change nothing, or redirect
     assert done >= offered - {"rule_api.check", "access.login", "access.logout"}
-    assert {page for page, status in shown.items() if status not in (200, 302, 400)} == set()
+    assert {page for page, status in codes.items() if status not in (200, 302, 400)} == set()
 
 
 def test_jobs_and_the_reconciler_do_their_work(
@@ -178,16 +176,12 @@ def test_jobs_and_the_reconciler_do_their_work(
 ) -> None:
     client = app.test_client()
     run_id = client.post("/run_backtest", json=run_values(charts=True)).json["run_id"]
-    study_id = client.post("/api/studies", json=WALK_FORWARD | {"train_by": "screens"}).json[
-        "study_id"
-    ]
+    study_id = client.post("/api/studies", json=WALK_FORWARD).json["study_id"]
 
     programs.start(
         "consumer.local_scaler", DATABASE_URL=url(server, "worker"), SCALER_MAX_PROCESSES="2"
     )
-    programs.start(
-        "consumer.reconciler", KEEP_RUNS_DAYS="1", KEEP_BATCHES_DAYS="1", KEEP_EVENTS_DAYS="1"
-    )
+    programs.start("consumer.reconciler", KEEP_RUNS_DAYS="1", KEEP_SERIES_DAYS="1")
     wait_until(
         lambda: client.get(f"/api/studies/{study_id}").json["status"] == "completed",
         120,
@@ -230,23 +224,23 @@ def test_a_reconciler_awaits_the_schema_without_a_warning(
     )
     try:
         reconciler = programs.start("consumer.reconciler", DATABASE_URL=place("reconciler"))
-        reconciler.wait_for_line("schema_awaited")
+        reconciler.wait_for_line("schema_missing")
         assert (
             programs.start("adapters.schema", "--grant", DATABASE_URL=place("schema")).wait() == 0
         )
-        reconciler.wait_for_line("reconciler_leads")
+        reconciler.wait_for_line("lead_taken")
         log = reconciler.log  # before it awaits the database that is dropped here
     finally:
         server.execute("DROP DATABASE unmade")
 
-    assert log.count("schema_awaited") == 1
+    assert log.count("schema_missing") == 1
     assert not [line for line in log.splitlines() if "WARNING" in line and "1044" in line]
 
 
 def age_everything(server: MariaDBServer) -> None:
     """Let everything be two days older."""
     with connect_database(url(server, "schema")).begin() as connection:
-        for table in (runs, studies):
+        for table in (runs, plans):
             connection.execute(
                 update(table).values(
                     completed_at=database_now(-2 * 86_400), **UNPINNED[table.name]

@@ -29,7 +29,7 @@ def rules_file(groups: list[dict[str, Any]], tmp_path: Path) -> Path:
 
 
 def promtool(*arguments: str) -> str:
-    """What promtool says; the test is skipped where there is none."""
+    """Run promtool and return its output; skip the test where it is not installed."""
     path = shutil.which("promtool") or service_missing(
         "promtool is not installed; sh scripts/install_test_services.sh"
     )
@@ -39,9 +39,9 @@ def promtool(*arguments: str) -> str:
 
 
 def test_prometheus_takes_the_rules(rules_file: Path, groups: list[dict[str, Any]]) -> None:
-    said = promtool("check", "rules", "--lint=all", "--lint-fatal", str(rules_file))
+    output = promtool("check", "rules", "--lint=all", "--lint-fatal", str(rules_file))
 
-    assert f"SUCCESS: {sum(len(group['rules']) for group in groups)} rules found" in said
+    assert f"SUCCESS: {sum(len(group['rules']) for group in groups)} rules found" in output
 
 
 def series(name: str, values: str) -> dict[str, str]:

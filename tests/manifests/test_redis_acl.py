@@ -19,14 +19,14 @@ from adapters.queue.connection import connect_redis, queues_of
 from adapters.queue.messages import BYTES_PER_MESSAGE, RunMessage
 from adapters.queue.run_queue import RunQueue
 from adapters.settings import load_settings
-from consumer.horse import HorseExit
-from consumer.messages import MessageWorker
-from consumer.waiting import wait_and_pop
+from consumer.job.child import ChildExit
+from consumer.job.messages import MessageWorker
+from consumer.job.waiting import wait_and_pop
 from tests.manifests.acl_redis import PASSWORDS, AclRedis
 from tests.manifests.checks.documents import read_platform
 from tests.services.redis_server import installed
 from tests.services.runs import new_request
-from web.rates import Rates
+from web.app import RateLimits
 
 ROOT = Path(__file__).resolve().parents[2]
 OPERATIONS = ROOT / "docs/operations.md"
@@ -77,7 +77,7 @@ def test_those_who_enqueue_may_use_the_whole_queue(server: AclRedis, user: str) 
 
 
 def test_web_counts_how_often_somebody_asks(server: AclRedis) -> None:
-    rates = Rates(load_settings(server.settings("web") | {"READS_PER_MINUTE": "1"}))
+    rates = RateLimits(load_settings(server.settings("web") | {"READS_PER_MINUTE": "1"}))
 
     waits = [rates.wait_s("reads", "192.0.2.7") for _ in range(2)]
 
@@ -85,10 +85,10 @@ def test_web_counts_how_often_somebody_asks(server: AclRedis) -> None:
 
 
 @pytest.mark.parametrize(
-    "status", [HorseExit.SUCCEEDED, HorseExit.FAILED, HorseExit.NOT_PERSISTED]
+    "status", [ChildExit.SUCCEEDED, ChildExit.FAILED, ChildExit.NOT_PERSISTED]
 )
 def test_a_worker_takes_shows_and_tidies_a_message_of_each_list(
-    server: AclRedis, status: HorseExit
+    server: AclRedis, status: ChildExit
 ) -> None:
     waiting, bulk = message(), message(is_bulk=True)
     queue_as(server, "web").enqueue([bulk, waiting])
@@ -99,9 +99,9 @@ def test_a_worker_takes_shows_and_tidies_a_message_of_each_list(
         worker = MessageWorker(queues_of(settings), settings, "worker")
         job = worker.pop()
         assert job
-        worker.show_start(job)
-        worker.show_life(job)
-        worker.tidy(job, status)
+        worker.mark_started(job)
+        worker.send_heartbeat(job)
+        worker.archive(job, status)
         taken.append(job.id)
 
     assert taken == [waiting.job_id, bulk.job_id]
@@ -234,7 +234,7 @@ def test_people_may_look_into_the_queue_and_touch_nothing(server: AclRedis) -> N
 
 
 def test_people_log_in_with_redis_cli_and_no_password_in_argv(server: AclRedis) -> None:
-    asked = subprocess.run(
+    answer = subprocess.run(
         [installed("redis-cli"), "-p", str(server.port), "--user", "inspect", "LLEN", LIST],
         env={"REDISCLI_AUTH": PASSWORDS["inspect"]},
         capture_output=True,
@@ -242,7 +242,7 @@ def test_people_log_in_with_redis_cli_and_no_password_in_argv(server: AclRedis) 
         check=True,
     )
 
-    assert asked.stdout.strip() == "0"
+    assert answer.stdout.strip() == "0"
 
 
 def test_a_password_is_changed_while_both_are_valid(server: AclRedis) -> None:

@@ -19,8 +19,8 @@ from adapters.queue.connection import connect_redis, queues_of
 from adapters.queue.messages import RunMessage
 from adapters.queue.run_queue import RunQueue
 from adapters.settings import load_settings
-from consumer.horse import HorseExit
-from consumer.messages import MessageWorker
+from consumer.job.child import ChildExit
+from consumer.job.messages import MessageWorker
 from tests.manifests.acl_redis import ADMIN, AclRedis
 from tests.manifests.checks.documents import read_platform
 from tests.services.redis_server import RedisServer
@@ -94,8 +94,8 @@ def work_at_random(server: Any, dice: random.Random) -> None:
         elif step < 0.8:
             worker = MessageWorker(queues_of(settings), settings, "worker")
             if job := worker.pop():
-                worker.show_start(job)
-                worker.tidy(job, dice.choice([HorseExit.SUCCEEDED, HorseExit.FAILED]))
+                worker.mark_started(job)
+                worker.archive(job, dice.choice([ChildExit.SUCCEEDED, ChildExit.FAILED]))
         else:
             waiting = remover.waiting_ids()
             remover.remove(dice.sample(waiting, min(len(waiting), 2)))

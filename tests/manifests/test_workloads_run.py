@@ -87,7 +87,7 @@ def submit(cluster: Cluster) -> str:
 
 
 def waiting(redis: AclRedis) -> int:
-    """What KEDA sees."""
+    """Return the number of messages that KEDA counts."""
     with redis.client("keda") as keda:
         return int(keda.eval(KEDA_SCRIPT, 1, LIST))
 
@@ -209,7 +209,7 @@ def test_the_smoke_check_says_what_is_wrong(
     checked = script(web, log, sys.executable, "scripts/verify_mvp.py", "--wait-s", "0")
 
     assert checked.wait(60) == 1
-    assert "NOT WHOLE: run" in log.read_text()
+    assert "FAILED: run" in log.read_text()
     assert "is still pending after 0 s" in log.read_text()
     assert web.start("backtest").wait() == 0
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 
 from adapters.metrics.curves import cash_curve, drawdowns, portfolio_points, shares_held
-from adapters.metrics.rates import Rates
+from adapters.metrics.rates import AccountRates
 from adapters.runs.stored_series import (
     TRADE_COLUMNS,
     decode_equity,
@@ -147,7 +147,7 @@ def test_cash_follows_from_the_trades() -> None:
 
     bars, equity = daily(3), np.array([100.0, 99.5, 108.9])
 
-    cash = cash_curve(bars, equity, [trade], 100.0, Rates())
+    cash = cash_curve(bars, equity, [trade], 100.0, AccountRates())
 
     assert cash == pytest.approx([100.0, 49.5, 108.9])
     assert [point["position"] for point in portfolio_points(["a", "b", "c"], equity, cash)] == [
@@ -168,7 +168,7 @@ def test_cash_also_follows_from_equity_where_there_are_rates() -> None:
         np.array([100.0, 105.0, 85.0]),
         [short],
         100.0,
-        Rates(borrow_rate=0.02, cash_rate=0.05),
+        AccountRates(borrow_rate=0.02, cash_rate=0.05),
     )
 
     assert cash == pytest.approx([100.0, 155.0, 155.0 + 105 * 0.05 - 50 * 0.02])

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from adapters.prices.bars import Bars, closes_at, common_closes, held
+from adapters.prices.bars import PriceBars, buy_and_hold, closes_at, common_closes
 from adapters.prices.packing import run_prices, unpack
 from adapters.runs.stored_series import decode_trades
-from consumer.backtest import backtest
+from consumer.kinds.backtest import backtest
 from contracts.run_request import RunRequest
 from contracts.timeframes import LENGTH_S, TIMEFRAMES
 from tests.metrics.test_performance import of
@@ -85,7 +85,7 @@ def test_another_benchmark_than_the_own_prices_is_used_from_its_first_bar_on():
         (
             np.arange(100.0, 130.0),
             np.arange(50.0, 80.0),
-            "fewer than 30 returns beside the benchmark",
+            "fewer than 30 returns in common with the benchmark",
         ),
         (np.arange(100.0, 200.0), np.full(100, 50.0), "the benchmark did not vary"),
         (np.arange(100.0, 200.0) - 150, np.arange(50.0, 150.0), "equity fell to zero or below"),
@@ -120,7 +120,7 @@ def test_closes_of_a_benchmark_are_those_known_at_each_bar():
     days = np.array(["2004-08-18", "2004-08-19", "2004-08-21", "2004-08-23"], "M8[s]")
 
     closes = closes_at(google, days.astype(np.int64))
-    drawn = held(google, days.astype(np.int64), 1000.0)
+    drawn = buy_and_hold(google, days.astype(np.int64), 1000.0)
 
     assert np.isnan(closes[0]) and np.isnan(drawn[0])
     assert drawn[1:].tolist() == (1000 * closes[1:] / closes[1]).tolist()
@@ -215,7 +215,7 @@ def test_a_benchmark_that_ends_early_says_what_common_dates_say():
 
 def bars_at(times, timeframe):
     prices = np.arange(100, 100 + len(times))
-    return Bars(timeframe, np.asarray(times), (prices,) * 4, prices, 0, 0)
+    return PriceBars(timeframe, np.asarray(times), (prices,) * 4, prices, 0, 0)
 
 
 @pytest.mark.parametrize("timeframe", TIMEFRAMES)
@@ -227,7 +227,7 @@ def test_a_line_ends_with_its_last_bar_and_goes_on_over_holes(timeframe):
         own = np.sort(rng.choice(np.arange(10, 70), 20, replace=False))
         bars = bars_at(grid[own], timeframe)
 
-        drawn, common = held(bars, grid, 50.0), common_closes(bars, grid)
+        drawn, common = buy_and_hold(bars, grid, 50.0), common_closes(bars, grid)
 
         assert np.isfinite(drawn).nonzero()[0].tolist() == [*range(own[0], own[-1] + 1)], seed
         assert np.isfinite(common).nonzero()[0].tolist() == own.tolist(), seed

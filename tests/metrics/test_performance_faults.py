@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 from adapters.metrics.measured import Measured
-from adapters.metrics.rates import Rates
+from adapters.metrics.rates import AccountRates
 from adapters.metrics.returns import rolling_sharpe
 from adapters.metrics.table import METRIC_NAMES, METRICS_BY_NAME, performance
-from adapters.screens.columns import Combinations, unpacked_metrics
-from consumer.backtest import backtest
-from consumer.portfolio import LegRun, Traded
-from consumer.screen import screen
-from consumer.setup import Setup
-from consumer.task import TimeLimit
+from adapters.plans.combinations import Combinations, unpacked_metrics
+from consumer.job.task import TimeLimit
+from consumer.kinds.backtest import backtest
+from consumer.kinds.portfolio import LegRun, PortfolioTrading
+from consumer.kinds.screen import screen
+from consumer.kinds.setup import Setup
 from contracts.portfolio_request import LegRequest, PortfolioRequest, Sharing
 from contracts.run_request import RunRequest
 from engine.metrics import measure
@@ -104,7 +104,7 @@ def account(seed, kind):
         periods_per_year=float(rng.choice([1, 252, 98_280])),
         slippage_bps=5.0,
         risk_free_rate=float(rng.choice([0, 0.02])),
-        rates=Rates(*rng.choice([0, 0.03], 2).tolist()),
+        rates=AccountRates(*rng.choice([0, 0.03], 2).tolist()),
         benchmark=benchmark,
     )
 
@@ -156,7 +156,7 @@ def traded_together(mode):
     leg = LegRequest(ticker="AAPL", rule_type="MA_CROSS", params={})
     terms = {"start_date": "2004-01-02", "end_date": "2006-12-29"}
     asked = PortfolioRequest(legs=(leg, leg), sharing=Sharing(mode=mode), terms=terms)
-    return Traded(asked, [run, run])
+    return PortfolioTrading(asked, [run, run])
 
 
 KINDS = {
@@ -192,7 +192,7 @@ def test_a_metric_that_fails_leaves_a_screen_its_other_numbers(monkeypatch, capl
     def broken(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("consumer.screen._timing_ratio", broken)
+    monkeypatch.setattr("consumer.kinds.screen._timing_ratio", broken)
     found = unpacked_metrics(screen(setup, tried, print)[0])
 
     assert np.isnan(found["timing_sharpe_ratio"]).all()

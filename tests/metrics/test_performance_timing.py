@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from adapters.metrics.measured import Measured, NoValue
-from adapters.metrics.rates import Rates
+from adapters.metrics.rates import AccountRates
 from adapters.metrics.table import METRICS
 from adapters.metrics.timing import Timing, joined, usual_exposures
 from tests.metrics.test_performance import of, trade
@@ -118,7 +118,10 @@ def test_runs_one_after_the_other_are_compared_with_one_exposure():
 
 def test_interest_and_borrow_fees_of_the_usual_share_are_no_timing():
     days = np.array(["2024-01-04", "2024-01-05", "2024-01-08", "2024-01-09"], "M8[D]")
-    closes, rates = np.array([10.0, 11.0, 12.0, 10.0]), Rates(borrow_rate=0.05, cash_rate=0.03)
+    closes, rates = (
+        np.array([10.0, 11.0, 12.0, 10.0]),
+        AccountRates(borrow_rate=0.05, cash_rate=0.03),
+    )
 
     short = timing_of(
         np.full(4, 1000.0), closes, [bought(1, 3, size=50.0, side="SELL")], days, rates=rates
@@ -148,7 +151,7 @@ def test_interest_alone_is_no_timing(step):
         times = np.datetime64("2020-01-01", "D") + days
 
         for path in (equity, stored):
-            found = of(path, (), capital, closes, times, rates=Rates(cash_rate=rate))
+            found = of(path, (), capital, closes, times, rates=AccountRates(cash_rate=rate))
 
             assert [found.metrics[name] for name in EXPOSURES] == [0.0, 0.0], seed
             assert {found.metrics[name] for name in TIMING} == {None}, seed

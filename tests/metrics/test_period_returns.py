@@ -13,7 +13,7 @@ from adapters.metrics.returns import monthly_returns, rolling_sharpe
 from adapters.prices.bars import DAY_S, joined
 from adapters.prices.packing import PackedPrices, pack, unpack
 from adapters.runs.series import RunSeries, run_series
-from consumer.backtest import backtest
+from consumer.kinds.backtest import backtest
 from tests.consumer.test_backtest import DATA, WHOLE
 from tests.services.prices import packed_file
 from web.runs.view import months

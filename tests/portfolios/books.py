@@ -8,7 +8,7 @@ import numpy as np
 from engine.engine import BacktestEngine, check_bars
 from engine.stops import Stops
 from portfolio.legs import Leg
-from portfolio.sharing import Sharing
+from portfolio.sharing import SharingTerms
 from portfolio.walk import trade_together
 
 FIRST = np.datetime64("2020-01-01")
@@ -110,4 +110,4 @@ def cut(one, days):
 
 
 def together(legs, terms, **sharing):
-    return trade_together(Sharing(terms=terms, **sharing), legs)
+    return trade_together(SharingTerms(terms=terms, **sharing), legs)

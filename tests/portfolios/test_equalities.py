@@ -102,7 +102,7 @@ def test_cash_and_shares_are_equity_on_each_bar():
         found = together(legs, terms, **sharing)
 
         closes = np.array(
-            [found.calendar.known(number, one.bars.close) for number, one in enumerate(legs)]
+            [found.calendar.spread(number, one.bars.close) for number, one in enumerate(legs)]
         )
         shares, cash = np.zeros(closes.shape), np.full(len(found.calendar), terms.initial_capital)
         for fill in found.fills:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from adapters.runs.stored_series import decode_equity, decode_trades, unpacked_json
-from consumer.backtest import backtest
-from consumer.portfolio import LegRun, Traded
-from consumer.setup import Setup
+from consumer.kinds.backtest import backtest
+from consumer.kinds.portfolio import LegRun, PortfolioTrading
+from consumer.kinds.setup import Setup
 from contracts.portfolio_request import LegRequest, PortfolioRequest, Sharing
 from contracts.run_request import RunRequest
 from rules.catalog import RULES
@@ -64,7 +64,7 @@ def random_request(seed: int) -> RunRequest:
     )
 
 
-def alone(request: RunRequest) -> Traded:
+def alone(request: RunRequest) -> PortfolioTrading:
     """The portfolio of this one run."""
     packed = packed_file(DATA, request.ticker)
     run = LegRun.of(request, packed, backtest(request, packed).columns["signals_json"])
@@ -74,7 +74,7 @@ def alone(request: RunRequest) -> Traded:
         if name not in ("ticker", "rule_type", "params")
     }
     leg = LegRequest(ticker=request.ticker, rule_type=request.rule_type, params=request.params)
-    return Traded(PortfolioRequest(legs=(leg,), sharing=Sharing(), terms=terms), [run])
+    return PortfolioTrading(PortfolioRequest(legs=(leg,), sharing=Sharing(), terms=terms), [run])
 
 
 def assert_same(request: RunRequest) -> int:
@@ -124,7 +124,7 @@ def test_what_it_found_is_kept_whole() -> None:
     request = replace(random_request(1), direction="longonly", liquidate_below_pct=None)
     traded = alone(request)
 
-    found: dict[str, Any] = unpacked_json(traded.packed())
+    found: dict[str, Any] = unpacked_json(traded.pack())
 
     equity = decode_equity(traded.columns()["equity_curve_json"])[1]
     assert sum(found["contributions"]) + found["interest"] - found[

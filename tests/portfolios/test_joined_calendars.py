@@ -8,10 +8,10 @@ from datetime import date
 import numpy as np
 import pytest
 
-from adapters.prices.bars import Bars
+from adapters.prices.bars import PriceBars
 from adapters.prices.packing import PackedPrices, pack, unpack
-from consumer.portfolio import LegRun, Traded
-from consumer.setup import Setup
+from consumer.kinds.portfolio import LegRun, PortfolioTrading
+from consumer.kinds.setup import Setup
 from contracts.portfolio_request import LegRequest, PortfolioRequest, Sharing
 from contracts.run_request import RunRequest
 from tests.services.prices import DATA, packed_file
@@ -33,7 +33,7 @@ def prices_of(times: np.ndarray, ticker: str, seed: int) -> PackedPrices:
     close = (
         10_000 * np.exp(np.random.default_rng(seed).normal(0, 0.01, len(times)).cumsum())
     ).astype(np.int64)
-    bars = Bars("1d", times, (close, close, close, close), np.full(len(times), 1000), 2, 0)
+    bars = PriceBars("1d", times, (close, close, close, close), np.full(len(times), 1000), 2, 0)
     return PackedPrices(ticker, "1d", f"{seed}", 2, 0, [part for _, part in pack(bars)])
 
 
@@ -46,7 +46,7 @@ def days(first: str, last: str, weekends: bool = False) -> np.ndarray:
 
 def traded(
     calendars: list[np.ndarray], signals: list[int], sides: str = "longonly", **fields: object
-) -> Traded:
+) -> PortfolioTrading:
     """Legs on these calendars; each buys or sells on every bar by its signal."""
     request = replace(RUN, direction=sides, **fields)  # type: ignore[arg-type]
     runs = []
@@ -60,10 +60,10 @@ def traded(
         if name not in ("ticker", "rule_type", "params")
     }
     legs = tuple(LegRequest(ticker=f"T{n}", rule_type="rsi", params={}) for n in range(len(runs)))
-    return Traded(PortfolioRequest(legs=legs, sharing=Sharing(), terms=terms), runs)
+    return PortfolioTrading(PortfolioRequest(legs=legs, sharing=Sharing(), terms=terms), runs)
 
 
-def metrics_of(found: Traded) -> dict[str, float]:
+def metrics_of(found: PortfolioTrading) -> dict[str, float]:
     values: dict[str, float] = json.loads(found.columns()["metrics_json"])["values"]
     return values
 
@@ -140,7 +140,7 @@ def test_a_bar_with_any_open_position_counts_as_exposed(seed: int) -> None:
     signals = rng.choice([-1, 0, 1], len(times), p=[0.1, 0.8, 0.1]).astype(np.int8)
     opposite = [LegRun(same, signals), LegRun(same, -signals)]
 
-    found = Traded(found._request, opposite)
+    found = PortfolioTrading(found._request, opposite)
 
     values, bars = metrics_of(found), len(times)
     long, short = np.zeros(bars), np.zeros(bars)

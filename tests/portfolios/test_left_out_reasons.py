@@ -5,12 +5,12 @@ import random
 import pytest
 
 from engine.engine import BacktestEngine
-from portfolio.sharing import Room, Sharing
+from portfolio.sharing import BuyingPower, SharingTerms
 
 
 def room(
     rng: random.Random, nudge: float, fee_rate: float = 0.001, position_size: float = 40.0
-) -> tuple[Room, float]:
+) -> tuple[BuyingPower, float]:
     """An account of longs alone, in which cash and what max_gross leaves are one; and its equity."""
     held, cash = rng.uniform(1_000, 90_000), rng.uniform(1, 50)
     engine = BacktestEngine(
@@ -19,7 +19,7 @@ def room(
         position_size=position_size,
         size_type="percent",
     )
-    return Room(Sharing(terms=engine), cash, held, held * (1.0 + nudge)), cash + held
+    return BuyingPower(SharingTerms(terms=engine), cash, held, held * (1.0 + nudge)), cash + held
 
 
 @pytest.mark.parametrize("nudge", [-3e-16, 0.0, 3e-16, 2e-15])

@@ -5,17 +5,17 @@ from functools import partial
 import numpy as np
 import pytest
 
-from adapters.metrics.rates import Rates
-from consumer.portfolio import _accrued
-from consumer.run_engine import RunEngine, carried
+from adapters.metrics.rates import AccountRates
+from consumer.kinds.portfolio import _accrue
+from consumer.kinds.run_engine import RunEngine, interest_and_fees
 from engine.engine import check_bars
 from portfolio.legs import Leg
-from portfolio.sharing import Sharing
+from portfolio.sharing import SharingTerms
 from portfolio.walk import trade_together
 
 FIRST = np.datetime64("2020-01-01", "s")
 DAY_S = 86_400
-RATES = Rates(borrow_rate=0.5, cash_rate=0.05)
+RATES = AccountRates(borrow_rate=0.5, cash_rate=0.05)
 
 
 def terms(rng):
@@ -59,7 +59,7 @@ def test_a_run_below_zero_pays_no_fee():
 
         values = result.shares_curve * one.bars.close
         expected = fees_of(one.times, values[None], result.equity_curve[None])
-        assert carried(result.ledger)[1] == pytest.approx(expected, rel=1e-9), seed
+        assert interest_and_fees(result.ledger)[1] == pytest.approx(expected, rel=1e-9), seed
         ruined += result.equity_curve.min() < 0
     assert ruined > 20
 
@@ -71,8 +71,8 @@ def test_a_pool_of_a_portfolio_below_zero_pays_no_fee(mode, max_gross_pct):
     for seed in range(100):
         rng = np.random.default_rng(seed)
         bounds = {"max_gross_pct": max_gross_pct} if mode == "shared" else {}
-        accrual = partial(_accrued, RATES, max_gross_pct > 100)
-        sharing = Sharing(terms=terms(rng), mode=mode, accrual=accrual, **bounds)
+        accrual = partial(_accrue, RATES, max_gross_pct > 100)
+        sharing = SharingTerms(terms=terms(rng), mode=mode, accrual=accrual, **bounds)
         legs = [leg(rng, number, 80) for number in range(int(rng.integers(1, 4)))]
 
         result = trade_together(sharing, legs)
@@ -90,6 +90,6 @@ def test_a_pool_of_a_portfolio_below_zero_pays_no_fee(mode, max_gross_pct):
 
 
 def test_longs_that_are_worth_more_than_a_loss_keep_paying_for_shorts():
-    accrual = _accrued(RATES, False, cash=50.0, borrowed=60.0, equity=90.0, days=73)
+    accrual = _accrue(RATES, False, cash=50.0, borrowed=60.0, equity=90.0, days=73)
 
     assert accrual == (0.0, pytest.approx(60 * 0.5 * 73 / 365))

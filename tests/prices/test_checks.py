@@ -8,7 +8,7 @@ from random import Random
 
 import numpy as np
 
-from adapters.prices.bars import CLOSES_ONLY, Bars
+from adapters.prices.bars import CLOSES_ONLY, PriceBars
 from adapters.prices.checks import changes, oddities
 from adapters.prices.containers import unpacked
 from adapters.prices.reading import Meaning, read_prices
@@ -16,7 +16,7 @@ from adapters.prices.reading import Meaning, read_prices
 DATA = Path(__file__).resolve().parents[2] / "data"
 
 
-def daily(closes: list[float], first: date = date(2012, 1, 3), volume: int = 10) -> Bars:
+def daily(closes: list[float], first: date = date(2012, 1, 3), volume: int = 10) -> PriceBars:
     """Bars on weekdays; New York was open on all of the first ten."""
     days = [first + timedelta(days=number) for number in range(3 * len(closes))]
     sessions = [day for day in days if day.weekday() < 5][: len(closes)]
@@ -29,7 +29,7 @@ def daily(closes: list[float], first: date = date(2012, 1, 3), volume: int = 10)
     ).bars
 
 
-def words(bars: Bars) -> str:
+def words(bars: PriceBars) -> str:
     return "\n".join(oddities(bars))
 
 

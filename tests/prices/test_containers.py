@@ -16,7 +16,7 @@ import pytest
 from adapters.prices.bars import csv_chunks
 from adapters.prices.containers import unpacked
 from adapters.prices.reading import Meaning, read_prices
-from adapters.prices.table import Refused
+from adapters.prices.table import RefusedFile
 from tests.prices.vendors import DAILY
 from tests.prices.workbooks import workbook
 
@@ -43,7 +43,7 @@ PACKERS: dict[str, Callable[[bytes], bytes]] = {
 
 
 def refused(content: bytes, limit: int | None = LIMIT) -> str:
-    with pytest.raises(Refused) as fault:
+    with pytest.raises(RefusedFile) as fault:
         read_prices(unpacked(content, limit), Meaning(timeframe="1d"))
     return "; ".join(fault.value.findings)
 
@@ -178,7 +178,7 @@ def test_vendors_files_with_random_faults_are_read_or_refused() -> None:
             + dice.randbytes(2)
             + content[dice.randrange(len(content)) :]
         )
-        with suppress(Refused):
+        with suppress(RefusedFile):
             assert len(read_prices(unpacked(content, LIMIT), Meaning(timeframe="1d")).bars) > 0, (
                 content
             )

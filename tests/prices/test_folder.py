@@ -114,10 +114,10 @@ def test_the_schema_command_fills_an_empty_store_and_with_take_in_says_what_is_n
 
     plain, taking_in = schema(database_url, tmp_path), schema(database_url, tmp_path, "--take-in")
 
-    assert "prices_taken_in file=NEW.csv new: 2 bars from 2013-02-28 to 2013-03-01" in first
-    assert "prices_taken_in" not in plain
-    assert "prices_taken_in file=NEW.csv changed: 2 bars" in taking_in
-    assert "prices_taken_in file=ADDED.csv new: 2 bars" in taking_in
+    assert "prices_loaded file=NEW.csv new: 2 bars from 2013-02-28 to 2013-03-01" in first
+    assert "prices_loaded" not in plain
+    assert "prices_loaded file=NEW.csv changed: 2 bars" in taking_in
+    assert "prices_loaded file=ADDED.csv new: 2 bars" in taking_in
     assert list(PriceStore(engine).all()) == ["ADDED", "NEW"]
 
 

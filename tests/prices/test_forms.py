@@ -9,7 +9,7 @@ import pytest
 
 from adapters.prices.forms import FORMS, Form
 from adapters.prices.reading import Meaning, Reading, read_prices
-from adapters.prices.table import Refused
+from adapters.prices.table import RefusedFile
 from adapters.prices.tickers import names_ticker
 from contracts.timeframes import Timeframe
 from tests.prices.vendors import DAILY, INTRADAY
@@ -36,7 +36,7 @@ def read(
 
 
 def refused(text: str, timeframe: Timeframe = "1d", zone: str | None = None) -> str:
-    with pytest.raises(Refused) as fault:
+    with pytest.raises(RefusedFile) as fault:
         read(text, timeframe, zone)
     return "; ".join(fault.value.findings)
 

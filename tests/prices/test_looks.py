@@ -8,7 +8,7 @@ import pytest
 
 from adapters.prices.bars import bars_per_year
 from adapters.prices.reading import Meaning, Reading, read_prices
-from adapters.prices.table import Refused
+from adapters.prices.table import RefusedFile
 from contracts.timeframes import LENGTH_S, TIMEFRAMES, Timeframe
 
 HEADER = "Date,Open,High,Low,Close,Volume\n"
@@ -48,7 +48,7 @@ def read(
 def refused(
     content: bytes, timeframe: Timeframe, zone: str | None = None, *, guesses: bool = False
 ) -> dict[str, str]:
-    with pytest.raises(Refused) as fault:
+    with pytest.raises(RefusedFile) as fault:
         read(content, timeframe, zone, guesses=guesses)
     return fault.value.errors
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.prices.bars import Bars
+from adapters.prices.bars import PriceBars
 from adapters.prices.packing import BARS_PER_PART, PackedPrices, pack, unpack
 
 NUMBERS = st.integers(-(10**15), 10**15)
@@ -15,21 +15,21 @@ COLUMNS = st.integers(1, 40).flatmap(
 )
 
 
-def series(columns: list[list[int]]) -> Bars:
+def series(columns: list[list[int]]) -> PriceBars:
     times, *prices, volume = (np.array(column, np.int64) for column in columns)
-    return Bars("1d", times, tuple(prices), volume, 6, 0)
+    return PriceBars("1d", times, tuple(prices), volume, 6, 0)
 
 
-def packed_prices(bars: Bars) -> PackedPrices:
+def packed_prices(bars: PriceBars) -> PackedPrices:
     parts = [part for _, part in pack(bars)]
     return PackedPrices("ABC", "1d", "hash", bars.price_decimals, bars.volume_decimals, parts)
 
 
-def numbers(bars: Bars) -> list[list[int]]:
+def numbers(bars: PriceBars) -> list[list[int]]:
     return [column.tolist() for column in (bars.times, *bars.prices, bars.volume)]
 
 
-def unpacked(bars: Bars) -> Bars:
+def unpacked(bars: PriceBars) -> PriceBars:
     return unpack(packed_prices(bars))
 
 

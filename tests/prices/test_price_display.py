@@ -3,7 +3,7 @@
 import pytest
 
 from adapters.metrics.curves import signal_points, trade_rows
-from adapters.prices.bars import Bars, candles
+from adapters.prices.bars import PriceBars, candles
 from adapters.prices.reading import Meaning, read_prices
 from adapters.runs.stored_series import (
     decode_signals,
@@ -16,7 +16,7 @@ from tests.prices.test_series import content
 DAYS = ["2024-01-02", "2024-01-03"]
 
 
-def bars_at(*prices: str) -> Bars:
+def bars_at(*prices: str) -> PriceBars:
     lines = (
         f"{day},{price},{price},{price},{price},1"
         for day, price in zip(DAYS, prices, strict=True)

@@ -25,7 +25,7 @@ def prune(database_url: str, *arguments: str) -> "subprocess.CompletedProcess[st
     )
 
 
-def test_unused_versions_are_listed_by_a_dry_run_and_then_forgotten(database_url: str) -> None:
+def test_unused_versions_are_listed_by_a_dry_run_and_then_deleted(database_url: str) -> None:
     engine = connect_database(database_url)
     old, new = (
         read_prices(CSV.format(close=close).encode(), Meaning(timeframe="1d")).bars
@@ -34,22 +34,22 @@ def test_unused_versions_are_listed_by_a_dry_run_and_then_forgotten(database_url
     for bars in (old, new):
         save_version(engine, "NEW", bars, {})
 
-    listed, forgotten, again = (
+    listed, deletion, again = (
         prune(database_url, "--dry-run"),
         prune(database_url),
         prune(database_url),
     )
 
-    assert (listed.returncode, forgotten.returncode, again.returncode) == (0, 0, 0), listed.stderr
+    assert (listed.returncode, deletion.returncode, again.returncode) == (0, 0, 0), listed.stderr
     line, last = listed.stdout.splitlines()
     assert line.startswith(
         f"NEW 1d {old.data_hash[:12]}: 2 bars from 2013-02-28 to 2013-03-01, loaded 20"
     )
-    assert (last, forgotten.stdout) == (
-        "1 versions would be forgotten",
-        f"{line}\n1 versions forgotten\n",
+    assert (last, deletion.stdout) == (
+        "1 versions would be deleted",
+        f"{line}\n1 versions deleted\n",
     )
-    assert again.stdout == "0 versions forgotten\n"
+    assert again.stdout == "0 versions deleted\n"
     assert PriceStore(engine).bars(new.data_hash).data_hash == new.data_hash
     with pytest.raises(UnknownTicker):
         PriceStore(engine).bars(old.data_hash)

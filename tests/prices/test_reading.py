@@ -9,7 +9,7 @@ import pytest
 from adapters.prices.bars import csv_chunks
 from adapters.prices.containers import unpacked
 from adapters.prices.reading import Meaning, Reading, read_prices
-from adapters.prices.table import Refused
+from adapters.prices.table import RefusedFile
 from adapters.prices.tickers import price_files
 from contracts.run_request import Timeframe
 from tests.prices.exports import EXPORTS
@@ -36,7 +36,7 @@ def canonical(reading: Reading) -> str:
 
 
 def refused(text: str | bytes, timeframe: Timeframe = "1d") -> list[str]:
-    with pytest.raises(Refused) as fault:
+    with pytest.raises(RefusedFile) as fault:
         read_prices(
             text.encode() if isinstance(text, str) else text, Meaning(timeframe=timeframe)
         )
@@ -70,7 +70,7 @@ def test_adjusting_multiplies_whole_bars_by_the_ratio_of_the_closes_and_says_so(
 
 def test_not_adjusting_is_said_too_and_so_is_nothing_to_adjust() -> None:
     assert read(EXPORTS["Yahoo"], adjust=False).done == [
-        "Adj Close left out, as asked: prices are as they were quoted"
+        "Adj Close left out, as requested: prices are as they were quoted"
     ]
     assert read(EXPORTS["a plain export"]).done == [
         "Adj Close is Close on every bar: nothing to adjust"
@@ -280,9 +280,9 @@ def test_gzip_is_unpacked_up_to_the_bound_and_no_further() -> None:
     packed = gzip.compress(b"0" * 10_000_000)
 
     assert unpacked(gzip.compress(HEADER.encode()), 1000) == HEADER.encode()
-    with pytest.raises(Refused, match="more than 1 MB"):
+    with pytest.raises(RefusedFile, match="more than 1 MB"):
         unpacked(packed, 2**20)
-    with pytest.raises(Refused, match="not a whole gzip file"):
+    with pytest.raises(RefusedFile, match="not a whole gzip file"):
         unpacked(b"\x1f\x8bxxxxxxxxxxxx", 2**20)
 
 
@@ -292,9 +292,9 @@ def test_gzip_is_read_whole_or_refused() -> None:
     assert unpacked(b"".join(members), 2**20) == (HEADER + GOOD * 600).encode()
     whole = b"".join(members)
     for length in {2, *range(12, len(whole), 7), len(whole) - 1} - {len(members[0])}:
-        with pytest.raises(Refused, match="not a whole gzip file"):
+        with pytest.raises(RefusedFile, match="not a whole gzip file"):
             unpacked(whole[:length], 2**20)
-    with pytest.raises(Refused, match="not a whole gzip file"):
+    with pytest.raises(RefusedFile, match="not a whole gzip file"):
         unpacked(whole + b"rubbish", 2**20)
 
 

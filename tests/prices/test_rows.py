@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from adapters.prices.reading import Meaning, Reading, read_prices
-from adapters.prices.table import Refused
+from adapters.prices.table import RefusedFile
 
 HEADER = "Date,Open,High,Low,Close,Volume"
 DAYS = [
@@ -93,7 +93,7 @@ def test_what_is_off_by_more_than_a_billionth_of_the_price_is_no_rounding() -> N
                 if is_rounding:
                     assert load([bar]).done, bar
                 else:
-                    with pytest.raises(Refused, match="is (below|above)"):
+                    with pytest.raises(RefusedFile, match="is (below|above)"):
                         load([bar])
 
 
@@ -116,7 +116,7 @@ def test_bad_rows_are_refused_widened_or_dropped_with_their_count_and_first_plac
         )
         s = "s" if lines[1:] else ""
 
-        with pytest.raises(Refused) as fault:
+        with pytest.raises(RefusedFile) as fault:
             load(bars)
         widened, dropped = load(bars, bad_rows="widen"), load(bars, bad_rows="drop")
 
@@ -161,12 +161,12 @@ def test_newest_first_bad_rows_are_named_by_their_lines() -> None:
 
 def test_a_file_of_bad_rows_alone_is_refused_whatever_is_asked() -> None:
     for bad_rows in ("refuse", "drop"):
-        with pytest.raises(Refused, match="High"):
+        with pytest.raises(RefusedFile, match="High"):
             load([[5.0, 4.0, 3.0, 5.0]] * 3, bad_rows=bad_rows)
 
 
 def test_bad_rows_do_not_hide_other_faults() -> None:
     for bad_rows in ("widen", "drop"):
         content = f"{HEADER}\n2024-01-02,5,4,3,5,9\n2024-01-03,5,6,4,5,9\n2024-01-03,5,6,4,5,9\n"
-        with pytest.raises(Refused, match="line 4: Date appears twice"):
+        with pytest.raises(RefusedFile, match="line 4: Date appears twice"):
             read_prices(content.encode(), Meaning(timeframe="1d", bad_rows=bad_rows))

@@ -10,7 +10,7 @@ import pytest
 
 from adapters.prices.checks import oddities
 from adapters.prices.reading import Meaning, Reading, read_prices
-from adapters.prices.table import Refused
+from adapters.prices.table import RefusedFile
 from contracts.timeframes import LENGTH_S, Timeframe
 
 HEADER = "Date,Open,High,Low,Close,Volume"
@@ -182,7 +182,7 @@ def test_bars_that_cannot_be_told_apart_when_clocks_go_back_are_refused_with_the
             *(hour[each] for each in order),
             "2024-11-03 02:00",
         ]
-        with pytest.raises(Refused) as fault:
+        with pytest.raises(RefusedFile) as fault:
             load(dates, "30m", zone="America/New_York")
 
         (finding,) = fault.value.findings
@@ -193,7 +193,7 @@ def test_bars_that_cannot_be_told_apart_when_clocks_go_back_are_refused_with_the
 
 def test_a_time_twice_on_any_other_day_still_appears_twice() -> None:
     for day in ("2024-11-02", "2024-11-04", "2024-03-10"):
-        with pytest.raises(Refused, match="appears twice"):
+        with pytest.raises(RefusedFile, match="appears twice"):
             load([f"{day} 05:00", f"{day} 06:00", f"{day} 06:00"], "1h", zone="America/New_York")
 
 
@@ -203,7 +203,9 @@ def test_a_clock_time_that_the_zone_skips_is_refused_with_what_to_do() -> None:
         ("Europe/Berlin", "2024-03-31 02:00"),
     ):
         before = f"{skipped[:11]}00:30"
-        with pytest.raises(Refused, match=f"line 3: Date '{skipped}' does not exist in {zone}"):
+        with pytest.raises(
+            RefusedFile, match=f"line 3: Date '{skipped}' does not exist in {zone}"
+        ):
             load([before, skipped], "1h", zone=zone)
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Engine
 
 from adapters.database import connect_database, reading
 from adapters.price_tables import price_parts, price_series, price_versions
-from adapters.prices.bars import Bars
+from adapters.prices.bars import PriceBars
 from adapters.prices.loading import (
     delete_unused,
     delete_version,
@@ -38,7 +38,7 @@ def engine(database_url: str) -> Engine:
     return without_prices(connect_database(database_url))
 
 
-def bars(close: float = 63.5) -> Bars:
+def bars(close: float = 63.5) -> PriceBars:
     return read_prices(CSV.format(close=close).encode(), Meaning(timeframe="1d")).bars
 
 
@@ -110,7 +110,7 @@ def test_two_loads_of_one_ticker_at_once_both_end_and_one_is_current(engine: Eng
     versions = [bars(63 + number / 100) for number in range(8)]
     barrier, faults = Barrier(len(versions)), list[BaseException]()
 
-    def load_one(each: Bars) -> None:
+    def load_one(each: PriceBars) -> None:
         barrier.wait()
         try:
             save_version(engine, "NEW", each, REPORT)
@@ -134,7 +134,7 @@ def test_a_load_that_breaks_in_the_middle_leaves_nothing(
     save_version(engine, "NEW", bars(63.5), REPORT)
     before = count(engine), current(engine)
 
-    def broken(_: Bars) -> None:
+    def broken(_: PriceBars) -> None:
         raise ConnectionError("the wire was cut")
 
     monkeypatch.setattr("adapters.prices.loading.pack", broken)
@@ -187,7 +187,7 @@ def test_a_version_records_how_many_bars_make_a_year(engine: Engine) -> None:
 
 
 @cache
-def bars_larger_than_a_packet() -> Bars:
+def bars_larger_than_a_packet() -> PriceBars:
     """Read once, for both databases."""
     header = "Date,Open,High,Low,Close,Volume\n"
     rows = "".join(

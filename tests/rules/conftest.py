@@ -34,7 +34,7 @@ def _random_ohlcv(bars: int, seed: int, volatility: float = 0.02, start: float =
 
 @pytest.fixture(scope="session")
 def random_ohlcv() -> Callable[..., Ohlcv]:
-    """random_ohlcv(bars, seed, volatility=0.02, start=100.0): columns by name."""
+    """Random walks: a function of bars, seed, volatility=0.02 and start=100.0 that returns columns by name."""
     return _random_ohlcv
 
 
@@ -47,5 +47,5 @@ def _shipped(ticker: str) -> Ohlcv:
 
 @pytest.fixture(scope="session")
 def real_ohlcv() -> Callable[[str], Ohlcv]:
-    """real_ohlcv(ticker): the shipped daily prices, columns by name, which may be changed."""
+    """Shipped daily prices: a function of a ticker that returns columns by name, which may be changed."""
     return lambda ticker: {name: column.copy() for name, column in _shipped(ticker).items()}

@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from rules.arrays import crossings, directions, held, levels, reversals, shift, turns
+from rules.arrays import (
+    carry_forward,
+    changes,
+    crossings,
+    directions,
+    levels,
+    reversals,
+    shift,
+)
 
 NAN = float("nan")
 
@@ -37,7 +45,7 @@ def test_levels_cancel_where_both_hold():
 
 
 @pytest.mark.parametrize(
-    ("signals", "stances", "changes", "reversed_on"),
+    ("signals", "stances", "changed", "reversed_on"),
     [
         (
             [0, 1, 0, 0, -1, -1, 0, 1],
@@ -51,14 +59,14 @@ def test_levels_cancel_where_both_hold():
     ],
 )
 def test_a_stance_is_held_until_the_next_signal_and_turns_with_it(
-    signals, stances, changes, reversed_on
+    signals, stances, changed, reversed_on
 ):
     signals = np.array(signals, dtype=np.int8)
 
-    assert held(signals).tolist() == stances
-    assert turns(held(signals)).tolist() == changes
-    assert reversals(held(signals)).tolist() == [
-        change if bar in reversed_on else 0 for bar, change in enumerate(changes)
+    assert carry_forward(signals).tolist() == stances
+    assert changes(carry_forward(signals)).tolist() == changed
+    assert reversals(carry_forward(signals)).tolist() == [
+        change if bar in reversed_on else 0 for bar, change in enumerate(changed)
     ]
 
 

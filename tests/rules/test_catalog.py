@@ -217,16 +217,16 @@ def test_a_long_label_is_cut_to_64_characters_and_still_tells_two_rules_apart():
 
 
 def test_complete_params_fills_in_defaults_and_shares_nothing():
-    given = {
+    params = {
         "rules": [{"rule_type": "MA_CROSS", "params": {"fast": 5}}, {"rule_type": "BOLLINGER"}]
     }
 
-    full = complete_params("COMPOSITE", given)
+    full = complete_params("COMPOSITE", params)
     full["rules"][0]["params"]["fast"] = 6
 
     assert full["mode"] == "majority"
     assert full["rules"][1] == {"rule_type": "BOLLINGER", "params": {"period": 20, "width": 2.0}}
-    assert given["rules"][0]["params"] == {"fast": 5}
+    assert params["rules"][0]["params"] == {"fast": 5}
     assert complete_params("COMPOSITE", {}) == complete_params("COMPOSITE", {})
 
 

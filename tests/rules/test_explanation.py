@@ -1,4 +1,4 @@
-"""What a rule says of itself: lines, and conditions whose truths are its signals."""
+"""Explanation of a rule: lines, and conditions whose truths are its signals."""
 
 import numpy as np
 import pytest
@@ -37,9 +37,11 @@ def explained(rule_type, params, prices, first_bar=0):
     return Explanation(build_rule(rule_type, params), Prices(prices), first_bar)
 
 
-def signals_of(found):
+def signals_of(explanation):
     """The signals that both conditions make together."""
-    buy, sell = (found.truths[found.head[side]["truth"]] > 0 for side in ("buy", "sell"))
+    buy, sell = (
+        explanation.truths[explanation.head[side]["truth"]] > 0 for side in ("buy", "sell")
+    )
     return levels(buy, sell)
 
 
@@ -50,9 +52,9 @@ def test_the_conditions_of_a_rule_give_its_signals(rule_type, real_ohlcv):
     for ticker in TICKERS:
         for params in cases(rule_type):
             with naming(ticker=ticker, params=params):
-                found = explained(rule_type, params, real_ohlcv(ticker))
+                explanation = explained(rule_type, params, real_ohlcv(ticker))
                 signals = build_rule(rule_type, params).generate_signals(real_ohlcv(ticker))
-                np.testing.assert_array_equal(signals_of(found), signals)
+                np.testing.assert_array_equal(signals_of(explanation), signals)
                 signalled += np.count_nonzero(signals)
 
     assert signalled > 100
@@ -105,13 +107,13 @@ LINES = {
 
 @pytest.mark.parametrize("rule_type", LINES)
 def test_a_rule_names_its_lines_their_panes_and_levels(rule_type, real_ohlcv):
-    found = explained(rule_type, {}, real_ohlcv("IBM"))
+    explanation = explained(rule_type, {}, real_ohlcv("IBM"))
 
-    stored = [line for line in found.head["lines"] if "column" not in line]
+    stored = [line for line in explanation.head["lines"] if "column" not in line]
     assert [
         (line["name"], line["pane"], line["group"], line["levels"]) for line in stored
     ] == LINES[rule_type]
-    assert len(found.values) == len(found.head["lines"])
+    assert len(explanation.values) == len(explanation.head["lines"])
 
 
 FORMULAS = {
@@ -129,34 +131,37 @@ FORMULAS = {
 
 @pytest.mark.parametrize("text", FORMULAS)
 def test_lines_of_a_formula_are_what_it_compares_under_the_names_that_it_gives(text, real_ohlcv):
-    found = explained(
+    explanation = explained(
         "FORMULA", {"buy": text, "sell": "close < 0", "inputs": {}}, real_ohlcv("IBM")
     )
 
     stored = [
-        (line["name"], line["pane"]) for line in found.head["lines"] if "column" not in line
+        (line["name"], line["pane"]) for line in explanation.head["lines"] if "column" not in line
     ]
     assert stored == FORMULAS[text]
 
 
 def test_a_condition_says_how_often_it_held_and_how_close_it_came(real_ohlcv):
     prices = real_ohlcv("AAPL")
-    found = explained("RSI", {"oversold": 5.0}, prices)
+    explanation = explained("RSI", {"oversold": 5.0}, prices)
 
-    buy = counted(RunLines(found.head, found.values, found.truths))["buy"]
-    strength = found.values[0]
-    known = ~np.isnan(strength)
+    buy = counted(RunLines(explanation.head, explanation.values, explanation.truths))["buy"]
+    strength = explanation.values[0]
+    has_value = ~np.isnan(strength)
     closest = int(np.nanargmin(strength))
     assert (buy["true"], buy["unknown"]) == (0, 14)
     assert buy["nearest"] == [closest, strength[closest], 5.0]
-    assert buy["unknown"] == np.count_nonzero(~known)
+    assert buy["unknown"] == np.count_nonzero(~has_value)
 
 
 def test_a_formula_that_compares_too_much_keeps_the_names_of_the_rest(real_ohlcv):
     many = " and ".join(f"close > sma(close, {bars})" for bars in range(2, MAX_LINES + 6))
-    found = explained(
+    explanation = explained(
         "FORMULA", {"buy": many, "sell": "close < 0", "inputs": {}}, real_ohlcv("IBM")
     )
 
-    assert len(found.head["lines"]) == MAX_LINES
-    assert found.head["buy"]["of"][-1]["of"] == [{"line": 0}, {"text": f"SMA({MAX_LINES + 5})"}]
+    assert len(explanation.head["lines"]) == MAX_LINES
+    assert explanation.head["buy"]["of"][-1]["of"] == [
+        {"line": 0},
+        {"text": f"SMA({MAX_LINES + 5})"},
+    ]

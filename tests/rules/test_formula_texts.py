@@ -1,4 +1,4 @@
-"""What a person reads: faults with their place, labels, the texts with values filled in."""
+"""Texts for people: faults with their place, labels, the texts with values filled in."""
 
 import pytest
 
@@ -155,10 +155,10 @@ def test_an_input_is_a_named_number_within_its_bounds(inputs, field):
 
 
 def test_complete_params_have_plain_numbers():
-    given = TEXTS | {"inputs": {"n": {"value": 5, "min": 2, "max": 9}}}
+    params = TEXTS | {"inputs": {"n": {"value": 5, "min": 2, "max": 9}}}
 
-    assert check_params("FORMULA", given) == {}
-    assert complete_params("FORMULA", given) == TEXTS | {"inputs": {"n": 5}}
+    assert check_params("FORMULA", params) == {}
+    assert complete_params("FORMULA", params) == TEXTS | {"inputs": {"n": 5}}
     assert complete_params("FORMULA", {"buy": FINE, "sell": FINE})["inputs"] == {}
 
 

@@ -1,4 +1,4 @@
-"""What each function of a formula means, on bars that can be worked by hand."""
+"""Meaning of each function of a formula, on bars that can be worked out by hand."""
 
 import tracemalloc
 

@@ -1,4 +1,4 @@
-"""What loading a rule costs: each run is a process of its own and pays for its imports."""
+"""Cost of loading a rule: each run is a process and pays for its imports."""
 
 import subprocess
 import sys

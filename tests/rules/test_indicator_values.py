@@ -1,4 +1,4 @@
-"""What the indicators say where it can be worked out by hand, and where they differ from TA-Lib on purpose."""
+"""Values of the indicators that can be worked out by hand, and intended differences to TA-Lib."""
 
 import numpy as np
 import pandas as pd

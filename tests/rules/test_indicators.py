@@ -132,9 +132,9 @@ def test_equal_moves_of_inexact_prices_are_decided_as_talib_decides_them():
 
             inexact, exact = adx(*prices), adx(*points)
 
-            for found, columns in ((inexact, prices), (exact, points)):
+            for moments, columns in ((inexact, prices), (exact, points)):
                 assert_all_same(
-                    found,
+                    moments,
                     (talib.ADX(*columns), talib.PLUS_DI(*columns), talib.MINUS_DI(*columns)),
                 )
             off = [np.nanmax(np.abs(a - b)) for a, b in zip(inexact, exact, strict=True)]

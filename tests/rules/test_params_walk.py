@@ -7,7 +7,7 @@ import pytest
 from adapters.database import connect_database
 from adapters.prices.store import PriceStore
 from adapters.settings import PROJECT_ROOT
-from consumer.backtest import backtest
+from consumer.kinds.backtest import backtest
 from rules.parameters import RuleSpec
 from tests.services.prices import packed_file
 from web.runs.validation import validate_request

@@ -207,12 +207,12 @@ def test_every_rule_that_is_no_vote_and_no_text_has_its_condition_here():
 def expected_vote(mode, members):
     bars, stances = len(members[0]), [[] for _ in members]
     for bar in range(bars):
-        for own, signals in zip(stances, members, strict=True):
-            own.append(signals[bar] or (own[-1] if own else 0))
+        for stance, signals in zip(stances, members, strict=True):
+            stance.append(signals[bar] or (stance[-1] if stance else 0))
     votes, latest = [], 0
     for bar in range(bars):
-        now = [own[bar] for own in stances]
-        turned = sum(own[bar] for own in stances if bar and own[bar] != own[bar - 1])
+        now = [stance[bar] for stance in stances]
+        turned = sum(stance[bar] for stance in stances if bar and stance[bar] != stance[bar - 1])
         latest = (turned > 0) - (turned < 0) or latest
         needed = {"all": len(now), "majority": len(now) // 2 + 1}.get(mode)
         if needed is None:

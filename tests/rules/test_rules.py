@@ -1,4 +1,4 @@
-"""What holds for every rule of the catalog, whatever its condition."""
+"""Properties of every rule of the catalog."""
 
 import random
 from dataclasses import replace

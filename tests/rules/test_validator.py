@@ -85,8 +85,8 @@ class DependsOnChance(RsiRule):
         (ReturnsAList, "signals", "the signals are list; must be an array of int8"),
         (ReturnsTooFew, "signals", r"the shape of the signals is \(2147,\); must be \(2148,\)"),
         (ReturnsTwos, "signals", "must be 1 .buy., -1 .sell. or 0"),
-        (Remembers, "determinism", "the rule asked again signals otherwise"),
-        (DependsOnChance, "determinism", "signals otherwise"),
+        (Remembers, "determinism", "a second call of the rule gives other signals"),
+        (DependsOnChance, "determinism", "gives other signals"),
     ],
 )
 def test_a_broken_promise_is_found_and_named(broken, check, words, validator):

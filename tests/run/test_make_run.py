@@ -98,9 +98,7 @@ def test_one_command_gives_a_backtest_and_a_second_start_goes_on_with_added_pric
     assert kept == run
     assert resumed is not None
     assert resumed["status"] == "completed", resumed["error_message"]
-    assert (
-        "prices_taken_in file=NEW.csv new: 196 bars from 2012-05-18 to 2013-03-01" in second.log
-    )
+    assert "prices_loaded file=NEW.csv new: 196 bars from 2012-05-18 to 2013-03-01" in second.log
 
 
 def test_a_first_start_computes_examples_and_no_later_one_does(make_run: Start) -> None:
@@ -172,7 +170,7 @@ def test_whatever_dies_is_started_again(programs: Programs, make_run: Start) -> 
         child.kill()
 
     for name in ("Redis", "web", "scaler", "reconciler"):
-        platform.wait_for_line(f"{name} ended with exit code -9; it is started again in 1 s")
+        platform.wait_for_line(f"{name} ended with exit code -9; it is restarted in 1 s")
     wait_until(lambda: answers(f"http://127.0.0.1:{port}/ready", redis="ok"), 60, "web and Redis")
     accepted = call(f"http://127.0.0.1:{port}/run_backtest", REQUEST | {"charts": False})
     run = wait_until(

@@ -49,7 +49,7 @@ def test_a_second_start_in_a_folder_names_the_first(make_run: Start) -> None:
 
     assert second.wait(30) == 1
     assert (
-        f"runs already, as process {first.pid} on port {port}; `kill {first.pid}` stops it"
+        f"is already running, as process {first.pid} on port {port}; `kill {first.pid}` stops it"
         in second.log
     )
 

@@ -19,12 +19,12 @@ def test_pauses_grow_until_a_program_has_run_for_long(
     for lived_s in (0,) * 8 + (supervision.STEADY_S + 1, 0):
         wait_until(lambda: program.has_ended)
         clock.now += lived_s
-        program.look_after()
+        program.supervise()
         clock.now += supervision.LONGEST_PAUSE_S
-        program.look_after()
+        program.supervise()
 
     said = capsys.readouterr().out
-    assert re.findall(r"again in (\d+) s", said) == [
+    assert re.findall(r"restarted in (\d+) s", said) == [
         "1",
         "2",
         "4",

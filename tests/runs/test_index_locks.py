@@ -13,10 +13,17 @@ import pytest
 from sqlalchemy import Connection, Engine, Table, event, insert, update
 
 from adapters.database import committed, connect_database
-from adapters.plan_tables import PORTFOLIO, STUDY, portfolios, studies
-from adapters.portfolios.store import move as move_portfolio
+from adapters.plan_tables import PLAN, plans
+from adapters.plans.portfolio import move_portfolio
+from adapters.plans.progress import (
+    save_portfolio_result,
+    save_progress,
+    save_screen_result,
+)
+from adapters.plans.ranking import DEFAULT
+from adapters.plans.screen import count_differing
+from adapters.plans.store import set_ranking, set_title, update_plan
 from adapters.queue.messages import Attempt, RunMessage
-from adapters.rows import changed
 from adapters.runs.changes import CANCEL, RETRY, change_tags
 from adapters.runs.new_runs import NewRun, insert_runs, mark_enqueued, now_waiting
 from adapters.runs.states import (
@@ -28,11 +35,10 @@ from adapters.runs.states import (
     give_up,
     hand_back,
     lose,
-    set_beside,
+    set_annotations,
 )
-from adapters.screens.progress import keep_found, tell_done
-from adapters.screens.store import count_differing
-from adapters.tables import BATCH_INDEX, RUN, runs, screens
+from adapters.runs.turns import announce
+from adapters.tables import PLAN_INDEX, RUN, runs, screens
 from contracts.portfolio_request import PortfolioStatus
 from contracts.run_request import TagChange, request_hash
 from contracts.status import ErrorType
@@ -52,12 +58,11 @@ def database_url(mariadb_url: str) -> str:
     return mariadb_url
 
 
-def record(connection: Connection, count: int, **fields: Any) -> list[str]:
-    new = [new_request(**fields) for _ in range(count)]
-    insert_runs(
-        connection, [NewRun(each, request_hash(each, {"id": str(each.run_id)})) for each in new]
-    )
-    return [str(each.run_id) for each in new]
+def record(connection: Connection, count: int, plan_id: str | None = None) -> list[str]:
+    requests = [new_request() for _ in range(count)]
+    new = [NewRun(each, request_hash(each, {"id": str(each.run_id)})) for each in requests]
+    insert_runs(connection, new, plan_id)
+    return [each.run_id for each in new]
 
 
 def record_ended(connection: Connection, count: int) -> None:
@@ -103,23 +108,26 @@ CHANGES: dict[str, Callable[[Connection, list[str]], object]] = {
     "hand_back_last": lambda c, ids: hand_back(c, claimed(c, ids[0]), 0),
     "lose": lambda c, ids: lose(c, Lease(ids[0], 1, claimed(c, ids[0]).token), 3, "x"),
     "give_up": lambda c, ids: give_up(c, Attempt(ids[0], 1), ErrorType.SYSTEM_ERROR, "x"),
-    "set_beside": lambda c, ids: set_beside(c, ids[0], title="x"),
+    "set_annotations": lambda c, ids: set_annotations(c, ids[0], title="x"),
     "cancel_one": lambda c, ids: CANCEL.one(c, ids[0]),
     "cancel_some": lambda c, ids: CANCEL.some(c, RUN.run_id.in_(ids)),
-    "cancel_batch": lambda c, ids: CANCEL.some(c, RUN.batch_id == BATCH),
+    "cancel_batch": lambda c, ids: CANCEL.some(c, RUN.plan_id == BATCH),
     "retry_some": lambda c, ids: (cancelled(c, ids), RETRY.some(c, RUN.run_id.in_(ids))),
-    "retry_batch": lambda c, ids: (cancelled(c, ids), RETRY.some(c, RUN.batch_id == BATCH)),
+    "retry_batch": lambda c, ids: (cancelled(c, ids), RETRY.some(c, RUN.plan_id == BATCH)),
     "change_tags": lambda c, ids: change_tags(c, TagChange(run_ids=ids, add=["a"], remove=[])),
-    "screen_progress": lambda c, ids: tell_done(c, ids[0], 1),
-    "screen_found": lambda c, ids: keep_found(c, ids[0], b"", None),
+    "screen_progress": lambda c, ids: save_progress(c, ids[0], 1),
+    "screen_result": lambda c, ids: save_screen_result(c, ids[0], b"", None),
     "screen_differing": lambda c, ids: count_differing(c, ids[0], 1),
-    "study": lambda c, ids: changed(
-        STUDY.study_id, c, ids[0], STUDY.status == StudyStatus.ACCEPTED, sentence="x"
+    "study": lambda c, ids: update_plan(
+        c, ids[0], PLAN.status == StudyStatus.ACCEPTED, sentence="x"
     ),
     "portfolio": lambda c, ids: move_portfolio(
         c, ids[0], PortfolioStatus.LEGS, PortfolioStatus.CANCELLED
     ),
-    "portfolio_title": lambda c, ids: changed(PORTFOLIO.run_id, c, ids[0], title="x"),
+    "portfolio_result": lambda c, ids: save_portfolio_result(c, ids[0], b""),
+    "title": lambda c, ids: set_title(c, ids[0], "x"),
+    "ranking": lambda c, ids: set_ranking(c, "batch", DEFAULT),
+    "announce": announce,
 }
 
 
@@ -127,7 +135,7 @@ def unique_indexes(table: Table) -> set[str]:
     return {"PRIMARY"} | {each.name for each in table.c if each.unique}
 
 
-class Plans:
+class Explained:
     """The plan of each statement that locks rows of these tables, as the database has it just before."""
 
     def __init__(self, engine: Engine) -> None:
@@ -148,7 +156,7 @@ class Plans:
                 continue  # there is no such row
             self.seen += 1
             is_batch = BATCH in (parameters or {}).values()
-            of_batch = {BATCH_INDEX} if is_batch else set()
+            of_batch = {PLAN_INDEX} if is_batch else set()
             if row["key"] not in unique_indexes(table) | of_batch:
                 self.faults.append(f"{row['key']} ({row['Extra']}): {statement[:200]}")
 
@@ -165,30 +173,31 @@ def engine(database_url: str) -> Iterator[Engine]:
 def test_a_change_finds_its_rows_by_a_unique_index(
     engine: Engine, mariadb_server: MariaDBServer, ended: int
 ) -> None:
-    plans = Plans(engine)
+    explained = Explained(engine)
     with engine.begin() as connection:
         record_ended(connection, ended)
+        connection.execute(
+            insert(plans), filled(plans, plan_id=BATCH, kind="batch", name="batch")
+        )
     for name, change in CHANGES.items():
         waiting = random.choice([1, 2, 3, 8, 40])
         with engine.begin() as connection:
             record(connection, waiting)
-            ids = record(connection, random.choice([1, 2, 5]), batch_id=BATCH)
+            ids = record(connection, random.choice([1, 2, 5]), BATCH)
             for table, rows in (
                 (screens, [filled(screens, run_id=each, combinations=1) for each in ids]),
-                (studies, [filled(studies, study_id=each, status="ACCEPTED") for each in ids]),
-                (
-                    portfolios,
-                    [filled(portfolios, run_id=each, status="LEGS") for each in ids],
-                ),
+                (plans, [filled(plans, plan_id=each, status="ACCEPTED") for each in ids]),
             ):
                 connection.execute(insert(table), rows)
         mariadb_server.execute("ANALYZE TABLE backtests.backtest_results")
-        seen = plans.seen
+        seen = explained.seen
 
         committed(engine, lambda connection, run=change, ids=ids: run(connection, ids))
 
-        assert plans.seen > seen, f"{name} locked nothing"
-        assert plans.faults == [], f"{name}, {ended} ended, {waiting} waiting, {len(ids)} changed"
+        assert explained.seen > seen, f"{name} locked nothing"
+        assert explained.faults == [], (
+            f"{name}, {ended} ended, {waiting} waiting, {len(ids)} changed"
+        )
         with engine.begin() as connection:
             connection.execute(update(runs).values(status="SUCCEEDED"))
 

@@ -74,7 +74,7 @@ def test_a_condition_says_no_more_than_is_known(buy: str, bar: int, words: str) 
         lambda line: found.values[line].item(bar),
         lambda truth: found.truths[truth].item(bar),
     )
-    said = state.said(found.head["buy"])
+    explanation = state.explain(found.head["buy"])
 
-    assert words in said
-    assert said.endswith(words) or words.endswith(", but ")
+    assert words in explanation
+    assert explanation.endswith(words) or words.endswith(", but ")

@@ -5,13 +5,13 @@ from datetime import date
 import numpy as np
 import pytest
 
-from adapters.prices.bars import Bars
+from adapters.prices.bars import PriceBars
 from adapters.prices.packing import unpacked_columns
 from adapters.runs.condition_summary import condition_summaries
 from adapters.runs.lines import BARS_PER_PART, RunLines, lines_on, packed_lines
 from adapters.runs.stored_series import unpacked_json
 from adapters.settings import PROJECT_ROOT
-from consumer.backtest import backtest
+from consumer.kinds.backtest import backtest
 from contracts.run_request import RunRequest
 from rules.catalog import RULES
 from tests.services.prices import packed_file
@@ -26,7 +26,7 @@ def read_back(line, values, truth):
     first, *parts = packed_lines(RunLines(head, [values], [truth]))
     columns = zip(*map(unpacked_columns, parts), strict=True)
     bars = np.arange(len(truth))
-    traded = Bars("1d", bars, (bars,) * 4, bars, 0, 0)
+    traded = PriceBars("1d", bars, (bars,) * 4, bars, 0, 0)
     return lines_on(bars, unpacked_json(first), map(np.concatenate, columns), traded)
 
 
@@ -59,6 +59,7 @@ def test_a_line_of_a_run_of_thirteen_years_takes_at_most_9_kb(rule_type):
     outcome = backtest(
         RunRequest(rule_type=rule_type, **WHOLE),
         packed_file(PROJECT_ROOT / "data", "AAPL"),
+        keeps_lines=True,
     )
 
     lines = unpacked_json(outcome.lines[0])["lines"]
@@ -79,6 +80,7 @@ def test_of_a_part_without_a_line_nothing_is_said_of_how_close_it_came():
     head, *_ = backtest(
         RunRequest(rule_type="FORMULA", params=params, **WHOLE),
         packed_file(PROJECT_ROOT / "data", "AAPL"),
+        keeps_lines=True,
     ).lines
 
     found = condition_summaries(unpacked_json(head), ["a bar"] * 3270)

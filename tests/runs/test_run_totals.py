@@ -8,6 +8,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.engine import Connection
 
 from adapters.database import committed, reading
+from adapters.maintenance.retention import prune_runs
 from adapters.queue.messages import Attempt
 from adapters.runs import totals as run_totals
 from adapters.runs.changes import CANCEL, RETRY
@@ -23,7 +24,6 @@ from adapters.runs.states import (
 from adapters.runs.totals import RUN, WAIT, Totals, fold, histogram, totals
 from adapters.tables import run_events
 from adapters.tables import run_totals as table
-from adapters.upkeep.retention import prune_runs
 from contracts.status import ErrorType
 from tests.services.old_runs import ended
 from tests.services.runs import Submitter

@@ -5,15 +5,15 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
-from adapters.database import committed
-from adapters.plan_tables import batch_turns
+from adapters.database import committed, database_now
+from adapters.plan_tables import PLAN, plans
 from adapters.queue.messages import Attempt
 from adapters.runs.changes import CANCEL
 from adapters.runs.states import Claim, hand_back
-from adapters.runs.turns import Turn, claim_turn, forget_turns, mark_served, most_before
+from adapters.runs.turns import Turn, claim_turn, mark_served, most_before
 from contracts.errors import StaleMessage
 from tests.faults.injection_point import Fault
 from tests.services.processes import Programs
@@ -193,7 +193,7 @@ def test_of_many_jobs_at_once_each_gets_a_run_of_its_own(submitter: Submitter) -
     assert sorted(claimed) == sorted(tickets)
 
 
-def test_turns_are_forgotten_once_nothing_waits(submitter: Submitter) -> None:
+def test_a_plan_is_skipped_once_nothing_of_it_waits(submitter: Submitter) -> None:
     (a,) = submitter.submit(1, batch_id="a")
     submitter.submit(1, batch_id="b")
     with submitter.engine.begin() as connection:
@@ -202,8 +202,7 @@ def test_turns_are_forgotten_once_nothing_waits(submitter: Submitter) -> None:
         [served(submitter, a) for _ in range(2)]
 
     with submitter.engine.begin() as connection:
-        forget_turns(connection)
-        left = connection.execute(select(batch_turns.c.batch_id)).scalars().all()
+        left = connection.scalars(select(PLAN.name).where(PLAN.first_id.is_not(None))).all()
 
     assert left == ["b"]
 
@@ -249,6 +248,8 @@ def test_a_run_that_waits_in_the_list_of_people_leaves_it_with_its_batch_s_turn(
         *submitter.submit(1, batch_id="z"),
         *submitter.submit(1, batch_id="a"),
     )
+    with submitter.engine.begin() as connection:
+        connection.execute(update(plans).filter_by(name="z").values(served_at=database_now()))
     pause = Fault(tmp_path, "between pop and claim", "pause")
     job = programs.start("consumer", **pause.environ)
     pause.wait()

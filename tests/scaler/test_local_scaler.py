@@ -16,7 +16,7 @@ from adapters.database import connect_database, reading
 from adapters.queue.run_queue import RunQueue, ScalerState
 from adapters.settings import PROJECT_ROOT, load_settings
 from adapters.tables import runs
-from consumer.local_scaler import LOOKS_PER_POLL, REST_S
+from consumer.local_scaler import POLLS_PER_KEDA_POLL, RETRY_S
 from tests.services.processes import Program, Programs
 from tests.services.waiting import wait_until
 from web import create_app
@@ -32,7 +32,7 @@ REQUEST = {
 
 @pytest.fixture
 def database_url(sqlite_url: str) -> str:
-    """The scaler itself never speaks to the database, so one kind will do."""
+    """Use SQLite only, since the scaler itself never connects to the database."""
     return sqlite_url
 
 
@@ -108,7 +108,7 @@ def test_it_looks_as_often_as_the_manifest_says(
     manifest: dict[str, Any] = yaml.safe_load(
         (PROJECT_ROOT / "keda" / "scaledjob.yaml").read_text()
     )
-    manifest["spec"]["pollingInterval"] = 60 * LOOKS_PER_POLL
+    manifest["spec"]["pollingInterval"] = 60 * POLLS_PER_KEDA_POLL
     rare = tmp_path / "scaledjob.yaml"
     rare.write_text(yaml.safe_dump(manifest))
     # without a template, which wakes it once it is ready
@@ -116,7 +116,7 @@ def test_it_looks_as_often_as_the_manifest_says(
         "consumer.local_scaler", SCALER_MANIFEST=str(rare), SCALER_START="plain"
     )
     queue = RunQueue(load_settings(platform_settings))
-    wait_until(lambda: queue.scaler() is not None, 20, "its first look")
+    wait_until(lambda: queue.scaler_state() is not None, 20, "its first look")
 
     submit(platform_settings, 6)
     started_by_itself = log_lines(scaler, "job_started")
@@ -138,7 +138,7 @@ def test_a_paused_scaler_starts_nothing_until_it_is_resumed(
     started_while_paused = log_lines(scaler, "job_started")
     queue = RunQueue(load_settings(platform_settings))
     wait_until(
-        lambda: queue.scaler() == ScalerState(os.cpu_count() or 1, paused=True),
+        lambda: queue.scaler_state() == ScalerState(os.cpu_count() or 1, paused=True),
         10,
         "what it says of itself",
     )
@@ -147,7 +147,7 @@ def test_a_paused_scaler_starts_nothing_until_it_is_resumed(
 
     assert started_while_paused == []
     assert "scaler_resumed" in scaler.log
-    assert queue.scaler() == ScalerState(os.cpu_count() or 1, paused=False)
+    assert queue.scaler_state() == ScalerState(os.cpu_count() or 1, paused=False)
 
 
 def test_sigterm_is_passed_on_and_no_process_is_left(
@@ -218,14 +218,12 @@ def test_processes_that_fail_at_their_start_do_not_follow_each_other_at_once(
     submit(platform_settings, 1)
 
     scaler = programs.start("consumer.local_scaler", SCALER_MANIFEST=str(broken))
-    wait_until(
-        lambda: len(log_lines(scaler, "job_failed_at_start")) == 2, 20, "the second failure"
-    )
+    wait_until(lambda: len(log_lines(scaler, "job_failed_early")) == 2, 20, "the second failure")
 
     first, second = (
         datetime.fromisoformat(line.split()[0]) for line in log_lines(scaler, "job_started")
     )
-    assert (second - first).total_seconds() >= REST_S
+    assert (second - first).total_seconds() >= RETRY_S
     assert statuses(platform_settings) == ["PENDING"]
 
 

@@ -1,4 +1,4 @@
-"""Jobs that are forked from a warm template are processes like any other, and the template holds nothing of theirs."""
+"""Jobs forked from a warm template are processes like any other, and the template keeps nothing of theirs."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ import yaml
 
 from adapters.settings import PROJECT_ROOT, Settings
 from tests.faults.injection_point import Fault, limited
-from tests.kernel.test_rooms import ROOMS
+from tests.kernel.test_packages import PACKAGES
 from tests.services.processes import Program, Programs
 from tests.services.runs import Submitter
 from tests.services.waiting import slowness, wait_until
@@ -26,7 +26,7 @@ BOTH_WAYS = pytest.mark.parametrize("way", ["warm", "plain"])
 
 @pytest.fixture
 def database_url(sqlite_url: str) -> str:
-    """How a Job is started is the same for both databases."""
+    """Start Jobs on SQLite only, since that works the same for both databases."""
     return sqlite_url
 
 
@@ -59,7 +59,7 @@ def template_of(scaler: Program) -> psutil.Process:
 
 
 def templates(scaler: Program) -> int:
-    """How many have become ready."""
+    """Number of templates that have become ready."""
     return scaler.log.count("template_ready")
 
 
@@ -123,7 +123,7 @@ def test_stopped_jobs_are_killed_at_their_deadline_and_free_their_slots(
     submitter.submit(2)
     pause.wait(times=2)
     stopped = [psutil.Process(pid) for pid in job_pids(scaler, way)]
-    horses = [horse for job in stopped for horse in job.children()]
+    children = [child for job in stopped for child in job.children()]
 
     for job in stopped:
         job.suspend()
@@ -132,8 +132,10 @@ def test_stopped_jobs_are_killed_at_their_deadline_and_free_their_slots(
     for job in stopped:
         scaler.wait_for_line(f"job_ended pid={job.pid} exit_code=-9")
     scaler.wait_for_line("job_ended .*exit_code=0")
-    assert len(horses) == 2
-    assert not {horse.pid for horse in horses} & {process.pid for process in programs.survivors()}
+    assert len(children) == 2
+    assert not {child.pid for child in children} & {
+        process.pid for process in programs.survivors()
+    }
 
 
 def test_the_jobs_of_a_killed_template_go_on_and_the_next_one_takes_over(
@@ -167,7 +169,7 @@ def test_a_template_that_hangs_is_replaced_and_its_message_worked(
     wait_until(lambda: templates(scaler) == 2)
 
 
-def test_a_template_that_hangs_before_it_is_ready_is_told_and_replaced(
+def test_a_template_that_hangs_before_it_is_ready_is_logged_and_replaced(
     programs: Programs, submitter: Submitter, fault: Callable[..., Fault]
 ) -> None:
     hang = fault("before the template's imports", "pause")
@@ -177,7 +179,7 @@ def test_a_template_that_hangs_before_it_is_ready_is_told_and_replaced(
     submitter.submit()
     wait_until(submitter.all_ended)
 
-    scaler.wait_for_line("WARNING .*template_hung")
+    scaler.wait_for_line("WARNING .*template_timed_out")
     scaler.wait_for_line("template_ready")
     submitter.submit()
 
@@ -202,9 +204,9 @@ def test_a_template_is_replaced_when_a_module_changes(
     programs: Programs, submitter: Submitter, tmp_path: Path
 ) -> None:
     checkout = tmp_path / "checkout"
-    for room in (*ROOMS, "keda"):
+    for folder in (*PACKAGES, "keda"):
         shutil.copytree(
-            PROJECT_ROOT / room, checkout / room, ignore=shutil.ignore_patterns("__pycache__")
+            PROJECT_ROOT / folder, checkout / folder, ignore=shutil.ignore_patterns("__pycache__")
         )
     scaler = programs.run(
         ["env", "-C", str(checkout), sys.executable, "-m", "consumer.local_scaler"]
@@ -266,7 +268,7 @@ def test_a_template_ends_with_its_scaler(programs: Programs) -> None:
 
 KEEPS = """
 import gc, os, sys
-import consumer.template
+import consumer.scaler.template
 environ = {id(os.environ._data)}  # the environment itself, as every process has it
 for each in gc.get_objects():
     if id(each) in environ:
@@ -304,16 +306,17 @@ from dataclasses import replace
 from datetime import date
 from tests.services.prices import DATA, packed_file
 packed = packed_file(DATA, "AAPL")
-import consumer.template
-from consumer.backtest import backtest
+import consumer.scaler.template
+before = set(sys.modules)
+import consumer.job.task, consumer.kinds.draw_charts, consumer.kinds.portfolio, consumer.kinds.screen
+from consumer.kinds.backtest import backtest
 from contracts.run_request import RunRequest
 from rules.catalog import RULES
-from tests.kernel.test_rooms import ROOMS
-before = set(sys.modules)
+from tests.kernel.test_packages import PACKAGES
 request = RunRequest(ticker="AAPL", rule_type="RSI", start_date=date(2000, 3, 1), end_date=date(2013, 3, 1))
 for rule_type in RULES:
     backtest(replace(request, rule_type=rule_type), packed)
-loaded = {name for name in set(sys.modules) - before if name.split(".")[0] in ROOMS}
+loaded = {name for name in set(sys.modules) - before if name.split(".")[0] in PACKAGES}
 print(*sorted(loaded))
 """
 

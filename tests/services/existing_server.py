@@ -11,7 +11,7 @@ from tests.services.mariadb_server import DATABASE, USER, MariaDBServer, execute
 
 
 class ExistingServer(MariaDBServer):
-    """What tests may do with a server that serves others too; one that must stop or change it is skipped."""
+    """A server that others use too: tests that must stop or change it are skipped."""
 
     def __init__(self, url: str) -> None:
         root = make_url(url)

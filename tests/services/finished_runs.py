@@ -17,12 +17,12 @@ def succeed(engine: Engine, run_id: str, metrics: Mapping[str, float | None]) ->
     result = {name: metrics.get(name) for name in HEADLINE_NAMES}
     stored = json.dumps({"values": dict(metrics), "notes": {}})
     with engine.begin() as connection:
-        held = claim(connection, Attempt(run_id, 1), str(uuid4()), 60, "test")
-        finish(connection, held, {**result, "metrics_json": stored})
+        claimed = claim(connection, Attempt(run_id, 1), str(uuid4()), 60, "test")
+        finish(connection, claimed, {**result, "metrics_json": stored})
 
 
 def break_down(engine: Engine, run_id: str, message: str = "no prices") -> None:
     """Let a waiting first attempt fail."""
     with engine.begin() as connection:
-        held = claim(connection, Attempt(run_id, 1), str(uuid4()), 60, "test")
-        fail(connection, held, ErrorType.NO_PRICES, message)
+        claimed = claim(connection, Attempt(run_id, 1), str(uuid4()), 60, "test")
+        fail(connection, claimed, ErrorType.NO_PRICES, message)

@@ -1,4 +1,4 @@
-"""What the fixtures of tests/conftest.py are made of; imported lazily, since not every environment has it all."""
+"""The parts of the fixtures of tests/conftest.py; imported lazily, since not every environment has all of them."""
 
 import atexit
 import os
@@ -79,7 +79,7 @@ def emptied(url: str) -> str:
 
 @cache
 def _engine(url: str) -> Engine:
-    """The same for each test: it keeps what it has compiled."""
+    """One instance for all tests, since it caches what it has compiled."""
     return connect_database(url)
 
 

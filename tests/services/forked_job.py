@@ -1,6 +1,6 @@
-"""`python -m tests.services.forked_job FILE`: forks one Job from a warm template and ends as it does.
+"""`python -m tests.services.forked_job FILE`: fork one Job from a warm template and exit with its code.
 
-The Job's pid is written to FILE, since signals are for the Job itself.
+The Job's pid is written to FILE, since signals are sent to the Job itself.
 """
 
 import os
@@ -8,29 +8,29 @@ import select
 import sys
 from pathlib import Path
 
-from consumer.children import Template
+from consumer.scaler.processes import Template
 
 
 def main(pid_file: Path) -> int:
-    """The Job's exit code; a signal that killed it kills this process, too."""
+    """Return the Job's exit code; a signal that killed it kills this process, too."""
     codes: dict[int, int] = {}
     template = Template({}, codes)
     while not template.is_ready:
-        hear(template)
+        wait_for_answer(template)
     pid = template.fork(Path(os.environ.get("READY_FILE", pid_file.with_suffix(".ready"))))
     pid_file.with_suffix(".new").write_text(str(pid))
     pid_file.with_suffix(".new").rename(pid_file)
     while pid not in codes:
-        hear(template)
+        wait_for_answer(template)
     if codes[pid] < 0:
         os.kill(os.getpid(), -codes[pid])
     return codes[pid]
 
 
-def hear(template: Template) -> None:
-    """Wait until the template says something, and note it."""
+def wait_for_answer(template: Template) -> None:
+    """Wait until the template sends an answer, and record it."""
     select.select([template], [], [])
-    template.hear()
+    template.read_answers()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a stranger may do to a web tier's port: connections from several addresses, and ordinary calls beside them."""
+"""An anonymous client at a web tier's port: connections from several addresses, and ordinary calls beside them."""
 
 import resource
 import select
@@ -47,23 +47,23 @@ def opened(port: int, *sent: bytes, address: str = "127.0.0.1") -> Iterator[list
 
 
 def answer(port: int, *sent: bytes) -> bytes:
-    """All that comes back until the other side hangs up, or says nothing more for a second."""
+    """Everything that the other side sends until it closes, or is silent for a second."""
     with (
         socket.create_connection(("127.0.0.1", port), PATIENCE_S) as connection,
         suppress(ConnectionError),
     ):
         for text in sent:
             connection.sendall(text)
-        return b"".join(iter(lambda: _heard(connection), b""))
+        return b"".join(iter(lambda: _receive(connection), b""))
     return b""
 
 
-def _heard(connection: socket.socket) -> bytes:
+def _receive(connection: socket.socket) -> bytes:
     return connection.recv(65536) if select.select([connection], [], [], 1.0)[0] else b""
 
 
 def is_closed(connection: socket.socket) -> bool:
-    """Whether the other side has hung up; what it had sent before is read away."""
+    """True once the other side has closed; pending data is discarded."""
     try:
         while select.select([connection], [], [], 0)[0]:
             if not connection.recv(65536):
@@ -74,7 +74,7 @@ def is_closed(connection: socket.socket) -> bool:
 
 
 class Called(NamedTuple):
-    """How ordinary calls fared."""
+    """Durations and failures of ordinary calls."""
 
     seconds: list[float]
     failed: int

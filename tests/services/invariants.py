@@ -1,4 +1,4 @@
-"""What must be true of the tables and of Redis after any fault, once every run has ended."""
+"""Invariants of the tables and of Redis after any fault, once every run has ended."""
 
 from collections import defaultdict
 from typing import Any
@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.engine import Engine
 
 from adapters.database import reading
-from adapters.plan_tables import portfolios
+from adapters.plan_tables import plans
 from adapters.settings import Settings
 from adapters.tables import run_charts, run_events, runs, screens
 from tests.services.waiting import wait_until
@@ -43,7 +43,9 @@ def check_tables(engine: Engine) -> None:
         )
         together = set(
             connection.execute(
-                select(portfolios.c.run_id).where(portfolios.c.found.is_not(None))
+                select(plans.c.plan_id).where(
+                    plans.c.kind == "portfolio", plans.c.result.is_not(None)
+                )
             ).scalars()
         )
     stories: dict[str, list[Any]] = defaultdict(list)
@@ -76,18 +78,24 @@ def _check_row(row: Any, is_charted: bool) -> None:
 
 def _check_story(row: Any, story: list[Any]) -> None:
     run_id = row["run_id"]
-    told = [(event["attempt"], event["from_status"], event["to_status"]) for event in story]
+    transitions = [
+        (event["attempt"], event["from_status"], event["to_status"]) for event in story
+    ]
     before: str | None = None
-    for attempt, from_status, to_status in told:
+    for attempt, from_status, to_status in transitions:
         assert from_status == before and to_status in _ALLOWED[from_status], (
-            f"run {run_id}: {told}"
+            f"run {run_id}: {transitions}"
         )
-        assert attempt <= row["attempt"], f"run {run_id}: {told}"
+        assert attempt <= row["attempt"], f"run {run_id}: {transitions}"
         before = to_status
-    attempts = [attempt for attempt, _, _ in told]
-    assert attempts == sorted(attempts), f"run {run_id}: {told}"
-    assert before == row["status"], f"run {run_id} is {row['status']} but its story is {told}"
-    assert sum(to_status == "SUCCEEDED" for _, _, to_status in told) <= 1, f"run {run_id}: {told}"
+    attempts = [attempt for attempt, _, _ in transitions]
+    assert attempts == sorted(attempts), f"run {run_id}: {transitions}"
+    assert before == row["status"], (
+        f"run {run_id} is {row['status']} but its story is {transitions}"
+    )
+    assert sum(to_status == "SUCCEEDED" for _, _, to_status in transitions) <= 1, (
+        f"run {run_id}: {transitions}"
+    )
     times = [event["at"] for event in story]
     assert times == sorted(times), f"run {run_id}: {times}"
 
@@ -103,7 +111,7 @@ def check_queue_is_clean(redis: Redis, timeout_s: float = 30.0) -> None:
 
 
 def left_in_redis(redis: Redis) -> dict[str, int]:
-    """How many entries each of RQ's structures for unfinished work still has; empty ones are left out."""
+    """Number of entries in each of RQ's structures for unfinished work; empty ones are left out."""
     names = Settings().queue_names
     counts = {
         "queues": sum(redis.llen(f"rq:queue:{name}") for name in names),

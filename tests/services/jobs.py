@@ -4,18 +4,17 @@ from sqlalchemy import select
 from sqlalchemy.engine import Engine
 
 from adapters.database import reading
-from adapters.portfolios.store import keep_together
+from adapters.plans.progress import save_portfolio_result, save_screen_result
 from adapters.queue.messages import Attempt
 from adapters.runs.states import claim, finish
-from adapters.screens.progress import keep_found
 from adapters.tables import runs
-from consumer.task import compute
+from consumer.job.task import compute
 from contracts.status import RunStatus
 from tests.services.prices import run_prices
 
 
 def run_all(engine: Engine) -> int:
-    """Do what every Job that waits is to do; how many there were."""
+    """Work on every waiting Job; return their number."""
     with reading(engine) as connection:
         waiting = (
             connection.execute(select(runs.c.run_id).where(runs.c.status == RunStatus.PENDING))
@@ -28,13 +27,13 @@ def run_all(engine: Engine) -> int:
 
 
 def run_one(engine: Engine, run_id: str) -> None:
-    """Claim the first attempt of a Job, do its work and record what it found."""
+    """Claim the first attempt of a Job, do its work and record its result."""
     with engine.begin() as connection:
-        held = claim(connection, Attempt(run_id, 1), "token", 60.0, "test")
-        prices = run_prices(connection, held.request)
-        outcome = compute(held, prices, engine, lambda done: None)
-        finish(connection, held, outcome.columns, outcome.lines, outcome.failed_metrics)
-        if outcome.screened:
-            keep_found(connection, run_id, *outcome.screened)
-        if outcome.together:
-            keep_together(connection, run_id, outcome.together)
+        claimed = claim(connection, Attempt(run_id, 1), "token", 60.0, "test")
+        prices = run_prices(connection, claimed.request)
+        result = compute(claimed, prices, engine, lambda done: None)
+        finish(connection, claimed, result.columns, result.lines, result.failed_metrics)
+        if result.screened:
+            save_screen_result(connection, run_id, *result.screened)
+        if result.portfolio:
+            save_portfolio_result(connection, run_id, result.portfolio)

@@ -55,8 +55,8 @@ def _path() -> str:
 
 def _binary(*names: str) -> str:
     for name in names:
-        if found := shutil.which(name, path=_path()):
-            return found
+        if binary := shutil.which(name, path=_path()):
+            return binary
     return service_missing(
         f"MariaDB is not installed ({names[0]} not found); sh scripts/install_test_services.sh"
     )
@@ -156,7 +156,7 @@ class MariaDBServer:
             ) from None
 
     def create_database(self, name: str = DATABASE) -> None:
-        """An empty database that the tests' user may do everything in; one that exists is dropped."""
+        """Create an empty database with all rights for the tests' user; an existing one is dropped."""
         self.execute(
             f"DROP DATABASE IF EXISTS {name}",
             f"CREATE DATABASE {name} CHARACTER SET utf8mb4",

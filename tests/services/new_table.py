@@ -1,4 +1,4 @@
-"""A table that nobody but its own declaration knows of."""
+"""A table that nothing but its declaration mentions."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +10,10 @@ from adapters.declarations import LongText, Rows, Uuid, key, metadata, required,
 
 @contextmanager
 def notes_of_runs() -> Iterator[Table]:
-    """A table of the platform as long as this lasts: what people think of runs, kept as long as charts."""
+    """Add a table to the platform for the duration of the block: opinions on runs, kept as long as series."""
     declared = table(
         "run_notes",
-        Rows("What people think of a run.", of="run", kind="notes", kept="charts", web="INSERT"),
+        Rows("What people think of a run.", of="run", kind="notes", kept="series", web="INSERT"),
         run_id=key(Uuid),
         note=required(LongText, doc="in their own words"),
     )

@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import Any
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
-MODULES = ("consumer", "consumer.reconciler", "consumer.local_scaler")  # what it can be asked for
+MODULES = ("consumer", "consumer.reconciler", "consumer.local_scaler")  # those that it can run
 # faults that are laid before the imports
 UNFIT = {"FAULT_CLOCK_S", "FAULT_CONSTANT"}
 
 
 class ForkedProcess:
-    """What `subprocess.Popen` is to a child, to a process that the nursery has forked."""
+    """A process forked by the nursery, with the interface of `subprocess.Popen`."""
 
     def __init__(
         self, module: str, arguments: tuple[str, ...], environ: dict[str, str], log_path: Path
@@ -68,7 +68,7 @@ class ForkedProcess:
 
 @cache
 def _nursery() -> tuple[socket.socket, subprocess.Popen[bytes]]:
-    """Where to ask, and who answers: a process that ends with this one, from whose socket it reads."""
+    """The socket for requests and the process that serves it, which ends with this one."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         process = subprocess.Popen(
@@ -82,21 +82,21 @@ def main() -> None:
     """Serve the socket that is the standard input; in a fork: be the program that was asked for."""
     import consumer.local_scaler
     import consumer.reconciler
-    import consumer.template  # noqa: F401
+    import consumer.scaler.template  # noqa: F401
 
     requests = socket.socket(fileno=sys.stdin.fileno())
     exit_files: dict[int, Path] = {}
     signal.signal(signal.SIGCHLD, lambda signum, frame: _note_ended(exit_files))
     while request := requests.recv(1 << 20):
-        asked = json.loads(request)
-        # none is noted before it is known
+        program = json.loads(request)
+        # no exit is recorded before its file is known
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
         pid = os.fork()
         if pid == 0:
             requests.close()
-            _be(asked)
+            _run_program(program)
             return
-        exit_files[pid] = Path(asked["log"]).with_suffix(".exit")
+        exit_files[pid] = Path(program["log"]).with_suffix(".exit")
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
         requests.send(str(pid).encode())
 
@@ -118,12 +118,12 @@ def _write(exit_file: Path | None, exit_code: int) -> None:
             exit_file.with_suffix(".new").rename(exit_file)
 
 
-def _be(asked: dict[str, Any]) -> None:
+def _run_program(program: dict[str, Any]) -> None:
     """Run a module as `python -m` would, from a state as after its imports."""
     os.setsid()
     # takes the place of the socket, which was the standard input
     os.open(os.devnull, os.O_RDONLY)
-    log = os.open(asked["log"], os.O_WRONLY)
+    log = os.open(program["log"], os.O_WRONLY)
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.close(log)
@@ -132,13 +132,13 @@ def _be(asked: dict[str, Any]) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     os.environ.clear()
-    os.environ.update(asked["environ"])
+    os.environ.update(program["environ"])
     gc.enable()
     if "FAULT_AT" in os.environ:
         _inject(Path(os.environ["PYTHONPATH"]) / "sitecustomize.py")
-    sys.argv[1:] = asked["arguments"]
-    sys.modules.pop(asked["module"], None)  # runpy warns of a module that is run and imported
-    runpy.run_module(asked["module"], run_name="__main__", alter_sys=True)
+    sys.argv[1:] = program["arguments"]
+    sys.modules.pop(program["module"], None)  # runpy warns of a module that is run and imported
+    runpy.run_module(program["module"], run_name="__main__", alter_sys=True)
 
 
 def _inject(path: Path) -> None:

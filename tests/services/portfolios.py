@@ -5,7 +5,7 @@ from typing import Any
 from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 
-from consumer.portfolios import Portfolios
+from consumer.leader.plans import Plans
 from tests.services.jobs import run_all
 from tests.services.waiting import wait_until
 
@@ -29,19 +29,19 @@ def submit_portfolio(client: FlaskClient, **more: Any) -> str:
     return portfolio_id
 
 
-def leader(engine: Engine) -> Portfolios:
+def leader(engine: Engine) -> Plans:
     """The leader's part of it, which sends no messages."""
-    return Portfolios(engine, lambda run_ids: None)
+    return Plans(engine, lambda run_ids: None)
 
 
 def complete(client: FlaskClient, engine: Engine, **more: Any) -> dict[str, Any]:
-    """What the API says of a portfolio that was submitted and has run."""
+    """The API's answer for a portfolio that was submitted and has run."""
     portfolio_id = submit_portfolio(client, **more)
     run_all(engine)
     leader(engine).advance()
     run_all(engine)
-    found: dict[str, Any] = client.get(f"/api/portfolios/{portfolio_id}").json
-    return found
+    portfolio: dict[str, Any] = client.get(f"/api/portfolios/{portfolio_id}").json
+    return portfolio
 
 
 def trade_when_legs_have_run(engine: Engine) -> None:

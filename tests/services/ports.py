@@ -10,7 +10,7 @@ FIRST_PORT, LAST_PORT = 15_000, 32_000
 
 
 def free_port() -> int:
-    """A TCP port on 127.0.0.1 that nobody uses now, and that nobody else is likely to be given."""
+    """A free TCP port on 127.0.0.1, which no other process is likely to get."""
     # of the operating system: test processes that share a seed must not share ports
     chance = random.SystemRandom()
     while True:

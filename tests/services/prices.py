@@ -48,23 +48,25 @@ def packed_file(folder: Path, ticker: str, timeframe: Timeframe = "1d") -> Packe
 def read_prices(
     folder: Path, ticker: str, timeframe: Timeframe, start: date, end: date
 ) -> RunPrices:
-    """What a Job reads of a file that was loaded into the store."""
+    """Prices as a Job reads them of a file that was loaded into the store."""
     return prices_of_run(packed_file(folder, ticker, timeframe), start, end)
 
 
 def run_prices(connection: Connection, request: RunRequest) -> PackedPrices:
-    """What the Job of a request gets."""
-    found = prices_of(connection, request)
-    assert isinstance(found, PackedPrices), found
-    return found
+    """Prices as the Job of a request gets them."""
+    prices = prices_of(connection, request)
+    assert isinstance(prices, PackedPrices), prices
+    return prices
 
 
 def restore_seed(engine: Engine) -> None:
     """Leave the shipped prices, and nothing else, in the store."""
     with reading(engine) as connection:
-        held = {row.ticker: row.data_hash for row in connection.execute(select(price_versions))}
+        versions = {
+            row.ticker: row.data_hash for row in connection.execute(select(price_versions))
+        }
         current = {row.ticker: row.data_hash for row in connection.execute(select(price_series))}
-    if held == current == shipped_hashes():
+    if versions == current == shipped_hashes():
         return
     # before the transaction: on a busy machine the server would give up a client that reads files
     seed = _seed()
@@ -90,11 +92,11 @@ def _seed() -> list[tuple[Table, list[dict[str, Any]]]]:
         create_schema(engine)
         load_folder(engine, DATA)
         with reading(engine) as connection:
-            found = [
+            tables = [
                 (table, connection.execute(select(table)).mappings().all()) for table in TABLES
             ]
         engine.dispose()
-    return [(table, [dict(row) for row in rows]) for table, rows in found]
+    return [(table, [dict(row) for row in rows]) for table, rows in tables]
 
 
 def without_prices(engine: Engine) -> Engine:

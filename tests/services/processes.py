@@ -29,13 +29,13 @@ class Program:
 
     @property
     def log(self) -> str:
-        """Everything that it has printed so far."""
+        """All output of the program so far."""
         return self._log_path.read_text(encoding="utf-8", errors="replace")
 
     def wait_for_line(self, pattern: str, timeout_s: float = 30.0, times: int = 1) -> str:
-        """The line that matches the regular expression for the `times`th time; AssertionError when it exits before."""
+        """Wait for the `times`th line that matches the pattern and return it; AssertionError when the program exits."""
 
-        def found() -> str | None:
+        def match() -> str | None:
             ended = self._process.poll() is not None
             lines = [line for line in self.log.splitlines() if re.search(pattern, line)]
             if len(lines) >= times:
@@ -45,10 +45,10 @@ class Program:
             )
             return None
 
-        return wait_until(found, timeout_s, f"{pattern!r} in the log", lambda: self.log) or ""
+        return wait_until(match, timeout_s, f"{pattern!r} in the log", lambda: self.log) or ""
 
     def wait(self, timeout_s: float = 60.0) -> int:
-        """Its exit code; negative when a signal killed it. AssertionError with its log after `timeout_s`."""
+        """Wait for the exit code, negative when a signal killed it; AssertionError with the log after `timeout_s`."""
         timeout_s *= slowness()
         try:
             return self._process.wait(timeout_s)
@@ -58,7 +58,7 @@ class Program:
             ) from None
 
     def is_running(self) -> bool:
-        """True until it has exited."""
+        """True until the program has exited."""
         return self._process.poll() is None
 
     def send(self, signum: signal.Signals) -> None:
@@ -66,7 +66,7 @@ class Program:
         self._process.send_signal(signum)
 
     def children(self) -> list[int]:
-        """Process ids of its living children."""
+        """Process ids of the program's living children."""
         try:
             return [
                 child.pid

@@ -80,7 +80,7 @@ class RedisServer:
             self._process.send_signal(signal.SIGCONT)
 
     def reset(self) -> None:
-        """Bring the server back as it was at first: running, empty, every command allowed."""
+        """Reset the server: running, empty, every command allowed."""
         self.resume()
         self.start()
         with self.client() as client:

@@ -1,4 +1,4 @@
-"""Runs as the web tier would submit them, for tests of what comes after it, and what the tables say about them."""
+"""Runs as the web tier would submit them, for tests of later steps, and their rows in the tables."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -6,10 +6,11 @@ from datetime import date
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import select, text
+from sqlalchemy import Connection, select, text
 from sqlalchemy.engine import Engine
 
 from adapters.database import connect_database, reading
+from adapters.plans.store import join_batch
 from adapters.queue.messages import RunMessage
 from adapters.queue.run_queue import RunQueue
 from adapters.runs.new_runs import NewRun, insert_runs, mark_enqueued
@@ -34,6 +35,13 @@ def new_request(**fields: Any) -> RunRequest:
     return RunRequest(**(defaults | fields))
 
 
+def plan_of(connection: Connection, batch_id: str | None, actor: str | None = None) -> str | None:
+    """The plan of a batch, new if there is none of this name; None without a batch."""
+    if batch_id is None:
+        return None
+    return str(join_batch(connection, batch_id, str(uuid4()), actor)["plan_id"])
+
+
 class Submitter:
     """Records and enqueues runs the way that the web tier does it, and reads their story back."""
 
@@ -52,7 +60,7 @@ class Submitter:
             for each, its in zip(requests, hashes, strict=True)
         ]
         with self.engine.begin() as connection:
-            insert_runs(connection, new)
+            insert_runs(connection, new, plan_of(connection, fields.get("batch_id"), actor))
         return [str(request.run_id) for request in requests]
 
     def enqueue(self, run_ids: Sequence[str], attempt: int = 1, *, is_bulk: bool = False) -> None:
@@ -89,7 +97,7 @@ class Submitter:
         return str(self.row(run_id)["status"])
 
     def statuses(self) -> dict[str, int]:
-        """How many runs there are in each state."""
+        """Number of runs in each state."""
         with reading(self.engine) as connection:
             rows = connection.execute(select(runs.c.status)).scalars().all()
         return {status: rows.count(status) for status in set(rows)}

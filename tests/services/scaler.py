@@ -25,8 +25,8 @@ def work_off(
         assert time.monotonic() < deadline, (
             f"not all runs ended within {timeout_s:g} s: {submitter.statuses()}"
         )
-        room = parallel - sum(program.is_running() for program in started)
-        for _ in range(min(room, submitter.queue.depth())):
+        free = parallel - sum(program.is_running() for program in started)
+        for _ in range(min(free, submitter.queue.depth())):
             started.append(programs.start("consumer", **settings))
         time.sleep(0.1)
     for program in started:

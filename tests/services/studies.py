@@ -6,9 +6,11 @@ from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 
 from adapters.database import reading
-from adapters.studies.store import study_of, study_row
-from consumer.studies import Studies
-from consumer.study_verdict import judge, store
+from adapters.plans.store import plan_row
+from adapters.plans.study import study_of
+from consumer.leader.plans import Plans
+from consumer.leader.verdict import judge, store
+from contracts.status import PlanKind
 from contracts.study import StudyStatus
 from tests.services.jobs import run_all
 
@@ -27,7 +29,6 @@ WALK_FORWARD = {
     "combinations": GRID,
     "train_days": 730,
     "test_days": 365,
-    "train_by": "runs",
 }
 
 
@@ -38,21 +39,21 @@ def submit_study(client: FlaskClient, **changes: Any) -> str:
     return str(answer.json["study_id"])
 
 
-def leader(engine: Engine) -> Studies:
-    """The leader's studies; nobody sends messages, and no process judges."""
-    return Studies(engine, lambda run_ids: None)
+def leader(engine: Engine) -> Plans:
+    """The leader's plans, without messages and without a process for verdicts."""
+    return Plans(engine, lambda run_ids: None)
 
 
 def state_of(engine: Engine, study_id: str) -> StudyStatus:
     """The state of a study."""
     with reading(engine) as connection:
-        return study_of(study_row(connection, study_id)).status
+        return study_of(plan_row(connection, PlanKind.STUDY, study_id)).status
 
 
 def judge_here(engine: Engine, study_id: str) -> dict[str, Any]:
     """The verdict, computed and stored as the verdict's process does it."""
     with reading(engine) as connection:
-        study = study_of(study_row(connection, study_id))
+        study = study_of(plan_row(connection, PlanKind.STUDY, study_id))
     verdict = judge(engine, study)
     store(engine, study, verdict)
     return verdict
@@ -65,6 +66,23 @@ def work_through(engine: Engine, study_id: str) -> None:
         studies.advance()
         run_all(engine)
     judge_here(engine, study_id)
+
+
+def run_training_part(
+    client: FlaskClient, engine: Engine, study: dict[str, Any], number: int
+) -> list[str]:
+    """Run every combination of a study on the training part of one window; the ids in the order of the plan."""
+    request = study["request"]
+    start, end = study["windows"][number]["train"]
+    base = {name: value for name, value in request["base"].items() if value is not None}
+    base |= {"start_date": start, "end_date": end, "charts": False}
+    del base["data_hash"]
+    requests = [base | {"params": params} for params in request["combinations"]]
+    answer = client.post("/api/runs/bulk", json=requests)
+    assert answer.status_code == 202, answer.text
+    run_all(engine)
+    run_ids: list[str] = answer.json["run_ids"]
+    return run_ids
 
 
 def complete(client: FlaskClient, engine: Engine, **changes: Any) -> dict[str, Any]:

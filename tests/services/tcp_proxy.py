@@ -31,7 +31,7 @@ class TcpProxy:
         self.restore()
 
     def restore(self) -> None:
-        """Forward everything at once, as in the beginning."""
+        """Forward everything without delay, as at the start."""
         self._delay_s, self._flowing = 0.0, True
         self._do(self._listen)
 
@@ -86,11 +86,11 @@ class TcpProxy:
         self._serving.clear()
         await asyncio.sleep(SETTLING_S)  # their sockets close
 
-    async def _serve(self, near: socket.socket) -> None:
+    async def _serve(self, client: socket.socket) -> None:
         try:
-            reader, writer = await asyncio.open_connection(sock=near)
+            reader, writer = await asyncio.open_connection(sock=client)
         except (OSError, asyncio.CancelledError):
-            near.close()
+            client.close()
             return
         try:
             far_reader, far_writer = await asyncio.open_connection(*self._target)

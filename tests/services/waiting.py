@@ -1,4 +1,4 @@
-"""Waiting for conditions as long as the machine needs, and what becomes of a test whose service is missing."""
+"""Waiting for conditions as long as the machine needs, and skipping tests whose service is missing."""
 
 import os
 import subprocess
@@ -20,10 +20,10 @@ REFERENCE_S = 0.5
 
 @cache
 def slowness() -> float:
-    """How many times longer this machine takes, measured once in each test process; 1 for a faster one."""
+    """Factor by which this machine is slower than the reference, at least 1; measured once in each test process."""
     began = time.monotonic()
     subprocess.run(
-        [sys.executable, "-c", "import consumer.worker"],
+        [sys.executable, "-c", "import consumer.job.worker"],
         cwd=Path(__file__).parents[2],
         check=True,
     )
@@ -36,9 +36,9 @@ def wait_until(
     what: str = "the condition",
     seen: Callable[[], object] = str,
 ) -> T:
-    """What `condition` returns as soon as it is true; AssertionError after `timeout_s` of a quiet machine.
+    """Return the result of `condition` as soon as it is true; AssertionError after `timeout_s` of a quiet machine.
 
-    seen: what to show then, beside the last value.
+    seen: returns details for the error, in addition to the last value.
     """
     timeout_s *= slowness()
     began, pause_s = time.monotonic(), 0.02
@@ -50,7 +50,7 @@ def wait_until(
                 f"{what} did not come true within {timeout_s:g} s; it is {value!r}\n{seen()}"
             )
         time.sleep(pause_s)
-        # who waits long should not ask often: the other side needs the processor
+        # after a long wait check less often: the other side needs the processor
         pause_s = min(1.2 * pause_s, 0.1)
 
 

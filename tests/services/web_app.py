@@ -11,7 +11,7 @@ from flask import Flask
 from adapters.logs import configure_logging
 from adapters.settings import Settings, load_settings
 from web import create_app
-from web.platform import Platform
+from web.app import Platform
 
 
 @cache
@@ -23,7 +23,7 @@ def _wired() -> Flask:
 
 
 def application(settings: Settings) -> Flask:
-    """What `create_app` makes of these settings."""
+    """The application that `create_app` returns for these settings."""
     configure_logging(settings, role="web")
     app = copy.copy(_wired())
     app.config, app.extensions = copy.copy(app.config), {"platform": Platform(settings)}

@@ -16,19 +16,19 @@ from unittest.mock import patch
 
 import numpy as np
 
-from adapters.batches.leaderboard import Ranking
 from adapters.metrics.curves import shares_held
 from adapters.metrics.measured import NoValue
 from adapters.metrics.risk import kurtosis_of, skewness_of
 from adapters.metrics.timing import timing_over
+from adapters.plans.combinations import CORE, ranked_places
+from adapters.plans.ranking import Ranking
 from adapters.prices.bars import bar_dates
-from adapters.screens.columns import CORE, ranked_places
 from adapters.studies import trials
 from adapters.studies import verdict as verdicts
-from adapters.studies.path import Market, RunData
-from consumer.backtest import TRADE_FIELDS
-from consumer.run_engine import RunEngine
-from contracts.study import StudyPlan, StudyRequest, Window
+from adapters.studies.path import RunData, StudyMarket
+from consumer.kinds.backtest import TRADE_FIELDS
+from consumer.kinds.run_engine import RunEngine
+from contracts.study import StudyPlan, StudyRequest, StudyWindow
 from engine.bars import Bars, check_bars
 from rules.prices import Prices
 from rules.registry import build_rule
@@ -88,7 +88,7 @@ class World:
             np.random.default_rng([seed, round(cell.drift * 100) + 100, round(cell.edge * 100)]),
         )
         times = np.arange(len(closes)) * 86_400
-        self.market = Market(times, closes)
+        self.market = StudyMarket(times, closes)
         self.dates = bar_dates(times, "1d")
         opens = np.concatenate((closes[:1], closes[:-1]))
         columns = {
@@ -155,7 +155,7 @@ class World:
         plan = StudyPlan(
             StudyRequest(kind=kind, base=base, combinations=self.grid),  # type: ignore[arg-type]
             tuple(
-                Window(self._days(train), self._days(test) if test else None)
+                StudyWindow(self._days(train), self._days(test) if test else None)
                 for train, test in windows
             ),
         )
@@ -169,7 +169,7 @@ class World:
             trials.tried_of(np.array([trials.trial(self.load(run_id)) for run_id in run_ids]))
             for run_ids in training
         ]
-        return verdicts.Verdict(plan, choices, tried, self.market, self._part).told()
+        return verdicts.Verdict(plan, choices, tried, self.market, self._part).to_json()
 
     def _part(self, part: str, number: int, chosen: dict[str, Any]) -> RunData | None:
         run_id = chosen[f"{part}_run"]

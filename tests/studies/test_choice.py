@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from adapters.batches.conditions import METRIC_CONDITIONS
-from adapters.batches.leaderboard import Ranking
-from adapters.screens.columns import ranked_places
+from adapters.plans.combinations import ranked_places
+from adapters.plans.conditions import METRIC_CONDITIONS
+from adapters.plans.ranking import Ranking
 
 SHARPE = Ranking("sharpe_ratio", "max")
 PARAMS = [{"period": period} for period in (10, 20, 30, 40)]

@@ -12,15 +12,15 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.engine import Engine
 
-from adapters.batches.leaderboard import Ranking
 from adapters.database import reading
 from adapters.metrics.measured import Array
-from adapters.screens.columns import Combinations
+from adapters.plans.combinations import Combinations
+from adapters.plans.ranking import Ranking
 from adapters.studies.resampling import permuted
 from adapters.studies.sentence import of_permutations
 from adapters.tables import runs
-from consumer.screen import bests_of, core_of, permuted_bars
-from consumer.setup import Setup
+from consumer.kinds.screen import bests_of, core_of, permuted_bars
+from consumer.kinds.setup import Setup
 from contracts.run_request import RunRequest
 from tests.consumer.test_backtest import DATA, WHOLE
 from tests.consumer.test_screen import ASKED, PAIRS
@@ -31,7 +31,7 @@ from tests.studies.short_parts import closes_of
 AAPL = packed_file(DATA, "AAPL")
 RANKED = Ranking("sharpe_ratio", "max")
 ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-PERMUTED = {"kind": "permutation", "train_by": "screens", "permutations": 60}
+PERMUTED = {"kind": "permutation", "permutations": 60}
 
 
 def setup(request: RunRequest = ASKED) -> Setup:
@@ -136,7 +136,7 @@ def test_a_study_searches_each_order_and_says_what_it_found(
         assert client.get(f"/result/{job}").location == f"/studies/{study['study_id']}"
         assert client.get(f"/api/screens/{job}").status_code == 404
     assert "Other orders of the bars" in page
-    assert "The best of the search in each other order of the bars" in page
+    assert "Best result of the search on shuffled bars, and on the real ones" in page
 
 
 @ON_SQLITE
@@ -155,7 +155,6 @@ def test_nothing_is_said_where_nothing_trades(client: FlaskClient, engine: Engin
         ({"metric": "cagr"}, "metric"),
         ({"constraints": ["win_rate > 3"]}, "constraints.0"),
         ({"by_neighbourhood": True}, "by_neighbourhood"),
-        ({"train_by": "runs"}, "train_by"),
         ({"permutations": 5}, "permutations"),
         ({"permutations": 10_000, "combinations": [{"fast": f, "slow": 99} for f in range(2, 9)] * 30}, "permutations"),
     ],

@@ -28,4 +28,4 @@ def test_a_walk_forward_goes_through_by_itself(client: FlaskClient, programs: Pr
         "completed",
         True,
     ), study["sentence"]
-    assert study["counts"] == {"pending": 0, "running": 0, "completed": 2 * 2 + 2, "failed": 0}
+    assert study["counts"] == {"pending": 0, "running": 0, "completed": 2 + 2, "failed": 0}

@@ -10,13 +10,15 @@ from sqlalchemy import select
 from sqlalchemy.engine import Engine
 
 from adapters.database import reading
-from adapters.plan_tables import studies
-from adapters.studies.store import study_of, study_row
-from adapters.tables import runs
-from consumer import studies as module
-from consumer.studies import MAX_JUDGEMENTS
-from consumer.study_verdict import store
-from contracts.study import StudyStatus
+from adapters.plan_tables import plans
+from adapters.plans.store import plan_row
+from adapters.plans.study import study_of
+from adapters.tables import runs, screens
+from consumer.leader import studies as module
+from consumer.leader.studies import MAX_JUDGEMENTS
+from consumer.leader.verdict import store
+from contracts.status import PlanKind
+from contracts.study import TRAINED_AT_ONCE, StudyStatus
 from tests.services.finished_runs import break_down
 from tests.services.jobs import run_all
 from tests.services.studies import GRID, complete, leader, state_of, submit_study
@@ -29,7 +31,7 @@ def recorded(engine: Engine) -> list[str]:
 
 def column(engine: Engine, name: str) -> Any:
     with reading(engine) as connection:
-        return connection.execute(select(studies.c[name])).scalar_one()
+        return connection.execute(select(plans.c[name])).scalar_one()
 
 
 def test_a_walk_forward_goes_from_state_to_state(client: FlaskClient, engine: Engine) -> None:
@@ -39,7 +41,7 @@ def test_a_walk_forward_goes_from_state_to_state(client: FlaskClient, engine: En
         leading.advance()
         seen.append((state_of(engine, study_id).public, run_all(engine)))
 
-    assert seen == [("training", 4 * 6), ("testing", 4), ("judging", 0)]
+    assert seen == [("training", 4), ("testing", 4), ("judging", 0)]
 
 
 def test_steps_wait_until_all_runs_have_ended(client: FlaskClient, engine: Engine) -> None:
@@ -48,7 +50,7 @@ def test_steps_wait_until_all_runs_have_ended(client: FlaskClient, engine: Engin
         leading.advance()
 
     assert state_of(engine, study_id) is StudyStatus.TRAINING
-    assert len(recorded(engine)) == 4 * 6
+    assert len(recorded(engine)) == 4
 
 
 def test_a_step_of_a_leader_that_comes_too_late_changes_nothing(
@@ -56,7 +58,7 @@ def test_a_step_of_a_leader_that_comes_too_late_changes_nothing(
 ) -> None:
     study_id = submit_study(client)
     with reading(engine) as connection:
-        stale = study_of(study_row(connection, study_id))
+        stale = study_of(plan_row(connection, PlanKind.STUDY, study_id))
     for _ in range(2):
         leader(engine).advance()
         run_all(engine)
@@ -66,7 +68,7 @@ def test_a_step_of_a_leader_that_comes_too_late_changes_nothing(
         leader(engine).advance()
 
     assert state_of(engine, study_id) is StudyStatus.TESTING
-    assert len(recorded(engine)) == 4 * 6 + 4
+    assert len(recorded(engine)) == 4 + 4
 
 
 def test_a_crash_between_state_and_runs_leaves_neither(
@@ -83,16 +85,16 @@ def test_a_crash_between_state_and_runs_leaves_neither(
 
     assert (state_of(engine, study_id), recorded(engine)) == (StudyStatus.ACCEPTED, [])
     leader(engine).advance()
-    assert (state_of(engine, study_id), len(recorded(engine))) == (StudyStatus.TRAINING, 4 * 6)
+    assert (state_of(engine, study_id), len(recorded(engine))) == (StudyStatus.TRAINING, 4)
 
 
-def test_a_test_part_that_is_a_later_training_part_is_one_run(
+def test_a_test_part_that_is_a_later_training_part_is_a_job_of_each(
     client: FlaskClient, engine: Engine
 ) -> None:
     study = complete(client, engine, train_days=365, test_days=365, combinations=GRID[:1])
 
     assert study["runs"] == {"training": 5, "test": 5}
-    assert study["counts"]["completed"] == 6  # four of the test parts were trained on, too
+    assert study["counts"]["completed"] == 10
 
 
 def test_the_holdout_runs_only_what_was_chosen_and_only_after_the_choice(
@@ -113,24 +115,27 @@ def test_the_holdout_runs_only_what_was_chosen_and_only_after_the_choice(
     assert run_all(engine) == 2
 
 
-def test_failed_runs_are_counted_and_never_chosen(client: FlaskClient, engine: Engine) -> None:
-    study_id, leading = submit_study(client, kind="selection"), leader(engine)
+def test_combinations_of_a_failed_job_are_counted_and_never_chosen(
+    client: FlaskClient, engine: Engine
+) -> None:
+    many = [{"fast": fast, "slow": slow} for fast in range(2, 17) for slow in range(30, 40)]
+    study_id, leading = submit_study(client, kind="selection", combinations=many), leader(engine)
     leading.advance()
-    broken = recorded(engine)[0]
+    broken, _ = recorded(engine)
     break_down(engine, broken)
     run_all(engine)
     for _ in range(2):
         leading.advance()
 
     choice = client.get(f"/api/studies/{study_id}").json["choices"][0]
-    assert choice["failed"] == 1
-    assert choice["chosen"][0]["train_run"] != broken
+    assert (choice["failed"], choice["eligible"]) == (TRAINED_AT_ONCE, 50)
+    assert choice["chosen"][0]["place"] >= TRAINED_AT_ONCE
 
 
 def test_a_second_verdict_is_not_stored(client: FlaskClient, engine: Engine) -> None:
     study = complete(client, engine, kind="selection")
     with reading(engine) as connection:
-        judged = study_of(study_row(connection, study["study_id"]))
+        judged = study_of(plan_row(connection, PlanKind.STUDY, study["study_id"]))
 
     # as by a process that was started before the first one was done
     store(engine, replace(judged, status=StudyStatus.JUDGING), {"outcome": "", "sentence": ""})
@@ -146,7 +151,7 @@ def test_a_cancelled_study_stays_so_and_its_runs_with_it(
 
     answer = client.post(f"/api/studies/{study_id}/cancel")
 
-    assert answer.json["cancelled"] == 4 * 6
+    assert answer.json["cancelled"] == 4
     leading.advance()
     assert state_of(engine, study_id) is StudyStatus.CANCELLED
     assert run_all(engine) == 0
@@ -195,7 +200,7 @@ def test_a_judge_that_always_dies_ends_the_study(
         run_all(engine)
 
     assert state_of(engine, study_id) is StudyStatus.FAILED
-    assert len(started) == column(engine, "judgements") == MAX_JUDGEMENTS
+    assert len(started) == column(engine, "starts") == MAX_JUDGEMENTS
     assert f"died {MAX_JUDGEMENTS} times" in column(engine, "sentence")
 
 
@@ -204,8 +209,9 @@ def test_the_same_plan_means_the_same_runs(client: FlaskClient, engine: Engine) 
     leader(engine).advance()
     first = recorded(engine)
     with engine.begin() as connection:  # as if the transaction had been lost
+        connection.execute(screens.delete())
         connection.execute(runs.delete())
-        connection.execute(studies.update().values(status=StudyStatus.ACCEPTED))
+        connection.execute(plans.update().values(status=StudyStatus.ACCEPTED))
     leader(engine).advance()
 
     assert recorded(engine) == first

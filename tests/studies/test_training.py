@@ -1,17 +1,30 @@
-"""A study that is trained by screens comes to the verdict of one that is trained by runs, in every figure."""
+"""Training parts are tried by screens: the verdict is that of a run of each combination, in every figure."""
 
-from dataclasses import asdict
+import json
 from typing import Any
 
+import numpy as np
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.engine import Engine
 
 from adapters.database import reading
+from adapters.metrics.rates import AccountRates
+from adapters.plans.combinations import ranked_places
+from adapters.plans.store import plan_row
+from adapters.plans.study import Study, result_of, study_of
+from adapters.prices.packing import unpack
+from adapters.prices.store import prices_of
+from adapters.studies.path import RunData, StudyMarket, run_data
+from adapters.studies.trials import trial, tried_of
+from adapters.studies.verdict import Part, Verdict
 from adapters.tables import runs
-from contracts.study import StudyRequest
-from tests.services.studies import BASE, WALK_FORWARD, complete
+from consumer.leader.study_jobs import metric_names
+from contracts.run_request import RunRequest
+from contracts.status import PlanKind
+from contracts.values import Json, Values
+from tests.services.studies import BASE, complete, run_training_part
 
 ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 FORMULA = {"buy": "close > sma(close, slow)", "sell": "close < sma(close, fast)"}
@@ -49,19 +62,65 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 
 
+def choice_of(study: Study, runs: list[RunData], recorded: Values) -> Json:
+    """The choice among the runs of a training part; the run of its test part is that of the recorded one."""
+    asked = study.plan.request
+    values = {
+        name: np.array([run.metrics[name] for run in runs], float)
+        for name in metric_names(study.ranking)
+    }
+    around = asked.combinations if asked.by_neighbourhood else ()
+    places = ranked_places(values, study.ranking, around).tolist()
+    chosen = [
+        each | {"place": place, "params": asked.combinations[place]}
+        for place, each in zip(places[: study.plan.chosen], recorded["chosen"], strict=True)
+    ]
+    return {"eligible": len(places), "failed": 0, "chosen": chosen}
+
+
+def verdict_by_runs(client: FlaskClient, engine: Engine, values: Json) -> Json:
+    """The verdict on a study as a run of each combination on each training part gives it."""
+    with reading(engine) as connection:
+        study = study_of(plan_row(connection, PlanKind.STUDY, values["study_id"]))
+        request = RunRequest.from_json(study.plan.request.base)
+        bars = unpack(prices_of(connection, request))
+    rates = AccountRates(request.borrow_rate, request.cash_rate)
+    market = StudyMarket(bars.times, bars.columns["Close"], None, rates)
+
+    def recorded(run_id: str) -> RunData:
+        with reading(engine) as connection:
+            return run_data(result_of(connection, run_id), request.initial_capital, market)
+
+    trained = [
+        [recorded(run_id) for run_id in run_training_part(client, engine, values, number)]
+        for number in range(len(study.plan.windows))
+    ]
+
+    def load(part: Part, number: int, chosen: Values) -> RunData | None:
+        if part == "train":
+            return trained[number][chosen["place"]]
+        return recorded(chosen["test_run"]) if chosen["test_run"] else None
+
+    tried = [tried_of(np.array([trial(run) for run in part])) for part in trained]
+    choices = [
+        choice_of(study, part, choice)
+        for part, choice in zip(trained, study.choices, strict=True)
+    ]
+    return dict(Verdict(study.plan, choices, tried, market, load).to_json())
+
+
 @ON_SQLITE
 @pytest.mark.parametrize("kind", KINDS)
-def test_both_ways_come_to_the_same_verdict(
+def test_the_verdict_is_that_of_a_run_of_each_combination(
     kind: str, client: FlaskClient, engine: Engine
 ) -> None:
-    by_runs = complete(client, engine, **KINDS[kind])
-    by_screens = complete(client, engine, train_by="screens", **KINDS[kind])
+    study = complete(client, engine, **KINDS[kind])
 
-    for folds in (by_runs["verdict"]["folds"], by_screens["verdict"]["folds"]):
-        for each in (each for fold in folds for each in fold["chosen"]):
-            del each["train_run"], each["test_run"]
-    assert by_screens["verdict"] == by_runs["verdict"]
-    assert by_screens["sentence"] == by_runs["sentence"]
+    by_runs = verdict_by_runs(client, engine, study)
+
+    earlier = study["verdict"].pop("earlier")
+    assert study["verdict"] == json.loads(json.dumps(by_runs))
+    assert (study["sentence"], earlier) == (by_runs["sentence"], [])
 
 
 def test_a_hundred_combinations_of_a_fold_are_one_job(
@@ -69,18 +128,10 @@ def test_a_hundred_combinations_of_a_fold_are_one_job(
 ) -> None:
     many = [{"fast": fast, "slow": slow} for fast in range(2, 17) for slow in range(30, 40)]
 
-    study = complete(client, engine, kind="holdout", combinations=many, train_by="screens")
+    study = complete(client, engine, kind="holdout", combinations=many)
 
     with reading(engine) as connection:
         kinds = list(connection.execute(select(runs.c.kind).order_by(runs.c.id)).scalars())
     assert kinds == ["training", "training", "run"]
     assert (study["runs"], study["verdict"]["trials"]) == ({"training": 2, "test": 1}, 150)
     assert study["counts"]["completed"] == 3
-
-
-def test_a_plan_of_before_screens_is_trained_by_runs() -> None:
-    stored = asdict(StudyRequest(**WALK_FORWARD))
-    del stored["train_by"]
-
-    assert StudyRequest.from_json(stored).train_by == "runs"
-    assert StudyRequest(kind="holdout", base={}, combinations=[{}]).train_by == "screens"

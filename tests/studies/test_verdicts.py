@@ -13,7 +13,7 @@ import scipy
 from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 
-from tests.services.studies import BASE, GRID, complete
+from tests.services.studies import BASE, GRID, complete, run_training_part
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -109,18 +109,6 @@ def overfitted(returns: pd.DataFrame, blocks: int = 16) -> float:
     return below / len(halves)
 
 
-def trained(client: FlaskClient, study: dict[str, Any], number: int) -> list[str]:
-    """The runs of a training part, found by their dates."""
-    first, last = study["windows"][number]["train"]
-    listed = client.get(f"/api/batches/{study['batch_id']}/runs?limit=2000").json["runs"]
-    runs = [client.get(f"/api/runs/{each['run_id']}").json for each in listed]
-    return [
-        each["run_id"]
-        for each in runs
-        if (each["request"]["start_date"], each["request"]["end_date"]) == (first, last)
-    ]
-
-
 def buy_and_hold(*runs: dict[str, Any]) -> float:
     """Return from the first close to the last, in percent."""
     return (
@@ -134,14 +122,14 @@ def test_a_selection_recomputed_from_its_runs_is_the_same(
     study = complete(client, engine, kind="selection")
     verdict = study["verdict"]
 
-    runs = {run_id: run(run_id) for run_id in trained(client, study, 0)}
+    runs = {run_id: run(run_id) for run_id in run_training_part(client, engine, study, 0)}
     returns = {run_id: returns_of(each) for run_id, each in runs.items()}
     ratios = {run_id: each.mean() / each.std() for run_id, each in returns.items()}
     best = max(ratios, key=lambda run_id: ratios[run_id])
 
     found = verdict["folds"][0]
     assert len(returns) == found["evidence"]["trials"] == verdict["trials"] == len(GRID)
-    assert found["chosen"][0]["train_run"] == best
+    assert found["chosen"][0]["params"] == runs[best]["request"]["params"]
     assert found["evidence"]["sharpe_ratio"] == pytest.approx(
         ratios[best] * math.sqrt(252), rel=1e-5
     )
@@ -175,13 +163,10 @@ def test_a_walk_forward_recomputed_from_its_runs_is_the_same(
 
     stitched, parts, growth = [], [], {"train": [0.0, 0.0], "test": [0.0, 0.0]}
     for number, fold in enumerate(verdict["folds"]):
-        runs = [run(run_id) for run_id in trained(client, study, number)]
+        runs = [run(run_id) for run_id in run_training_part(client, engine, study, number)]
         best = max(runs, key=lambda each: each["metrics"]["sharpe_ratio"])
         chosen = fold["chosen"][0]
-        assert (chosen["train_run"], chosen["params"]) == (
-            best["run_id"],
-            best["request"]["params"],
-        )
+        assert chosen["params"] == best["request"]["params"]
         tested = run(chosen["test_run"])
         assert tested["request"]["params"] == best["request"]["params"]
         assert (tested["request"]["start_date"], tested["request"]["end_date"]) == tuple(
@@ -362,7 +347,7 @@ def test_the_same_study_again_is_bit_for_bit_the_same(
         verdict = study["verdict"]
         for fold in verdict["folds"]:
             for each in fold["chosen"]:
-                del each["train_run"], each["test_run"]
+                del each["test_run"]
         return dict(verdict)
 
     first, again = (

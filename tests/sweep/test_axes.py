@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from adapters.batches import axes
-from adapters.batches.axes import axis_values
-from adapters.batches.conditions import Reader
+from adapters.plans import axes
+from adapters.plans.axes import axis_values
+from adapters.plans.conditions import Reader
 
 AXES = {"fast": [5, 10, 15], "slow": [10, 20]}
 WHERE = [Reader("parameters", ("fast", "slow")).parse("fast < slow")]
@@ -17,7 +17,7 @@ def grid(*given: Any) -> list[dict[str, Any]]:
 
 
 def drawn(*given: Any, seed: int) -> list[dict[str, Any]]:
-    return list(axes.drawn(*given, seed))
+    return list(axes.sample(*given, seed))
 
 
 @pytest.mark.parametrize(

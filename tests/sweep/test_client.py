@@ -106,7 +106,7 @@ def test_a_server_that_stays_away_is_unreachable_after_the_patience_that_was_ask
 
 
 def test_a_page_in_the_place_of_an_answer_is_not_the_platform() -> None:
-    said = "/api/metrics does not answer with JSON but b'<h1>Welcome"
+    said = "/api/metrics answers with b'<h1>Welcome"
     with (
         server_that(lambda: Response("<h1>Welcome</h1>")) as url,
         pytest.raises(Unreachable, match=said),

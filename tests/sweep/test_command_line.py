@@ -58,7 +58,7 @@ def test_a_plan_counts_and_sends_nothing(app: Flask, base_url: str, spec: Path) 
 
     assert planned.returncode == 0, planned.stderr
     assert "Three: 6 runs as batch three-" in planned.stdout
-    assert "new 6, already there 0" in planned.stdout
+    assert "new 6, existing 0" in planned.stdout
     assert 'AAPL RSI {"period": 7}' in planned.stdout
     assert "... and 1 more" in planned.stdout
     assert run_ids(app) == []
@@ -72,9 +72,9 @@ def test_the_same_submission_again_goes_on_and_makes_no_second_run(
 
     assert (first.returncode, again.returncode) == (0, 0), first.stderr
     assert first.stdout == again.stdout == f"{first.stdout.strip()}\n"
-    assert "6 of them there already" in again.stderr
+    assert "6 of them exist already" in again.stderr
     assert len(run_ids(app)) == 6
-    assert "new 0, already there 6 (6 pending)" in run(base_url, "plan", spec).stdout
+    assert "new 0, existing 6 (6 pending)" in run(base_url, "plan", spec).stdout
 
 
 def test_a_sweep_after_an_update_of_prices_is_new_and_plan_says_so(
@@ -87,8 +87,8 @@ def test_a_sweep_after_an_update_of_prices_is_new_and_plan_says_so(
     planned = run(base_url, "plan", spec, "--batch", "b").stdout.splitlines()
 
     assert planned[1:3] == [
-        "  new 3, already there 3 (3 pending)",
-        "  3 runs of the batch read older versions of the prices; they stay as they are",
+        "  new 3, existing 3 (3 pending)",
+        "  3 runs of the batch are on older versions of the prices; they are not run again",
     ]
 
 
@@ -98,7 +98,7 @@ def test_runs_of_other_tickers_are_not_on_older_prices(base_url: str, spec: Path
 
     planned = run(base_url, "plan", spec, "--batch", "b").stdout
 
-    assert "new 0, already there 3 (3 pending)" in planned
+    assert "new 0, existing 3 (3 pending)" in planned
     assert "older versions" not in planned
 
 
@@ -241,7 +241,7 @@ def test_a_retry_that_finds_cancelled_runs_only_says_how_to_retry_them(
     retried = run(base_url, "retry", spec, "--failed", "--cancelled")
 
     assert nothing.stderr.startswith("0 runs of three-")
-    assert "6 cancelled ones do not: --failed --cancelled retries them too" in nothing.stderr
+    assert "6 cancelled ones are not: --failed --cancelled retries them too" in nothing.stderr
     assert retried.stderr.startswith("6 runs of three-")
     assert "cancelled" not in retried.stderr
 
@@ -279,7 +279,7 @@ def test_an_interrupt_detaches_and_says_how_to_go_on(
 
     assert following.wait() == 130
     command = f"{sys.executable} {PROGRAM} submit {spec} --url {base_url}"
-    assert f"go on:      {command}\n" in following.log
+    assert f"resume:     {command}\n" in following.log
     assert f"--url {base_url} --watch" in following.log
     wait_until(lambda: len(run_ids(app)) == 6)
 

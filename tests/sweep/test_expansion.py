@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from adapters.batches.expansion import Expansion, expanded
+from adapters.plans.expansion import Expansion, expand
 from contracts.sweep import SweepSpec
 from rules.catalog import RULES
 from tests.sweep.sweep_files import TEXTS
@@ -23,7 +23,7 @@ def expansion_of(text: str, name: str) -> Expansion:
     """The runs of a sweep file, as the platform makes them of its JSON."""
     values = json.loads(json.dumps({"name": name} | yaml.safe_load(text), default=str))
     values.pop("study", None)
-    return expanded(SweepSpec(**values), PARAMS, 20_000)
+    return expand(SweepSpec(**values), PARAMS, 20_000)
 
 
 def summary(found: Expansion) -> dict[str, Any]:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from adapters.batches.conditions import Reader
-from adapters.batches.flat_params import flat_params, with_params
-from adapters.batches.queries import surface_of
+from adapters.plans.batch import surface_of
+from adapters.plans.conditions import Reader
+from adapters.plans.flat_params import flat_params, with_params
 from backtests import Client
 from backtests.errors import BadInput
 from backtests.results import as_csv
-from backtests.table_files import Table, read_sweep
+from backtests.table_files import RunTable, read_sweep
 from contracts.errors import InvalidRequest
 from rules.catalog import check_params
 from tests.sweep.test_expansion import expansion_of
@@ -89,7 +89,7 @@ def test_a_column_of_a_table_is_an_input(tmp_path: Path, base_url: str) -> None:
 
     table = read_sweep(path, Client(base_url))
 
-    assert isinstance(table, Table)
+    assert isinstance(table, RunTable)
     assert table.requests[0]["params"] == {"buy": "close > n", "inputs": {"n": 5}}
 
 

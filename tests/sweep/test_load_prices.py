@@ -156,11 +156,11 @@ def test_odd_names_and_entries_of_a_folder_are_refused_and_the_others_are_loaded
     assert [outcome for outcome, _ in outcomes].count("refused") == 7
     assert "SPY.csv" in loaded.stdout and ["new", "0"] in outcomes
     for says in (
-        "table.csv: file: its name does not say which ticker it holds",
+        "table.csv: file: its name has no ticker",
         "M&M.NS.csv: file: M&M.NS is not a ticker: 1 to 15 of A-Z 0-9 . ^ = - are accepted, and it has '&'",
         "LINK.csv: file: no such file",
         "DIR.csv: file: is a folder",
-        "OLD_2h.csv: file: its name speaks of another timeframe",
+        "OLD_2h.csv: file: its name has another timeframe",
         f"{folder / 'TWICE (1).csv'} and {folder / 'TWICE.csv'} are both TWICE 1d; load one of them",
     ):
         assert says in loaded.stdout, says
@@ -247,7 +247,7 @@ def test_a_dry_run_reports_and_the_options_are_sent(base_url: str, folder: Path)
     assert (dry.returncode, real.returncode, raw.returncode) == (0, 0, 0), dry.stdout + dry.stderr
     assert "X" not in held_before
     assert Client(base_url).price_versions("X", "1h")[0]["first_bar"] == "2013-03-01T15:00:00Z"
-    assert "Adj Close left out, as asked" in raw.stdout
+    assert "Adj Close left out, as requested" in raw.stdout
 
 
 def test_a_wrong_question_is_exit_code_2_and_nothing_is_sent(base_url: str, folder: Path) -> None:
@@ -262,16 +262,16 @@ def test_a_wrong_question_is_exit_code_2_and_nothing_is_sent(base_url: str, fold
         ((), "no price files: name some"),
         (("--folder", folder / "empty"), "no price files: name some"),
         ((new, folder / "gone.csv"), "gone.csv: no such file"),
-        ((new, folder / "data.csv"), "data.csv: its name does not say which ticker it holds"),
-        ((new, folder / "NEW_2h.csv"), "NEW_2h.csv: its name speaks of another timeframe"),
+        ((new, folder / "data.csv"), "data.csv: its name has no ticker"),
+        ((new, folder / "NEW_2h.csv"), "NEW_2h.csv: its name has another timeframe"),
         ((new, folder / "new.us.csv"), "are both NEW 1d; load one of them"),
         (
             (new, folder / "data.csv", "--ticker", "NEW"),
-            "--ticker NEW is for one file, and these are 2",
+            "--ticker NEW is for one file, but 2 are named",
         ),
         ((new, "--ticker", "a/b"), "'a/b' is not a ticker: 1 to 15 of"),
         ((new, "--timezone", "Mars/Base"), "timezone: 'Mars/Base' is not accepted"),
-        ((new, "--yahoo", "AAPL"), "--yahoo takes the tickers and --from"),
+        ((new, "--yahoo", "AAPL"), "--yahoo takes tickers and needs --from"),
         (
             ("--yahoo", "AAPL", "--from", "last year"),
             "'last year' is not a date of the form YYYY-MM-DD",

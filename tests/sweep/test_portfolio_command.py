@@ -94,7 +94,7 @@ def test_a_cancelled_portfolio_is_no_success(
     again = run(base_url, "portfolio", sweep)
 
     assert (again.returncode, again.stdout) == (1, "")
-    assert "it failed: cancelled on request" in again.stderr
+    assert "the portfolio failed: cancelled on request" in again.stderr
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_a_cancelled_portfolio_is_no_success(
         (
             "portfolio: {mode: shared, max_positions: 2}",
             "",
-            "portfolio: a section of how runs share an account",
+            "portfolio: a section portfolio (how runs share an account)",
         ),
         (
             "max_positions: 2",

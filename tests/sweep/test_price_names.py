@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from backtests.loading import NO_TICKER, no_ticker, series_named
+from backtests.loading import NO_TICKER, no_ticker, series_of_name
 
 NAMES = {
     "AAPL.csv": ("AAPL", "1d"),
@@ -54,7 +54,7 @@ NAMES = {
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_says_ticker_and_timeframe_or_nothing(name: str) -> None:
-    assert series_named(name) == NAMES[name]
+    assert series_of_name(name) == NAMES[name]
 
 
 def test_a_name_with_a_character_that_no_ticker_has_says_which() -> None:
@@ -64,13 +64,13 @@ def test_a_name_with_a_character_that_no_ticker_has_says_which() -> None:
         place = chance.randrange(6)
         named = ticker[:place] + odd + ticker[place:]
         for name in (f"{named}.csv", f"{named}.csv.gz", f"{named} (1).csv"):
-            if series_named(name).ticker:  # as C_1D is C, daily
+            if series_of_name(name).ticker:  # as C_1D is C, daily
                 continue
             says = f"is not a ticker: 1 to 15 of A-Z 0-9 . ^ = - are accepted, and it has {odd.upper()!r}"
             assert says in no_ticker(name), name
 
     assert no_ticker("CME_MINI_ES1!, 1D.csv").startswith("ES1! is not a ticker")
     assert no_ticker("NOTHINGBUTALONGNAME.csv").endswith(
-        "it has 19 of them; rename the file, or say --ticker"
+        "it has 19 of them; rename the file, or add --ticker"
     )
     assert no_ticker("table.csv.gz") == no_ticker("data (2).csv") == NO_TICKER

@@ -11,7 +11,7 @@ from flask import Flask
 from adapters.tables import runs
 from backtests import Client
 from backtests.errors import BadInput
-from backtests.table_files import Table, read_sweep
+from backtests.table_files import RunTable, read_sweep
 from tests.services.processes import PROJECT_ROOT
 
 SPEC = """name: My sweep
@@ -203,7 +203,7 @@ def test_a_csv_line_is_a_run_and_an_empty_cell_leaves_the_default(
 
     sweep = read_sweep(written(tmp_path, text, "runs.csv"), platform)
 
-    assert isinstance(sweep, Table)
+    assert isinstance(sweep, RunTable)
     run = {
         "charts": False, "ticker": "AAPL", "rule_type": "RSI", "params": {"period": 14},
         "start_date": "2004-01-01", "end_date": "2005-01-01",

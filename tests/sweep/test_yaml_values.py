@@ -75,7 +75,7 @@ def test_a_leg_s_ticker_is_named_too(tmp_path: Path, platform: Client) -> None:
     for value in (*BOOLEANS[:3], "7203"):
         spec = read_spec(written(tmp_path, PORTFOLIO.format(field="ticker", value=value)))
         with pytest.raises(BadInput) as raised:
-            spec.sent(platform.submit_portfolio)
+            spec.send(platform.submit_portfolio)
 
         [fault] = raised.value.faults
         assert fault.startswith("line 2: legs[0].ticker: ")

@@ -53,7 +53,7 @@ def make_run(page_app: Flask, monkeypatch: pytest.MonkeyPatch) -> RunMaker:
     from tests.web.made_runs import make
 
     pictures = dict.fromkeys(CHART_NAMES, b"\x89PNG\r\n")  # to draw them takes half a second
-    monkeypatch.setattr("consumer.draw_charts.render_charts", lambda data: pictures)
+    monkeypatch.setattr("consumer.kinds.draw_charts.render_charts", lambda data: pictures)
 
     def run(
         state: str = "completed", error_type: ErrorType = ErrorType.ENGINE_ERROR, **fields: Any
@@ -75,7 +75,7 @@ def run_command(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Callable[..., tuple[int, str]]:
-    """`python -m adapters.tokens` with these words: its exit code, and what it said."""
+    """`python -m adapters.tokens` with these words: its exit code, and its output."""
     from adapters import tokens as command
 
     monkeypatch.setenv("DATABASE_URL", platform_settings["DATABASE_URL"])
@@ -83,8 +83,8 @@ def run_command(
     def run(*words: str) -> tuple[int, str]:
         monkeypatch.setattr("sys.argv", ["tokens", *words])
         code = command.main()
-        said = capsys.readouterr()
-        return code, (said.out or said.err).strip()
+        output = capsys.readouterr()
+        return code, (output.out or output.err).strip()
 
     return run
 

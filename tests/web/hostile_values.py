@@ -1,4 +1,4 @@
-"""What breaks programs that take JSON, addresses and headers; some of it has broken this one."""
+"""Values that break programs which accept JSON, addresses and headers; some have broken this one."""
 
 # as JSON, since Python could not write all of them
 VALUES = (

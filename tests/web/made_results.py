@@ -114,12 +114,12 @@ def faults_of(client: FlaskClient, addresses: list[str]) -> list[str]:
         text = re.sub(
             r"<script.*?</script>|<pre>.*?</pre>", "", answer.get_data(as_text=True), flags=re.S
         )
-        shown = re.sub(r"\b(?:x|y|dy|points|viewBox)=\"[^\"a-zA-Z]*\"", "", text)
+        visible_text = re.sub(r"\b(?:x|y|dy|points|viewBox)=\"[^\"a-zA-Z]*\"", "", text)
         if answer.status_code != 200:
             faults.append(f"{address}: {answer.status_code}")
-        elif match := NO_NUMBER.search(shown):
+        elif match := NO_NUMBER.search(visible_text):
             faults.append(
-                f"{address}: …{shown[max(match.start() - 60, 0) : match.end() + 40]!r}…"
+                f"{address}: …{visible_text[max(match.start() - 60, 0) : match.end() + 40]!r}…"
             )
     return faults
 

@@ -1,4 +1,4 @@
-"""Runs in a wanted state, made with the platform's own functions."""
+"""Runs in any state, created with the platform's own functions."""
 
 from typing import Any
 
@@ -6,11 +6,11 @@ from flask import Flask
 
 from adapters.queue.messages import Attempt
 from adapters.runs.states import claim, fail, finish
-from consumer.backtest import backtest
-from consumer.draw_charts import draw_charts
+from consumer.kinds.backtest import backtest
+from consumer.kinds.draw_charts import draw_charts
 from contracts.status import ErrorType
 from tests.services.prices import run_prices
-from web.platform import Platform
+from web.app import Platform
 
 REQUEST = {
     "ticker": "AAPL",
@@ -33,15 +33,19 @@ def make(
     if state == "pending":
         return run_id
     with platform.engine.begin() as connection:
-        held = claim(connection, Attempt(run_id, 1), "token", 60.0, "test")
+        lease = claim(connection, Attempt(run_id, 1), "token", 60.0, "test")
     if state == "running":
         return run_id
     with platform.engine.begin() as connection:
         if state == "failed":
-            fail(connection, held, error_type, "division by <zero>")
+            fail(connection, lease, error_type, "division by <zero>")
         else:
-            outcome = backtest(held.request, run_prices(connection, held.request))
-            finish(connection, held, outcome.columns, outcome.lines, outcome.failed_metrics)
-    if held.request.charts and state == "completed":
+            outcome = backtest(
+                lease.request,
+                run_prices(connection, lease.request),
+                keeps_lines=lease.keeps_lines,
+            )
+            finish(connection, lease, outcome.columns, outcome.lines, outcome.failed_metrics)
+    if lease.request.charts and state == "completed":
         draw_charts(platform.engine, run_id)
     return run_id

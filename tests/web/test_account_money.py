@@ -25,8 +25,8 @@ COLUMNS = ("entry_fees", "exit_fees", "pnl_abs")
 
 @pytest.fixture
 def engine(app: Flask) -> Engine:
-    found: Engine = app.extensions["platform"].engine
-    return found
+    database_engine: Engine = app.extensions["platform"].engine
+    return database_engine
 
 
 def made_run(client: FlaskClient, engine: Engine, capital: float) -> str:
@@ -67,7 +67,7 @@ def test_money_has_the_digits_of_its_account(
     run_id = made_run(browser_client, engine, capital)
     least = capital * 1e-8 if capital < 1000 else 0.01
 
-    found = browser_client.get(f"/api/runs/{run_id}").json
+    result = browser_client.get(f"/api/runs/{run_id}").json
     file = browser_client.get(f"/result/{run_id}/trades.csv").get_data(as_text=True)
     bars = browser_client.get(f"/result/{run_id}/bars.csv").get_data(as_text=True)
     rows = list(csv.DictReader(io.StringIO(file)))
@@ -78,22 +78,22 @@ def test_money_has_the_digits_of_its_account(
 
     exact = stored_trades(engine, run_id)
     assert len(exact) > 5
-    for trade, row, truth in zip(found["trades"], rows, exact, strict=True):
+    for trade, row, truth in zip(result["trades"], rows, exact, strict=True):
         for name in COLUMNS:
             assert abs(trade[name] - truth[name]) <= 0.5001 * least, (name, truth)
             assert float(row[name]) == trade[name]
         assert signed(truth["pnl_abs"], money_decimals(capital)) in pages[0], truth
     profits = [trade["pnl_abs"] for trade in exact if not trade["is_open"]]
-    assert found["metrics"]["largest_loss"] == pytest.approx(min(profits), rel=1e-8)
+    assert result["metrics"]["largest_loss"] == pytest.approx(min(profits), rel=1e-8)
     for point, bar in zip(
-        found["portfolio_curve"], csv.DictReader(io.StringIO(bars)), strict=True
+        result["portfolio_curve"], csv.DictReader(io.StringIO(bars)), strict=True
     ):
         assert abs(point["cash"] + point["position"] - point["total"]) <= 2 * least, point
         assert [float(bar[name]) for name in ("cash", "position", "equity")] == [
             point[name] for name in ("cash", "position", "total")
         ]
-    equity = found["equity_curve"][-1]["equity"]
-    assert equity == pytest.approx(found["metrics"]["final_equity"], abs=0.5001 * least)
+    equity = result["equity_curve"][-1]["equity"]
+    assert equity == pytest.approx(result["metrics"]["final_equity"], abs=0.5001 * least)
     assert f"{equity:,.{money_decimals(capital)}f}" in pages[1]
 
 
@@ -123,10 +123,10 @@ def test_a_batch_that_is_ranked_by_money_shows_the_digits_of_its_account(
     load_prices(browser_client, [0.03, 0.0301, 0.03005, 0.0302], [BUY, SELL, BUY, SELL])
     for days in (0.001, 0.0302):
         params = {"buy": f"volume == {BUY} and close > days", "sell": "volume == 2"}
-        asked = request_of(
+        values = request_of(
             initial_capital=0.5, batch_id="small", params={**params, "inputs": {"days": days}}
         )
-        assert browser_client.post("/run_backtest", json=asked).status_code == 202
+        assert browser_client.post("/run_backtest", json=values).status_code == 202
     run_all(engine)
     best = browser_client.get("/api/batches/small?metric=final_equity").json["leaderboard"][0]
 

@@ -9,9 +9,10 @@ from sqlalchemy import select, update
 from sqlalchemy.engine import Engine
 
 from adapters.charts.render import render_charts
-from adapters.runs.queries import run_row
+from adapters.plan_tables import PLAN
+from adapters.runs.queries import run_row, with_plan
 from adapters.runs.run_bars import run_bars
-from adapters.tables import runs
+from adapters.tables import RUN, runs
 from contracts.run_result import CHART_NAMES
 from tests.services.jobs import run_all
 from tests.services.portfolios import leader
@@ -32,8 +33,8 @@ from tests.web.made_results import (
 
 @pytest.fixture
 def engine(app: Flask) -> Engine:
-    found: Engine = app.extensions["platform"].engine
-    return found
+    database_engine: Engine = app.extensions["platform"].engine
+    return database_engine
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def completed(client: FlaskClient, engine: Engine, **fields: Any) -> str:
 
 
 def drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let pictures stand in for those that a process of its own would draw for a report."""
+    """Let pictures stand in for those that a separate process would draw for a report."""
     png = dict.fromkeys(CHART_NAMES, b"\x89PNG\r\n")
     monkeypatch.setattr("web.runs.page.pictures", lambda row: png)
 
@@ -115,7 +116,7 @@ def test_every_page_of_a_result_without_numbers_answers(
 def ids_of(engine: Engine, batch_id: str) -> list[str]:
     with engine.connect() as connection:
         return list(
-            connection.execute(select(runs.c.run_id).filter_by(batch_id=batch_id)).scalars()
+            connection.scalars(with_plan(select(RUN.run_id)).where(PLAN.name == batch_id))
         )
 
 
@@ -132,11 +133,11 @@ def portfolio_addresses(portfolio_id: str) -> list[str]:
 
 def traded_together(client: FlaskClient, engine: Engine, **fields: Any) -> str:
     """The id of a portfolio of two legs of the prices that were loaded last."""
-    asked = request_of(**fields)
-    leg = {name: asked.pop(name) for name in ("ticker", "rule_type", "params")}
+    values = request_of(**fields)
+    leg = {name: values.pop(name) for name in ("ticker", "rule_type", "params")}
     other = leg | {"params": leg["params"] | {"buy": f"volume == {BUY} and close > 0"}}
-    del asked["charts"]
-    answer = client.post("/api/portfolios", json={"legs": [leg, other], **asked})
+    del values["charts"]
+    answer = client.post("/api/portfolios", json={"legs": [leg, other], **values})
     assert answer.status_code == 202, answer.text
     run_all(engine)
     leader(engine).advance()
@@ -204,7 +205,7 @@ def test_every_page_of_a_study_of_ruin_answers(
     base = request_of(direction=direction, rule_type="MA_CROSS")
     for name in ("params", "charts"):
         del base[name]
-    own = (
+    settings = (
         {"train_days": 35, "test_days": 32}
         if kind == "walk_forward"
         else {"permutations": 20}
@@ -214,7 +215,7 @@ def test_every_page_of_a_study_of_ruin_answers(
     grid = [{"fast": fast, "slow": slow} for fast in (2, 3) for slow in (5, 8)]
 
     answer = browser_client.post(
-        "/api/studies", json={"kind": kind, "base": base, "combinations": grid, **own}
+        "/api/studies", json={"kind": kind, "base": base, "combinations": grid, **settings}
     )
     assert answer.status_code == 202, answer.text
     study_id = answer.json["study_id"]

@@ -1,4 +1,4 @@
-"""What browsers get of style sheets, scripts and pages: small, and kept where it cannot change."""
+"""Style sheets, scripts and pages as browsers load them: small, and cached where they cannot change."""
 
 import gzip
 import re
@@ -18,10 +18,10 @@ def addresses(client: FlaskClient) -> list[str]:
 
 
 def test_static_files_are_compressed_and_kept_forever(browser_client: FlaskClient) -> None:
-    found = addresses(browser_client)
+    loaded = addresses(browser_client)
 
-    assert {Path(each).suffix for each in found} == {".css", ".js", ".svg"}
-    for address in found:
+    assert {Path(each).suffix for each in loaded} == {".css", ".js", ".svg"}
+    for address in loaded:
         plain, zipped = browser_client.get(address), browser_client.get(address, headers=ZIPPED)
         assert gzip.decompress(zipped.data) == plain.data, address
         assert zipped.headers["Cache-Control"] == "public, max-age=31536000, immutable"
@@ -69,7 +69,7 @@ def test_the_palette_has_all_colours_each_light_and_dark() -> None:
         re.fullmatch(r"light-dark\(#[0-9a-f]{6}, #[0-9a-f]{6}\)", each) for each in meanings
     )
     assert [
-        found for sheet in others for found in re.findall(r"#[0-9a-f]{3,8}\b|rgba?\(", sheet)
+        colour for sheet in others for colour in re.findall(r"#[0-9a-f]{3,8}\b|rgba?\(", sheet)
     ] == []
 
 

@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from tests.services.ports import free_port
 from tests.services.processes import PROJECT_ROOT, Programs
 from tests.services.web_app import run_values, web_app
-from web.operation import MAX_BODY_BYTES
+from web.api import MAX_BODY_BYTES
 
 TOKEN = "a-token-of-16-or-more"
 FORM = "application/x-www-form-urlencoded"

@@ -1,4 +1,4 @@
-"""How numbers and names are written on pages."""
+"""Formats of numbers and names on pages."""
 
 import pytest
 

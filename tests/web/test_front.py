@@ -68,22 +68,23 @@ def test_who_does_not_read_an_answer_is_hung_up_on(programs: Programs) -> None:
 
 def connected(web: Program, port: int) -> int:
     """Connections that its processes have on the port."""
-    found = [
+    open_connections = [
         each for pid in web.children() for each in psutil.Process(pid).net_connections("tcp")
     ]
     return sum(
-        each.status == psutil.CONN_ESTABLISHED and each.laddr.port == port for each in found
+        each.status == psutil.CONN_ESTABLISHED and each.laddr.port == port
+        for each in open_connections
     )
 
 
 def test_an_address_that_opens_too_many_loses_those_silent_longest(programs: Programs) -> None:
     _, port = started(programs, WEB_CONCURRENCY="1", CONNECTIONS_PER_ADDRESS="20")
 
-    with opened(port, *[b""] * 60) as held:
+    with opened(port, *[b""] * 60) as connections:
         assert is_up(port)
-        wait_until(lambda: [is_closed(each) for each in held].count(False) <= 20)
-        assert [is_closed(each) for each in held] == sorted(
-            (is_closed(each) for each in held), reverse=True
+        wait_until(lambda: [is_closed(each) for each in connections].count(False) <= 20)
+        assert [is_closed(each) for each in connections] == sorted(
+            (is_closed(each) for each in connections), reverse=True
         )
 
 
@@ -164,7 +165,7 @@ def test_links_carry_the_prefix_that_a_trusted_proxy_names_and_no_other(
 
 def test_all_processes_of_a_server_count_their_answers_together(programs: Programs) -> None:
     _, port = started(programs, WEB_CONCURRENCY="3")
-    for _ in range(30):  # each on a connection of its own, which whichever process is first takes
+    for _ in range(30):  # each on a new connection, which any of the processes may accept
         assert is_up(port)
 
     scrapes = [urlopen(f"http://127.0.0.1:{port}/metrics").read().decode() for _ in range(6)]
@@ -212,13 +213,13 @@ def test_a_server_that_is_told_to_end_answers_what_it_was_asked_and_waits_for_no
     fault = Fault(tmp_path, "while readiness asks the database", "pause")
     web, port = started(programs, WEB_CONCURRENCY="1", **fault.environ)
 
-    with opened(port, b"", b"GET /ready HTTP/1.1\r\nHost: localhost\r\n\r\n") as (_, asked):
+    with opened(port, b"", b"GET /ready HTTP/1.1\r\nHost: localhost\r\n\r\n") as (_, probe):
         fault.wait()
         web.send(signal.SIGTERM)
         web.wait_for_line("shutting down")
         fault.let_go()
 
-        status, _, rest = asked.makefile("rb").read().partition(b"\r\n")
+        status, _, rest = probe.makefile("rb").read().partition(b"\r\n")
         assert status.split()[1] in (b"200", b"503")
         assert b'"redis"' in rest
         assert web.wait(15) == 0

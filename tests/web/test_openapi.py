@@ -104,7 +104,7 @@ def test_every_described_route_answers_as_it_is_described(
         "id"
     ]
     study_id = client.post("/api/studies", json=WALK_FORWARD).json["study_id"]
-    known = {
+    ids = {
         "study_id": study_id,
         "run_id": run_id,
         "batch_id": batch_id,
@@ -112,9 +112,9 @@ def test_every_described_route_answers_as_it_is_described(
         "name": "equity_curve",
     }
     grid = {"base": run_values(params={}), "parameters": {"period": [5, 7]}}
-    known["portfolio_id"] = complete(client, app.extensions["platform"].engine)["portfolio_id"]
-    known["screen_id"] = client.post("/api/screens", json=grid).json["screen_id"]
-    run_one(app.extensions["platform"].engine, known["screen_id"])
+    ids["portfolio_id"] = complete(client, app.extensions["platform"].engine)["portfolio_id"]
+    ids["screen_id"] = client.post("/api/screens", json=grid).json["screen_id"]
+    run_one(app.extensions["platform"].engine, ids["screen_id"])
     schemas = document["components"]["schemas"]
     schemas |= {name: exact(schemas[name]) for name in ANSWERS}
     bodies = {
@@ -128,7 +128,7 @@ def test_every_described_route_answers_as_it_is_described(
 
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
-            url = re.sub(r"{(\w+)}", lambda match: quote(str(known.get(match[1], "x"))), path)
+            url = re.sub(r"{(\w+)}", lambda match: quote(str(ids.get(match[1], "x"))), path)
             answer = client.open(url, method=method.upper(), json=bodies.get(path))
 
             described = operation["responses"].get(

@@ -11,7 +11,7 @@ from tests.services.redis_server import RedisServer
 from tests.services.web_app import run_values, sweep_values, web_app
 
 EXAMPLES = 3  # of each kind and operation, so that all of them take a minute at most
-# what no schema says of a run: the ticker is known, it has prices between the dates, a bulk call has one batch, the
+# rules that no schema expresses: the ticker exists, it has prices between the dates, one batch a bulk call, the
 # fast average is faster than the slow one, and no tag has a comma in it
 SENSIBLE = {
     "ticker": "AAPL",
@@ -115,9 +115,9 @@ def _sensible(value: Any) -> Any:
     if isinstance(value, list):
         return [_sensible(each) for each in value]
     if isinstance(value, dict):
-        known = SENSIBLE if "ticker" in value else {}
-        given = {name: word for name, word in SENSIBLE_IF_GIVEN.items() if name in value}
-        return {name: _sensible(each) for name, each in value.items()} | known | given
+        sensible = SENSIBLE if "ticker" in value else {}
+        replaced = {name: word for name, word in SENSIBLE_IF_GIVEN.items() if name in value}
+        return {name: _sensible(each) for name, each in value.items()} | sensible | replaced
     if isinstance(value, float) and value.is_integer():
         # JSON Schema does not tell 14.0 from 14; the platform does, as the document says
         return int(value)

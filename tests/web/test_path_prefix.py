@@ -36,14 +36,14 @@ class _Addresses(HTMLParser):
 
     def __init__(self, page: str) -> None:
         super().__init__()
-        self.found: set[str] = set()
+        self.values: set[str] = set()
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         for name, value in attrs:
             is_link = name in ("href", "src", "action", "formaction")
             if value and (is_link or (name != "title" and re.match(r"/[a-z]", value))):
-                self.found.add(value)
+                self.values.add(value)
 
 
 def texts_of(value: Any) -> Iterator[str]:
@@ -59,15 +59,15 @@ def texts_of(value: Any) -> Iterator[str]:
 
 
 def addresses(answer: TestResponse) -> set[str]:
-    """Those in the headers and the body of an answer, as they are written."""
-    found = {answer.headers["Location"]} if "Location" in answer.headers else set()
+    """Addresses in the headers and the body of an answer, as they are written."""
+    addresses = {answer.headers["Location"]} if "Location" in answer.headers else set()
     if answer.mimetype == "text/html":
-        return found | _Addresses(answer.text).found
+        return addresses | _Addresses(answer.text).values
     if answer.mimetype == "text/css":
-        return found | set(re.findall(r"url\([\"']?(?!data:)([^)\"']+)", answer.text))
+        return addresses | set(re.findall(r"url\([\"']?(?!data:)([^)\"']+)", answer.text))
     if answer.is_json and "openapi" not in answer.json:
-        return found | {text for text in texts_of(answer.json) if re.match(r"/[a-z]", text)}
-    return found
+        return addresses | {text for text in texts_of(answer.json) if re.match(r"/[a-z]", text)}
+    return addresses
 
 
 class Crawl:
@@ -97,24 +97,24 @@ class Crawl:
 
     def within(self, here: str, answer: TestResponse) -> list[str]:
         """The paths that an answer leads to; those outside the prefix are faults."""
-        found = []
+        wrong = []
         for address in addresses(answer):
             there = urlsplit(urljoin(HOST + here, address))
             if there.scheme not in ("http", "https") or there.netloc != "localhost":
                 continue
             if f"{there.path}/".startswith(f"{PREFIX}/"):
                 is_large = there.path.endswith(LARGE)
-                found += (
+                wrong += (
                     [] if is_large else [there.path + (f"?{there.query}" if there.query else "")]
                 )
             else:
                 self.faults.add(f"{here} leads to {address}")
-        return found
+        return wrong
 
 
 @pytest.fixture
 def ids(client: FlaskClient, run_id: str) -> dict[str, str]:
-    """What paths may be about, by the names of their arguments; submitted under the prefix."""
+    """Values of path arguments by name; submitted under the prefix."""
     crawl = Crawl(client)
     batch, screen, study, portfolio = (
         client.post(f"/api/{kind}", json=values, base_url=HOST + PREFIX)
@@ -145,7 +145,7 @@ def readable(app: Flask, ids: dict[str, str]) -> Iterator[str]:
     """The path of every operation that reads what `ids` name."""
     for rule in app.url_map.iter_rules():
         if "GET" in (rule.methods or ()) and rule.arguments <= ids.keys():
-            yield re.sub(r"<(?:\w+:)?(\w+)>", lambda found: ids[found[1]], rule.rule)
+            yield re.sub(r"<(?:\w+:)?(\w+)>", lambda match: ids[match[1]], rule.rule)
 
 
 def test_no_address_leaves_the_prefix(

@@ -1,4 +1,4 @@
-"""What runs, batches, studies and screens are called, and how people call them otherwise."""
+"""Titles of runs, batches, studies and screens: the default ones, and those that people set."""
 
 import csv
 from datetime import datetime
@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from adapters.batches.lists import ListedBatch
+from adapters.plans.batch import Batch
 from tests.services.studies import WALK_FORWARD
 from tests.services.web_app import run_values, sweep_values
 from tests.web.conftest import ON_BOTH_DATABASES, RunMaker, TokenMaker
@@ -32,7 +32,7 @@ def run(rule_type: str, params: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("asked", "title"),
+    ("row", "title"),
     [
         (
             run("RSI", {"overbought": 80, "period": 7}),
@@ -72,15 +72,15 @@ def run(rule_type: str, params: dict[str, Any], **more: Any) -> dict[str, Any]:
     ],
 )
 def test_a_run_is_called_by_its_rule_and_parameters_in_their_order(
-    asked: dict[str, Any], title: str
+    row: dict[str, Any], title: str
 ) -> None:
-    assert rule_title(asked) == title
-    assert run_title(asked) == f"AAPL {title}"
-    assert run_title(asked | {"title": "mine"}) == "mine"
+    assert rule_title(row) == title
+    assert run_title(row) == f"AAPL {title}"
+    assert run_title(row | {"title": "mine"}) == "mine"
 
 
 def test_large_round_numbers_are_short_and_no_digit_is_lost() -> None:
-    shown = {
+    titles = {
         1_000_000: "1M",
         1.5e6: "1.5M",
         1_234_567: "1,234,567",
@@ -89,13 +89,13 @@ def test_large_round_numbers_are_short_and_no_digit_is_lost() -> None:
         0.001: "0.001",
     }
 
-    assert {value: short(value) for value in shown} == shown
+    assert {value: short(value) for value in titles} == titles
 
 
 def batch_title(title: str | None, first: Any, last: Any) -> str:
-    """What a batch is called that people call so, with these runs at its ends."""
+    """The title of a batch that people titled so, with these runs at its ends."""
     now = datetime(2026, 1, 1)
-    return titles.batch_title(ListedBatch("b", title, {}, 0, now, first, last))
+    return titles.batch_title(Batch({"title": title}, {}, 0, now, first, last))
 
 
 def test_a_batch_is_called_by_what_its_ends_share() -> None:
@@ -103,11 +103,11 @@ def test_a_batch_is_called_by_what_its_ends_share() -> None:
         run("RSI", {"period": 7}),
         run("RSI", {"period": 14, "oversold": 20}, ticker="MSFT"),
     )
-    own = [run("FORMULA", TEXTS | {"inputs": {"n": n, "v": 5}}) for n in (1, 2)]
+    formula_runs = [run("FORMULA", TEXTS | {"inputs": {"n": n, "v": 5}}) for n in (1, 2)]
 
     assert batch_title(None, first, last) == "RSI on AAPL … MSFT · period, oversold"
     assert batch_title(None, first, first) == "RSI on AAPL"
-    assert batch_title(None, *own) == "Own rule on AAPL · n"
+    assert batch_title(None, *formula_runs) == "Own rule on AAPL · n"
     assert batch_title(None, first, run("MACD", {})) == "RSI … MACD on AAPL"
     assert (
         batch_title(None, first | {"label": "nightly"}, last | {"label": "nightly"}) == "nightly"
@@ -128,10 +128,10 @@ def test_what_people_call_a_run_is_shown_everywhere_until_they_take_it_off(
     )
     shown_at = ["/runs", f"/result/{run_id}", f"/result/{run_id}/report.html", "/batches/b"]
 
-    given = client.put(path, json={"title": " best & only 100 % "})
+    answer = client.put(path, json={"title": " best & only 100 % "})
     again = client.put(path, json={"title": "best & only 100 %"})
 
-    assert [answer.json for answer in (given, again)] == [{"title": "best & only 100 %"}] * 2
+    assert [answer.json for answer in (answer, again)] == [{"title": "best & only 100 %"}] * 2
     assert all("best &amp; only 100 %" in browser_client.get(page).text for page in shown_at)
     assert client.get("/api/runs").json["runs"][0]["title"] == "best & only 100 %"
     assert client.get("/api/batches/b").json["leaderboard"][0]["title"] == "best & only 100 %"
@@ -148,8 +148,8 @@ def test_batches_studies_portfolios_and_screens_are_called_what_people_say(
 ) -> None:
     client = page_app.test_client()
     legs = [{"ticker": ticker, "rule_type": "RSI"} for ticker in ("AAPL", "IBM", "MSFT")]
-    asked = {"legs": legs, "start_date": "2005-01-03", "end_date": "2009-12-31"}
-    portfolio = client.post("/api/portfolios", json=asked).json["portfolio_id"]
+    values = {"legs": legs, "start_date": "2005-01-03", "end_date": "2009-12-31"}
+    portfolio = client.post("/api/portfolios", json=values).json["portfolio_id"]
     client.post("/api/runs/bulk?batch_id=b", json=sweep_values(3))
     study_id = client.post("/api/studies", json=WALK_FORWARD | {"name": "Study"}).json["study_id"]
     grid = {"base": run_values(params={}), "parameters": {"period": [7, 14]}}

@@ -1,1 +1,1 @@
-"""Tokens, sessions and the audit."""
+"""Log-in, sessions and the audit."""

@@ -1,4 +1,4 @@
-"""The audit for admins, as a page, as JSON and as a CSV file."""
+"""The audit trail for admins, as a page, as JSON and as a CSV file."""
 
 import re
 from collections.abc import Sequence
@@ -9,28 +9,24 @@ from flask import Blueprint, Response, current_app, jsonify, render_template, re
 from flask.typing import ResponseReturnValue
 from sqlalchemy import RowMapping
 
-from adapters.access.audit import all_entries, list_entries, list_strangers
+from adapters.access.audit import all_entries, list_entries
 from adapters.access_tables import audit
 from adapters.runs.times import utc_text
 from contracts.values import Json
-from web.answers import csv_file
-from web.arguments import AFTER, arguments, limit
-from web.operation import Argument, operation
-from web.parsers import ascii_words, whole_number
-from web.platform import ask_database, platform
-from web.recorded import asked_page
+from web.api import AFTER, Argument, arguments, csv_file, limit, operation
+from web.app import fetch_page, platform
+from web.formats import ascii_words, whole_number
 
 blueprint = Blueprint("audit", __name__)
 
 ENTRIES, MOST_ENTRIES = 100, 1000  # in one answer, by default and at most
-COUNTS = 50  # of strangers' requests on the page
 LENGTHS = {"actor": 80, "action": 64, "run_id": 36}  # of the columns
 FILTERS = (
     *(
-        Argument(name, ascii_words(length), "only of this one")
+        Argument(name, ascii_words(length), "only entries with this value")
         for name, length in LENGTHS.items()
     ),
-    Argument("status", whole_number(100, 599), "of the answer"),
+    Argument("status", whole_number(100, 599), "HTTP status of the response"),
 )
 LIMIT = limit(MOST_ENTRIES, ENTRIES)
 NOT_ADMIN = "403 not an admin"
@@ -40,17 +36,16 @@ LISTED = (*FILTERS, AFTER, LIMIT)
 @blueprint.get("/audit")
 @operation(asks=LISTED, strict=True, needs="admin")
 def page() -> str:
-    """Changes, logins and refusals, latest first: ?actor=&action=&run_id=&status=&after=<next_after>."""
+    """List changes, logins and refusals, latest first: ?actor=&action=&run_id=&status=&after=<next_after>."""
     entries, next_after = _listed()
-    asked = {each.name: request.args.get(each.name, "") for each in FILTERS}
+    filters = {each.name: request.args.get(each.name, "") for each in FILTERS}
     actions = {each["action"] for each in entries}
     return render_template(
         "access/audit.html",
         entries=entries,
-        deeds={action: _deed(action) for action in sorted(actions)},
+        action_labels={action: _action_label(action) for action in sorted(actions)},
         next_after=next_after,
-        asked=asked,
-        strangers=ask_database(list_strangers, COUNTS),
+        filters=filters,
     )
 
 
@@ -63,7 +58,7 @@ def page() -> str:
     needs="admin",
 )
 def listed() -> ResponseReturnValue:
-    """Changes, logins and refusals, latest first, a page at a time: ?limit=100, then &after=<next_after>."""
+    """List changes, logins and refusals, latest first, a page at a time: ?limit=100, then &after=<next_after>."""
     entries, next_after = _listed()
     return jsonify(
         {
@@ -75,36 +70,26 @@ def listed() -> ResponseReturnValue:
 
 @blueprint.get("/api/audit.csv")
 @operation(
-    "200 text/csv: all of them, latest first", NOT_ADMIN, asks=LISTED, strict=True, needs="admin"
+    "200 text/csv: all entries, latest first", NOT_ADMIN, asks=LISTED, strict=True, needs="admin"
 )
 def export() -> Response:
-    """Everything that /api/audit lists, in one file, latest first, by the same filters."""
-    entries = all_entries(platform().engine, arguments()["after"], **_equal())
+    """Export the audit as one CSV file, latest first, with the same filters."""
+    entries = all_entries(platform().engine, arguments()["after"], **_filters())
     rows = ([*({**each, "at": utc_text(each["at"])}.values())] for each in entries)
     return csv_file(chain([audit.columns.keys()], rows), "audit.csv")
 
 
-@blueprint.get("/api/audit/strangers")
-@operation(
-    "200 Strangers: requests by hour, kind and status", NOT_ADMIN, asks=(LIMIT,), needs="admin"
-)
-def counted() -> ResponseReturnValue:
-    """What strangers did and were refused, by hour, kind and status, the latest hour first: ?limit=100."""
-    counts = ask_database(list_strangers, arguments()["limit"])
-    return jsonify({"strangers": [{**each, "hour": utc_text(each["hour"])} for each in counts]})
-
-
-def _deed(action: str) -> str:
-    """What an operation does, as its docstring begins: Cancel a waiting or running run; else the endpoint itself."""
+def _action_label(action: str) -> str:
+    """Label an action by the first clause of its view's docstring; without a view, by the endpoint."""
     view = current_app.view_functions.get(action)
     return re.split(r"[;:.]", view.__doc__ or action)[0] if view else action
 
 
 def _listed() -> tuple[Sequence[RowMapping], int | None]:
-    return asked_page(partial(list_entries, **_equal()))
+    return fetch_page(partial(list_entries, **_filters()))
 
 
-def _equal() -> Json:
-    """The values that the listed rows have."""
-    asked = arguments()
-    return {each.name: asked[each.name] for each in FILTERS if asked[each.name] is not None}
+def _filters() -> Json:
+    """Return the filters of the request, by column."""
+    values = arguments()
+    return {each.name: values[each.name] for each in FILTERS if values[each.name] is not None}

@@ -1,1 +1,1 @@
-"""Batches: many runs in one call, and what has become of them."""
+"""Batches: submission of many runs in one call, their progress and results."""

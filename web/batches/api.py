@@ -1,54 +1,63 @@
-"""The HTTP API of batches: many runs in one call, and what has become of them."""
+"""The HTTP API of batches: submission of many runs in one call, progress, leaderboard."""
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from uuid import uuid4
 
-from flask import Blueprint, Response, g, request, url_for
+from flask import Response, g, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import Connection, and_, true
+from sqlalchemy import Connection, RowMapping, and_, true
 
-from adapters.access.owners import submitter
-from adapters.batches.export import export_rows
-from adapters.batches.leaderboard import DEFAULT, Ranking, keep_ranking, ranking_of, tried_note
-from adapters.batches.lists import ListedBatch, set_batch_title, suggest_batch_title
-from adapters.batches.queries import (
-    batch_of,
+from adapters.plans.batch import (
+    Batch,
+    batch_named,
     batch_page,
     batch_summary,
-    is_batch,
     leaders,
     measured_runs,
-    unknown_batch,
+    plan_of_batch,
 )
-from adapters.logs import current_actor
-from adapters.runs.idempotency import own_key
+from adapters.plans.export import export_rows
+from adapters.plans.ranking import DEFAULT, Ranking, tried_note
+from adapters.plans.store import ranking_of, set_default_title, set_ranking
 from adapters.tables import IS_CANCELLED, RUN
-from contracts.run_request import TITLE_LENGTH, Titled
+from contracts.run_request import TITLE_LENGTH
+from contracts.status import PlanKind
 from contracts.values import Json
-from web.answers import conditional, csv_file
-from web.arguments import AFTER, DRY_RUN, KEY, arguments, idempotency_key, json_body, limit
+from web.api import (
+    AFTER,
+    DRY_RUN,
+    KEY,
+    REFUSED,
+    Argument,
+    arguments,
+    conditional,
+    csv_file,
+    json_body,
+    limit,
+    operation,
+)
+from web.app import ask_database, change_database, platform, reading_database, stored_key
 from web.batches.bodies import batch_id_of, read_lines, read_sweep, validate_lines
 from web.batches.bulk_submission import plan_bulk, submit_bulk
-from web.batches.choice import RANKING, asked_ranking, given_ranking
+from web.batches.choice import RANKING, ranking_query, read_ranking
 from web.batches.origins import origin_of
-from web.operation import FAULTS, REFUSED, TITLED, Argument, operation
-from web.ownership import refuse_others
-from web.parsers import flag, sha256, whole_number, words
-from web.platform import ask_database, change_database, platform, reading_database
-from web.runs.operations import cancel_among, retry_among
+from web.formats import flag, sha256, whole_number, words
+from web.plans.resource import PlanResource, Row
+from web.runs.operations import retry_among
 from web.runs.validation import ValidRequest
-from web.titles import asked_title, batch_title, run_title, titled
+from web.security import require_owner
+from web.titles import batch_title, run_title
 
-blueprint = Blueprint("batch_api", __name__)
+BATCH = PlanResource(PlanKind.BATCH, "batches", plan_of_batch, accepts_none=True, id_type="")
+blueprint = BATCH.api
 
 MAX_PAGE = 2000  # runs in one answer of a batch's runs
 MAX_TOP = 5000  # ranks in one leaderboard
-FIRST_SHOWN = 5  # requests of a sweep, so that one can see what it stands for
-NO_BATCH = "404 no such batch"
+FIRST_SHOWN = 5  # requests of a sweep that its answer shows
 TOP = Argument("top", whole_number(0, MAX_TOP), "ranks; 10 by default", 10)
-BATCH = Argument("batch_id", words(64), "the batch of all runs of this call")
+BATCH_ID = Argument("batch_id", words(64), "the batch of all runs of this call")
 CANCELLED = Argument("cancelled", flag, "the cancelled runs too", False)
 _RUN = {"$ref": "#/components/schemas/RunRequest"}
 MANY_RUNS = {
@@ -57,31 +66,24 @@ MANY_RUNS = {
 }
 
 
-@blueprint.before_app_request
-def require_batch() -> None:
-    """A path names a batch that a run belongs to. No name ends in a space, and MySQL would compare as if none did."""
-    name: str | None = (request.view_args or {}).get("batch_id")
-    if name is not None and (name.endswith(" ") or not ask_database(is_batch, name)):
-        raise unknown_batch(name)
-
-
 @blueprint.post("/api/runs/bulk")
 @operation(
     "200 Bulk: nothing was new, or a dry run",
     "202 Bulk: recorded",
     *REFUSED,
-    asks=(KEY, BATCH, DRY_RUN, *RANKING),
+    asks=(KEY, BATCH_ID, DRY_RUN, *RANKING),
     body=MANY_RUNS,
     body_setting="max_body_mb",
 )
 def bulk() -> ResponseReturnValue:
-    """Record and enqueue many runs, all or none; with ?dry_run=true only say what would happen."""
-    asked = arguments()["batch_id"]  # the query's faults are told before those of the body
+    """Record and enqueue many runs, all or none; with ?dry_run=true only report what would happen."""
+    # faults of the query are reported before those of the body
+    batch_argument = arguments()["batch_id"]
     lines = read_lines()
-    g.batch_id = batch_id = batch_id_of(lines, asked) or _issued_batch_id()
-    ask_database(refuse_others, "batch_id", batch_id)
+    g.batch_id = batch_id = batch_id_of(lines, batch_argument) or _issued_batch_id()
+    ask_database(require_owner, "batch_id", batch_id)
     valid = validate_lines(lines, batch_id)
-    return _submitted(batch_id, valid, asked_ranking(DEFAULT) if given_ranking() else None)
+    return _submit(batch_id, valid, read_ranking(DEFAULT) if ranking_query() else None)
 
 
 @blueprint.post("/api/batches")
@@ -89,34 +91,34 @@ def bulk() -> ResponseReturnValue:
     "200 SweepAccepted: nothing was new, or a dry run",
     "202 SweepAccepted: recorded",
     *REFUSED,
-    asks=(KEY, BATCH, DRY_RUN),
+    asks=(KEY, BATCH_ID, DRY_RUN),
     json="SweepSpec",
     body_setting="max_body_mb",
 )
 def sweep() -> ResponseReturnValue:
-    """Record and enqueue all runs of a sweep, or none; with ?dry_run=true only say what would happen."""
-    asked = arguments()
-    found = read_sweep(json_body(), platform().settings.max_bulk_runs)
-    g.batch_id = batch_id = asked["batch_id"] or found.batch_id or _issued_batch_id()
-    if not asked["dry_run"]:
-        ask_database(refuse_others, "batch_id", batch_id)
-    with found.placing():
-        valid = validate_lines([*enumerate(found.requests, start=1)], batch_id)
-    body, code = _submitted(batch_id, valid, found.ranking)
-    if (name := found.spec.name) and not asked["dry_run"]:
-        change_database(suggest_batch_title, batch_id, name[:TITLE_LENGTH])
-    ranking = found.ranking and found.ranking.to_json()
-    return body | {"first_requests": found.requests[:FIRST_SHOWN], "ranking": ranking}, code
+    """Record and enqueue all runs of a sweep, or none; with ?dry_run=true only report what would happen."""
+    query = arguments()
+    expansion = read_sweep(json_body(), platform().settings.max_bulk_runs)
+    g.batch_id = batch_id = query["batch_id"] or expansion.batch_id or _issued_batch_id()
+    if not query["dry_run"]:
+        ask_database(require_owner, "batch_id", batch_id)
+    with expansion.placing():
+        valid = validate_lines([*enumerate(expansion.requests, start=1)], batch_id)
+    body, code = _submit(batch_id, valid, expansion.ranking)
+    if (name := expansion.spec.name) and not query["dry_run"]:
+        change_database(set_default_title, batch_id, name[:TITLE_LENGTH])
+    ranking = expansion.ranking and expansion.ranking.to_json()
+    return body | {"first_requests": expansion.requests[:FIRST_SHOWN], "ranking": ranking}, code
 
 
-def _submitted(
+def _submit(
     batch_id: str, valid: list[ValidRequest], ranking: Ranking | None
 ) -> tuple[Json, int]:
-    """What has become of the runs of a call, or would, if it is a dry run."""
+    """Submit the runs of a call, or report on it in a dry run; return the answer and its code."""
     dry_run = arguments()["dry_run"]
     answer = (plan_bulk if dry_run else submit_bulk)(batch_id, valid)
     if ranking and not dry_run:
-        change_database(keep_ranking, batch_id, ranking)
+        change_database(set_ranking, batch_id, ranking)
     body = {
         "batch_id": batch_id,
         "runs": len(answer["run_ids"]),
@@ -127,49 +129,42 @@ def _submitted(
 
 
 def _issued_batch_id() -> str:
-    """A new batch; the same one for the same key of an actor, so that a repeated call makes no second run."""
-    key, actor = idempotency_key(), current_actor()
-    if key is None:
-        return str(uuid4())
-    # before each actor had its own keys, a batch was named by the key as it was sent
-    older, own = (
-        f"key-{hashlib.sha256(each.encode()).hexdigest()[:32]}"
-        for each in (key, own_key(key, actor))
-    )
-    return older if ask_database(submitter, "batch_id", older) == actor else own
+    """Return a new batch_id; the same one for the same key of an actor, so that a repeated call adds no run."""
+    key = stored_key()
+    return f"key-{hashlib.sha256(key.encode()).hexdigest()[:32]}" if key else str(uuid4())
 
 
 @blueprint.get("/api/batches/<batch_id>")
-@operation("200 Batch: counts, times, leaderboard", NO_BATCH, asks=(*RANKING, TOP))
+@operation("200 Batch: counts, times, leaderboard", BATCH.missing, asks=(*RANKING, TOP))
 def batch(batch_id: str) -> Response:
     """Counts, times and the leaderboard of a batch: ?metric=sharpe_ratio&goal=max&constraint=num_trades>=5&top=10."""
     top = arguments()["top"]
     with reading_database() as connection:
-        found = batch_of(connection, batch_id)
-        ranking = asked_ranking(ranking_of(connection, batch_id))
-        summary = titled_summary(connection, found)
-        measured = measured_runs(connection, batch_id, ranking) if top else []
+        counted = batch_named(connection, batch_id)
+        ranking = read_ranking(ranking_of(counted.plan))
+        summary = titled_summary(connection, counted)
+        measured = measured_runs(connection, counted.plan_id, ranking) if top else []
         best = leaders(connection, measured, ranking, top)
-    completed = found.counts["completed"]
-    note = note_of(found, completed, len(measured) if top else completed)
+    completed = counted.counts["completed"]
+    note = note_of(counted, completed, len(measured) if top else completed)
     return conditional(
         summary | ranking.to_json() | {"leaderboard": titled_runs(best), "note": note}
     )
 
 
-def titled_summary(connection: Connection, batch: ListedBatch) -> Json:
-    """What the database says of a batch, with what it is called."""
+def titled_summary(connection: Connection, batch: Batch) -> Json:
+    """Return the summary of a batch with its title."""
     return batch_summary(connection, batch) | {"title": batch_title(batch)}
 
 
 def titled_runs(listed: Sequence[Json]) -> list[Json]:
-    """Runs of a batch, each with what it is called."""
+    """Add its title to each run of a batch."""
     return [run | {"title": run_title(run)} for run in listed]
 
 
-def note_of(batch: ListedBatch, completed: int, kept: int) -> str:
-    """What to bear in mind when reading the best of so many completed runs of a batch, `kept` of which are ranked."""
-    if origin := origin_of(batch.batch_id):
+def note_of(batch: Batch, completed: int, kept: int) -> str:
+    """Return the note on the best of so many completed runs of a batch, `kept` of which are ranked."""
+    if origin := origin_of(batch.plan):
         return origin.note
     return tried_note(completed, completed - kept, to_come=batch.living)
 
@@ -177,45 +172,49 @@ def note_of(batch: ListedBatch, completed: int, kept: int) -> str:
 @blueprint.get("/api/batches/<batch_id>/runs")
 @operation(
     "200 BatchPage: runs, a page at a time",
-    NO_BATCH,
+    BATCH.missing,
     asks=(replace(AFTER, parse=sha256, default=""), limit(MAX_PAGE, 1000)),
 )
 def batch_members(batch_id: str) -> ResponseReturnValue:
     """The runs of a batch, a page at a time: ?after=<next_after of the page before>&limit=1000."""
-    asked = arguments()
-    page = ask_database(batch_page, batch_id, asked["after"], asked["limit"])
-    next_after = page[-1]["request_hash"] if len(page) == asked["limit"] else None
+    query = arguments()
+    with reading_database() as connection:
+        plan_id = plan_of_batch(connection, batch_id)["plan_id"]
+        page = batch_page(connection, plan_id, query["after"], query["limit"])
+    next_after = page[-1]["request_hash"] if len(page) == query["limit"] else None
     return {"batch_id": batch_id, "runs": titled_runs(page), "next_after": next_after}
 
 
 @blueprint.get("/api/batches/<batch_id>/runs.csv")
-@operation("200 text/csv: the runs", NO_BATCH)
+@operation("200 text/csv: the runs", BATCH.missing)
 def batch_csv(batch_id: str) -> Response:
     """All runs of a batch as CSV, one per line."""
-    return csv_file(export_rows(platform().engine, batch_id, run_title), f"{batch_id}.csv")
+    plan_id = ask_database(plan_of_batch, batch_id)["plan_id"]
+    return csv_file(export_rows(platform().engine, plan_id, run_title), f"{batch_id}.csv")
 
 
-@blueprint.put("/api/batches/<batch_id>/title")
-@operation(TITLED, FAULTS, NO_BATCH, json=Titled, owned=True)
-def title(batch_id: str) -> ResponseReturnValue:
-    """Call a batch what people are to read; an empty title gives way to what its runs say."""
-    asked = asked_title()
-    change_database(set_batch_title, batch_id, asked)
-    return titled(batch_title(ask_database(batch_of, batch_id)))
+def _title(row: Row) -> str:
+    return batch_title(ask_database(batch_named, row["name"]))
 
 
-@blueprint.post("/api/batches/<batch_id>/cancel")
-@operation("200 how many were cancelled", NO_BATCH, owned=True)
-def cancel(batch_id: str) -> ResponseReturnValue:
-    """Cancel all waiting and running runs of a batch."""
-    return {"batch_id": batch_id, "cancelled": len(cancel_among(RUN.batch_id == batch_id))}
+def _retry(row: RowMapping) -> int:
+    """Retry the failed runs of a batch, the cancelled ones only on request; return their number.
+
+    QueueFull in the middle leaves the rest failed; the next call continues with them.
+    """
+    which = true() if arguments()["cancelled"] else ~IS_CANCELLED
+    return len(retry_among(and_(RUN.plan_id == row["plan_id"], which)))
 
 
-@blueprint.post("/api/batches/<batch_id>/retry")
-@operation("200 nothing to retry", "202 wait again", NO_BATCH, asks=(CANCELLED,), owned=True)
-def retry(batch_id: str) -> ResponseReturnValue:
-    """Retry the failed runs of a batch; the cancelled ones only with ?cancelled=true."""
-    wanted = true() if arguments()["cancelled"] else ~IS_CANCELLED
-    # QueueFull in the middle leaves the rest failed; whoever asks again later goes on with them
-    retried = len(retry_among(and_(RUN.batch_id == batch_id, wanted)))
-    return {"batch_id": batch_id, "retried": retried}, 202 if retried else 200
+BATCH.add_title("Set the title of a batch; an empty one restores what its runs say.", _title)
+BATCH.add_cancel(
+    "Cancel all waiting and running runs of a batch.",
+    "200 how many were cancelled",
+)
+BATCH.add_retry(
+    "Retry the failed runs of a batch; the cancelled ones only with ?cancelled=true.",
+    "200 nothing to retry",
+    "202 wait again",
+    retry=_retry,
+    asks=(CANCELLED,),
+)

@@ -1,4 +1,4 @@
-"""Many runs as they arrive: an array, NDJSON or a sweep, which adapters expand; and their faults by line or field."""
+"""Request bodies with many runs: an array, NDJSON or a sweep; faults are reported by line or field."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -10,25 +10,25 @@ from flask import request
 from pydantic import ValidationError
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from adapters.batches.expansion import Expansion, expanded
+from adapters.plans.expansion import Expansion, expand
 from contracts.errors import InvalidRequest
 from contracts.sweep import ACCEPTED, SweepSpec
 from contracts.values import Json, without
 from rules.catalog import RULES, complete_params
-from web.arguments import parse_json, typed_body
-from web.platform import platform
-from web.request_fields import adapter_of
-from web.runs.validation import ValidRequest, validate_request, written
+from web.api import parse_json, typed_body
+from web.app import platform
+from web.runs.validation import ValidRequest, bounded_json, validate_request
+from web.titles import adapter_of
 
 LINE_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
-MAX_FAULTS = 100  # after which no other line is looked at
+MAX_FAULTS = 100  # after which no further line is checked
 MOST_FIELDS = 100  # of a sweep, which has 10, or a study, which has 17
 
 Line = tuple[int, Any]  # its number, from 1, and its JSON value
 
 
 def read_lines() -> list[Line]:
-    """The runs of a request with their line numbers; 413, 415, or InvalidRequest for lines that are not JSON."""
+    """Read the runs of a request with their line numbers; 413, 415, or InvalidRequest for lines that are not JSON."""
     body = typed_body("application/json", *LINE_TYPES)
     is_array, most = request.is_json, platform().settings.max_bulk_runs
     lines = list(islice(_array(body) if is_array else _texts(body), most + 1))
@@ -55,41 +55,41 @@ def _array(body: bytes) -> Iterator[Line]:
 
 
 def _texts(body: bytes) -> Iterator[Line]:
-    """The lines that are not blank, unread."""
+    """Yield the lines that are not blank, unparsed."""
     for number, text in enumerate(BytesIO(body), start=1):
         if line := text.strip():
             yield number, line
 
 
 def _read_each(lines: Sequence[Line], read: Callable[[Any], Any]) -> list[Line]:
-    """What `read` makes of each line; InvalidRequest with faults by `<line>.<field>`, once there are MAX_FAULTS."""
-    found: list[Line] = []
+    """Apply `read` to each line; InvalidRequest with faults by `<line>.<field>`, at the latest at MAX_FAULTS."""
+    values_read: list[Line] = []
     faults: dict[str, str] = {}
     faulty = 0
     for number, value in lines:
         try:
-            found.append((number, read(value)))
+            values_read.append((number, read(value)))
         except InvalidRequest as error:
             faulty += 1
             faults |= {f"{number}.{field}": fault for field, fault in error.errors.items()}
             if len(faults) >= MAX_FAULTS:
                 break
     if not faulty:
-        return found
-    told = f"{faulty} of {len(lines)} runs are not valid, so none was recorded"
-    more = "; these are listed, and the rest was not looked at"
-    raise InvalidRequest(faults, told + (more if len(faults) >= MAX_FAULTS else ""))
+        return values_read
+    summary = f"{faulty} of {len(lines)} runs are not valid, so none was recorded"
+    more = "; these are listed, and the rest was not checked"
+    raise InvalidRequest(faults, summary + (more if len(faults) >= MAX_FAULTS else ""))
 
 
-def batch_id_of(lines: Sequence[Line], asked: str | None) -> str | None:
-    """The one batch of a call: the query's, else that of its first run; None where neither names one."""
+def batch_id_of(lines: Sequence[Line], batch_argument: str | None) -> str | None:
+    """Return the batch of a call: the query's, else that of its first run; None when neither names one."""
     first = lines[0][1]
-    named = asked or (first.get("batch_id") if isinstance(first, dict) else None)
-    return named if isinstance(named, str) else None
+    name = batch_argument or (first.get("batch_id") if isinstance(first, dict) else None)
+    return name if isinstance(name, str) else None
 
 
 def validate_lines(lines: Sequence[Line], batch_id: str) -> list[ValidRequest]:
-    """All runs of a call, as members of its batch; InvalidRequest with the faults of every line."""
+    """Validate all runs of a call as members of its batch; InvalidRequest with the faults of every line."""
     prices = platform().prices.remembered()
     read = _read_each(lines, lambda values: validate_request(_in_batch(values, batch_id), prices))
     return [valid for _, valid in read]
@@ -98,16 +98,16 @@ def validate_lines(lines: Sequence[Line], batch_id: str) -> list[ValidRequest]:
 def _in_batch(values: Any, batch_id: str) -> Any:
     if not isinstance(values, dict):
         return values
-    own = values.get("batch_id")
-    if own is not None and own != batch_id:
+    batch_of_line = values.get("batch_id")
+    if batch_of_line is not None and batch_of_line != batch_id:
         raise InvalidRequest(
-            {"batch_id": f"{str(own)[:64]!r} is not the call's batch {batch_id[:64]!r}"}
+            {"batch_id": f"{str(batch_of_line)[:64]!r} is not the call's batch {batch_id[:64]!r}"}
         )
     return {**values, "batch_id": batch_id}
 
 
 def few_fields(values: Any) -> Json:
-    """The values of a JSON object; InvalidRequest for anything else, and for masses of fields."""
+    """Return the values of a JSON object; InvalidRequest for anything else, and for too many fields."""
     if not isinstance(values, dict) or len(values) > MOST_FIELDS:
         raise InvalidRequest(
             {"body": f"a JSON object of at most {MOST_FIELDS} fields is expected"}
@@ -116,8 +116,8 @@ def few_fields(values: Any) -> Json:
 
 
 def read_sweep(values: Any, most: int) -> Expansion:
-    """The sweep that `values` ask for, of at most so many runs; InvalidRequest with every fault by field."""
-    written(few_fields(values).get("base"))
+    """Expand the sweep in `values`, of at most so many runs; InvalidRequest with every fault by field."""
+    bounded_json(few_fields(values).get("base"))
     params = {name: complete_params(name, {}) for name in RULES}
     try:
         spec = adapter_of(SweepSpec).validate_json(json.dumps(values), strict=True)
@@ -126,12 +126,12 @@ def read_sweep(values: Any, most: int) -> Expansion:
         errors = {field: _message(field, values) for field in faulty}
         if "base" in errors:
             raise InvalidRequest(errors) from None
-        return expanded(SweepSpec(**without(values, errors)), params, most, errors)
-    return expanded(spec, params, most)
+        return expand(SweepSpec(**without(values, errors)), params, most, errors)
+    return expand(spec, params, most)
 
 
 def _message(field: str, values: Json) -> str:
     if field not in ACCEPTED:
         return f"unknown; accepted: {', '.join(ACCEPTED)}"
-    given = f"{values[field]!r:.60} is not accepted; accepted" if field in values else "required"
-    return f"{given}: {ACCEPTED[field]}"
+    fault = f"{values[field]!r:.60} is not accepted; accepted" if field in values else "required"
+    return f"{fault}: {ACCEPTED[field]}"

@@ -1,4 +1,4 @@
-"""What a request asks of the runs of a batch: by what they are ranked, which of them, or all as points of pictures."""
+"""Choice of the runs of a batch by the query: ranking, conditions, and all of them as points of charts."""
 
 from collections.abc import Mapping, Sequence
 from itertools import compress
@@ -7,29 +7,29 @@ from typing import Any
 from flask import Blueprint, Response, request
 from sqlalchemy import Connection
 
-from adapters.batches.conditions import METRIC_CONDITIONS, Condition, Reader
-from adapters.batches.leaderboard import Ranking, default_goal, ranking_of
-from adapters.batches.queries import (
+from adapters.metrics.table import HEADLINE_NAMES, METRICS_BY_NAME
+from adapters.plans.batch import (
     Measurement,
     columns_of,
     measured_runs,
+    plan_of_batch,
     surface_of,
 )
-from adapters.metrics.table import HEADLINE_NAMES, METRICS_BY_NAME
+from adapters.plans.conditions import METRIC_CONDITIONS, Condition, Reader
+from adapters.plans.ranking import Ranking, default_goal
+from adapters.plans.store import ranking_of
 from contracts.values import picked
-from web.answers import conditional
-from web.arguments import arguments, read_argument
-from web.operation import Argument, operation
-from web.parsers import TEXT, Parser, any_text, one_of, ticker_symbol
-from web.platform import reading_database
+from web.api import Argument, arguments, conditional, operation, read_argument
+from web.app import reading_database
+from web.formats import TEXT, Parser, any_text, one_of, ticker_symbol
 
 blueprint = Blueprint("exploring", __name__)
 
 
 def ranking_arguments(conditions: Reader, what: str) -> tuple[Argument, ...]:
-    """A metric that these conditions know, its goal and its constraints; what: has its own ranking."""
-    about = f"to rank by; by default what the {what} was submitted with"
-    kept = "what a ranked run keeps, such as num_trades >= 5"
+    """Declare the arguments of a ranking by a metric of these conditions; what: the kind of plan."""
+    about = f"to rank by; by default the one that the {what} was submitted with"
+    kept = "a condition on ranked runs, such as num_trades >= 5"
     return (
         Argument("metric", one_of(*conditions.names), about),
         Argument("goal", one_of("max", "min"), "follows from the metric"),
@@ -38,8 +38,8 @@ def ranking_arguments(conditions: Reader, what: str) -> tuple[Argument, ...]:
 
 
 RANKING = ranking_arguments(METRIC_CONDITIONS, "batch")
-MOST_POINTS = 3000  # in one picture, in which more could not be told apart
-MOST_AXES = 6  # parameters beside the metrics
+MOST_POINTS = 3000  # in one chart; more would overlap
+MOST_AXES = 6  # parameters in addition to the metrics
 EVERY_RUN = Condition("", frozenset(), ())
 WHERE = Argument(
     "where",
@@ -49,39 +49,39 @@ WHERE = Argument(
 TICKER = Argument("ticker", ticker_symbol, "of this ticker only")
 
 
-def given_ranking(*more: str) -> dict[str, str]:
-    """What the query says of it and of `more`, for links that keep it; an empty constraint is one, too."""
-    given = picked(request.args, (*(each.name for each in RANKING), *more))
-    return {name: value for name, value in given.items() if value or name == "constraint"}
+def ranking_query(*more: str) -> dict[str, str]:
+    """Return the ranking arguments of the query, and `more` of it, for links; an empty constraint counts."""
+    values = picked(request.args, (*(each.name for each in RANKING), *more))
+    return {name: value for name, value in values.items() if value or name == "constraint"}
 
 
-def asked_ranking(own: Ranking) -> Ranking:
-    """The query's metric, goal and constraints; for what it leaves out, those of the batch's `own` ranking.
+def read_ranking(default: Ranking) -> Ranking:
+    """Read metric, goal and constraints from the query, each by default from the plan's ranking.
 
-    Of another metric than the batch's own the goal is what is better for it. An empty constraint asks for none.
+    The default goal of another metric is the better direction of it. An empty constraint means no constraint.
     """
-    asked = arguments()
-    metric, constraint = asked["metric"] or own.metric, asked["constraint"]
-    better = own.goal if metric == own.metric else default_goal(metric)
-    constraints = own.constraints
+    query = arguments()
+    metric, constraint = query["metric"] or default.metric, query["constraint"]
+    better = default.goal if metric == default.metric else default_goal(metric)
+    constraints = default.constraints
     if "constraint" in request.args:
         constraints = [constraint] if constraint else []
-    return Ranking(metric, asked["goal"] or better, constraints)
+    return Ranking(metric, query["goal"] or better, constraints)
 
 
-def chosen_runs(
-    connection: Connection, batch_id: str, measured: Sequence[Measurement], ranking: Ranking
+def filter_runs(
+    connection: Connection, plan_id: str, measured: Sequence[Measurement], ranking: Ranking
 ) -> tuple[Sequence[Measurement], Condition]:
-    """What `?where=` leaves of the measured runs of a batch, and what it says."""
+    """Return the measured runs of a batch that fulfil `?where=`, and its condition."""
     if not request.args.get("where"):
         return measured, EVERY_RUN
-    columns = columns_of(connection, batch_id, surface_of(measured), ranking.metric)
-    kept, where = _chosen(columns)
+    columns = columns_of(connection, plan_id, surface_of(measured), ranking.metric)
+    kept, where = _apply_where(columns)
     return list(compress(measured, kept)), where
 
 
-def _chosen(columns: Mapping[str, Sequence[Any]]) -> tuple[list[bool], Condition]:
-    """Which rows of these columns `?where=` chooses, and what it says; InvalidRequest for a name that is no column."""
+def _apply_where(columns: Mapping[str, Sequence[Any]]) -> tuple[list[bool], Condition]:
+    """Return for each row of these columns whether it fulfils `?where=`, and its condition; InvalidRequest."""
     reader = Reader("parameters and metrics of these runs", columns, (int, float, str))
     where = read_argument("where", Parser(reader.parse, TEXT), EVERY_RUN)
     rows = zip(*columns.values(), strict=True)
@@ -91,15 +91,16 @@ def _chosen(columns: Mapping[str, Sequence[Any]]) -> tuple[list[bool], Condition
 @blueprint.get("/api/batches/<batch_id>/points")
 @operation("200 Points: runs as columns", "404 no such batch", asks=(*RANKING, WHERE, TICKER))
 def points(batch_id: str) -> Response:
-    """The completed runs of a batch as columns: their varying parameters and their metrics; at most 3,000, evenly."""
+    """The completed runs of a batch as columns of varying parameters and metrics; at most 3,000, evenly thinned."""
     ticker = arguments()["ticker"]
     with reading_database() as connection:
-        ranking = asked_ranking(ranking_of(connection, batch_id))
-        surface = surface_of(measured_runs(connection, batch_id, ranking, ticker))
-        columns = columns_of(connection, batch_id, surface, ranking.metric)
-    kept, _ = _chosen(columns)
+        plan = plan_of_batch(connection, batch_id)
+        ranking, plan_id = read_ranking(ranking_of(plan)), plan["plan_id"]
+        surface = surface_of(measured_runs(connection, plan_id, ranking, ticker))
+        columns = columns_of(connection, plan_id, surface, ranking.metric)
+    kept, _ = _apply_where(columns)
     every = max(1, -(-len(kept) // MOST_POINTS))
-    shown = {name: column[::every] for name, column in columns.items()}
+    thinned = {name: column[::every] for name, column in columns.items()}
     about = {name: METRICS_BY_NAME[name] for name in (ranking.metric, *HEADLINE_NAMES)}
     return conditional(
         {
@@ -107,8 +108,8 @@ def points(batch_id: str) -> Response:
             "runs": len(kept),
             "chosen": sum(kept),
             "run_ids": surface.run_ids[::every],
-            "params": picked(shown, surface.varying()[:MOST_AXES]),
-            "metrics": picked(shown, about),
+            "params": picked(thinned, surface.varying()[:MOST_AXES]),
+            "metrics": picked(thinned, about),
             "about": {
                 name: {"title": each.title, "better": each.better} for name, each in about.items()
             },

@@ -1,35 +1,34 @@
-"""Batches that something else has made: of a study, a screen or a portfolio, whose page says what they are worth."""
-
-from uuid import UUID
+"""Origin of batches that a study, a screen or a portfolio submitted, and the note that refers to it."""
 
 from flask import url_for
+from sqlalchemy import RowMapping
 
-from contracts.values import Json, frozen
+from adapters.plans.store import spec_of
+from contracts.status import PlanKind
+from contracts.values import frozen
 
 _NOTES = {
     "study": "These are Jobs of a study: most of what it tried is no run of its own, and its page has the verdict.",
-    "screen": "These are the best of a screen: its page says what luck gives among all the combinations that it tried.",
-    "portfolio": "These are the legs of a portfolio, on whose page they are traded together.",
+    "screen": "These are the best of a screen: its page shows what luck alone gives among all its combinations.",
+    "portfolio": "These are the legs of a portfolio; its page shows them traded together.",
 }
+_PAGES = {"study": "studies", "screen": "screens", "portfolio": "portfolios"}
 
 
 @frozen
 class Origin:
-    """What has made a batch: study, screen or portfolio."""
+    """Origin of a batch: a study, screen or portfolio."""
 
     kind: str
-    note: str  # what to bear in mind when reading the best of its runs
+    note: str  # on reading the best of its runs
     page: str  # its address
 
 
-def origin_of(batch_id: str) -> Origin | None:
-    """What has made a batch; None of one that somebody submitted."""
-    kind, _, name = batch_id.partition("-")
-    try:
-        by_id: Json = {f"{kind}_id": str(UUID(name))}
-    except ValueError:
+def origin_of(plan: RowMapping) -> Origin | None:
+    """Return the plan that submitted the runs of a batch; None when somebody submitted it directly."""
+    kind, plan_id = str(plan["kind"]), plan["plan_id"]
+    if kind == PlanKind.BATCH:
+        kind, plan_id = "screen", spec_of(plan).get("screen_id")
+    if plan_id is None:
         return None
-    if kind not in _NOTES:
-        return None
-    pages = "studies" if kind == "study" else f"{kind}s"
-    return Origin(kind, _NOTES[kind], url_for(f"{pages}.page", **by_id))
+    return Origin(kind, _NOTES[kind], url_for(f"{_PAGES[kind]}.page", **{f"{kind}_id": plan_id}))

@@ -1,4 +1,4 @@
-"""Batches as pages: all of them with their progress; one with its times, its best runs and a map of parameters."""
+"""The pages of batches: the list with progress; one with times, best runs and a map of parameters."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,51 +7,59 @@ from math import ceil
 from statistics import median
 from typing import Any
 
-from flask import Blueprint, Response, render_template, request
+from flask import render_template
 from markupsafe import Markup
 from sqlalchemy import Connection
 
-from adapters.batches.evidence import batch_evidence
-from adapters.batches.leaderboard import Goal, Ranking, ranking_of
-from adapters.batches.lists import ListedBatch, batches_of, list_batches
-from adapters.batches.queries import (
-    batch_of,
+from adapters.metrics.table import METRICS, METRICS_BY_NAME
+from adapters.money import CENTS
+from adapters.plans.batch import (
+    Batch,
+    batch_named,
     batch_tickers,
+    batches_of,
     leaders,
+    list_batches,
     measured_runs,
     surface_of,
 )
-from adapters.batches.surface import Surface, ordered
-from adapters.metrics.table import METRICS, METRICS_BY_NAME
-from adapters.money import CENTS
+from adapters.plans.luck import batch_evidence
+from adapters.plans.ranking import Goal, Ranking
+from adapters.plans.store import ranking_of
+from adapters.plans.surface import Surface, ordered
 from adapters.runs.queries import run_row
 from adapters.runs.stored_series import significant
 from adapters.runs.times import utc_text
 from contracts.portfolio_request import MAX_LEGS
 from contracts.values import Json, picked
-from web.answers import conditional
-from web.arguments import arguments, read_argument
-from web.batches.api import note_of, titled_summary
-from web.batches.choice import RANKING, asked_ranking, chosen_runs, given_ranking
+from web.api import Argument, arguments, operation, read_argument
+from web.app import ask_database, reading_database
+from web.batches.api import BATCH, note_of, titled_summary
+from web.batches.choice import RANKING, filter_runs, ranking_query, read_ranking
 from web.batches.origins import origin_of
-from web.formats import account_decimals, number, plain
-from web.operation import Argument, operation
-from web.parsers import one_of, ticker_among, whole_number
-from web.platform import ask_database, reading_database
-from web.recorded import LISTED, asked_page
-from web.request_fields import FIELDS, SHARING
-from web.svg import line, picture, scale, text
-from web.titles import batch_title, short
+from web.formats import (
+    account_decimals,
+    line,
+    number,
+    one_of,
+    picture,
+    plain,
+    scale,
+    text,
+    ticker_among,
+    whole_number,
+)
+from web.titles import FIELDS, SHARING, batch_title, short
 
-blueprint = Blueprint("batches", __name__)
+blueprint = BATCH.pages
 
 MOST_LEADERS = 500  # rows of the ranked table
 SHADES = 5
 SCALE_STEPS = 6  # of the legend of a map
-MOST_CELLS = 20_000  # of a map, which a browser lays out in a second
+MOST_CELLS = 20_000  # of a map; a browser renders it in a second
 MAX_SLICED = 8  # parameters that the metric is drawn against
 TOP = Argument("top", whole_number(1, MOST_LEADERS), "rows; 20 by default", 20)
-# to the page of any batch
+# variables of every batch page
 OFFERED: Json = {
     "metrics": METRICS,
     "has_runs": True,
@@ -60,40 +68,13 @@ OFFERED: Json = {
     "most_leaders": MOST_LEADERS,
     **SHARING,
 }
-# of a picture of slices, no wider than the narrowest place for it, so that letters are never drawn smaller
+# of a chart of slices, as wide as its narrowest place, so that text is never scaled down
 WIDTH, HEIGHT = 320, 170
 LEFT, RIGHT, EDGE, BOTTOM = 62, 14, 10, 26
-LETTER = 9  # wide; labels along the bottom are as many as have room
+LETTER = 9  # width; as many labels are drawn as fit
 
 
-@blueprint.get("/batches")
-@operation(asks=LISTED)
-def listed() -> str:
-    """All batches with their progress, newest first: ?after=<next_after>&limit=25."""
-    batches, next_after = _asked_batches()
-    return render_template(
-        "batches/list.html",
-        batches=batches,
-        next_after=next_after,
-        asked=picked(request.args, ("after", "limit")),
-    )
-
-
-@blueprint.get("/api/batches")
-@operation("200 Batches: batches, newest first, a page at a time", asks=LISTED)
-def listed_api() -> Response:
-    """All batches, newest first, a page at a time: ?limit=25, then &after=<next_after>."""
-    batches, next_after = _asked_batches()
-    return conditional({"batches": list(map(_as_json, batches)), "next_after": next_after})
-
-
-def _asked_batches() -> tuple[list[ListedBatch], int | None]:
-    """The batches that the query asks for, and where the next page begins; None at the end."""
-    rows, next_after = asked_page(list_batches)
-    return ask_database(batches_of, [row["batch_id"] for row in rows]), next_after
-
-
-def _as_json(batch: ListedBatch) -> Json:
+def _as_json(batch: Batch) -> Json:
     named = ("run_id", "ticker", "rule_type")
     return {
         "batch_id": batch.batch_id,
@@ -109,23 +90,29 @@ def _as_json(batch: ListedBatch) -> Json:
     }
 
 
+BATCH.add_list(
+    lambda rows: [(batch, _as_json(batch)) for batch in ask_database(batches_of, rows)],
+    query=list_batches,
+)
+
+
 @blueprint.get("/batches/<batch_id>")
 @operation(asks=(*RANKING, TOP))
 def page(batch_id: str) -> str:
     """A batch, ranked and mapped: ?metric=sharpe_ratio&constraint=num_trades>=5&ticker=AAPL&x=period&top=500."""
     with reading_database() as connection:
-        batch = batch_of(connection, batch_id)
-        ranking = asked_ranking(ranking_of(connection, batch_id))
+        batch = batch_named(connection, batch_id)
+        plan_id, ranking = batch.plan_id, read_ranking(ranking_of(batch.plan))
         summary = titled_summary(connection, batch)
-        tickers = batch_tickers(connection, batch_id)
+        tickers = batch_tickers(connection, plan_id)
         ticker: str | None = read_argument("ticker", ticker_among(tickers), None)
-        measured = measured_runs(connection, batch_id, ranking, ticker)
-        chosen, where = chosen_runs(connection, batch_id, measured, ranking)
+        measured = measured_runs(connection, plan_id, ranking, ticker)
+        chosen, where = filter_runs(connection, plan_id, measured, ranking)
         best = leaders(connection, chosen, ranking, arguments()["top"])
         decimals = _metric_decimals(connection, ranking.metric, best)
-        origin = origin_of(batch_id)
+        origin = origin_of(batch.plan)
         is_judged = not (batch.living or origin)
-        evidence = batch_evidence(connection, batch_id, ticker) if is_judged else None
+        evidence = batch_evidence(connection, plan_id, ticker) if is_judged else None
     completed = tickers[ticker].completed if ticker else batch.counts["completed"]
     return render_template(
         "batches/batch.html",
@@ -138,7 +125,7 @@ def page(batch_id: str) -> str:
         tickers={name: row.runs for name, row in tickers.items()},
         ticker=ticker,
         where=where,
-        given=given_ranking("ticker"),
+        given=ranking_query("ticker"),
         chosen=len(chosen),
         measured=len(measured),
         note=note_of(batch, completed, len(measured)),
@@ -148,14 +135,14 @@ def page(batch_id: str) -> str:
 
 
 def _metric_decimals(connection: Connection, metric: str, best: Sequence[Json]) -> int:
-    """Of the values of a metric: those of the best run's account where it is money, else 2."""
+    """Return the decimals of a metric: of the best run's account if it is money, else 2."""
     if METRICS_BY_NAME[metric].unit != "money" or not best:
         return CENTS
     return account_decimals(json.loads(run_row(connection, best[0]["run_id"])["request_json"]))
 
 
 def shown_parameters(surface: Surface, ranking: Ranking, decimals: int = CENTS) -> Json:
-    """The metric, what it is bounded by, and the metric against each parameter that varies and over two of them."""
+    """Return the metric, its constraints, its slices by each varying parameter and its map over two of them."""
     varying = surface.varying()
     return {
         "metric": METRICS_BY_NAME[ranking.metric],
@@ -170,7 +157,7 @@ def shown_parameters(surface: Surface, ranking: Ranking, decimals: int = CENTS) 
 
 
 def _axes(varying: Sequence[str]) -> tuple[str, str]:
-    """The two parameters that the map is asked for, else those that vary most."""
+    """Return the two parameters of the map: those of the query, else those that vary most."""
     x = read_argument("x", one_of(*varying), varying[0])
     others = [name for name in varying if name != x]
     y = read_argument("y", one_of(*varying), others[0])
@@ -178,19 +165,19 @@ def _axes(varying: Sequence[str]) -> tuple[str, str]:
 
 
 def heat_map(surface: Surface, x: str, y: str, goal: Goal) -> Json | None:
-    """The map over two parameters: its rows, and as legend values from the lowest to the highest, each with its shade.
+    """Return the map over two parameters: rows of cells, and a legend of values with their shades.
 
-    A cell is (median, shade, run_id of the best run): tuples, since a map has thousands of them. None of too many.
+    A cell is a tuple (median, shade, run_id of the best run), since a map has thousands. None above MOST_CELLS.
     """
     across, down = ordered(surface.params[x]), ordered(surface.params[y])
     if len(across) * len(down) > MOST_CELLS:
         return None
     cells, choose = surface.cells(x, y), max if goal == "max" else min
-    medians = {cell: median([metric for metric, _ in found]) for cell, found in cells.items()}
+    medians = {cell: median([metric for metric, _ in members]) for cell, members in cells.items()}
     low, high = min(medians.values(), default=0.0), max(medians.values(), default=0.0)
     steps = (low + (high - low) * step / SCALE_STEPS for step in range(SCALE_STEPS + 1))
 
-    def shown(*cell: Any) -> tuple[float | None, str, str | None]:
+    def describe(*cell: Any) -> tuple[float | None, str, str | None]:
         if (value := medians.get(cell)) is None:
             return None, "none", None
         return value, shade(value, low, high), choose(cells[cell])[1]
@@ -199,14 +186,14 @@ def heat_map(surface: Surface, x: str, y: str, goal: Goal) -> Json | None:
         "x": x,
         "y": y,
         "across": across,
-        "rows": [(value, [shown(each, value) for each in across]) for value in down],
+        "rows": [(value, [describe(each, value) for each in across]) for value in down],
         "runs_per_cell": max(map(len, cells.values()), default=0),
         "scale": [(shade(value, low, high), value) for value in steps],
     }
 
 
 def shade(value: float, low: float, high: float) -> str:
-    """up-1 to up-5 between the lowest and the highest value; below zero down-1 to down-5."""
+    """Return the class of a cell: up-1 to up-5 by its value, below zero down-1 to down-5."""
     if value < 0:
         return f"down-{_level(value / low)}"
     floor = max(low, 0.0)
@@ -218,7 +205,7 @@ def _level(share: float) -> int:
 
 
 def slices_svg(groups: Mapping[Any, Sequence[float]], decimals: int = CENTS) -> Markup:
-    """One column per value of a parameter: a line from the lowest to the highest metric, and a dot at the median."""
+    """Draw one column per value of a parameter: a line from the lowest to the highest metric, a dot at the median."""
     if not (values := ordered(groups)):
         return Markup("")
     metrics = [*chain.from_iterable(map(groups.__getitem__, values))]
@@ -231,9 +218,9 @@ def slices_svg(groups: Mapping[Any, Sequence[float]], decimals: int = CENTS) -> 
     labels = list(map(short, values))
     every = ceil(len(values) * (max(map(len, labels)) + 1) * LETTER / (WIDTH - RIGHT - LEFT))
     for place, value in enumerate(values):
-        middle, found = x(place + 0.5), groups[value]
-        parts.append(line("base", middle, y(max(found)), middle, y(min(found))))
-        height = y(median(found))
+        middle, metrics_here = x(place + 0.5), groups[value]
+        parts.append(line("base", middle, y(max(metrics_here)), middle, y(min(metrics_here))))
+        height = y(median(metrics_here))
         parts.append(f'<circle class="f-accent" cx="{middle}" cy="{height}" r="3.5"/>')
         if place % every == 0:
             parts.append(text(middle, HEIGHT - 6, labels[place]))
@@ -241,6 +228,6 @@ def slices_svg(groups: Mapping[Any, Sequence[float]], decimals: int = CENTS) -> 
 
 
 def _axis(y: float, value: float, decimals: int) -> str:
-    # of small money four digits have room
+    # four digits fit for amounts with more decimals
     words = number(value) if decimals == CENTS else plain(significant(value, 4))
     return line("rule", LEFT, y, WIDTH - RIGHT, y) + text(LEFT - 6, y, words, "end", dy=5)

@@ -1,1 +1,1 @@
-"""Charts and tables of bars, drawn from a run's series."""
+"""Charts of a run and tables of its bars."""

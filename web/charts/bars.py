@@ -1,4 +1,4 @@
-"""A run's bars with what its account did on them, a window at a time: what the chart of a run is drawn from."""
+"""The data of a run's chart: its bars and what the account did on them, a window at a time."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,14 +17,13 @@ from adapters.runs.stored_series import significant
 from contracts.errors import Conflict, InvalidRequest
 from contracts.status import RunStatus
 from contracts.values import Json, Values, frozen, picked
-from web.arguments import arguments
-from web.operation import UNFINISHED, Argument, operation
-from web.parsers import whole_number
-from web.platform import ask_database, platform
+from web.api import UNFINISHED, Argument, arguments, operation
+from web.app import ask_database, platform
+from web.formats import whole_number
 
 blueprint = Blueprint("bars_api", __name__)
 
-# in one answer; where there are more, no marker can be told from its neighbours
+# in one answer; with more, markers overlap
 MOST_TRADES = 1000
 CACHED_RUNS = 4  # decoded; a million bars are 48 MB beside their prices, 3,270 bars 160 KB
 SHARPE_DECIMALS = 4
@@ -50,7 +49,7 @@ class Window:
 
     @property
     def group(self) -> int:
-        """How many bars one point stands for."""
+        """Number of bars per point."""
         return max(1, -(-(self.stop - self.first) // self.most))
 
     @property
@@ -64,16 +63,16 @@ class Window:
         return np.minimum(self.starts + self.group, self.stop) - 1
 
 
-def asked_window(bars: int) -> Window:
-    """The window that an operation's WINDOW asks for among so many bars; InvalidRequest when it is none."""
-    asked = arguments(
+def read_window(bars: int) -> Window:
+    """Read the WINDOW of the query among so many bars; InvalidRequest when it is empty."""
+    query = arguments(
         replace(FROM, parse=whole_number(0, bars - 1)),
         replace(TO, parse=whole_number(1, bars), default=bars),
     )
-    first, stop = asked["from"], asked["to"]
+    first, stop = query["from"], query["to"]
     if stop <= first:
         raise InvalidRequest({"to": f"{stop} is not after from, which is {first}"})
-    return Window(first, stop, asked.get("max", MOST_POINTS))
+    return Window(first, stop, query.get("max", MOST_POINTS))
 
 
 @blueprint.get("/api/runs/<uuid:run_id>/bars")
@@ -82,48 +81,48 @@ def asked_window(bars: int) -> Window:
 )
 def bars(run_id: str) -> Response:
     """Bars of a completed run as columns: ?from=0&to=3270&max=4000, bar numbers and the most points."""
-    found = bars_of(run_id)
-    shown = asked_window(len(found.bars))
-    trades = _open_on(found.run, shown)
+    run_bars = bars_of(run_id)
+    window = read_window(len(run_bars.bars))
+    trades = _open_on(run_bars.run, window)
     body = {
-        "total": len(found.bars),
-        "first": shown.first,
-        "bars_per_point": shown.group,
-        "price_decimals": found.bars.decimals,
-        "money_decimals": found.run.money_decimals,
-        **columns(found, shown),
-        "benchmark": found.run.request.get("benchmark"),
+        "total": len(run_bars.bars),
+        "first": window.first,
+        "bars_per_point": window.group,
+        "price_decimals": run_bars.bars.decimals,
+        "money_decimals": run_bars.run.money_decimals,
+        **columns(run_bars, window),
+        "benchmark": run_bars.run.request.get("benchmark"),
         "trade_count": len(trades),
-        "trades": _trade_rows(found.run, trades) if len(trades) <= MOST_TRADES else [],
+        "trades": _trade_rows(run_bars.run, trades) if len(trades) <= MOST_TRADES else [],
     }
-    return lasting(jsonify(body))
+    return cache_for_hour(jsonify(body))
 
 
-def lasting(response: Response) -> Response:
-    """The response for an hour in the browser's cache: what a completed run holds never changes."""
+def cache_for_hour(response: Response) -> Response:
+    """Let the browser cache a response for an hour; the data of a completed run never changes."""
     response.headers["Cache-Control"] = "private, max-age=3600"
     return response
 
 
 @lru_cache(maxsize=CACHED_RUNS)
 def bars_of(run_id: str) -> RunBars:
-    """A completed run, decoded; UnknownRun, Conflict while it has no result, UnknownTicker without its prices."""
+    """Decode a completed run; UnknownRun, Conflict while it has no result, UnknownTicker without its prices."""
     return run_bars(completed_row(run_id), platform().prices.bars)
 
 
 def completed_row(run_id: str) -> RowMapping:
-    """A completed run as it is stored; UnknownRun, or Conflict while it has no result."""
+    """Return the row of a completed run; UnknownRun, or Conflict while it has no result."""
     row = ask_database(run_row, run_id)
     if row["status"] != RunStatus.SUCCEEDED:
         raise Conflict(f"run {run_id} is {RunStatus(row['status']).public}, so it has no result")
     return row
 
 
-def columns(found: RunBars, shown: Window) -> Json:
-    """One value per point: candles joined truly, the deepest drawdown, of everything else the last value."""
-    shown_bars = slice(shown.first, shown.stop)
-    starts = shown.starts - shown.first
-    money = found.run.money_decimals
+def columns(run_bars: RunBars, window: Window) -> Json:
+    """Return one value per point: candles joined, the deepest drawdown, of everything else the last value."""
+    bars_of_window = slice(window.first, window.stop)
+    starts = window.starts - window.first
+    money = run_bars.run.money_decimals
     # equity and position are rounded or whole as they are
     decimals = {
         "holding": money,
@@ -131,36 +130,38 @@ def columns(found: RunBars, shown: Window) -> Json:
         "benchmark_equity": money + BENCHMARK_DECIMALS,
     }
     last = {
-        name: known(column[shown.lasts], decimals.get(name))
-        for name, column in found.columns.items()
+        name: json_numbers(column[window.lasts], decimals.get(name))
+        for name, column in run_bars.columns.items()
     }
     if "trailing_stop" in last:
         last["trailing_stop"] = [level and significant(level) for level in last["trailing_stop"]]
     return {
-        **candle_columns(joined(found.bars[shown_bars], starts)),
+        **candle_columns(joined(run_bars.bars[bars_of_window], starts)),
         "benchmark_equity": None,
         **last,
-        "drawdown_pct": np.maximum.reduceat(found.run.drawdown_pct[shown_bars], starts).tolist(),
+        "drawdown_pct": np.maximum.reduceat(
+            run_bars.run.drawdown_pct[bars_of_window], starts
+        ).tolist(),
     }
 
 
-def known(values: Column, decimals: int | None = None) -> list[float | None]:
-    """Values with so many decimals, or all, and no sign before a zero; None for NaN."""
+def json_numbers(values: Column, decimals: int | None = None) -> list[float | None]:
+    """Round values to so many decimals, or none, for JSON: no negative zero, None for NaN."""
     rounded = (values if decimals is None else np.round(values, decimals)) + 0.0
     return [value if value == value else None for value in rounded.tolist()]
 
 
-def _open_on(run: RunSeries, shown: Window) -> list[Values]:
-    """The trades that were open on one of the shown bars."""
+def _open_on(run: RunSeries, window: Window) -> list[Values]:
+    """Return the trades that were open on a bar of the window."""
     return [
         trade
         for trade in run.trades
-        if trade["entry_bar"] < shown.stop and trade["exit_bar"] >= shown.first
+        if trade["entry_bar"] < window.stop and trade["exit_bar"] >= window.first
     ]
 
 
 def _trade_rows(run: RunSeries, trades: Sequence[Values]) -> list[Json]:
-    """These trades with the numbers of the bars that they filled on."""
+    """Return trades with the numbers of the bars that they filled on."""
     rows = trade_rows(trades, run.times, run.timeframe, run.money_decimals)
     return [
         {**row, **picked(trade, FILLED_BARS)} for row, trade in zip(rows, trades, strict=True)

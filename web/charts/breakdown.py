@@ -1,4 +1,4 @@
-"""A result taken apart, the last part of its stats: drawdowns, returns by size, trades by side and by their end."""
+"""Breakdown of a result: drawdowns, the distribution of returns, trades by side and by exit reason."""
 
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -12,11 +12,10 @@ from adapters.metrics.curves import falls
 from adapters.prices.bars import Column
 from adapters.runs.series import RunSeries
 from contracts.values import Json, Values
-from web.formats import number
-from web.svg import bar, picture, scale, text
+from web.formats import bar, number, picture, scale, text
 
 WORST = 5  # drawdowns that are listed
-LEAST_PCT = 0.005  # a shallower one would be shown as 0.00
+LEAST_PCT = 0.005  # a shallower one is displayed as 0.00
 BINS = 20  # of the histogram, between the lowest and the highest return that are not extreme
 EXTREME_SHARE = 0.005  # of the returns on either side go into the outermost bins
 # no wider than a phone, so that letters are never drawn smaller
@@ -25,7 +24,7 @@ LABEL_EVERY = 5  # bins
 
 
 def breakdown(run: RunSeries) -> Json:
-    """What charts/_breakdown.html shows of a completed run; trades are judged by their unrounded profits."""
+    """Return the variables of charts/_breakdown.html; a trade is won by its unrounded profit."""
     trades = run.trades
     closed = [each for each in trades if not each["is_open"]]
     return {
@@ -36,14 +35,14 @@ def breakdown(run: RunSeries) -> Json:
 
 
 def worst_drawdowns(run: RunSeries) -> list[Json]:
-    """The deepest drawdowns, deepest first; the initial capital is the first peak, on the first day."""
-    found = (_drawdown(run, *fall) for fall in falls(run.path))
-    deep = (each for each in found if each["depth_pct"] >= LEAST_PCT)
+    """Return the deepest drawdowns, deepest first; the initial capital is the first peak, on the first day."""
+    drawdowns = (_drawdown(run, *fall) for fall in falls(run.path))
+    deep = (each for each in drawdowns if each["depth_pct"] >= LEAST_PCT)
     return sorted(deep, key=lambda each: -each["depth_pct"])[:WORST]
 
 
 def _drawdown(run: RunSeries, start: int, end: int) -> Json:
-    """From a peak to the day on which it was reached again, or the last one, in days; `end` is None while it is not."""
+    """Return a drawdown from its peak to its recovery, or to the last day with `end` None, with its length in days."""
     path = run.path
     lowest = start + int(path[start : end + 1].argmin())
     peak, bottom, last = (run.dates[max(point - 1, 0)] for point in (start, lowest, end))
@@ -57,10 +56,10 @@ def _drawdown(run: RunSeries, start: int, end: int) -> Json:
 
 
 def returns_histogram(path: Column) -> list[tuple[float, int]]:
-    """How many bars returned from so many percent to below those of the next bin; [] where nothing was ever held.
+    """Count bar returns by bins, each with its lower edge in percent; [] without any position.
 
-    The outermost bins hold all that lies beyond them, none those bars without a return. Zero is a bin's edge. Bars
-    that began with nothing left are not counted.
+    The outermost bins include all returns beyond them. Zero is an edge. Bars without a return, and bars that began with
+    no money left, are not counted.
     """
     before, after = path[:-1], path[1:]
     has_money = before > 0
@@ -77,7 +76,7 @@ def returns_histogram(path: Column) -> list[tuple[float, int]]:
 
 
 def histogram_svg(bins: Sequence[tuple[float, int]]) -> Markup | None:
-    """One bar per bin, falls and rises in their colours; None without bins."""
+    """Draw one bar per bin, losses and gains in their colours; None without bins."""
     if not bins:
         return None
     step, floor_y = WIDTH / len(bins), HEIGHT - BOTTOM
@@ -93,17 +92,17 @@ def histogram_svg(bins: Sequence[tuple[float, int]]) -> Markup | None:
 
 
 def ending_of(trade: Values) -> str:
-    """Why it ended, or open."""
+    """Return the exit reason of a trade, or `open`."""
     return "open" if trade["is_open"] else str(trade["exit_reason"])
 
 
 def trades_by(trades: Sequence[Values], kind: Callable[[Values], str]) -> list[Json]:
-    """Trades by kind, the largest group first; an open one counts as what it is worth now."""
+    """Group trades by kind, the largest group first; an open one counts at its current value."""
     groups: dict[str, list[Values]] = {}
     for trade in trades:
         groups.setdefault(kind(trade), []).append(trade)
-    found = [_group(name, members) for name, members in groups.items()]
-    return sorted(found, key=lambda group: -group["trades"])
+    rows = [_group(name, members) for name, members in groups.items()]
+    return sorted(rows, key=lambda group: -group["trades"])
 
 
 def _group(name: str, trades: Sequence[Values]) -> Json:

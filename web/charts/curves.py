@@ -1,4 +1,4 @@
-"""How several runs grew, side by side: what the charts of a comparison and of a batch are drawn from."""
+"""Equity curves of several runs: the data of the charts of a comparison and of a batch."""
 
 import numpy as np
 from flask import Blueprint, Response, jsonify, request
@@ -11,11 +11,10 @@ from adapters.tables import runs
 from contracts.errors import InvalidRequest
 from contracts.status import RunStatus
 from contracts.values import Json
-from web.arguments import arguments
-from web.charts.bars import POINTS, Window, known, lasting
-from web.operation import NO_RUN, Argument, operation
-from web.parsers import run_id
-from web.platform import ask_database, platform
+from web.api import NO_RUN, Argument, arguments, operation
+from web.app import ask_database, platform
+from web.charts.bars import POINTS, Window, cache_for_hour, json_numbers
+from web.formats import run_id
 from web.titles import run_title
 
 blueprint = Blueprint("curves_api", __name__)
@@ -28,29 +27,31 @@ RUNS = Argument("run", run_id, "run_id, once for each", many=(1, MOST_RUNS))
 @operation("200 Curves: the curves", "400 not 1 to 10 completed", NO_RUN, asks=(RUNS, POINTS))
 def curves() -> Response:
     """Equity in percent of the initial capital, and drawdown, of completed runs: ?run=<run_id>&run=…&max=4000."""
-    most, rows = arguments()["max"], asked_rows(1, MOST_RUNS)
+    most, rows = arguments()["max"], read_runs(1, MOST_RUNS)
     named = [(row, run_series(row)) for row in rows]
-    # what they are held against, over the time of each; the same over the same time once
-    held: dict[tuple[str, int, int], RunSeries] = {}
+    # one benchmark curve per version of prices and span of time
+    benchmarks: dict[tuple[str, int, int], RunSeries] = {}
     for _, run in named:
         if run.request.get("benchmark"):
-            held.setdefault((run.request["benchmark_hash"], *run.times[[0, -1]].tolist()), run)
+            benchmarks.setdefault(
+                (run.request["benchmark_hash"], *run.times[[0, -1]].tolist()), run
+            )
     body = {
         "curves": [_curve(row, run, most) for row, run in named],
-        "benchmarks": [_benchmark(run, most) for run in held.values()],
+        "benchmarks": [_benchmark(run, most) for run in benchmarks.values()],
     }
-    return lasting(jsonify(body))
+    return cache_for_hour(jsonify(body))
 
 
 def _curve(row: RowMapping, run: RunSeries, most: int) -> Json:
-    shown = Window(0, len(run.times), most)
+    window = Window(0, len(run.times), most)
     return {
         "run_id": row["run_id"],
         "name": run_title(row),
-        "bars_per_point": shown.group,
-        "time": run.times[shown.lasts].tolist(),
-        "growth_pct": known(run.equity[shown.lasts] / run.capital * 100, 4),
-        "drawdown_pct": np.maximum.reduceat(run.drawdown_pct, shown.starts).tolist(),
+        "bars_per_point": window.group,
+        "time": run.times[window.lasts].tolist(),
+        "growth_pct": json_numbers(run.equity[window.lasts] / run.capital * 100, 4),
+        "drawdown_pct": np.maximum.reduceat(run.drawdown_pct, window.starts).tolist(),
     }
 
 
@@ -60,16 +61,16 @@ def _benchmark(run: RunSeries, most: int) -> Json:
     return {
         "name": run.request["benchmark"],
         "time": run.times[lasts].tolist(),
-        "growth_pct": known(growth_pct, 4),
+        "growth_pct": json_numbers(growth_pct, 4),
     }
 
 
-def asked_rows(least: int, most: int) -> list[RowMapping]:
-    """The completed runs that ?run=<run_id>&run=<run_id>… names; InvalidRequest, or UnknownRun, for others."""
+def read_runs(least: int, most: int) -> list[RowMapping]:
+    """Return the completed runs named by ?run=<run_id>&run=<run_id>…; InvalidRequest, or UnknownRun, for others."""
     run_ids = list(dict.fromkeys(request.args.getlist("run")))
     if not least <= len(run_ids) <= most:
         raise InvalidRequest(
-            {"run": f"{len(run_ids)} are named; from {least} to {most} runs can be compared"}
+            {"run": f"{len(run_ids)} runs are chosen; choose {least} to {most} runs to compare"}
         )
     for each in run_ids:
         try:

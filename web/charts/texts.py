@@ -1,11 +1,11 @@
-"""The charts of a run in words: title, and the finding as a sentence, for people who do not see it."""
+"""Text alternatives of a run's charts: a title and a sentence with the finding."""
 
 from collections.abc import Callable
 
 from adapters.runs.series import RunSeries
 from contracts.run_result import RunResult
 from web.formats import coarse_money, signed
-from web.runs.view import earned
+from web.runs.view import return_words
 from web.titles import rule_title
 
 
@@ -13,8 +13,8 @@ def equity(result: RunResult, run: RunSeries) -> str:
     metrics = result.metrics or {}
     start, end = float(result.request["initial_capital"]), float(run.equity[-1])
     holding = metrics.get("buy_hold_return_pct")
-    held = "" if holding is None else f", while buying and holding {earned(holding)}"
-    return f"Equity of {_subject(result)} went from {coarse_money(start, start)} to {coarse_money(end, start)}{held}"
+    versus = "" if holding is None else f", while buying and holding {return_words(holding)}"
+    return f"Equity of {_subject(result)} went from {coarse_money(start, start)} to {coarse_money(end, start)}{versus}"
 
 
 def drawdown(result: RunResult, run: RunSeries) -> str:
@@ -52,11 +52,11 @@ def trade_pnl(result: RunResult, _: RunSeries) -> str:
 def cumulative_return(result: RunResult, _: RunSeries) -> str:
     metrics = result.metrics or {}
     strategy, holding = metrics["total_return_pct"] or 0.0, metrics.get("buy_hold_return_pct")
-    own = f"{_subject(result)} {earned(strategy)}"
+    result_text = f"{_subject(result)} {return_words(strategy)}"
     if holding is None:
-        return own
+        return result_text
     side = "ahead of" if strategy >= holding else "behind"
-    return f"{own}, {abs(strategy - holding):,.1f} percentage points {side} buying and holding"
+    return f"{result_text}, {abs(strategy - holding):,.1f} percentage points {side} buying and holding"
 
 
 def candlestick(result: RunResult, run: RunSeries) -> str:
@@ -73,14 +73,14 @@ def _subject(result: RunResult) -> str:
 
 
 def _orders_of(result: RunResult) -> str:
-    """12 buys and 11 sells: every entry, and every exit but those of open trades; nothing without trades."""
+    """Count the orders: 12 buys and 11 sells; an open trade has no exit. Empty without trades."""
     trades = result.trades or []
     entries = [trade["side"] for trade in trades]
     exits = [trade["side"] for trade in trades if not trade["is_open"]]
     bought = entries.count("BUY") + exits.count("SELL")
     sold = len(entries) + len(exits) - bought
-    said = f"{bought:,} {'buy' if bought == 1 else 'buys'} and {sold:,} {'sell' if sold == 1 else 'sells'}"
-    return said if trades else ""
+    counts = f"{bought:,} {'buy' if bought == 1 else 'buys'} and {sold:,} {'sell' if sold == 1 else 'sells'}"
+    return counts if trades else ""
 
 
 CHARTS: dict[str, tuple[str, Callable[[RunResult, RunSeries], str]]] = {
@@ -94,7 +94,7 @@ CHARTS: dict[str, tuple[str, Callable[[RunResult, RunSeries], str]]] = {
 
 
 def chart_texts(result: RunResult, run: RunSeries) -> dict[str, tuple[str, str]]:
-    """Title of each chart of a completed run, and one sentence with its finding, by name."""
+    """Return the title of each chart of a completed run, and a sentence with its finding, by name."""
     return {
         name: (title, f"{finding(result, run)}.") for name, (title, finding) in CHARTS.items()
     }

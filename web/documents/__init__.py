@@ -1,1 +1,1 @@
-"""What the platform says of itself: the API's description and the rule catalog."""
+"""The API description, the rule catalog and the documentation site."""

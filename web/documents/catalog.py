@@ -9,20 +9,20 @@ from adapters.metrics.table import METRICS
 from contracts.values import Json
 from rules.catalog import RULES
 from rules.language import EXAMPLES, FUNCTIONS, SERIES
-from web.answers import conditional
+from web.api import conditional
 
 blueprint = Blueprint("catalog", __name__)
 
-TOLD = ("title", "description", "category", "buy", "sell", "source", "constraints")  # of a rule
+RULE_FIELDS = ("title", "description", "category", "buy", "sell", "source", "constraints")
 
 
 @blueprint.get("/api/rules")
 def rules() -> Response:
-    """The rule catalog: parameters, bounds, conditions and sources; and the language of FORMULA."""
+    """Return the rule catalog: parameters, bounds, conditions and sources; and the language of FORMULA."""
     listed = [
         {
             "rule_type": name,
-            **{each: getattr(rule, each) for each in TOLD},
+            **{each: getattr(rule, each) for each in RULE_FIELDS},
             "params": rule.params,
             "schema": rule.schema(),
         }
@@ -32,23 +32,23 @@ def rules() -> Response:
 
 
 def _language() -> Json:
-    """What the texts of FORMULA can name, and worked examples."""
-    of_function = ("name", "group", "signature", "result", "help", "example")
+    """Return the names that FORMULA texts can use, and worked examples."""
+    function_fields = ("name", "group", "signature", "result", "help", "example")
     return {
-        "series": _told(SERIES.values(), ("name", "help")),
-        "functions": _told(FUNCTIONS.values(), of_function),
-        "examples": _told(EXAMPLES, ("title", "source", "params")),
+        "series": _fields(SERIES.values(), ("name", "help")),
+        "functions": _fields(FUNCTIONS.values(), function_fields),
+        "examples": _fields(EXAMPLES, ("title", "source", "params")),
     }
 
 
 @blueprint.get("/api/metrics")
 def metrics() -> Response:
-    """Every metric of a run: its unit, its formula, and whether more or less of it is better."""
+    """Return every metric of a run: its unit, its formula, and whether more or less of it is better."""
     return conditional(
-        {"metrics": _told(METRICS, ("name", "title", "unit", "better", "formula"))}
+        {"metrics": _fields(METRICS, ("name", "title", "unit", "better", "formula"))}
     )
 
 
-def _told(things: Iterable[Any], names: Sequence[str]) -> list[Json]:
-    """Of each thing the values of these names."""
-    return [{name: getattr(each, name) for name in names} for each in things]
+def _fields(items: Iterable[Any], names: Sequence[str]) -> list[Json]:
+    """Return the attributes of these names of each item."""
+    return [{name: getattr(each, name) for name in names} for each in items]

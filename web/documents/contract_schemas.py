@@ -20,12 +20,12 @@ from contracts.run_request import RunRequest
 from contracts.run_result import RunResult
 from contracts.sweep import ACCEPTED, SweepSpec
 from contracts.values import Json
-from web.request_fields import adapter_of, read_fields
+from web.titles import adapter_of, read_fields
 
 
 @cache
 def request_schema(contract: Any = RunRequest) -> Json:
-    """JSON Schema of RunRequest, or of another contract whose fields are Annotated with About."""
+    """Return the JSON Schema of RunRequest, or of another contract whose fields are Annotated with About."""
     schema = adapter_of(contract).json_schema()
     for name, each in read_fields(contract).items():
         schema["properties"][name] |= {"title": each.about.title, "description": each.accepts}
@@ -34,7 +34,7 @@ def request_schema(contract: Any = RunRequest) -> Json:
 
 @cache
 def portfolio_schema(reference: str = "#/$defs/{model}") -> Json:
-    """JSON Schema of PortfolioRequest: its legs, what they share of a run's fields, how they share the account."""
+    """Return the JSON Schema of PortfolioRequest: its legs, the fields of a run that they share, and Sharing."""
     run, leg = request_schema(), {"$ref": reference.format(model=LegRequest.__name__)}
     legs = {"type": "array", "items": leg, "minItems": 1, "maxItems": MAX_LEGS, "title": "Legs"}
     legs["description"] = f"1 to {MAX_LEGS}; a ticker may have several, with different rules"
@@ -50,16 +50,18 @@ def portfolio_schema(reference: str = "#/$defs/{model}") -> Json:
 
 
 def _sharing() -> Json:
-    """The fields of Sharing, each with the mode that it is of."""
-    found = {name: dict(each) for name, each in request_schema(Sharing)["properties"].items()}
+    """Return the properties of Sharing, each with the mode that it belongs to."""
+    properties = {
+        name: dict(each) for name, each in request_schema(Sharing)["properties"].items()
+    }
     for name, mode in MODE_OF.items():
-        found[name]["description"] += f"; with mode {mode} only"
-    return found
+        properties[name]["description"] += f"; with mode {mode} only"
+    return properties
 
 
 @cache
 def sweep_schema() -> Json:
-    """JSON Schema of SweepSpec."""
+    """Return the JSON Schema of SweepSpec."""
     schema = adapter_of(SweepSpec).json_schema()
     for name, accepted in ACCEPTED.items():
         schema["properties"][name]["description"] = accepted
@@ -68,7 +70,7 @@ def sweep_schema() -> Json:
 
 @cache
 def result_schema(reference: str = "#/$defs/{model}") -> Json:
-    """JSON Schema of RunResult; its parts are in `$defs`."""
+    """Return the JSON Schema of RunResult; its parts are in `$defs`."""
     members: Any = {
         each.name: (_described(each.type), _default(each)) for each in fields(RunResult)
     }
@@ -85,7 +87,7 @@ def _default(field: Any) -> Any:
 
 
 def _described(kind: Any) -> Any:
-    """The same type as pydantic can describe it: before Python 3.12 it takes typing_extensions' TypedDict only."""
+    """Convert TypedDicts within a type: before Python 3.12 pydantic accepts those of typing_extensions only."""
     if is_typeddict(kind):
         return _typed_dict(kind)
     parts = tuple(map(_described, get_args(kind)))
@@ -95,6 +97,6 @@ def _described(kind: Any) -> Any:
 
 @cache
 def _typed_dict(kind: Any) -> Any:
-    described = TypedDict(kind.__name__, get_type_hints(kind, include_extras=True))  # type: ignore[misc]  # made from another one
+    described = TypedDict(kind.__name__, get_type_hints(kind, include_extras=True))  # type: ignore[misc]  # built at run time
     described.__doc__ = kind.__doc__
     return described

@@ -8,11 +8,12 @@ from flask import Blueprint, Flask, Response, current_app, request
 from werkzeug.routing import Rule
 
 from contracts.run_result import CHART_NAMES
+from contracts.status import PlanKind
 from contracts.study import StudyRequest
 from contracts.timeframes import TIMEFRAMES
 from contracts.values import Json, without
 from rules.catalog import RULES
-from web.answers import conditional
+from web.api import API_PATHS, Argument, conditional, operation_at
 from web.documents.contract_schemas import (
     portfolio_schema,
     request_schema,
@@ -20,26 +21,24 @@ from web.documents.contract_schemas import (
     sweep_schema,
 )
 from web.documents.openapi_schemas import ANSWERS, PORTFOLIO_TRADE
-from web.documents.schema_parts import COUNT, TEXT, array, having, ref
-from web.errors import API_PATHS
-from web.operation import Argument, operation_at
-from web.parsers import run_id, ticker_symbol
-from web.request_fields import adapter_of
+from web.documents.schema_parts import COUNT, TEXT, array, object_schema, ref
+from web.formats import run_id, ticker_symbol
+from web.titles import adapter_of
 
 blueprint = Blueprint("openapi", __name__)
 
 VERSION = "1"
-DEFAULT = "default what was wrong"  # the answer that every operation has
+DEFAULT = "default what was wrong"  # an answer of every operation
 _ANSWER = re.compile(r"(?P<code>\w+) (?:(?P<kind>[A-Z]\w+|\w+/\w+): )?(?P<words>.*)")
 _PREFIXES = (*API_PATHS, "/result/<uuid:run_id>/charts/")
 _REFERENCE = "#/components/schemas/{model}"
-# of equity, for each trade
-_AT_MOST_ALL = {
+# a percentage of equity is at most 100
+_PERCENT_SIZE = {
     "if": {"properties": {"size_type": {"const": "percent"}}, "required": ["size_type"]},
     "then": {"properties": {"position_size": {"maximum": 100}}, "required": ["position_size"]},
 }
 _IN_PATHS: dict[str, Json] = {
-    **dict.fromkeys(("run_id", "study_id", "screen_id", "portfolio_id"), run_id.schema),
+    **dict.fromkeys(("run_id", *(f"{kind}_id" for kind in PlanKind)), run_id.schema),
     "batch_id": TEXT,
     "preset_id": COUNT,
     "name": {"enum": list(CHART_NAMES)},
@@ -51,13 +50,13 @@ _IN_PATHS: dict[str, Json] = {
 
 @blueprint.get("/api/openapi.json")
 def openapi() -> Response:
-    """This description."""
+    """Return this description of the HTTP API."""
     servers = [{"url": request.script_root or "/"}]
     return conditional(description_of(current_app) | {"servers": servers})
 
 
 def description_of(app: Flask) -> Json:
-    """The OpenAPI document of everything that the application answers to programs."""
+    """Return the OpenAPI document of the application's API."""
     paths: dict[str, Json] = {}
     for rule in sorted(app.url_map.iter_rules(), key=str):
         if str(rule).startswith(_PREFIXES):
@@ -85,9 +84,9 @@ def _path(rule: Rule) -> str:
 
 
 def _operation(app: Flask, rule: Rule, method: str) -> Json:
-    """One operation: its words are the view's docstring, what is special about it the view declares."""
+    """Describe one operation from its view's docstring and declaration."""
     view, declared = app.view_functions[rule.endpoint], operation_at(app, rule.endpoint)
-    told: Json = {
+    described: Json = {
         "operationId": f"{rule.endpoint.replace('.', '_')}_{method.lower()}",
         "summary": str(view.__doc__).partition("\n")[0],
         "parameters": [
@@ -102,14 +101,14 @@ def _operation(app: Flask, rule: Rule, method: str) -> Json:
     bodies = declared.body if declared.json is None else {"application/json": declared.json}
     if bodies:
         content = {kind: {"schema": _schema(body)} for kind, body in bodies.items()}
-        told["requestBody"] = {"required": True, "content": content}
+        described["requestBody"] = {"required": True, "content": content}
     if not declared.unguarded:
-        told["security"] = [{"token": []}, {}]
-    return told
+        described["security"] = [{"token": []}, {}]
+    return described
 
 
 def _schema(body: Any) -> Any:
-    """Of a body as its operation declares it."""
+    """Return the schema of a body as its operation declares it."""
     if isinstance(body, str):
         first, *others = map(ref, body.split("|"))
         return {"anyOf": [first, *others]} if others else first
@@ -130,12 +129,12 @@ def _parameter(argument: Argument) -> Json:
 
 
 def _answers(*declared: str) -> Json:
-    """Responses by code; the kind is a schema or a media type, of faults Error."""
-    found = {}
+    """Return responses by code; the kind is a schema or a media type, Error for faults."""
+    responses = {}
     for code, kind, words in (_ANSWER.fullmatch(each).groups() for each in (*declared, DEFAULT)):  # type: ignore[union-attr]
         kind = kind or ("Error" if code == "default" or code >= "400" else None)
-        found[code] = {"description": words} | ({"content": _content(kind)} if kind else {})
-    return found
+        responses[code] = {"description": words} | ({"content": _content(kind)} if kind else {})
+    return responses
 
 
 def _content(kind: str) -> Json:
@@ -145,8 +144,8 @@ def _content(kind: str) -> Json:
 
 
 def _schemas() -> Json:
-    """Every named schema, also those that a contract is made of."""
-    found: Json = {}
+    """Return every named schema, including those that contracts refer to."""
+    schemas: Json = {}
     contracts = (
         request_schema(),
         result_schema(_REFERENCE),
@@ -155,27 +154,27 @@ def _schemas() -> Json:
         portfolio_schema(_REFERENCE),
     )
     for contract in copy.deepcopy(contracts):
-        found |= contract.pop("$defs", {}) | {contract["title"]: contract}
+        schemas |= contract.pop("$defs", {}) | {contract["title"]: contract}
     run, leg, portfolio = (
-        found[name] for name in ("RunRequest", "LegRequest", "PortfolioRequest")
+        schemas[name] for name in ("RunRequest", "LegRequest", "PortfolioRequest")
     )
     issued = {"type": "null", "description": "issued by the server; leave it out"}
     run["properties"]["run_id"] = issued
     for one_rule in (run, leg):
         _name_rules(one_rule)
     for terms in (run, portfolio):
-        terms.update(_AT_MOST_ALL)
+        terms.update(_PERCENT_SIZE)
     return {
-        **found,
+        **schemas,
         **{f"{name}Params": rule.schema() for name, rule in RULES.items()},
-        "PortfolioTrade": _of_both(found["TradeRow"], having(PORTFOLIO_TRADE)),
+        "PortfolioTrade": _merge(schemas["TradeRow"], object_schema(PORTFOLIO_TRADE)),
         "PortfolioOfBatch": _of_batch(portfolio),
-        **{name: having(told) for name, told in ANSWERS.items()},
+        **{name: object_schema(fields) for name, fields in ANSWERS.items()},
     }
 
 
 def _name_rules(one_rule: Json) -> None:
-    """Tell which rules there are, and each one's params."""
+    """List the rules, and the params of each."""
     one_rule["properties"]["rule_type"]["enum"] = list(RULES)
     one_rule["properties"]["ticker"]["pattern"] = "^[A-Z0-9.^=-]{1,15}$"
     one_rule["oneOf"] = [
@@ -189,17 +188,17 @@ def _name_rules(one_rule: Json) -> None:
     ]
 
 
-def _of_both(one: Json, other: Json) -> Json:
-    """An object with the fields of two, of which it has all that either has."""
+def _merge(one: Json, other: Json) -> Json:
+    """Merge two object schemas: all properties, and all required ones."""
     required = list(dict.fromkeys(one["required"] + other["required"]))
     return one | {"properties": one["properties"] | other["properties"], "required": required}
 
 
 def _of_batch(portfolio: Json) -> Json:
-    """A portfolio whose legs and terms are those of a batch's runs, unless it says otherwise."""
+    """Return the schema of a portfolio of a batch: legs and terms default to those of its runs."""
     of_portfolio = without(portfolio["properties"], ("legs",))
     terms = {name: without(each, ("default",)) for name, each in of_portfolio.items()}
-    batch = having(
+    batch = object_schema(
         "batch_id: text  # its completed runs are the legs, and what they share the terms"
     )
     return batch | {"properties": batch["properties"] | terms, "additionalProperties": False}

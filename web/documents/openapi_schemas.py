@@ -1,4 +1,4 @@
-"""The answers of the HTTP API, as `having` reads them; those of the contract are made from its dataclasses instead."""
+"""Answers of the HTTP API in the notation of `object_schema`; those of the contract come from its dataclasses."""
 
 from contracts.status import RunStatus
 
@@ -15,7 +15,7 @@ _STUDY = """
 _PORTFOLIO = """
     portfolio_id title name: text, status: state, created_at completed_at: moment?"""
 
-# objects that the document has no name for: they are written out wherever their kind is
+# objects without a name in the document: they are inlined wherever they are used
 PARTS = {
     "state_counts": f"{' '.join(status.public for status in RunStatus)}: count",
     "place": "line column: count",
@@ -32,7 +32,6 @@ PARTS = {
     "entry": """
         id: count, at: moment?, actor: text?, address action subject: text, status: count
         run_id batch_id: text?""",
-    "strangers_hour": "hour kind: text, status requests: count",
     "spread": "average p50 p95 p99 max: number?",
     "named_run": "run_id ticker rule_type: text",
     "study": _STUDY,
@@ -102,7 +101,6 @@ ANSWERS = {
         from to: count, first last sentence: text, held_back: text[]
         note?: text  # why nothing is said of the rule's conditions""",
     "Audit": "audit: entry[], next_after: count?",
-    "Strangers": "strangers: strangers_hour[]",
     "BatchRun": f"""
         run_id ticker rule_type: text, params: object, status: state, attempt: whole
         metrics: object?, request_hash: text
@@ -170,7 +168,7 @@ ANSWERS = {
         stored: flag, data_hash: text, bars: count, first_bar last_bar: text, closes_only: flag
         added revised removed: count, done: text[], warnings: object[]""",
 }
-# beside the fields of a run's trade
+# in addition to the fields of a run's trade
 PORTFOLIO_TRADE = """
     exit_reason: exit
     leg: count  # its number, from 0

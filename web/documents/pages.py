@@ -12,11 +12,11 @@ SITE = Path(__file__).resolve().parents[1] / "site"
 @blueprint.get("/docs/")
 @blueprint.get("/docs/<path:name>")
 def page(name: str = "index.html") -> Response:
-    """A file of the documentation; 404 says how it is built where it was not."""
+    """Serve a file of the documentation; 404 with the build command if it was not built."""
     if not SITE.is_dir():
         abort(
             404,
-            "The documentation was not built here: run `make docs`, and load this page again.",
+            "The documentation was not built: run `make docs`, and reload this page.",
         )
     file = send_from_directory(SITE, name)
     file.direct_passthrough = False

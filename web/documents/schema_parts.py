@@ -1,4 +1,4 @@
-"""A short way to write the JSON Schemas of the HTTP API: names, and the kind of each."""
+"""A compact notation for the JSON Schemas of the HTTP API: names, and the kind of each."""
 
 from typing import get_args
 
@@ -21,7 +21,7 @@ def array(items: Json) -> Json:
 
 
 def ref(name: str) -> Json:
-    """One of the document's named schemas."""
+    """Return a reference to a named schema of the document."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
@@ -48,33 +48,33 @@ KINDS = {
     "mode": {"enum": [*get_args(Mode)]},
     "exit": {"enum": [*get_args(ExitReason), "end_of_prices"]},
 }
-_MADE = {"?": or_null, "[]": array, "{}": keyed}
+_SUFFIXES = {"?": or_null, "[]": array, "{}": keyed}
 
 
 def schema(kind: str) -> Json:
-    """A word of KINDS or PARTS, the name of a schema, or words with | between them, one of which it is.
+    """Return the schema of a kind: a key of KINDS or PARTS, the name of a schema, or values separated by |.
 
-    With ? behind it may be null, with [] there are several in a list, with {} by name.
+    The suffix ? adds null, [] makes a list, and {} a map by name.
     """
-    for end, made in _MADE.items():
-        if kind.endswith(end):
-            return made(schema(kind.removesuffix(end)))
+    for suffix, wrap in _SUFFIXES.items():
+        if kind.endswith(suffix):
+            return wrap(schema(kind.removesuffix(suffix)))
     if "|" in kind:
         return {"enum": kind.split("|")}
-    return having(PARTS[kind]) if kind in PARTS else KINDS.get(kind) or ref(kind)
+    return object_schema(PARTS[kind]) if kind in PARTS else KINDS.get(kind) or ref(kind)
 
 
-def having(told: str) -> Json:
-    """An object, of which each line tells fields, their kinds, and what they are: `days seconds: count?  # till then`.
+def object_schema(fields: str) -> Json:
+    """Build the schema of an object from lines of fields, kinds and descriptions: `days seconds: count?  # till then`.
 
-    Kinds have commas between them. A field that may be missing has a ? behind its name: `note?: text`.
+    Groups of fields are separated by commas. An optional field has a ? after its name: `note?: text`.
     """
     properties: Json = {}
     required: list[str] = []
-    for line in told.strip().splitlines():
+    for line in fields.strip().splitlines():
         kinds, _, about = line.strip().partition("  # ")
         for names, kind in (each.split(": ") for each in kinds.split(", ")):
-            found = schema(kind) | ({"description": about} if about else {})
-            properties |= {name.removesuffix("?"): found for name in names.split()}
+            described = schema(kind) | ({"description": about} if about else {})
+            properties |= {name.removesuffix("?"): described for name in names.split()}
             required += [name for name in names.split() if not name.endswith("?")]
     return OBJECT | {"properties": properties, "required": required}

@@ -1,22 +1,20 @@
-"""The HTTP API of portfolios: submission, how far one is, what came of it, and the curves of its chart."""
+"""The HTTP API of portfolios: submission, progress, results, and the curves of its chart."""
 
 import json
 from collections.abc import Sequence
 
 import numpy as np
-from flask import Blueprint, Response, jsonify, url_for
+from flask import Response, jsonify
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection, RowMapping
 
-from adapters.plan_tables import PORTFOLIO
-from adapters.portfolios.store import (
+from adapters.plans.portfolio import (
     MAY_SERVE,
     Portfolio,
-    batch_of,
+    batch_name,
     insert_portfolio,
     list_portfolios,
-    move,
-    set_title,
+    move_portfolio,
 )
 from adapters.runs.new_runs import NewRun
 from adapters.runs.queries import runs_alike
@@ -24,32 +22,31 @@ from adapters.runs.run_bars import benchmark_equity
 from adapters.tables import RUN
 from contracts.errors import Conflict
 from contracts.portfolio_request import PortfolioRequest, PortfolioStatus
-from contracts.run_request import Titled
-from contracts.status import RunStatus
+from contracts.status import PlanKind, RunStatus
 from contracts.values import Json
-from web.answers import conditional
-from web.arguments import KEY, arguments, typed_body
-from web.charts.bars import POINTS, Window, known, lasting
-from web.operation import ENDED, FAULTS, REFUSED, TITLED, UNFINISHED, operation
-from web.platform import ask_database, change_database, platform
+from web.api import ENDED, KEY, REFUSED, UNFINISHED, arguments, conditional, operation, typed_body
+from web.app import ask_database, change_database, platform, submit_plan
+from web.charts.bars import POINTS, Window, cache_for_hour, json_numbers
+from web.plans.resource import PlanResource, Row, cancel_runs, retry_runs
 from web.portfolios.validation import checked_portfolio
-from web.portfolios.view import Shown, described, row_shown
-from web.recorded import LISTED, asked_page, recorded_once
+from web.portfolios.view import PortfolioView, describe_portfolio, listed_portfolio
 from web.runs.operations import (
     cancel_among,
-    cancel_run,
     new_run,
     refuse_when_full,
     retry_among,
-    retry_run,
     start_runs,
 )
 from web.runs.validation import ValidRequest, validate_request
-from web.titles import asked_title, titled
+from web.titles import portfolio_title
 
-blueprint = Blueprint("portfolio_api", __name__)
 
-NO_PORTFOLIO = "404 no such portfolio"
+def _state(portfolio_id: str) -> Json:
+    return {"portfolio_id": portfolio_id, "status": PortfolioView(portfolio_id).status}
+
+
+PORTFOLIO = PlanResource(PlanKind.PORTFOLIO, "portfolios", state=_state)
+blueprint = PORTFOLIO.api
 
 
 @blueprint.post("/api/portfolios")
@@ -64,157 +61,145 @@ NO_PORTFOLIO = "404 no such portfolio"
 )
 def submit() -> ResponseReturnValue:
     """Record a portfolio with the runs of its legs; once they have ended a Job trades them in one account."""
-    asked, runs = checked_portfolio(typed_body("application/json"))
-    portfolio_id, is_new = _recorded(asked, runs)
-    accepted = {
-        "portfolio_id": portfolio_id,
-        "legs": len(runs),
-        "status_url": url_for("portfolio_api.portfolio", portfolio_id=portfolio_id),
-        "page_url": url_for("portfolios.page", portfolio_id=portfolio_id),
-    }
-    return accepted, 202 if is_new else 200
+    portfolio_request, runs = checked_portfolio(typed_body("application/json"))
+    portfolio_id, is_new = _submit_portfolio(portfolio_request, runs)
+    return PORTFOLIO.accepted(portfolio_id, is_new, legs=len(runs))
 
 
-def _recorded(asked: PortfolioRequest, runs: Sequence[ValidRequest]) -> tuple[str, bool]:
-    """The portfolio's id, and whether it is new; Conflict when the key was used for another one, QueueFull.
+def _submit_portfolio(
+    portfolio_request: PortfolioRequest, runs: Sequence[ValidRequest]
+) -> tuple[str, bool]:
+    """Return the portfolio's id and whether it is new; Conflict when the key was used for another one, QueueFull.
 
-    It is recorded with the runs of its legs, of which those that exist already are linked.
+    It is recorded with the runs of its legs; existing runs are linked.
     """
     hashes = [valid.request_hash for valid in runs]
-    whole = asked.request_hash(hashes)
+    whole = portfolio_request.request_hash(hashes)
 
-    def record(own: Json) -> None:
-        portfolio_id, served = own["run_id"], ask_database(runs_alike, hashes, MAY_SERVE)
+    def insert(portfolio_id: str, columns: Json) -> None:
+        served = ask_database(runs_alike, hashes, MAY_SERVE)
         missing = (valid for valid in runs if valid.request_hash not in served)
-        batch_id = batch_of(portfolio_id)
+        batch_id = batch_name(portfolio_id)
         new = {valid.request_hash: new_run(valid, batch_id=batch_id) for valid in missing}
         refuse_when_full(len(new) + 1)
         legs = [new[each].run_id if each in new else served[each]["run_id"] for each in hashes]
-        start_runs(
-            list(new.values()),
-            lambda connection: insert_portfolio(connection, asked, whole, legs, own),
-        )
 
-    return recorded_once(
-        "portfolio", PORTFOLIO.run_id, lambda row: bool(row["request_hash"] == whole), record
-    )
+        def record_plan(connection: Connection) -> str:
+            insert_portfolio(connection, portfolio_id, portfolio_request, legs, **columns)
+            return portfolio_id
 
+        start_runs(list(new.values()), record_plan)
 
-@blueprint.get("/api/portfolios")
-@operation("200 Portfolios: portfolios, newest first, a page at a time", asks=LISTED)
-def listed() -> Response:
-    """All portfolios, newest first, a page at a time: ?limit=25, then &after=<next_after>."""
-    shown, next_after = asked_portfolios()
-    return conditional({"portfolios": [each for _, each in shown], "next_after": next_after})
-
-
-def asked_portfolios() -> tuple[list[tuple[RowMapping, Json]], int | None]:
-    """The portfolios that the query asks for, as stored and as shown, and where the next page begins."""
-    rows, next_after = asked_page(list_portfolios)
-    return [(row, row_shown(row)) for row in rows], next_after
+    return submit_plan(PlanKind.PORTFOLIO, whole, insert)
 
 
 @blueprint.get("/api/portfolios/<uuid:portfolio_id>")
-@operation("200 Portfolio: how far it is, and what came of it", NO_PORTFOLIO)
+@operation("200 Portfolio: its progress and results", PORTFOLIO.missing)
 def portfolio(portfolio_id: str) -> Response:
     """Everything about a portfolio: its legs with their runs and contributions, metrics, equity, trades."""
-    return conditional(described(Shown(portfolio_id)))
+    return conditional(describe_portfolio(PortfolioView(portfolio_id)))
 
 
 @blueprint.get("/api/portfolios/<uuid:portfolio_id>/curves")
-@operation("200 PortfolioCurves: a column of each", NO_PORTFOLIO, UNFINISHED, asks=(POINTS,))
+@operation("200 PortfolioCurves: a column of each", PORTFOLIO.missing, UNFINISHED, asks=(POINTS,))
 def curves(portfolio_id: str) -> Response:
-    """Equity beside holding the same assets equally, drawdown, invested share and positions: ?max=4000."""
-    series = Shown(portfolio_id).completed()
+    """Equity, equal-weight buy-and-hold, drawdown, invested share and positions: ?max=4000."""
+    series = PortfolioView(portfolio_id).completed()
     account, benchmark = series.account, series.account.request["benchmark"]
-    shown = Window(0, len(account.times), arguments()["max"])
-    lasts = shown.lasts
-    gross, held, positions = (
-        np.array(series.found[name])[lasts] for name in ("gross", "held_equally", "positions")
+    window = Window(0, len(account.times), arguments()["max"])
+    lasts = window.lasts
+    gross, held_equally, positions = (
+        np.array(series.result[name])[lasts] for name in ("gross", "held_equally", "positions")
     )
     equity = account.equity[lasts]
     invested = np.divide(gross * 100, equity, out=np.full(len(lasts), np.nan), where=equity > 0)
-    beside = None
+    benchmark_curve = None
     if benchmark:
         every = benchmark_equity(account, platform().prices.bars, account.capital)
-        beside = {"name": benchmark, "equity": known(every[lasts], account.money_decimals)}
+        benchmark_curve = {
+            "name": benchmark,
+            "equity": json_numbers(every[lasts], account.money_decimals),
+        }
     body = {
         "money_decimals": account.money_decimals,
         "time": account.times[lasts].tolist(),
         "equity": equity.tolist(),
-        "held_equally": held.tolist(),
-        "benchmark": beside,
-        "drawdown_pct": np.maximum.reduceat(account.drawdown_pct, shown.starts).tolist(),
-        "invested_pct": known(invested, 2),
+        "held_equally": held_equally.tolist(),
+        "benchmark": benchmark_curve,
+        "drawdown_pct": np.maximum.reduceat(account.drawdown_pct, window.starts).tolist(),
+        "invested_pct": json_numbers(invested, 2),
         "positions": positions.tolist(),
     }
-    return lasting(jsonify(body))
+    return cache_for_hour(jsonify(body))
 
 
-@blueprint.put("/api/portfolios/<uuid:portfolio_id>/title")
-@operation(TITLED, FAULTS, NO_PORTFOLIO, json=Titled, owned=True)
-def title(portfolio_id: str) -> ResponseReturnValue:
-    """Call a portfolio what people are to read; an empty title gives way to its label, or its rules and tickers."""
-    asked = asked_title()
-    change_database(set_title, portfolio_id, asked)
-    return titled(Shown(portfolio_id).title)
+def _cancel(row: RowMapping) -> int:
+    """End a portfolio and the runs that were made for its legs, or its Job; linked runs continue."""
+    states = PortfolioStatus.LEGS, PortfolioStatus.CANCELLED
+    if change_database(move_portfolio, row["plan_id"], *states):
+        return 1 + cancel_runs(row)
+    return len(cancel_among(RUN.run_id == row["plan_id"]))
 
 
-@blueprint.post("/api/portfolios/<uuid:portfolio_id>/cancel")
-@operation("200 ended as failed (cancelled)", NO_PORTFOLIO, ENDED, owned=True)
-def cancel(portfolio_id: str) -> ResponseReturnValue:
-    """End a portfolio and those of its legs' runs that were made for it; runs that it was linked to go on."""
-    if change_database(move, portfolio_id, PortfolioStatus.LEGS, PortfolioStatus.CANCELLED):
-        cancel_among(RUN.batch_id == batch_of(portfolio_id))
-    elif Shown(portfolio_id).plan.status is PortfolioStatus.TRADING:
-        cancel_run(portfolio_id)
-    else:
-        raise Conflict(
-            f"portfolio {portfolio_id} has ended already, so there is nothing to cancel"
-        )
-    return _after(portfolio_id)
-
-
-@blueprint.post("/api/portfolios/<uuid:portfolio_id>/retry")
-@operation("202 waits again", NO_PORTFOLIO, "409 nothing of it has failed", owned=True)
-def retry(portfolio_id: str) -> ResponseReturnValue:
-    """Let the legs that have failed, or the Job that has, run again; 409 when nothing has failed."""
-    shown = Shown(portfolio_id)
-    if shown.plan.status is PortfolioStatus.TRADING:
-        retry_run(portfolio_id)
-        return _after(portfolio_id), 202
-    if shown.plan.status is PortfolioStatus.LEGS:
+def _retry(row: RowMapping) -> int:
+    """Retry the Job that has failed, or the failed legs; replace the legs that it cannot retry itself."""
+    portfolio_id, view = row["plan_id"], PortfolioView(row["plan_id"])
+    if view.plan.status is PortfolioStatus.TRADING:
+        return len(retry_among(RUN.run_id == portfolio_id))
+    if view.plan.status is PortfolioStatus.LEGS:
         raise Conflict(f"portfolio {portfolio_id} has not ended, so there is nothing to retry")
-    own = batch_of(portfolio_id)
-    retry_among(RUN.batch_id == own)
-    runs = map(shown.runs.get, shown.plan.legs)
-    # deleted, or failed and not its own to retry
+    retried = retry_runs(row)
+    runs = map(view.runs.get, view.plan.legs)
+    # deleted, or failed and made for something else
     lost = (
-        run is None or (run["status"] == RunStatus.FAILED and run["batch_id"] != own)
+        run is None or (run["status"] == RunStatus.FAILED and run["plan_id"] != portfolio_id)
         for run in runs
     )
-    renew_legs(shown.plan, [number for number, is_lost in enumerate(lost) if is_lost])
-    return _after(portfolio_id), 202
+    renew_legs(view.plan, [number for number, is_lost in enumerate(lost) if is_lost])
+    return retried + 1
 
 
 def renew_legs(plan: Portfolio, numbers: Sequence[int]) -> None:
-    """Let an ended portfolio wait for its legs again, these with runs of its own in place of those that they had.
+    """Restart an ended portfolio at its legs, with new runs for the legs of these numbers.
 
-    Conflict when somebody else has let it since.
+    Conflict when somebody else restarted it meanwhile.
     """
     legs, new = list(plan.legs), list[NewRun]()
     for number in numbers:
         valid = validate_request(plan.request.run_of(number), platform().prices)
-        new.append(new_run(valid, batch_id=batch_of(plan.portfolio_id)))
+        new.append(new_run(valid, batch_id=plan.batch_id))
         legs[number] = new[-1].run_id
 
-    def change(connection: Connection) -> None:
+    def change(connection: Connection) -> str:
         states = (plan.status, PortfolioStatus.LEGS)
-        if not move(connection, plan.portfolio_id, *states, legs_json=json.dumps(legs)):
+        if not move_portfolio(connection, plan.portfolio_id, *states, step=json.dumps(legs)):
             raise Conflict(f"portfolio {plan.portfolio_id} was retried a moment ago")
+        return plan.portfolio_id
 
     start_runs(new, change)
 
 
-def _after(portfolio_id: str) -> Json:
-    return {"portfolio_id": portfolio_id, "status": Shown(portfolio_id).status}
+def _title(row: Row) -> str:
+    return portfolio_title(row["title"], json.loads(row["summary"]))
+
+
+PORTFOLIO.add_list(
+    lambda rows: [(row, listed_portfolio(row)) for row in rows],
+    query=list_portfolios,
+)
+PORTFOLIO.add_title(
+    "Set the title of a portfolio; an empty one restores its label, or its rules and tickers.",
+    _title,
+)
+PORTFOLIO.add_cancel(
+    "Cancel a portfolio and the runs that were made for its legs; runs that it was linked to continue.",
+    "200 ended as failed (cancelled)",
+    ENDED,
+    cancel=_cancel,
+)
+PORTFOLIO.add_retry(
+    "Retry the failed legs of a portfolio, or its failed Job; 409 when nothing has failed.",
+    "202 waits again",
+    "409 nothing of it has failed",
+    retry=_retry,
+)

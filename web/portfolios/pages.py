@@ -1,81 +1,74 @@
-"""Portfolios as pages: all of them; one with its account, what each leg contributed, and its trades; its report."""
+"""The pages of portfolios: the list; one with its account, contributions and trades; its report."""
 
-from flask import Blueprint, Response, abort, render_template, request
+from flask import Response, abort, render_template, request
 
-from adapters.portfolios.series import PortfolioSeries
+from adapters.plans.portfolio_series import PortfolioSeries
 from contracts.portfolio_request import Sharing
 from contracts.run_result import RunResult
 from contracts.status import RunStatus
 from contracts.tickers import normalize_tickers
 from contracts.values import Json, without
-from web.answers import csv_file
+from web.api import csv_file
 from web.charts.breakdown import breakdown
-from web.operation import operation
-from web.portfolios.api import asked_portfolios
+from web.portfolios.api import PORTFOLIO
 from web.portfolios.pictures import weights_picture
-from web.portfolios.view import Shown
-from web.recorded import LISTED
-from web.request_fields import read_fields, terms_said
+from web.portfolios.view import PortfolioView
 from web.runs import view as run_view
 from web.runs.page import report_page
 from web.runs.tables import COLUMNS, POSITION_WORDS, trade_page, trade_rows
 from web.studies.pictures import equity_picture
+from web.titles import format_fields, read_fields
 
-blueprint = Blueprint("portfolios", __name__)
+blueprint = PORTFOLIO.pages
 
 TABS = {"legs": "Legs", "stats": "Stats", "trades": "Trades"}
 REASONS = {
-    "no_place": "as many positions as allowed were open",
+    "no_place": "the maximum number of positions was open",
     "no_cash": "no cash was left",
     "cash_below_one_share": "the cash did not cover one share",
-    "budget_below_one_share": "the size of a position did not cover one share",
-    "max_gross": "as much of equity as allowed was invested",
-    "max_weight": "as much as allowed of the ticker was held",
+    "budget_below_one_share": "the position size did not cover one share",
+    "max_gross": "the maximum share of equity was invested",
+    "max_weight": "the maximum weight of the ticker was reached",
 }
-# what trades are chosen and sorted by
+# arguments that filter and sort trades
 TRADES_BY = ("ticker", "side", "outcome", "reason", "sort", "order")
 TRADE_COLUMNS = {"ticker": "Ticker"} | without(COLUMNS, ("trade_no",))
 
 
-@blueprint.get("/portfolios")
-@operation(asks=LISTED)
-def listed() -> str:
-    """All portfolios, newest first: ?after=<next_after>&limit=25."""
-    shown, next_after = asked_portfolios()
-    return render_template("portfolios/list.html", portfolios=shown, next_after=next_after)
-
-
 @blueprint.get("/portfolios/<uuid:portfolio_id>")
 def page(portfolio_id: str) -> str:
-    """One portfolio, a permalink from the first second: ?tab=trades."""
+    """One portfolio; a permalink as soon as it is submitted: ?tab=trades."""
     tab = request.args.get("tab", "legs")
     if tab not in TABS:
         abort(404, f"a portfolio has no tab {tab[:40]!r}; there are {', '.join(TABS)}")
     return render_template(
-        "portfolios/portfolio.html", tab=tab, tabs=TABS, **_told(Shown(portfolio_id), tab)
+        "portfolios/portfolio.html",
+        tab=tab,
+        tabs=TABS,
+        **_context(PortfolioView(portfolio_id), tab),
     )
 
 
-def _told(shown: Shown, tab: str) -> Json:
-    """What page and report say of a portfolio in any state, and of a completed one beside that."""
-    asked, states = shown.asked, [run["status"] for run in shown.runs.values()]
+def _context(portfolio: PortfolioView, tab: str) -> Json:
+    """Return the variables of page and report, with results once the portfolio has completed."""
+    spec, states = portfolio.asked, [run["status"] for run in portfolio.runs.values()]
     return {
-        "shown": shown,
-        "terms": terms_said(asked, "orders", "stops", "label")
-        | terms_said(asked, "orders", fields=read_fields(Sharing)),
+        "shown": portfolio,
+        "terms": format_fields(spec, "orders", "stops", "label")
+        | format_fields(spec, "orders", fields=read_fields(Sharing)),
         "counts": {state.public: states.count(state) for state in RunStatus},
         "position_words": POSITION_WORDS,
-        **(_completed(shown, tab) if shown.measured["values"] else {}),
+        **(_result_context(portfolio, tab) if portfolio.measured["values"] else {}),
     }
 
 
-def _completed(shown: Shown, tab: str) -> Json:
-    """What only a completed portfolio has; that of a tab until its series are deleted."""
-    measured, series = shown.measured, shown.series
+def _result_context(portfolio: PortfolioView, tab: str) -> Json:
+    """Return the variables of a completed portfolio; those of a tab until its series are deleted."""
+    measured, series = portfolio.measured, portfolio.series
     view = RunResult(
-        run_id=shown.row["run_id"],
+        run_id=portfolio.row["plan_id"],
         status="completed",
-        request=shown.asked,
+        request=portfolio.asked,
         metrics=measured["values"],
         metrics_notes=measured["notes"],
         trades=series.trades if series and tab != "legs" else [],
@@ -91,7 +84,7 @@ def _completed(shown: Shown, tab: str) -> Json:
 
 
 def _legs(series: PortfolioSeries) -> Json:
-    """How the money was spread; the rest is the portfolio's own."""
+    """Return the chart of the allocation over time."""
     return dict(zip(("spread", "areas"), weights_picture(series), strict=True))
 
 
@@ -103,16 +96,16 @@ def _stats(series: PortfolioSeries) -> Json:
 
 
 def _trades(series: PortfolioSeries) -> Json:
-    asked = normalize_tickers(
+    query = normalize_tickers(
         {name: request.args[name] for name in TRADES_BY if request.args.get(name)}
     )
-    ticker = asked.get("ticker")
+    ticker = query.get("ticker")
     chosen = [trade for trade in series.trades if ticker in (None, trade["ticker"])]  # type: ignore[typeddict-item]
     return {
         "trade_page": trade_page(chosen),
         "trade_columns": TRADE_COLUMNS,
         "tickers": sorted({*series.tickers}),
-        "asked": asked,
+        "asked": query,
         "left_out": series.left_out(),
         "reasons": REASONS,
     }
@@ -124,18 +117,20 @@ _OF_TAB = {"legs": _legs, "stats": _stats, "trades": _trades}
 @blueprint.get("/portfolios/<uuid:portfolio_id>/trades.csv")
 def trades_file(portfolio_id: str) -> Response:
     """The trades of all legs as CSV."""
-    trades = Shown(portfolio_id).completed().trades
+    trades = PortfolioView(portfolio_id).completed().trades
     names = ("trade_no", "leg", *TRADE_COLUMNS, "is_open", "resized")
     return csv_file(trade_rows(trades, names), f"trades-{portfolio_id}.csv")
 
 
 @blueprint.get("/portfolios/<uuid:portfolio_id>/report.html")
 def report(portfolio_id: str) -> Response:
-    """A completed portfolio as one file to share; it needs no script and no other file."""
-    shown = Shown(portfolio_id)
-    series = shown.completed()
+    """A completed portfolio as one file to share, without scripts and other files."""
+    portfolio = PortfolioView(portfolio_id)
+    series = portfolio.completed()
     pictures = [
         ("Equity", equity_picture(series.account.dates, series.account.equity)),
-        ("How it was spread", weights_picture(series)[0]),
+        ("Allocation over time", weights_picture(series)[0]),
     ]
-    return report_page("portfolios/report.html", pictures=pictures, **_told(shown, "stats"))
+    return report_page(
+        "portfolios/report.html", pictures=pictures, **_context(portfolio, "stats")
+    )

@@ -1,24 +1,24 @@
-"""Pictures of a portfolio that need no script: how its money was spread over time."""
+"""Static charts of a portfolio: its allocation over time."""
 
 from itertools import pairwise
 
 import numpy as np
 from markupsafe import Markup, escape
 
-from adapters.portfolios.series import PortfolioSeries
-from web.studies.pictures import HEIGHT, WIDTH, ends, framed
-from web.svg import polygon, scale, text
+from adapters.plans.portfolio_series import PortfolioSeries
+from web.formats import polygon, scale, text
+from web.studies.pictures import HEIGHT, WIDTH, ends, frame_picture
 
-EDGE = 26  # room above, and below for words
-MOST_AREAS = 7  # each with a colour of its own; the others share one, and cash has the ground
+EDGE = 26  # margin above, and below for labels
+MOST_AREAS = 7  # with different colours; the others share one, and cash is the background
 
 
 def weights_picture(series: PortfolioSeries) -> tuple[Markup, list[str]]:
-    """Each leg's part of equity over time, the largest ones by themselves; and what the areas are, from below.
+    """Draw each leg's share of equity over time, small ones together; return also the names of the areas, from below.
 
-    Shorts count by their size.
+    Short positions count by their absolute value.
     """
-    weights, names = series.found["weights"], series.names
+    weights, names = series.result["weights"], series.names
     bars, money = weights["bars"], weights["money"]
     worth, dates = series.account.equity[bars], series.dates_of(bars)
     parts = np.where(worth > 0, np.abs(money), 0.0) / np.where(worth > 0, worth, 1.0)
@@ -42,4 +42,4 @@ def weights_picture(series: PortfolioSeries) -> tuple[Markup, list[str]]:
     shapes += ends(2, first_day, last_day)
     shapes.append(text(2, EDGE - 8, f"{top * 100:.0f}% of equity", "start"))
     alt = f"Shares of equity from {first_day} to {last_day}: {', '.join(areas)}"
-    return framed(shapes, alt), list(areas)
+    return frame_picture(shapes, alt), list(areas)

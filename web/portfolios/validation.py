@@ -1,11 +1,11 @@
-"""A portfolio is checked here, once, at the border: all faults of all its legs together, each at its place."""
+"""Validation of a portfolio, once, at the border: the faults of all its legs together, each at its place."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from adapters.batches.expansion import Expansion
-from adapters.batches.queries import batch_requests
+from adapters.plans.batch import batch_requests
+from adapters.plans.expansion import Expansion
 from contracts.errors import InvalidRequest
 from contracts.portfolio_request import (
     MAX_LEGS,
@@ -20,11 +20,17 @@ from contracts.run_request import DEFAULT_CAPITAL, LABEL_FIELDS, canonical_json
 from contracts.status import RunStatus
 from contracts.values import Json, Values, picked, without
 from rules.language import series_fault
-from web.arguments import parse_json
+from web.api import parse_json
+from web.app import ask_database, platform
 from web.batches.bodies import MAX_FAULTS, read_sweep
-from web.platform import ask_database, platform
-from web.request_fields import asked_again, unequal
-from web.runs.validation import Faults, ValidRequest, checked, held_days, validate_request
+from web.runs.validation import (
+    Faults,
+    ValidRequest,
+    check_contract,
+    priced_days,
+    validate_request,
+)
+from web.titles import differing_values, reusable_values
 
 MAX_FIELDS = 100  # of a portfolio, which has 40
 MAX_CELLS = 5_000_000  # legs times bars; its Job takes about 30 bytes for each
@@ -37,26 +43,26 @@ ValidPortfolio = tuple[PortfolioRequest, list[ValidRequest]]
 
 
 def checked_portfolio(body: bytes) -> ValidPortfolio:
-    """What a JSON body asks for: legs, the batch_id whose runs they are, or a sweep with a portfolio.
+    """Validate a JSON body: legs, the batch_id whose runs they are, or a sweep with a portfolio.
 
     InvalidRequest with faults by field; UnknownBatch.
     """
     values = parse_json(body)
-    given = values if isinstance(values, dict) else {}
-    batch_id = given.get("batch_id")
-    if isinstance(batch_id, str) and "legs" not in given:
-        return _checked(_of_batch(batch_id) | without(given, ("batch_id",)))
-    if "portfolio" not in given:
-        return _checked(values)
+    fields = values if isinstance(values, dict) else {}
+    batch_id = fields.get("batch_id")
+    if isinstance(batch_id, str) and "legs" not in fields:
+        return _validate(_of_batch(batch_id) | without(fields, ("batch_id",)))
+    if "portfolio" not in fields:
+        return _validate(values)
     sweep = read_sweep(values, MAX_LEGS)
     with sweep.placing(_place):
-        return _checked(_asked_by(sweep))
+        return _validate(_portfolio_of_sweep(sweep))
 
 
 def _of_batch(batch_id: str) -> Json:
-    """The legs and terms of a batch's completed runs. UnknownBatch, or InvalidRequest when they differ in terms."""
+    """Return legs and terms of a batch's completed runs; UnknownBatch, or InvalidRequest when their terms differ."""
     completed = ask_database(batch_requests, batch_id, RunStatus.SUCCEEDED)
-    requests = list(map(asked_again, completed))
+    requests = list(map(reusable_values, completed))
     if not 1 <= len(requests) <= MAX_LEGS:
         raise InvalidRequest(
             {
@@ -64,18 +70,18 @@ def _of_batch(batch_id: str) -> Json:
             }
         )
     first = requests[0]
-    if found := without(unequal(requests), (*_OF_RULE, *LABEL_FIELDS)):
+    if differing := without(differing_values(requests), (*_OF_RULE, *LABEL_FIELDS)):
         raise InvalidRequest(
-            {"batch_id": f"its runs differ in {', '.join(found)}, which legs share"}
+            {"batch_id": f"its runs differ in {', '.join(differing)}, which legs share"}
         )
-    given = {name: value for name, value in first.items() if value is not None}
-    terms = without(picked(given, TERMS), LABEL_FIELDS)
+    fields = {name: value for name, value in first.items() if value is not None}
+    terms = without(picked(fields, TERMS), LABEL_FIELDS)
     legs = [picked(each, _OF_RULE) for each in requests]
     return {**terms, "legs": list({canonical_json(leg): leg for leg in legs}.values())}
 
 
-def _asked_by(sweep: Expansion) -> Json:
-    """The portfolio that a sweep asks for: each of its runs is a leg."""
+def _portfolio_of_sweep(sweep: Expansion) -> Json:
+    """Return the portfolio of a sweep: each of its runs is a leg."""
     legs = [picked(run, _OF_LEG) for run in sweep.requests]
     terms = without(sweep.base, (*_OF_LEG, "charts"))
     label = {"label": sweep.spec.name[:64]} if sweep.spec.name else {}
@@ -83,97 +89,101 @@ def _asked_by(sweep: Expansion) -> Json:
 
 
 def _place(field: str) -> str:
-    """The place of a fault of a leg as that of a run, counted from 1; of the rest in the sweep."""
+    """Translate the place of a fault from a leg to a run, counted from 1, or to a field of the sweep."""
     if field.startswith("legs"):
         number, _, name = field.removeprefix("legs[").partition("]")
         return f"{int(number) + 1}{name}" if name else "base.tickers"
     return f"portfolio.{field}" if field in SHARING_FIELDS else f"base.{field}"
 
 
-def _checked(values: Any) -> ValidPortfolio:
+def _validate(values: Any) -> ValidPortfolio:
     if not isinstance(values, dict) or len(values) > MAX_FIELDS:
         raise InvalidRequest({"body": "a JSON object of legs and what they share is expected"})
-    known = ("legs", *TERMS, *SHARING_FIELDS)
-    unknown = f"unknown field; accepted: {', '.join(known)}"
-    faults = {name[:60]: unknown for name in without(values, known)}
+    accepted = ("legs", *TERMS, *SHARING_FIELDS)
+    unknown = f"unknown field; accepted: {', '.join(accepted)}"
+    faults = {name[:60]: unknown for name in without(values, accepted)}
     sharing, legs = _sharing(values, faults), _legs(values.get("legs"), faults)
-    asked = PortfolioRequest(
+    portfolio_request = PortfolioRequest(
         legs=tuple(legs.values()), sharing=sharing, terms=picked(values, TERMS)
     )
-    runs = _runs(asked, list(legs), faults)
+    runs = _runs(portfolio_request, list(legs), faults)
     if not faults:
-        faults |= _repeated(runs) | _weights(asked) | _apart(runs)
+        faults |= (
+            _repetition_faults(runs) | _weight_faults(portfolio_request) | _span_faults(runs)
+        )
     if faults:
         raise InvalidRequest(faults)
-    return _complete(asked, runs), runs
+    return _complete(portfolio_request, runs), runs
 
 
 def _sharing(values: Values, faults: Faults) -> Sharing:
-    """How the account is shared; as by default where there are faults."""
-    given = picked(values, SHARING_FIELDS)
-    if isinstance(text := given.get("priority"), str) and (fault := series_fault(text)):
-        faults["priority"] = fault.shown(text)
+    """Return how the account is shared; the defaults when there are faults."""
+    fields = picked(values, SHARING_FIELDS)
+    if isinstance(text := fields.get("priority"), str) and (fault := series_fault(text)):
+        faults["priority"] = fault.with_place(text)
     try:
-        asked = checked(Sharing, given)
+        sharing = check_contract(Sharing, fields)
     except InvalidRequest as error:
         faults |= error.errors
         return Sharing()
     faults |= {
-        name: f"{given[name]!r} is not accepted with mode {asked.mode}; it is for mode {mode}"
+        name: f"{fields[name]!r} is not accepted with mode {sharing.mode}; it is for mode {mode}"
         for name, mode in MODE_OF.items()
-        if mode != asked.mode and getattr(asked, name) != getattr(Sharing(), name)
+        if mode != sharing.mode and getattr(sharing, name) != getattr(Sharing(), name)
     }
-    return asked
+    return sharing
 
 
 def _legs(values: Any, faults: Faults) -> dict[int, LegRequest]:
-    """The legs whose fields have their types, by number."""
+    """Return the legs whose fields have the right types, by number."""
     if not isinstance(values, list) or not 1 <= len(values) <= MAX_LEGS:
         faults["legs"] = (
             f"a list of 1 to {MAX_LEGS} objects of ticker, rule_type, params and weight is expected"
         )
         return {}
-    found: dict[int, LegRequest] = {}
+    legs: dict[int, LegRequest] = {}
     for number, leg in enumerate(values):
         try:
-            found[number] = checked(LegRequest, leg)
+            legs[number] = check_contract(LegRequest, leg)
         except InvalidRequest as error:
             faults |= {_at(number, field): fault for field, fault in error.errors.items()}
         if len(faults) >= MAX_FAULTS:
             break
-    return found
+    return legs
 
 
 def _at(number: int, field: str) -> str:
     return f"legs[{number}]" if field == "body" else f"legs[{number}].{field}"
 
 
-def _runs(asked: PortfolioRequest, numbers: Sequence[int], faults: Faults) -> list[ValidRequest]:
-    """The run of each leg, by these numbers. A fault that all have in a field that they share is told once."""
-    found, of_legs = list[ValidRequest](), list[tuple[int, Faults]]()
+def _runs(
+    portfolio_request: PortfolioRequest, numbers: Sequence[int], faults: Faults
+) -> list[ValidRequest]:
+    """Return the run of each leg; add the faults by these numbers, one of a shared field in all legs only once."""
+    runs, of_legs = list[ValidRequest](), list[tuple[int, Faults]]()
     for place, number in enumerate(numbers):
         try:
-            found.append(validate_request(asked.run_of(place), platform().prices))
+            runs.append(validate_request(portfolio_request.run_of(place), platform().prices))
         except InvalidRequest as error:
             of_legs.append((number, error.errors))
         if sum(len(each) for _, each in of_legs) >= MAX_FAULTS * 2:
             break
     if of_legs:
-        faults |= _told(of_legs)
-    return found
+        faults |= _place_faults(of_legs)
+    return runs
 
 
-def _told(of_legs: Sequence[tuple[int, Faults]]) -> Faults:
-    """The faults of legs by their numbers, at their places; one that all share without one."""
-    told, shared = Faults(), set.intersection(*({*errors.items()} for _, errors in of_legs))
+def _place_faults(of_legs: Sequence[tuple[int, Faults]]) -> Faults:
+    """Return the faults of numbered legs at their places; one that all legs share without a number."""
+    placed, shared = Faults(), set.intersection(*({*errors.items()} for _, errors in of_legs))
     for number, errors in of_legs:
         for field, fault in errors.items():
             is_shared = (field, fault) in shared and field.partition(".")[0] not in _OF_LEG
-            told[field if is_shared else _at(number, field)] = fault
-    return told
+            placed[field if is_shared else _at(number, field)] = fault
+    return placed
 
 
-def _repeated(runs: Sequence[ValidRequest]) -> Faults:
+def _repetition_faults(runs: Sequence[ValidRequest]) -> Faults:
     requests = [valid.request for valid in runs]
     rules = [(each.ticker, each.rule_type, canonical_json(each.params)) for each in requests]
     return {
@@ -184,10 +194,10 @@ def _repeated(runs: Sequence[ValidRequest]) -> Faults:
     }
 
 
-def _weights(asked: PortfolioRequest) -> Faults:
-    weighted = [leg.weight is not None for leg in asked.legs]
-    is_shared = asked.sharing.mode == "shared"
-    if any(weighted) and (is_shared or asked.sharing.volatility_bars):
+def _weight_faults(portfolio_request: PortfolioRequest) -> Faults:
+    weighted = [leg.weight is not None for leg in portfolio_request.legs]
+    is_shared = portfolio_request.sharing.mode == "shared"
+    if any(weighted) and (is_shared or portfolio_request.sharing.volatility_bars):
         why = "mode shared" if is_shared else "volatility_bars"
         fault = f"not accepted with {why}; it is the part of a sleeve"
         return {_at(weighted.index(True), "weight"): fault}
@@ -196,10 +206,10 @@ def _weights(asked: PortfolioRequest) -> Faults:
     return {}
 
 
-def _apart(runs: Sequence[ValidRequest]) -> Faults:
-    """No day on which all legs have prices, or more bars than one Job takes."""
+def _span_faults(runs: Sequence[ValidRequest]) -> Faults:
+    """Return the fault of legs without a common day of prices, or with more bars than one Job can hold."""
     prices = platform().prices
-    spans = [(valid.request, *held_days(valid.request, prices)) for valid in runs]
+    spans = [(valid.request, *priced_days(valid.request, prices)) for valid in runs]
     if max(first for _, first, _ in spans) > min(last for _, _, last in spans):
         each = dict.fromkeys(f"{run.ticker} {first} to {last}" for run, first, last in spans)
         return {
@@ -215,14 +225,18 @@ def _apart(runs: Sequence[ValidRequest]) -> Faults:
     return {}
 
 
-def _complete(asked: PortfolioRequest, runs: Sequence[ValidRequest]) -> PortfolioRequest:
-    """The request with all its terms, and the versions of the prices that its runs read."""
+def _complete(
+    portfolio_request: PortfolioRequest, runs: Sequence[ValidRequest]
+) -> PortfolioRequest:
+    """Return the request with all its terms, and the versions of the prices that its runs read."""
     legs = [
         replace(leg, data_hash=valid.request.data_hash)
-        for leg, valid in zip(asked.legs, runs, strict=True)
+        for leg, valid in zip(portfolio_request.legs, runs, strict=True)
     ]
     shared = runs[0].request.to_json()
     terms = {name: shared[name] for name in TERMS if shared[name] is not None}
-    # of which a sleeve's run has a part
-    capital = asked.terms.get("initial_capital", DEFAULT_CAPITAL)
-    return replace(asked, legs=tuple(legs), terms=terms | {"initial_capital": capital})
+    # the run of a sleeve has a share of it
+    capital = portfolio_request.terms.get("initial_capital", DEFAULT_CAPITAL)
+    return replace(
+        portfolio_request, legs=tuple(legs), terms=terms | {"initial_capital": capital}
+    )

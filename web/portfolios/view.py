@@ -1,4 +1,4 @@
-"""A portfolio as API and pages show it: its state, its legs with their runs, and what came of it."""
+"""The view model of a portfolio: its state, its legs with their runs, and its results."""
 
 import json
 from collections.abc import Mapping
@@ -8,75 +8,79 @@ from typing import Any
 from sqlalchemy import RowMapping, select
 
 from adapters.metrics.curves import points
-from adapters.portfolios.series import PRUNED, PortfolioSeries
-from adapters.portfolios.store import batch_of, legs_of, portfolio_of, portfolio_row
+from adapters.plans.portfolio import legs_of, portfolio_of
+from adapters.plans.portfolio_series import PRUNED, PortfolioSeries
+from adapters.plans.store import plan_row, spec_of
 from adapters.rows import rows_by
 from adapters.runs.times import utc_text
 from adapters.tables import RUN, runs
 from contracts.errors import Conflict
 from contracts.portfolio_request import PortfolioStatus
-from contracts.status import ErrorType, RunStatus
+from contracts.status import ErrorType, PlanKind, RunStatus
 from contracts.values import Json, picked
-from web.platform import reading_database
+from web.app import reading_database
 from web.titles import portfolio_title
 
 RECEIPT = ("data_hash", "result_hash", "engine_version", "analysis_version", "image_tag")
-_OF_LEGS = RUN["batch_id", "rule_id", "error_type", "error_message"]
-_LISTED = ("name", "mode", "total_return_pct", "sharpe_ratio", "max_drawdown_pct")
+_OF_LEGS = RUN["plan_id", "rule_id", "error_type", "error_message"]
+_LISTED = ("total_return_pct", "sharpe_ratio", "max_drawdown_pct")
 _NOT_TRADED = (PortfolioStatus.FAILED, PortfolioStatus.CANCELLED)
 
 
-class Shown:
-    """A portfolio with the row of its Job, once there is one, and those of its legs."""
+class PortfolioView:
+    """A portfolio with the row of its Job, once there is one, and the rows of its legs."""
 
     def __init__(self, portfolio_id: str) -> None:
         with reading_database() as connection:
-            self.row = portfolio_row(connection, portfolio_id)
+            self.row = plan_row(connection, PlanKind.PORTFOLIO, portfolio_id)
             self.plan = portfolio_of(self.row)
             self.runs = legs_of(connection, self.plan.legs, *_OF_LEGS)
             jobs = rows_by(connection, select(runs), RUN.run_id, [portfolio_id])
             self.job: Mapping[Any, Any] = jobs.get(portfolio_id, {})
-        self.asked: Json = json.loads(self.row["request_json"])
-        self.title = portfolio_title(self.row["title"], self.asked)
+        self.asked = spec_of(self.row)
+        self.summary: Json = json.loads(self.row["summary"])
+        self.title = portfolio_title(self.row["title"], self.summary)
 
     @property
     def status(self) -> str:
-        """The word of its state; it is pending until the first leg was started."""
+        """Its state in the API; pending until the first leg has started."""
         waits = all(run["status"] == RunStatus.PENDING for run in self.runs.values())
         ended = _end_of(self.plan.status, self.job.get("status"))
         return (ended or (RunStatus.PENDING if waits else RunStatus.RUNNING)).public
 
     @cached_property
     def series(self) -> PortfolioSeries | None:
-        """What came of it; None until it has completed, and once it was deleted."""
-        if not self.row["found"]:
+        """Its results; None until it has completed, and after they were deleted."""
+        if not self.row["result"]:
             return None
         tickers = [leg["ticker"] for leg in self.asked["legs"]]
-        return PortfolioSeries(self.job, self.row["found"], tickers)
+        return PortfolioSeries(self.job, self.row["result"], tickers)
 
     @property
     def notes(self) -> list[str]:
-        """Sentences on its prices; that they were deleted, of one that has completed and whose series were."""
+        """Sentences on its prices, or on the deletion of its series."""
         if self.series:
             return [*self.series.account.notes]
         return [PRUNED] if self.status == RunStatus.SUCCEEDED.public else []
 
     def completed(self) -> PortfolioSeries:
-        """What came of it; Conflict until it has completed."""
+        """Return its results; Conflict until it has completed."""
         if self.series:
             return self.series
-        known = f"portfolio {self.row['run_id']} is {self.status}"
-        raise Conflict(*self.notes or [f"{known}; only a completed one has results"])
+        state = f"portfolio {self.row['plan_id']} is {self.status}"
+        raise Conflict(*self.notes or [f"{state}; only a completed one has results"])
 
     @property
     def measured(self) -> Json:
         """`values` of its metrics, null until it has completed, and the `notes` on them."""
-        found: Json = json.loads(self.job.get("metrics_json") or '{"values": null, "notes": {}}')
-        return found
+        measured: Json = json.loads(
+            self.job.get("metrics_json") or '{"values": null, "notes": {}}'
+        )
+        return measured
 
     @cached_property
     def legs(self) -> list[Json]:
-        """Each leg with its run, and once it has completed what it contributed."""
+        """Each leg with its run, and its contribution once the portfolio has completed."""
         run_ids, series = self.plan.legs, self.series
         earned = series.legs() if series else [{"contribution": None}] * len(run_ids)
         legs = zip(self.asked["legs"], run_ids, earned, strict=True)
@@ -93,59 +97,59 @@ class Shown:
         if self.plan.status is PortfolioStatus.FAILED:
             runs = filter(None, map(self.runs.get, self.plan.legs))
             failed = (run["error_type"] for run in runs if run["status"] == RunStatus.FAILED)
-            return next(failed, ErrorType.SYSTEM_ERROR), self.row["reason"]
+            return next(failed, ErrorType.SYSTEM_ERROR), self.row["sentence"]
         return self.job.get("error_type"), self.job.get("error_message")
 
 
 def _end_of(status: PortfolioStatus, job_status: str | None) -> RunStatus | None:
-    """In which state it has ended, if it has."""
+    """Return the state in which it ended, or None."""
     if status in _NOT_TRADED:
         return RunStatus.FAILED
     return RunStatus(job_status) if job_status and RunStatus(job_status).is_terminal else None
 
 
-def row_shown(row: RowMapping) -> Json:
-    """A portfolio as lists show it."""
-    asked = json.loads(row["request_json"])
+def listed_portfolio(row: RowMapping) -> Json:
+    """Return a portfolio for lists."""
+    summary = json.loads(row["summary"])
     return {
-        "portfolio_id": row["run_id"],
-        "title": portfolio_title(row["title"], asked),
-        **{name: row[name] for name in _LISTED},
+        "portfolio_id": row["plan_id"],
+        "title": portfolio_title(row["title"], summary),
+        **picked(summary, ("name", "mode", "tickers")),
+        **picked(row, _LISTED),
         "status": (_end_of(row["status"], row["job_status"]) or RunStatus.RUNNING).public,
-        "tickers": list(dict.fromkeys(leg["ticker"] for leg in asked["legs"])),
-        "legs": len(asked["legs"]),
+        "legs": summary["count"],
         "created_at": utc_text(row["created_at"]),
-        "completed_at": utc_text(row["completed_at"] or row["ended_at"]),
+        "completed_at": utc_text(row["job_completed_at"] or row["completed_at"]),
     }
 
 
-def described(shown: Shown) -> Json:
-    """A portfolio as the API shows it."""
-    row, job, measured = shown.row, shown.job, shown.measured
-    error_type, error_message = shown.fault
+def describe_portfolio(view: PortfolioView) -> Json:
+    """Return a portfolio for the API."""
+    row, job, measured = view.row, view.job, view.measured
+    error_type, error_message = view.fault
     return {
-        "portfolio_id": row["run_id"],
-        "title": shown.title,
-        "name": row["name"],
-        "status": shown.status,
+        "portfolio_id": row["plan_id"],
+        "title": view.title,
+        "name": view.summary["name"],
+        "status": view.status,
         "error_type": error_type,
         "error_message": error_message,
-        "request": shown.asked,
-        "batch_id": batch_of(row["run_id"]),
-        "legs": shown.legs,
+        "request": view.asked,
+        "batch_id": row["name"],
+        "legs": view.legs,
         "created_at": utc_text(row["created_at"]),
         "completed_at": utc_text(row["completed_at"] or job.get("completed_at")),
         **{name: job.get(name) for name in RECEIPT},
         "metrics": measured["values"],
         "metrics_notes": measured["notes"],
-        "notes": shown.notes,
-        **(_of_series(shown.series) if shown.series else {}),
+        "notes": view.notes,
+        **(_of_series(view.series) if view.series else {}),
     }
 
 
 def _of_series(series: PortfolioSeries) -> Json:
-    account, found = series.account, series.found
-    weights = found["weights"]
+    account, results = series.account, series.result
+    weights = results["weights"]
     return {
         "money_decimals": account.money_decimals,
         "equity_curve": points(account.dates, "equity", account.equity),
@@ -153,7 +157,7 @@ def _of_series(series: PortfolioSeries) -> Json:
         "trades": series.trades,
         "left_out": series.left_out(),
         "weights": {"dates": series.dates_of(weights["bars"]), "money": weights["money"]},
-        **picked(found, ("interest", "borrow_fees", "correlations")),
+        **picked(results, ("interest", "borrow_fees", "correlations")),
     }
 
 

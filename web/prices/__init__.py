@@ -1,1 +1,1 @@
-"""Prices: tickers with the versions of their series, loading, and what each version differs in."""
+"""Prices: series of tickers, their versions, and uploads."""

@@ -1,4 +1,4 @@
-"""The HTTP API of prices: series, their versions, and loading."""
+"""The HTTP API of prices: series, their versions, and uploads."""
 
 from dataclasses import replace
 
@@ -14,19 +14,31 @@ from adapters.prices.store import Version, current_versions, run_counts, version
 from adapters.runs.times import utc_text
 from contracts.timeframes import TIMEFRAMES, Timeframe
 from contracts.values import Json
-from web.answers import conditional
-from web.arguments import DRY_RUN, arguments, read_arguments, read_body
-from web.charts.bars import WINDOW, asked_window
-from web.operation import Argument, most_bytes, operation
-from web.parsers import flag, one_of, ticker_symbol, time_zone, words
-from web.platform import ask_database, platform, reading_database
+from web.api import (
+    DRY_RUN,
+    Argument,
+    arguments,
+    conditional,
+    max_body_bytes,
+    operation,
+    read_arguments,
+    read_body,
+)
+from web.app import ask_database, platform, reading_database
+from web.charts.bars import WINDOW, read_window
+from web.formats import flag, one_of, ticker_symbol, time_zone, words
 
 blueprint = Blueprint("prices", __name__)
 
 NO_SERIES, NO_VERSION = "404 no such series", "404 no such version"
 LOADING = (
     replace(DRY_RUN, about="report on the file, store nothing"),
-    Argument("adjust", flag, "multiply whole bars by Adj Close / Close; true by default", True),
+    Argument(
+        "adjust",
+        flag,
+        "adjust prices for splits and dividends by Adj Close / Close; true by default",
+        True,
+    ),
     Argument(
         "timezone",
         time_zone,
@@ -35,7 +47,7 @@ LOADING = (
     Argument(
         "guess",
         flag,
-        "take the timeframe, and a zone that is lacking, from what the dates look like",
+        "detect the timeframe, and a missing time zone, from the dates",
         False,
     ),
     Argument("keep_dates", flag, "date daily bars as written; false by default", False),
@@ -46,8 +58,8 @@ LOADING = (
         "Open and Close, or drop the rows",
         "refuse",
     ),
-    Argument("source", words(255), "where the file is from; kept with the version"),
-    Argument("note", words(255), "kept with the version"),
+    Argument("source", words(255), "origin of the file; stored with the version"),
+    Argument("note", words(255), "stored with the version"),
 )
 FILE = {"type": "string", "format": "binary"}
 
@@ -62,18 +74,18 @@ def tickers() -> Response:
 
 
 def ticker_ranges() -> dict[str, dict[str, Json]]:
-    """First day, last day, bars, whether these are closes only, version, and shape of each ticker and timeframe."""
+    """Return the first and last day, bars, version and sparkline of each ticker and timeframe."""
     return {
         ticker: {
             timeframe: {
-                "first_date": held.first_date.isoformat(),
-                "last_date": held.last_date.isoformat(),
-                "bars": held.bars,
-                "closes_only": held.closes_only,
-                "data_hash": held.data_hash,
-                "sparkline": held.sparkline,
+                "first_date": version.first_date.isoformat(),
+                "last_date": version.last_date.isoformat(),
+                "bars": version.bars,
+                "closes_only": version.closes_only,
+                "data_hash": version.data_hash,
+                "sparkline": version.sparkline,
             }
-            for timeframe, held in ranges.items()
+            for timeframe, version in ranges.items()
         }
         for ticker, ranges in platform().prices.all().items()
     }
@@ -89,17 +101,17 @@ def series() -> Response:
 @blueprint.get("/api/prices/<ticker>/<timeframe>")
 @operation("200 PriceVersions: the versions, latest first", NO_SERIES)
 def versions(ticker: str, timeframe: str) -> Response:
-    """All versions of one series, the latest first, and how many runs read each."""
-    found, counts = versions_with_runs(ticker, timeframe)
+    """All versions of one series, the latest first, with the number of runs that read each."""
+    listed_versions, counts = versions_with_runs(ticker, timeframe)
     listed = [
         _as_json(each) | {"runs": counts.get(each.data_hash, 0), "report": each.report}
-        for each in found
+        for each in listed_versions
     ]
     return conditional({"ticker": ticker, "timeframe": timeframe, "versions": listed})
 
 
-# of a version, as the API tells them
-_TOLD = (
+# of a version, in the API
+_VERSION_FIELDS = (
     "ticker",
     "timeframe",
     "data_hash",
@@ -115,9 +127,9 @@ _TOLD = (
 )
 
 
-def _as_json(held: Version) -> Json:
-    told = {name: getattr(held, name) for name in _TOLD}
-    return told | {"loaded_at": utc_text(held.loaded_at)}
+def _as_json(version: Version) -> Json:
+    fields = {name: getattr(version, name) for name in _VERSION_FIELDS}
+    return fields | {"loaded_at": utc_text(version.loaded_at)}
 
 
 @blueprint.put("/api/prices/<ticker>/<timeframe>")
@@ -133,28 +145,28 @@ def _as_json(held: Version) -> Json:
     needs="admin",
 )
 def put(ticker: str, timeframe: str) -> ResponseReturnValue:
-    """Load a file of prices, plain or packed, as the current version of a series; with ?dry_run=true only report on it.
+    """Load a file of prices, plain or compressed, as the current version of a series; ?dry_run=true only reports on it.
 
-    ?adjust=false leaves Adj Close out; ?timezone=America/New_York is where times without an offset are; ?guess=true
-    takes both timeframe and time zone from what the dates look like, and the answer says what was taken.
-    ?keep_dates=true dates daily bars as written, which are dated by their session else. ?bad_rows=widen or drop loads a
-    file with rows whose High or Low contradicts their other prices. ?source= and ?note= are kept with the version.
+    ?adjust=false ignores Adj Close; ?timezone=America/New_York is the zone of times without an offset; ?guess=true
+    detects timeframe and time zone from the dates, and the answer names them. ?keep_dates=true keeps the dates of daily
+    bars as written, which are otherwise those of their sessions. ?bad_rows=widen or drop loads a file with rows whose
+    High or Low contradicts their other prices. ?source= and ?note= are stored with the version.
     """
     symbol, frame = named_series(ticker, timeframe)
-    asked = arguments()
+    query = arguments()
     meaning = Meaning(
         timeframe=frame,
-        adjust=asked["adjust"],
-        zone=asked["timezone"],
-        guesses=asked["guess"],
-        keep_dates=asked["keep_dates"],
-        bad_rows=asked["bad_rows"],
+        adjust=query["adjust"],
+        zone=query["timezone"],
+        guesses=query["guess"],
+        keep_dates=query["keep_dates"],
+        bad_rows=query["bad_rows"],
     )
-    content = unpacked(read_body(), most_bytes(current_app, request.endpoint))
+    content = unpacked(read_body(), max_body_bytes(current_app, request.endpoint))
     bars, report = examine(platform().prices, symbol, content, meaning)
-    stores = not asked["dry_run"] and report["outcome"] != "unchanged"
+    stores = not query["dry_run"] and report["outcome"] != "unchanged"
     if stores:
-        save_version(platform().engine, symbol, bars, report, asked["source"], asked["note"])
+        save_version(platform().engine, symbol, bars, report, query["source"], query["note"])
     return report | {"stored": stores}, 201 if stores else 200
 
 
@@ -162,12 +174,14 @@ def put(ticker: str, timeframe: str) -> ResponseReturnValue:
 @operation("200 text/csv: the bars", NO_VERSION)
 def file(ticker: str, timeframe: str, data_hash: str) -> Response:
     """The bars of a version as the CSV whose SHA-256 is its data_hash."""
-    held = platform().prices.get(*named_series(ticker, timeframe), data_hash)
-    response = Response(csv_chunks(platform().prices.bars(held.data_hash)), mimetype="text/csv")
+    version = platform().prices.get(*named_series(ticker, timeframe), data_hash)
+    response = Response(
+        csv_chunks(platform().prices.bars(version.data_hash)), mimetype="text/csv"
+    )
     response.headers.set(
         "Content-Disposition",
         "attachment",
-        filename=f"{held.ticker}_{timeframe}_{data_hash[:12]}.csv",
+        filename=f"{version.ticker}_{timeframe}_{data_hash[:12]}.csv",
     )
     return response
 
@@ -176,16 +190,16 @@ def file(ticker: str, timeframe: str, data_hash: str) -> Response:
 @operation("200 Bars: the bars", NO_SERIES, asks=WINDOW)
 def bars(ticker: str, timeframe: str) -> Response:
     """The current version's bars as columns: ?from=0&to=3270&max=4000, bar numbers and the most points."""
-    held = platform().prices.get(*named_series(ticker, timeframe))
-    shown = asked_window(held.bars)
-    series = platform().prices.bars(held.data_hash)
+    version = platform().prices.get(*named_series(ticker, timeframe))
+    window = read_window(version.bars)
+    series = platform().prices.bars(version.data_hash)
     body = {
-        "total": held.bars,
-        "first": shown.first,
-        "bars_per_point": shown.group,
+        "total": version.bars,
+        "first": window.first,
+        "bars_per_point": window.group,
         "price_decimals": series.decimals,
     }
-    candles = joined(series[shown.first : shown.stop], shown.starts - shown.first)
+    candles = joined(series[window.first : window.stop], window.starts - window.first)
     return conditional(body | candle_columns(candles))
 
 
@@ -201,17 +215,19 @@ def delete(ticker: str, timeframe: str, data_hash: str) -> ResponseReturnValue:
 
 
 def versions_with_runs(ticker: str, timeframe: str) -> tuple[list[Version], dict[str, int]]:
-    """All versions of a series, the latest first, and how many runs read each, by its hash."""
+    """Return all versions of a series, the latest first, and the number of runs that read each, by hash."""
     with reading_database() as connection:
-        found = versions_of(connection, *named_series(ticker, timeframe))
-        return found, run_counts(connection, [each.data_hash for each in found])
+        series_versions = versions_of(connection, *named_series(ticker, timeframe))
+        return series_versions, run_counts(
+            connection, [each.data_hash for each in series_versions]
+        )
 
 
 def named_series(ticker: str, timeframe: str) -> tuple[str, Timeframe]:
-    """The ticker, in capitals, and timeframe of an address; InvalidRequest for what cannot name a series."""
-    found = read_arguments(
+    """Return the ticker, in capitals, and the timeframe of an address; InvalidRequest when one is not valid."""
+    series = read_arguments(
         {"ticker": ticker, "timeframe": timeframe},
         Argument("ticker", ticker_symbol, "in any case", ""),
         Argument("timeframe", one_of(*TIMEFRAMES), "of its bars", "1d"),
     )
-    return found["ticker"], found["timeframe"]
+    return series["ticker"], series["timeframe"]

@@ -1,19 +1,19 @@
-"""Prices as pages: all series with loading, and one series with its versions."""
+"""The pages of prices: all series with the upload form, and one series with its versions."""
 
 from flask import Blueprint, render_template
 
 from adapters.prices.looks import ZONES
 from adapters.prices.store import current_versions, version_counts
-from web.platform import ask_database, platform
+from web.app import ask_database, platform
 from web.prices.api import versions_with_runs
-from web.request_fields import FIELDS
+from web.titles import FIELDS
 
 blueprint = Blueprint("prices_pages", __name__)
 
 
 @blueprint.get("/prices")
 def listed() -> str:
-    """Every series with its range, and the way to load more."""
+    """All series with their ranges, and the upload form."""
     return render_template(
         "prices/list.html",
         series=ask_database(current_versions),
@@ -26,6 +26,6 @@ def listed() -> str:
 
 @blueprint.get("/prices/<ticker>/<timeframe>")
 def page(ticker: str, timeframe: str) -> str:
-    """One series: its latest bars, and its versions with what each changed and how many runs read it."""
+    """One series: its latest bars, and its versions with their changes and the number of runs that read each."""
     versions, counts = versions_with_runs(ticker, timeframe)
     return render_template("prices/series.html", versions=versions, run_counts=counts)

@@ -1,4 +1,4 @@
-"""The queue now and over time: the page on the wall, and the same as JSON."""
+"""The queue now and over time: the wallboard page, and the same as JSON."""
 
 from dataclasses import asdict
 from itertools import dropwhile
@@ -9,17 +9,16 @@ from flask.typing import ResponseReturnValue
 from adapters.queue.history import QueuePoint, QueueState, queue_state
 from adapters.runs.times import spread, utc_text
 from contracts.values import Json
-from web.arguments import arguments
-from web.operation import Argument, operation
-from web.parsers import one_of
-from web.platform import ask_queue, platform, reading_database
+from web.api import Argument, arguments, operation
+from web.app import ask_queue, platform, reading_database
+from web.formats import one_of
+from web.maintenance.storage import storage
 from web.queue.picture import history_svg
 from web.queue.troubles import describe, scaler_state
-from web.upkeep.storage import storage
 
 blueprint = Blueprint("queue", __name__)
 
-# Seconds of a window, of its 150 or 180 steps, and between two looks: a long one changes slowly and costs more.
+# seconds of a window, of each of its 150 or 180 steps, and between refreshes: a long window changes slowly
 WINDOWS = {
     "5m": (300, 2, 1),
     "15m": (900, 5, 1),
@@ -33,15 +32,15 @@ WINDOW = Argument("window", one_of(*WINDOWS), "how far back; 15m by default", "1
 @blueprint.get("/queue")
 @operation(asks=(WINDOW,))
 def page() -> str:
-    """Depth, running Jobs and waits, now and over time; below, how much room the data takes."""
-    window, state, told = _asked()
+    """Show depth, running Jobs and waits, now and over time, and the size of stored data."""
+    window, state, services = _queue()
     moments = [point.at for point in state.points]
     running = [point.running for point in state.points]
-    limit = told["scaler"] and told["scaler"].capacity
+    limit = services["scaler"] and services["scaler"].capacity
     return render_template(
         "queue/queue.html",
         state=state,
-        seen=state.seen,
+        seen=state.liveness,
         waits=spread(state.waits_s),
         durations=spread(state.durations_s),
         per_minute=_ended_per_minute(state),
@@ -52,16 +51,16 @@ def page() -> str:
         storage=storage(),
         waiting_svg=history_svg(moments, [point.waiting for point in state.points], "waiting"),
         running_svg=history_svg(moments, running, "running", limit),
-        **told,
+        **services,
     )
 
 
 @blueprint.get("/api/queue")
 @operation(asks=(WINDOW,))
 def numbers() -> ResponseReturnValue:
-    """What waits and runs, now and over time: ?window=1h."""
-    window, state, told = _asked()
-    seen, depths = state.seen, told.pop("depths")
+    """Return waiting and running runs, now and over time: ?window=1h."""
+    window, state, services = _queue()
+    seen, depths = state.liveness, services.pop("depths")
     oldest = seen.oldest_waiting
     body = {
         "at": utc_text(seen.now),
@@ -77,37 +76,37 @@ def numbers() -> ResponseReturnValue:
         "step_s": state.step_s,
     }
     points = [asdict(point) | {"at": utc_text(point.at)} for point in state.points]
-    return jsonify(body | told | {"points": points})
+    return jsonify(body | services | {"points": points})
 
 
-def _asked() -> tuple[str, QueueState, Json]:
-    """The window that is asked for, the queue in it, and what is said of Redis and the scaler."""
+def _queue() -> tuple[str, QueueState, Json]:
+    """Return the window of the request, the queue over it, and the state of Redis and the scaler."""
     window = arguments()["window"]
     with reading_database() as connection:
         state = queue_state(connection, *WINDOWS[window][:2])
     scaler = scaler_state()
-    told = {
+    services = {
         "depths": ask_queue(lambda queue: queue.depths()),
         "idle_jobs": ask_queue(lambda queue: queue.idle_jobs()),
         "scaler": scaler,
-        "troubles": describe(state.seen, scaler, platform().glance.answers),
+        "troubles": describe(state.liveness, scaler, platform().queue_status.answers),
     }
-    return window, state, told
+    return window, state, services
 
 
 def _ended_per_minute(state: QueueState) -> int:
-    """Runs that ended in the last minute, or in the last step where that is longer."""
+    """Return the runs per minute that ended in the last minute, or in the last step if that is longer."""
     last = _last_minute(state)
     return round(sum(point.ended for point in last) * 60 / (len(last) * state.step_s))
 
 
 def _seconds_to_empty(state: QueueState) -> float | None:
-    """How long what waits takes at the pace of the last minute, since there was work in it; None when none ended."""
+    """Estimate the seconds until nothing waits, at the pace of the busy part of the last minute; None if none ended."""
     busy = [*dropwhile(lambda point: not (point.waiting or point.running), _last_minute(state))]
     ended = sum(point.ended for point in busy)
-    if not ended or not state.seen.waiting:
+    if not ended or not state.liveness.waiting:
         return None
-    return (state.seen.now - busy[0].at).total_seconds() / ended * state.seen.waiting
+    return (state.liveness.now - busy[0].at).total_seconds() / ended * state.liveness.waiting
 
 
 def _last_minute(state: QueueState) -> list[QueuePoint]:

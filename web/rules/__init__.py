@@ -1,1 +1,1 @@
-"""Rules: whether one can be built with given params, before a run is made of it."""
+"""Rules: the check of params before a run is submitted."""

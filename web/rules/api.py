@@ -1,4 +1,4 @@
-"""The check of a rule and its params: what the editor asks while somebody types."""
+"""The check of a rule and its params, which the editor calls while somebody types."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -12,18 +12,17 @@ from contracts.tickers import normalize_ticker
 from contracts.values import Values
 from rules.catalog import BaseRule, check_params, checked_rule, complete_params
 from rules.language import FormulaError, doubts, free_names, text_faults
-from web.arguments import json_body
-from web.operation import operation
-from web.platform import platform
+from web.api import json_body, operation
+from web.app import platform
 
 blueprint = Blueprint("rule_api", __name__)
 
 MARKET = ("ticker", "timeframe", "end_date")  # of a request: the prices that a rule would read
-UNCHECKED = {"description": "whatever it is, the answer says what is wrong with it"}
-KNOWN = frozenset({"rule_type", "params", *MARKET})
-ASKED = {
+UNCHECKED = {"description": "any value; the answer names its faults"}
+FIELDS = frozenset({"rule_type", "params", *MARKET})
+BODY = {
     "type": "object",
-    "properties": dict.fromkeys(sorted(KNOWN), UNCHECKED),
+    "properties": dict.fromkeys(sorted(FIELDS), UNCHECKED),
     "required": ["rule_type"],
     "additionalProperties": False,
 }
@@ -32,34 +31,39 @@ TEXTS = ("buy", "sell")
 
 @blueprint.post("/api/rules/check")
 @operation(
-    "200 RuleCheck: whether a rule can be built so, or why not",
-    json=ASKED,
+    "200 RuleCheck: the rule is valid, or its faults",
+    json=BODY,
     needs="read",
 )
 def check() -> ResponseReturnValue:
-    """Whether {rule_type, params} make a rule: its faults by field, or its label and the bars that it needs.
+    """Check {rule_type, params}: the faults by field, or the rule's label and the bars that it needs.
 
-    With ticker, timeframe and end_date also what of it cannot happen on these prices, in warnings.
+    With ticker, timeframe and end_date, warnings name what cannot happen on these prices.
     """
     body = json_body()
-    if not isinstance(body, dict) or not {"rule_type"} <= set(body) <= KNOWN:
-        wanted = (
+    if not isinstance(body, dict) or not {"rule_type"} <= set(body) <= FIELDS:
+        fault = (
             f"an object with rule_type and params is expected, and may have {', '.join(MARKET)}"
         )
-        raise InvalidRequest({"body": wanted})
+        raise InvalidRequest({"body": fault})
     rule_type, params = body["rule_type"], body.get("params", {})
     errors = check_params(rule_type, params)
     is_formula = rule_type == "FORMULA" and isinstance(params, dict)
-    said = {
+    answer = {
         "valid": not errors,
         "errors": errors,
         "places": _places(params, errors) if is_formula and params else {},
         "inputs": _open_names(params) if is_formula else [],
     }
     if errors:
-        return said | {"label": None, "lookback_bars": None, "warmup_bars": None, "warnings": []}
+        return answer | {
+            "label": None,
+            "lookback_bars": None,
+            "warmup_bars": None,
+            "warnings": [],
+        }
     rule = checked_rule(rule_type, params)
-    return said | {
+    return answer | {
         "label": rule.label,
         "lookback_bars": rule.lookback(),
         "warmup_bars": rule.warmup_bars(),
@@ -68,7 +72,7 @@ def check() -> ResponseReturnValue:
 
 
 def _warnings(rule: BaseRule, market: Values) -> Iterator[str]:
-    """What of a rule can never happen, or not before the prices end; `market` may be anything."""
+    """Yield warnings about signals that can never occur, or not before the prices end; `market` may be anything."""
     if rule.spec.name == "FORMULA":
         yield from doubts(rule.formula)
     name, needed = rule.longest_lookback()
@@ -81,22 +85,22 @@ def _warnings(rule: BaseRule, market: Values) -> Iterator[str]:
 
 
 def _bars_until(ticker: Any, timeframe: Any, end: Any) -> int | None:
-    """How many bars a run that ends then may read, those before its start among them; None without such prices."""
+    """Return the number of bars until a day, including those before the start of a run; None without such prices."""
     if not all(isinstance(each, str) for each in (ticker, timeframe, end)):
         return None
     prices = platform().prices
     try:
         last = date.fromisoformat(end)
-        held = prices.get(normalize_ticker(ticker), timeframe)
+        version = prices.get(normalize_ticker(ticker), timeframe)
     except (ValueError, UnknownTicker):
         return None
-    if last >= held.last_date:
-        return held.bars
-    return len(prices.bars(held.data_hash).between(held.first_date, last))
+    if last >= version.last_date:
+        return version.bars
+    return len(prices.bars(version.data_hash).between(version.first_date, last))
 
 
 def _places(params: Values, errors: Mapping[str, str]) -> dict[str, dict[str, int]]:
-    """Line and column of the faults in the texts, when nothing else is at fault."""
+    """Return line and column of the faults in the texts; empty when other fields have faults."""
     of_texts = {f"params.{name}" for name in TEXTS}
     if not of_texts.issuperset(errors) or not all(
         isinstance(params.get(each), str) for each in TEXTS
@@ -110,9 +114,9 @@ def _places(params: Values, errors: Mapping[str, str]) -> dict[str, dict[str, in
 
 
 def _open_names(params: Values) -> list[str] | None:
-    """The names that are to be inputs; None while a text cannot be read."""
-    given = map(params.get, TEXTS)
+    """Return the names that become inputs; None while a text cannot be parsed."""
+    texts = map(params.get, TEXTS)
     try:
-        return free_names(*(text for text in given if isinstance(text, str) and text.strip()))
+        return free_names(*(text for text in texts if isinstance(text, str) and text.strip()))
     except FormulaError:
         return None

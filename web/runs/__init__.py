@@ -1,1 +1,1 @@
-"""Runs: the form, the list, one run, its numbers, and what can be done to it."""
+"""Runs: the form, the list, one run with its results, and the operations on it."""

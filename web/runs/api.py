@@ -13,23 +13,21 @@ from sqlalchemy import Connection
 from adapters.runs.changes import change_tags
 from adapters.runs.queries import events_of, run_row, run_status, states_of
 from adapters.runs.result import whole_result
-from adapters.runs.states import set_beside
+from adapters.runs.states import set_annotations
 from adapters.runs.times import times_of, utc_text
 from adapters.tables import RUN, Criterion
 from contracts.run_request import ChosenRuns, TagChange, Titled
 from contracts.run_result import CHART_NAMES
 from contracts.status import RunStatus
-from web.answers import conditional
-from web.arguments import KEY, json_body
-from web.charts.bars import lasting
+from web.api import ENDED, FAULTS, KEY, NO_RUN, REFUSED, TITLED, conditional, json_body, operation
+from web.app import ask_database, change_database, platform
+from web.charts.bars import cache_for_hour
 from web.charts.drawing import pictures
 from web.formats import run_word
-from web.operation import ENDED, FAULTS, NO_RUN, REFUSED, TITLED, operation
-from web.ownership import refuse_runs_of_others
-from web.platform import ask_database, change_database, platform
 from web.runs import operations
-from web.runs.validation import checked, validate_request
-from web.titles import asked_title, run_title, titled
+from web.runs.validation import check_contract, read_title, validate_request
+from web.security import require_owner_of_runs
+from web.titles import run_title
 
 blueprint = Blueprint("run_api", __name__)
 
@@ -44,13 +42,13 @@ blueprint = Blueprint("run_api", __name__)
     json="RunRequest",
 )
 def run_backtest() -> ResponseReturnValue:
-    """Record and enqueue one run; answer 202 with where to watch it."""
+    """Record and enqueue one run; answer 202 with its addresses."""
     valid = validate_request(json_body(), platform().prices)
     return accepted_answer(*operations.submit_run(valid))
 
 
 def accepted_answer(run_id: str, is_new: bool = True) -> ResponseReturnValue:
-    """202, or 200 for a run that existed already, with where to watch it."""
+    """Answer 202, or 200 for a run that existed already, with its addresses."""
     g.run_id = run_id
     status = (
         RunStatus.PENDING if is_new else RunStatus(ask_database(run_status, run_id)["status"])
@@ -67,7 +65,7 @@ def accepted_answer(run_id: str, is_new: bool = True) -> ResponseReturnValue:
 @blueprint.get("/status/<uuid:run_id>")
 @operation("200 Status: state and times; 304 while nothing has changed", NO_RUN)
 def status(run_id: str) -> Response:
-    """State, position and times of one run; small, and 304 while nothing has changed."""
+    """State, position and times of one run; 304 while nothing has changed."""
     row = ask_database(run_status, run_id)
     body = {
         "run_id": row["run_id"],
@@ -86,7 +84,7 @@ def status(run_id: str) -> Response:
 @blueprint.get("/api/runs/<uuid:run_id>")
 @operation("200 RunResult: everything about the run", NO_RUN)
 def run(run_id: str) -> Response:
-    """Everything about one run: request, state, result, receipt."""
+    """Everything about one run: request, state, result, and the versions of all that decided it."""
     row = ask_database(run_row, run_id)
     pngs = pictures(row) if json.loads(row["request_json"])["charts"] else {}
     charts = {f"{name}_base64": base64.b64encode(png).decode() for name, png in pngs.items()}
@@ -112,9 +110,9 @@ def chart(run_id: str, name: str) -> Response:
     if png is None:
         abort(
             404,
-            "this run has no such chart: it has not completed, or its prices are not in the store any more",
+            "this run has no such chart: it has not completed, or its prices were deleted",
         )
-    return lasting(Response(png, mimetype="image/png"))
+    return cache_for_hour(Response(png, mimetype="image/png"))
 
 
 @blueprint.post("/api/runs/<uuid:run_id>/cancel")
@@ -141,8 +139,8 @@ def retry(run_id: str) -> ResponseReturnValue:
     json=ChosenRuns,
 )
 def cancel_many() -> ResponseReturnValue:
-    """Cancel those of these runs that wait or run; those that have ended stay as they are."""
-    return _changed(operations.cancel_among)
+    """Cancel the waiting and running ones among these runs; the others stay unchanged."""
+    return _change_runs(operations.cancel_among)
 
 
 @blueprint.post("/api/runs/retry")
@@ -154,14 +152,14 @@ def cancel_many() -> ResponseReturnValue:
     json=ChosenRuns,
 )
 def retry_many() -> ResponseReturnValue:
-    """Retry those of these runs that failed or were cancelled; all others stay as they are."""
-    return _changed(operations.retry_among)
+    """Retry the failed and cancelled ones among these runs; the others stay unchanged."""
+    return _change_runs(operations.retry_among)
 
 
-def _changed(change: Callable[[Criterion], Sequence[str]]) -> ResponseReturnValue:
-    """How many of the runs that the body names were changed, and how many were left in which state."""
-    run_ids = checked(ChosenRuns, json_body()).run_ids
-    ask_database(refuse_runs_of_others, [*ask_database(states_of, run_ids)])
+def _change_runs(change: Callable[[Criterion], Sequence[str]]) -> ResponseReturnValue:
+    """Change the runs that the body names; count the changed ones, and the others by state."""
+    run_ids = check_contract(ChosenRuns, json_body()).run_ids
+    ask_database(require_owner_of_runs, [*ask_database(states_of, run_ids)])
     changed = change(RUN.run_id.in_(run_ids))
     states = ask_database(states_of, run_ids)
     left = Counter(run_word(row) for run_id, row in states.items() if run_id not in changed)
@@ -171,35 +169,35 @@ def _changed(change: Callable[[Criterion], Sequence[str]]) -> ResponseReturnValu
 @blueprint.post("/api/runs/<uuid:run_id>/pin")
 @operation("200 whether it is pinned", NO_RUN, owned=True)
 def pin(run_id: str) -> ResponseReturnValue:
-    """Keep a run with its series, however old it gets."""
-    change_database(set_beside, run_id, pinned=1)
+    """Never delete a run or its series automatically."""
+    change_database(set_annotations, run_id, pinned=1)
     return {"run_id": run_id, "pinned": True}
 
 
 @blueprint.post("/api/runs/<uuid:run_id>/unpin")
 @operation("200 whether it is pinned", NO_RUN, owned=True)
 def unpin(run_id: str) -> ResponseReturnValue:
-    """Take the pin off a run, so that it is deleted when the settings say so."""
-    change_database(set_beside, run_id, pinned=None)
+    """Allow automatic deletion of a run again."""
+    change_database(set_annotations, run_id, pinned=None)
     return {"run_id": run_id, "pinned": False}
 
 
 @blueprint.put("/api/runs/<uuid:run_id>/title")
 @operation(TITLED, FAULTS, NO_RUN, json=Titled, owned=True)
 def title(run_id: str) -> ResponseReturnValue:
-    """Call a run, a screen included, what people are to read; an empty title gives way to what its request says."""
-    change_database(set_beside, run_id, title=asked_title())
-    return titled(run_title(ask_database(run_row, run_id)))
+    """Set the title of a run or of a screen; an empty one restores the default title."""
+    change_database(set_annotations, run_id, title=read_title())
+    return {"title": run_title(ask_database(run_row, run_id))}
 
 
 @blueprint.post("/api/runs/tags")
 @operation("200 how many runs it changed", FAULTS, NO_RUN, json=TagChange)
 def tag() -> ResponseReturnValue:
-    """Add tags to runs, and take others off; all of them or, at a fault, none."""
-    change = checked(TagChange, json_body())
+    """Add tags to runs and remove others; with any fault, nothing changes."""
+    change = check_contract(TagChange, json_body())
 
     def work(connection: Connection) -> int:
-        refuse_runs_of_others(connection, change.run_ids)
+        require_owner_of_runs(connection, change.run_ids)
         return change_tags(connection, change)
 
     return {"changed": change_database(work)}

@@ -1,6 +1,6 @@
-"""Two to five completed runs side by side: equity, metrics, and what they were asked for differently.
+"""Comparison of two to five completed runs: equity, metrics, and differences of their settings.
 
-And whether a reproduced run came to the same result, bit for bit.
+Also the comparison of a reproduced run with its origin, bit for bit.
 """
 
 import json
@@ -10,24 +10,23 @@ from typing import Any
 from flask import Blueprint, render_template
 from sqlalchemy import Connection, RowMapping, select
 
-from adapters.batches.leaderboard import is_ruined
 from adapters.metrics.entry import Metric
 from adapters.metrics.table import METRICS
+from adapters.plans.ranking import is_ruined
 from adapters.runs.stored_series import decode_signals, short
 from adapters.tables import RUN, runs
 from contracts.run_request import LABEL_FIELDS
 from contracts.status import RunStatus
 from contracts.values import Json, frozen, without
-from web.charts.curves import asked_rows
-from web.request_fields import unequal
-from web.titles import full_params
+from web.charts.curves import read_runs
+from web.titles import differing_values, full_params
 
 blueprint = Blueprint("comparison", __name__)
 
 LEAST, MOST = 2, 5
 # the receipt tells versions of prices apart
 NOT_COMPARED = LABEL_FIELDS | {"params", "data_hash", "benchmark_hash"}
-# What a run says of how it came about; shown where it is not the same in all runs.
+# versions that decided a result; shown where they differ between runs
 RECEIPT = {"data_hash": "prices", "engine_version": "engine", "result_hash": "result"}
 CAUSES = {
     "data_hash": "the prices",
@@ -41,7 +40,7 @@ MAX_SHOWN = 20
 @blueprint.get("/compare")
 def page() -> str:
     """The runs named by ?run=<run_id>&run=<run_id>…"""
-    rows = asked_rows(LEAST, MOST)
+    rows = read_runs(LEAST, MOST)
     requests = [json.loads(row["request_json"]) for row in rows]
     metrics = [json.loads(row["metrics_json"])["values"] for row in rows]
     return render_template(
@@ -49,8 +48,8 @@ def page() -> str:
         runs=rows,
         requests=requests,
         metrics=_metric_rows(metrics),
-        differences=unequal([_flat(asked) for asked in requests]),
-        receipts=unequal(
+        differences=differing_values([_flat(run_request) for run_request in requests]),
+        receipts=differing_values(
             [{words: each[name] for name, words in RECEIPT.items()} for each in rows]
         ),
         prices_differ=_prices_differ(rows),
@@ -58,7 +57,7 @@ def page() -> str:
 
 
 def _metric_rows(runs: Sequence[Json]) -> list[tuple[Metric, list[Any], float | None]]:
-    """Each metric that one of the runs has, their values, and the best one of those that traded and were not ruined."""
+    """Return each metric that a run has, its values, and the best one among runs that traded and were not ruined."""
     rivals = [each for each in runs if each.get("num_trades") and not is_ruined(each)]
     rows = [
         (metric, [each.get(metric.name) for each in runs], _best(metric, rivals))
@@ -68,23 +67,23 @@ def _metric_rows(runs: Sequence[Json]) -> list[tuple[Metric, list[Any], float | 
 
 
 def _best(metric: Metric, rivals: Sequence[Json]) -> float | None:
-    values: Iterable[float | None] = (each.get(metric.name) for each in rivals)
-    known = {value for value in values if value is not None}
-    if metric.better is None or len(known) < 2:
+    candidates: Iterable[float | None] = (each.get(metric.name) for each in rivals)
+    values = {value for value in candidates if value is not None}
+    if metric.better is None or len(values) < 2:
         return None
-    return max(known) if metric.better == "high" else min(known)
+    return max(values) if metric.better == "high" else min(values)
 
 
-def _flat(asked: Json) -> Json:
-    """What is compared of a request: its fields, and its params with their defaults."""
-    params = full_params(asked["rule_type"], asked["params"])
-    return without(asked, NOT_COMPARED) | {
+def _flat(run_request: Json) -> Json:
+    """Return the fields of a request that are compared, and its params with their defaults."""
+    params = full_params(run_request["rule_type"], run_request["params"])
+    return without(run_request, NOT_COMPARED) | {
         f"params.{name}": value for name, value in params.items()
     }
 
 
 def _prices_differ(rows: Sequence[RowMapping]) -> list[str]:
-    """Tickers whose runs saw different versions of the prices."""
+    """Return the tickers whose runs read different versions of the prices."""
     hashes: dict[tuple[str, str], set[str]] = {}
     for row in rows:
         hashes.setdefault((row["ticker"], row["timeframe"]), set()).add(row["data_hash"])
@@ -93,8 +92,10 @@ def _prices_differ(rows: Sequence[RowMapping]) -> list[str]:
 
 @frozen
 class Reproduction:
-    """One repetition: the run on the other side, the verdict, what differs of all that both have, what only one has,
-    and what was not the same around it.
+    """A repetition compared with its origin.
+
+    other: the run that it is compared with. differing: names of results that differ. only_one: of results that only one
+    has. causes: inputs that differ.
     """
 
     other: RowMapping
@@ -104,8 +105,8 @@ class Reproduction:
     causes: Sequence[str] = ()
 
 
-def compared(connection: Connection, row: RowMapping) -> Json:
-    """How a run compares with the one that it repeats, where that is still there, and with the latest of its own."""
+def compare_reproductions(connection: Connection, row: RowMapping) -> Json:
+    """Compare a run with its origin, if that still exists, and with its latest repetitions."""
     mine = select(runs).filter_by(reproduces=row["run_id"])
     latest = mine.order_by(RUN.id.desc()).limit(MAX_SHOWN)
     origin = None
@@ -113,18 +114,18 @@ def compared(connection: Connection, row: RowMapping) -> Json:
         repeated = select(runs).filter_by(run_id=row["reproduces"])
         origin = connection.execute(repeated).mappings().one_or_none()
     return {
-        "origin": origin and _judged(origin, row, origin),
+        "origin": origin and _judge(origin, row, origin),
         "repetitions": [
-            _judged(row, each, each) for each in connection.execute(latest).mappings()
+            _judge(row, each, each) for each in connection.execute(latest).mappings()
         ],
     }
 
 
-def _judged(origin: RowMapping, again: RowMapping, other: RowMapping) -> Reproduction:
+def _judge(origin: RowMapping, again: RowMapping, other: RowMapping) -> Reproduction:
     states = {origin["status"], again["status"]}
     if states != {RunStatus.SUCCEEDED}:
         return Reproduction(other, "failed" if RunStatus.FAILED in states else "waiting")
-    one, two = _stored(origin), _stored(again)
+    one, two = _stored_results(origin), _stored_results(again)
     differing = [name for name in one if name in two and one[name] != two[name]]
     only_one = sorted(one.keys() ^ two.keys())
     if not differing:
@@ -133,10 +134,10 @@ def _judged(origin: RowMapping, again: RowMapping, other: RowMapping) -> Reprodu
     return Reproduction(other, "different", differing, only_one, causes)
 
 
-def _stored(row: RowMapping) -> Json:
-    """All numbers that a run left behind, by name: metrics and columns of trades apart, since later ones have more.
+def _stored_results(row: RowMapping) -> Json:
+    """Return the stored results of a run by name; metrics and columns of trades separately, since later runs have more.
 
-    Prices as older runs have them: those of trades at ten digits, those of signals in the candles.
+    Prices are compared as older runs have them: of trades to ten digits, of signals by their bar alone.
     """
     metrics: Json = json.loads(row["metrics_json"])["values"]
     if row["trades_json"] is None:  # pruned

@@ -6,30 +6,30 @@ from math import isfinite
 from operator import eq, ge, le
 from typing import Any
 
-from sqlalchemy import Column, true
+from sqlalchemy import Column, select, true
 
 from adapters.metrics.table import HEADLINES
+from adapters.plan_tables import PLAN
 from adapters.runs.lists import STATES, Cursor, RunFilter
 from adapters.runs.words import Word
 from adapters.tables import RUN, Criterion, run_tags
 from contracts.run_request import TAG_LENGTH
 from contracts.values import frozen_by_name, picked
 from rules.catalog import RULES
-from web.arguments import arguments, limit
-from web.operation import Argument
-from web.parsers import (
+from web.api import Argument, arguments, limit
+from web.app import platform
+from web.formats import (
     MAX_DIGITS,
     TEXT,
     Parser,
     day,
+    finite_number,
     is_digits,
-    number,
     one_of,
     sha256,
     ticker_symbol,
     words,
 )
-from web.platform import platform
 
 SORTS = {"created": "created", **{short: metric.name for short, metric in HEADLINES.items()}}
 
@@ -38,14 +38,20 @@ SORTS = {"created": "created", **{short: metric.name for short, metric in HEADLI
 class Filter(Argument):
     """An argument that narrows the list.
 
-    column: of the runs, or of a table with rows of a run, which compares so with the value; None where that is not all.
-    title: over its field in the form; "" where it comes from a link alone. folded: the form folds it away.
+    column: of runs, or of a table with rows of a run, compared with the value by `compare`; None: it needs more than
+    that. title: of its field in the form; "": only links use it. folded: in the collapsed part of the form.
     """
 
     column: Column[Any] | None = None
     compare: Callable[[Any, Any], Any] = eq
     title: str = ""
     folded: bool = False
+
+
+def _is_named(plan_id: Column[Any], name: str) -> Criterion:
+    """Match runs whose plan has this name."""
+    named = select(PLAN.plan_id).where(PLAN.name == name)
+    return plan_id == named.scalar_subquery()
 
 
 FROM = Filter("from", day, "submitted, both days included", title="Submitted from", folded=True)
@@ -63,7 +69,13 @@ FILTERS = (
     Filter("label", words(64), "part of it, in any case", title="Label"),
     Filter("tag", words(TAG_LENGTH), "one of the run's tags", column=run_tags.c.tag, title="Tag"),
     Filter(
-        "batch", words(64), "the whole of it", column=RUN.batch_id, title="Batch", folded=True
+        "batch",
+        words(64),
+        "the whole batch_id",
+        column=RUN.plan_id,
+        compare=_is_named,
+        title="Batch",
+        folded=True,
     ),
     Filter(
         "prices",
@@ -77,7 +89,7 @@ FILTERS = (
     *(
         Filter(
             f"{short}_{side}",
-            number,
+            finite_number,
             "bound on a metric",
             column=RUN[metric.name],
             compare=compare,
@@ -107,7 +119,7 @@ def _cursor(by_metric: bool | None = None) -> Parser[Cursor]:
             raise ValueError
         return Cursor(int(start), float(value) if value else None)
 
-    return Parser(parse, _CURSOR, "what the link to the next or previous page says")
+    return Parser(parse, _CURSOR, "the value of `next` or `previous` of another page")
 
 
 AFTER = Argument("after", _cursor(), "next of the page before, in the same order")
@@ -115,31 +127,31 @@ BEFORE = Argument("before", _cursor(), "previous of the page after, in the same 
 ASKED = (*FILTERS, SORT, ORDER, AFTER, BEFORE, limit(most=200, default=50))
 
 
-def asked_filter() -> RunFilter:
-    """The filter that the query asks for; InvalidRequest names every value that cannot be meant."""
-    asked = arguments()
-    by_metric = asked["sort"] != "created"
-    asked |= arguments(*(replace(each, parse=_cursor(by_metric)) for each in (AFTER, BEFORE)))
+def read_filter() -> RunFilter:
+    """Read the filter from the query; InvalidRequest names every value that is not accepted."""
+    values = arguments()
+    by_metric = values["sort"] != "created"
+    values |= arguments(*(replace(each, parse=_cursor(by_metric)) for each in (AFTER, BEFORE)))
     having: dict[Column[Any], Criterion] = {}
     for each in FILTERS:
-        if each.column is not None and asked[each.name] is not None:
-            condition = each.compare(each.column, asked[each.name])
+        if each.column is not None and values[each.name] is not None:
+            condition = each.compare(each.column, values[each.name])
             having[each.column] = having.get(each.column, true()) & condition
     return RunFilter(
         having=having,
-        label=asked["label"],
-        words=[_word(text) for text in (asked["q"] or "").split()],
-        state=asked["status"],
-        created_from=asked["from"],
-        created_to=asked["to"],
-        sort=SORTS[asked["sort"]],
-        descending=asked["order"] == "desc",
-        **picked(asked, ("after", "before", "limit")),
+        label=values["label"],
+        words=[_word(text) for text in (values["q"] or "").split()],
+        state=values["status"],
+        created_from=values["from"],
+        created_to=values["to"],
+        sort=SORTS[values["sort"]],
+        descending=values["order"] == "desc",
+        **picked(values, ("after", "before", "limit")),
     )
 
 
 def _word(text: str) -> Word:
-    """A word of a search, with the tickers and the rules whose name or title contains it."""
+    """Return a word of a search with the tickers and rules whose name or title contains it."""
     folded, tickers = text.lower(), platform().prices.all()
     rules = [
         name
@@ -150,7 +162,7 @@ def _word(text: str) -> Word:
 
 
 def cursor_text(cursor: Cursor | None) -> str | None:
-    """A cursor as an address holds it: 812, or 812~1.25 in an order by a metric."""
+    """Format a cursor for an address: 812, or 812~1.25 in an order by a metric."""
     if cursor is None:
         return None
     return str(cursor.id) if cursor.value is None else f"{cursor.id}~{cursor.value!r}"

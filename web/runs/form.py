@@ -7,46 +7,48 @@ from uuid import UUID
 from flask import Blueprint, abort, render_template, request
 from sqlalchemy import Connection, RowMapping, select
 
-from adapters.batches.lists import ListedBatch, latest_batches
+from adapters.plan_tables import PLAN
+from adapters.plans.batch import Batch, latest_batches
 from adapters.prices.store import Version
-from adapters.runs.queries import STATUS_COLUMNS, run_row
+from adapters.runs.queries import STATUS_COLUMNS, run_row, with_plan
 from adapters.sparkline import LEVELS
 from adapters.tables import RUN
 from contracts.run_request import RunRequest
+from contracts.status import PlanKind
 from contracts.tickers import normalize_tickers
 from contracts.values import Json
 from rules.catalog import RULES
 from rules.language import EXAMPLES, FUNCTIONS, SERIES
-from web.platform import ask_database, platform
+from web.app import ask_database, platform
 from web.prices.api import ticker_ranges
-from web.request_fields import FIELDS, SHARING, asked_again
+from web.titles import FIELDS, SHARING, reusable_values
 
 blueprint = Blueprint("form", __name__)
 
 PREFILLED = ("ticker", "timeframe", "rule_type")  # by the address alone
-# what a newcomer runs first, over the last five years of the prices: trades that are easily followed, and a Sharpe
-# ratio of 1.2 on a return that is no better than holding the stock
+# the first run of a newcomer, over the last five years of the prices: its trades are easy to follow, and its Sharpe
+# ratio is 1.2 on a return no better than that of holding the stock
 FIRST = {"ticker": "AAPL", "rule_type": "MA_CROSS"}
 LATEST = 8  # lines beside the form, each of a run or of a batch
 LATEST_BATCHES = 3  # of them at most, since counting a batch takes time
-Line = RowMapping | ListedBatch
+Line = RowMapping | Batch
 
 
 @blueprint.get("/")
 def page() -> str:
     """The form for a new run, filled from another run with ?clone=<run_id>, or with ?ticker=AAPL&rule_type=RSI."""
     origin, tickers = request.args.get("clone"), ticker_ranges()
-    asked = {name: request.args[name] for name in PREFILLED if request.args.get(name)}
-    values: Json = FIRST | normalize_tickers(asked)
+    prefilled = {name: request.args[name] for name in PREFILLED if request.args.get(name)}
+    values: Json = FIRST | normalize_tickers(prefilled)
     unknown = None
     if values["ticker"] not in tickers:
-        unknown = asked.get("ticker") if tickers else None
+        unknown = prefilled.get("ticker") if tickers else None
         values["ticker"] = FIRST["ticker"] if FIRST["ticker"] in tickers else None
     newer: Version | None = None
     if origin:
         row = _run(origin)
-        # with all fields, also younger ones
-        values = asked_again(RunRequest.from_json(json.loads(row["request_json"])).to_json())
+        # with all fields, also later ones
+        values = reusable_values(RunRequest.from_json(json.loads(row["request_json"])).to_json())
         newer = _newer_prices(row)
     return render_template(
         "runs/new.html",
@@ -67,7 +69,7 @@ def page() -> str:
 
 
 def _run(run_id: str) -> RowMapping:
-    """The run that is cloned; 404 for what is no run_id."""
+    """Return the run to clone; 404 for anything but the id of a run."""
     try:
         UUID(run_id)
     except ValueError:
@@ -76,21 +78,25 @@ def _run(run_id: str) -> RowMapping:
 
 
 def _newer_prices(row: RowMapping) -> Version | None:
-    """The version that a clone would read, where that is another than the run's own."""
+    """Return the current version of the prices if the run read another one, else None."""
     current = platform().prices.all().get(row["ticker"], {}).get(row["timeframe"])
     is_newer = current and row["data_hash"] not in (None, current.data_hash)
     return current if is_newer else None
 
 
 def _latest(connection: Connection) -> list[Line]:
-    """What was submitted latest, newest first; a batch is one line."""
-    columns = select(*STATUS_COLUMNS, *RUN["title", "rule_type", "params_json"])
-    alone = columns.where(RUN.batch_id.is_(None)).order_by(RUN.id.desc()).limit(LATEST)
-    rows = connection.execute(alone).mappings()
-    found = [*rows, *latest_batches(connection, LATEST_BATCHES)]
-    return sorted(found, key=_submitted, reverse=True)[:LATEST]
+    """Return the latest submissions, newest first; a batch is one line."""
+    columns = select(*STATUS_COLUMNS, *RUN["id", "title", "rule_type", "params_json"])
+    latest = with_plan(columns).order_by(RUN.id.desc()).limit(LATEST)
+    # two queries, each of which finds its rows in one index
+    alone = latest.where(RUN.plan_id.is_(None))
+    of_screens = latest.where(PLAN.kind == PlanKind.SCREEN, PLAN.name.is_(None))
+    lines: list[Line] = [*latest_batches(connection, LATEST_BATCHES)]
+    for query in (alone, of_screens):
+        lines += connection.execute(query).mappings()
+    return sorted(lines, key=_submitted, reverse=True)[:LATEST]
 
 
 def _submitted(line: Line) -> datetime:
-    moment: datetime = (line.first if isinstance(line, ListedBatch) else line)["created_at"]
+    moment: datetime = (line.first if isinstance(line, Batch) else line)["created_at"]
     return moment

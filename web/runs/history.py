@@ -1,4 +1,4 @@
-"""The history of all runs: as a page, as JSON, and where a search leads."""
+"""The history of all runs as a page and as JSON, and the search box."""
 
 import re
 from collections.abc import Container, Iterator
@@ -8,20 +8,19 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from adapters.batches.lists import titles_of
-from adapters.batches.queries import is_batch
 from adapters.metrics.table import HEADLINE_NAMES, HEADLINES, METRICS
+from adapters.plans.store import plan_named
 from adapters.runs.lists import STATES, list_runs
 from adapters.runs.queries import run_with_prefix
 from adapters.runs.times import times_of
-from adapters.runs.words import unmatched
+from adapters.runs.words import unmatched_words
 from contracts.status import RunStatus
 from contracts.tickers import normalize_ticker
 from contracts.values import Json, picked, without
 from rules.catalog import RULES
-from web.operation import operation
-from web.platform import ask_database, platform
-from web.runs.filters import ASKED, FILTERS, asked_filter, cursor_text
+from web.api import operation
+from web.app import ask_database, platform
+from web.runs.filters import ASKED, FILTERS, cursor_text, read_filter
 from web.titles import run_title
 
 blueprint = Blueprint("runs", __name__)
@@ -29,7 +28,7 @@ blueprint = Blueprint("runs", __name__)
 _ID_START = re.compile(r"[0-9a-f]{8}(-[0-9a-f-]{0,27})?")
 _NAME_STARTS = tuple(f"{rule}_" for rule in RULES)
 BENCHMARK_METRICS = [metric for metric in METRICS if metric.section == "Benchmark"]
-# What a reader may hide of the list, and what its heading says.
+# columns that a reader may hide, with their headings
 COLUMNS = {
     "equity": "Equity",
     **{short: short.capitalize() for short in HEADLINES},
@@ -40,7 +39,7 @@ COLUMNS = {
 }
 # filters that are one click, with the days before today
 RECENT = {"Today": 0, "Last 7 days": 6, "Last 30 days": 29}
-# What a reader may show beside it.
+# columns that a reader may add
 MORE_COLUMNS = {
     "benchmark": "Benchmark",
     **{metric.name: metric.title for metric in BENCHMARK_METRICS},
@@ -54,24 +53,21 @@ def page() -> str:
     # see js/runs/columns.js
     columns = request.cookies.get("columns", ".".join(COLUMNS)).split(".")
     benchmark_metrics = [metric for metric in BENCHMARK_METRICS if metric.name in columns]
-    wanted = asked_filter()
+    run_filter = read_filter()
     page = ask_database(
-        list_runs, wanted, "request_json", *(["metrics_json"] if benchmark_metrics else [])
+        list_runs, run_filter, "request_json", *(["metrics_json"] if benchmark_metrics else [])
     )
-    given = {name: value for name, value in request.args.items() if value}
+    query = {name: value for name, value in request.args.items() if value}
     return render_template(
         "runs/history.html",
         runs=page.rows,
-        batch_names=ask_database(
-            titles_of, [row["batch_id"] for row in page.rows if row["batch_id"]]
-        ),
         columns=columns,
         offered=COLUMNS | MORE_COLUMNS,
         benchmark_metrics=benchmark_metrics,
         next=cursor_text(page.next),
         previous=cursor_text(page.previous),
-        given=without(given, ("after", "before")),
-        unmatched=[] if page.rows else ask_database(unmatched, wanted.words),
+        given=without(query, ("after", "before")),
+        unmatched=[] if page.rows else ask_database(unmatched_words, run_filter.words),
         filters=FILTERS,
         recent=_recent(datetime.now(UTC).date()),
         headlines=HEADLINES,
@@ -88,7 +84,7 @@ def _recent(today: date) -> dict[str, str]:
 @operation("200 Runs: runs by filter and order, a page at a time", asks=ASKED, strict=True)
 def listed() -> ResponseReturnValue:
     """All runs by filter and order, as JSON; `next` and `previous` are values for `after` and `before`."""
-    page = ask_database(list_runs, asked_filter())
+    page = ask_database(list_runs, read_filter())
     return {
         "runs": [_listed_run(row) for row in page.rows],
         "next": cursor_text(page.next),
@@ -110,33 +106,33 @@ def _listed_run(row: Any) -> Json:
 
 @blueprint.get("/search")
 def search() -> ResponseReturnValue:
-    """Where words lead: to the run whose id begins so, to the batch with that id, else to the list filtered by them."""
+    """Redirect a search: to the run whose id begins so, to the batch of that name, else to the filtered list."""
     words = request.args.get("q", "").split()
     named = " ".join(words)
     start = named.lower()
     if _ID_START.fullmatch(start) and (run_id := ask_database(run_with_prefix, start)):
         return redirect(url_for("run.page", run_id=run_id))
-    if ask_database(is_batch, named):
+    if ask_database(plan_named, named):
         return redirect(url_for("batches.page", batch_id=named))
     return redirect(url_for("runs.page", **_filters_of(words)))
 
 
 def _filters_of(words: list[str]) -> Json:
-    """Known tickers, rules, states and names such as RSI_14_30_70 as such, everything else as words to be found."""
+    """Turn tickers, rules, states and names such as RSI_14_30_70 into filters, other words into a text search."""
     tickers = platform().prices.all()
-    found: Json = {}
+    filters: Json = {}
     rest = []
     for word in words:
-        new = [each for each in _meanings(word, tickers) if each[0] not in found]
+        new = [each for each in _meanings(word, tickers) if each[0] not in filters]
         if new:
-            found |= new[:1]
+            filters |= new[:1]
         else:
             rest.append(word)
-    return found | {"q": " ".join(rest) or None}
+    return filters | {"q": " ".join(rest) or None}
 
 
 def _meanings(word: str, tickers: Container[str]) -> Iterator[tuple[str, str]]:
-    """The filters that a word may be meant for, the likeliest first, with the value of each."""
+    """Yield the filters that a word may mean, the likeliest first, each with its value."""
     upper, lower = normalize_ticker(word), word.lower()
     if upper in tickers:
         yield "ticker", upper

@@ -1,6 +1,6 @@
-"""One run as a page: what it waits for, what failed, or its result: a chart, and tables in tabs.
+"""The page of one run: its place in the queue, its failure, or its result with a chart and tables in tabs.
 
-And as one file to share: request, metrics, charts, trades, receipt; it needs no script and no other file.
+Also its report, a file to share that needs no script and no other file.
 """
 
 import base64
@@ -17,39 +17,37 @@ from flask import Blueprint, Response, abort, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection, RowMapping
 
-from adapters.batches.lists import titles_of
 from adapters.metrics.timing import run_timing
 from adapters.runs.queries import events_of, run_row, run_status
 from adapters.runs.series import RunSeries, run_series, series_of
-from adapters.studies.store import study_id_of
 from contracts.errors import UnknownRun
 from contracts.run_result import RunResult
 from contracts.status import Kind, RunStatus
 from contracts.values import Json
+from web.app import ask_database, platform, reading_database
 from web.charts.bars import completed_row
 from web.charts.breakdown import breakdown
 from web.charts.drawing import pictures
 from web.charts.texts import chart_texts
-from web.platform import ask_database, platform, reading_database
 from web.queue.troubles import troubles
 from web.runs import comparison, operations
 from web.runs.tables import COLUMNS, PAGE_SIZE, POSITION_WORDS, trade_page
-from web.runs.view import TABS, changed_params, market, months, sections, told
+from web.runs.view import TABS, changed_params, market, months, run_context, sections
 
 blueprint = Blueprint("run", __name__)
 
-# a single run with warm processes ends within it, and needs no page that says that it waits
+# a single run on warm processes ends within it, so its first page shows the result
 ENDING_S = 0.5
 LOOK_S = 0.015
-# threads of this process that wait so; everybody else is answered at once
-_held = threading.BoundedSemaphore(2)
-# of addresses that people have kept
+# threads of this process that may wait; all other requests are answered at once
+_waiting_requests = threading.BoundedSemaphore(2)
+# in addresses of earlier releases
 FORMER_TABS = {"equity", "drawdown", "portfolio", "candles"}
 
 
 @blueprint.get("/result/<uuid:run_id>")
 def page(run_id: str) -> ResponseReturnValue:
-    """One run, a permalink from the first second."""
+    """One run; a permalink as soon as it is submitted."""
     tab = request.args.get("tab", "stats")
     if tab in FORMER_TABS:
         return redirect(url_for("run.page", run_id=run_id), 301)
@@ -60,24 +58,23 @@ def page(run_id: str) -> ResponseReturnValue:
         row = run_row(connection, run_id)
         if row["kind"] != Kind.RUN:
             return redirect(_page_of(row))
-        found = {
+        stored = {
             "events": events_of(connection, run_id),
-            "before": asked_before(connection),
-            "batch_names": titles_of(connection, [row["batch_id"]]) if row["batch_id"] else {},
-            **comparison.compared(connection, row),
+            "before": comparison_run(connection),
+            **comparison.compare_reproductions(connection, row),
         }
     series = series_of(row)
-    said = told(row, series)
+    context = run_context(row, series)
     of_state = (
-        _completed(said["view"], series, tab, found["before"])
+        _completed(context["view"], series, tab, stored["before"])
         if row["status"] == RunStatus.SUCCEEDED
         else _waiting(row)
     )
-    return render_template("runs/run.html", tab=tab, tabs=TABS, **found, **said, **of_state)
+    return render_template("runs/run.html", tab=tab, tabs=TABS, **stored, **context, **of_state)
 
 
-def asked_before(connection: Connection) -> RowMapping | None:
-    """The completed run beside which the address wants this one shown: ?beside=<run_id>; None without one."""
+def comparison_run(connection: Connection) -> RowMapping | None:
+    """Return the completed run to compare with, named by ?beside=<run_id>; None without one."""
     try:
         row = run_row(connection, str(UUID(request.args.get("beside", ""))))
     except (ValueError, UnknownRun):
@@ -86,23 +83,23 @@ def asked_before(connection: Connection) -> RowMapping | None:
 
 
 def _page_of(row: RowMapping) -> str:
-    """Where a Job of another kind is shown."""
+    """Return the address of the page that shows a Job of another kind."""
     if row["kind"] == Kind.SCREEN:
         return url_for("screens.page", screen_id=row["run_id"])
     if row["kind"] == Kind.PORTFOLIO:
         return url_for("portfolios.page", portfolio_id=row["run_id"])
-    return url_for("studies.page", study_id=study_id_of(row["batch_id"]))  # a part of it
+    return url_for("studies.page", study_id=row["plan_id"])  # a part of it
 
 
 def _waiting(row: RowMapping) -> Json:
-    """Where a run waits, and what holds it up."""
+    """Return the place of a run in the queue and the causes of its delay."""
     held_up = ask_database(troubles) if row["status"] == RunStatus.PENDING else []
     return operations.place_of(row) | {"troubles": held_up}
 
 
 def await_end(run_id: str) -> None:
-    """Give a run that was just submitted the time to end, where that is preferred (RFC 7240)."""
-    if request.headers.get("Prefer") != "wait" or not _held.acquire(blocking=False):
+    """Wait a moment for a run to end if the client asks for it by `Prefer: wait` (RFC 7240)."""
+    if request.headers.get("Prefer") != "wait" or not _waiting_requests.acquire(blocking=False):
         return
     try:
         until = time.monotonic() + ENDING_S
@@ -111,21 +108,24 @@ def await_end(run_id: str) -> None:
                 return
             time.sleep(LOOK_S)
     finally:
-        _held.release()
+        _waiting_requests.release()
 
 
 def _completed(
-    view: RunResult, run: RunSeries | None, tab: str, before: RowMapping | None
+    view: RunResult, run: RunSeries | None, tab: str, comparison_run: RowMapping | None
 ) -> Json:
-    """What only a completed run has; before: the run that it is shown beside."""
+    """Return the variables that only a completed run has."""
     metrics = view.metrics or {}
-    held = f"buying and holding {view.request['ticker']}"
+    holding = f"buying and holding {view.request['ticker']}"
     shared: Json = {
         "sections": sections(metrics),
-        "metrics_before": json.loads(before["metrics_json"])["values"] if before else {},
+        "metrics_before": json.loads(comparison_run["metrics_json"])["values"]
+        if comparison_run
+        else {},
         "page_size": PAGE_SIZE,
-        "changed": before and changed_params(json.loads(before["request_json"]), view.request),
-        "market": market(metrics, held),
+        "changed": comparison_run
+        and changed_params(json.loads(comparison_run["request_json"]), view.request),
+        "market": market(metrics, holding),
     }
     if run is None:  # pruned
         return shared
@@ -150,32 +150,32 @@ def _trades(view: RunResult) -> Json:
 
 @blueprint.get("/result/<uuid:run_id>/report.html")
 def report(run_id: str) -> ResponseReturnValue:
-    """A completed run as one file; its charts are drawn now where they are missing."""
+    """A completed run as one file; missing charts are drawn first."""
     row = completed_row(run_id)
     if row["kind"] != Kind.RUN:
         return redirect(_page_of(row))
     run = run_series(row)
-    said = told(row, run)
+    context = run_context(row, run)
     drawn = pictures(row)
     return report_page(
         "runs/report.html",
         events=ask_database(events_of, run_id),
-        sections=sections(said["view"].metrics or {}),
+        sections=sections(context["view"].metrics or {}),
         charts=[
             (sentence, base64.b64encode(drawn[name]).decode())
-            for name, (_, sentence) in chart_texts(said["view"], run).items()
+            for name, (_, sentence) in chart_texts(context["view"], run).items()
             if name in drawn
         ],
         position_words=POSITION_WORDS,
         price_decimals=platform().prices.decimals(row["data_hash"]),
-        **said,
+        **context,
     )
 
 
-def report_page(template: str, **known: Any) -> Response:
-    """A page that holds all that it shows."""
+def report_page(template: str, **context: Any) -> Response:
+    """Render a page that contains all its styles and pictures."""
     return Response(
-        render_template(template, css=_css(), **known),
+        render_template(template, css=_css(), **context),
         headers={"Content-Security-Policy": _policy()},
     )
 
@@ -186,6 +186,6 @@ def _css() -> str:
 
 
 def _policy() -> str:
-    """Nothing but the report's own style, by its hash, and pictures inside the file."""
+    """Allow only the report's stylesheet, by its hash, and embedded pictures."""
     digest = base64.b64encode(hashlib.sha256(_css().encode()).digest()).decode()
     return f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; frame-ancestors 'none'"

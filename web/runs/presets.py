@@ -1,6 +1,6 @@
 """Presets of the form: save, change, list, delete. One holds parameters only; what they mean is the rule catalog's.
 
-Its address and the name of its list keep an older word, strategies, on which programs rely.
+The address and the name of the list keep an older word, strategies, for compatibility.
 """
 
 from typing import Any
@@ -17,11 +17,10 @@ from adapters.runs.presets import (
 )
 from contracts.errors import Conflict, InvalidRequest
 from contracts.values import Json, picked
-from web.arguments import json_body
-from web.operation import FAULTS, operation
-from web.platform import ask_database, change_database, platform
-from web.request_fields import FIELDS, PRESET_FIELDS
+from web.api import FAULTS, json_body, operation
+from web.app import ask_database, change_database, platform
 from web.runs.validation import validate_request
+from web.titles import FIELDS, PRESET_FIELDS
 
 blueprint = Blueprint("presets", __name__)
 
@@ -53,7 +52,7 @@ def presets() -> ResponseReturnValue:
 @operation("201 saved", FAULTS, "409 the name is taken", json=_object(name=NAME, request=REQUEST))
 def save() -> ResponseReturnValue:
     """Save {name, request} as a preset; 409 when the name is taken."""
-    body = _asked("name", "request")
+    body = _object_of("name", "request")
     name, form = _name(body), _form(body)
     if len(ask_database(list_presets)) >= MAX_PRESETS:
         raise Conflict(f"there are {MAX_PRESETS} presets already; delete one first")
@@ -69,15 +68,15 @@ def save() -> ResponseReturnValue:
 @blueprint.put("/api/strategies/<int:preset_id>")
 @operation("200 saved", FAULTS, NO_PRESET, json=_object(request=REQUEST))
 def change(preset_id: int) -> ResponseReturnValue:
-    """Give a preset the form of {request}; 404 when there is no such preset."""
-    form = _form(_asked("request"))
+    """Replace the settings of a preset by those of {request}; 404 when there is no such preset."""
+    form = _form(_object_of("request"))
     if preset_id > MAX_ID or not change_database(change_preset, preset_id, form):
         abort(404, f"there is no preset {preset_id}")
     return {"id": preset_id, "rule_type": form["rule_type"], "form": form}
 
 
-def _asked(*names: str) -> Json:
-    """The request's body; InvalidRequest for anything but an object of these names."""
+def _object_of(*names: str) -> Json:
+    """Return the request's body; InvalidRequest for anything but an object of these names."""
     body = json_body()
     if not isinstance(body, dict) or body.keys() - names:
         raise InvalidRequest({"body": f"an object with {' and '.join(names)} is expected"})
@@ -92,7 +91,7 @@ def _name(body: Json) -> str:
 
 
 def _form(body: Json) -> Json:
-    """The form of a preset; its request is checked as a run's would be."""
+    """Return the settings of a preset; its request is checked like that of a run."""
     values = validate_request(body.get("request"), platform().prices).request.to_json()
     return picked(values, PRESET_FIELDS)
 

@@ -1,4 +1,4 @@
-"""A run's trades and its bars as tables and files: trades filtered, sorted by any column, a page at a time or whole."""
+"""A run's trades and bars as tables and files; trades can be filtered and sorted by any column."""
 
 from collections.abc import Iterator, Sequence
 from math import ceil
@@ -12,11 +12,9 @@ from adapters.runs.run_bars import RunBars
 from adapters.runs.series import run_series
 from contracts.run_result import TradeRow
 from contracts.values import Json
-from web.answers import csv_file
-from web.arguments import read_argument, read_arguments
-from web.charts.bars import bars_of, completed_row, known
-from web.operation import Argument
-from web.parsers import one_of, whole_number
+from web.api import Argument, csv_file, read_argument, read_arguments
+from web.charts.bars import bars_of, completed_row, json_numbers
+from web.formats import one_of, whole_number
 
 blueprint = Blueprint("tables", __name__)
 
@@ -37,16 +35,16 @@ COLUMNS = {
     "holding_period": "Days",
     "exit_reason": "Closed by",
 }
-# what a page calls the position that an entry opens
+# the position that an entry opens
 POSITION_WORDS = {"BUY": "long", "SELL": "short"}
 PAGE_SIZE = 50  # of trades
 ROWS_PER_PAGE = 100  # of bars
 
 
-def chosen_trades(trades: Sequence[TradeRow]) -> list[TradeRow]:
-    """The trades that the address asks for, in their order: side, outcome, reason, sort, order."""
+def filter_trades(trades: Sequence[TradeRow]) -> list[TradeRow]:
+    """Filter and sort trades by the query: side, outcome, reason, sort, order."""
     reasons = sorted({trade["exit_reason"] for trade in trades})
-    asked = read_arguments(
+    query = read_arguments(
         request.args,
         Argument("side", one_of(*POSITION_WORDS), "of the entry"),
         Argument("outcome", one_of("won", "lost", "open"), "of the trade"),
@@ -57,11 +55,11 @@ def chosen_trades(trades: Sequence[TradeRow]) -> list[TradeRow]:
     chosen: list[Any] = [
         trade
         for trade in trades
-        if all(asked[name] in (None, fact) for name, fact in _facts(trade).items())
+        if all(query[name] in (None, fact) for name, fact in _facts(trade).items())
     ]
     # an older run, whose trades have no excursions, keeps its order
     return sorted(
-        chosen, key=lambda trade: trade.get(asked["sort"], 0.0), reverse=asked["order"] == "desc"
+        chosen, key=lambda trade: trade.get(query["sort"], 0.0), reverse=query["order"] == "desc"
     )
 
 
@@ -71,14 +69,14 @@ def _facts(trade: TradeRow) -> dict[str, str]:
 
 
 def trade_page(trades: Sequence[TradeRow]) -> Json:
-    """The page of the trades that the address asks for, from 1; how many match, and what they gained together."""
-    chosen = chosen_trades(trades)
+    """Return the requested page of trades, counted from 1, with the number of matches and their total profit."""
+    chosen = filter_trades(trades)
     pnl_abs = sum(trade["pnl_abs"] for trade in chosen)
-    return _asked_page(chosen, PAGE_SIZE) | {"matching": len(chosen), "pnl_abs": pnl_abs}
+    return _page_of(chosen, PAGE_SIZE) | {"matching": len(chosen), "pnl_abs": pnl_abs}
 
 
-def _asked_page(rows: Sequence[Any], size: int) -> Json:
-    """`rows` of the page that the address asks for, the number of that `page`, and of all `pages`; InvalidRequest."""
+def _page_of(rows: Sequence[Any], size: int) -> Json:
+    """Return the `rows` of the requested page, its number `page` and the number of `pages`; InvalidRequest."""
     pages = max(ceil(len(rows) / size), 1)
     page = read_argument("page", whole_number(1, pages), 1)
     return {"rows": rows[(page - 1) * size : page * size], "page": page, "pages": pages}
@@ -87,17 +85,17 @@ def _asked_page(rows: Sequence[Any], size: int) -> Json:
 def trade_rows(
     trades: Sequence[TradeRow], names: Sequence[str] = (*COLUMNS, "is_open")
 ) -> Iterator[Sequence[object]]:
-    """The trades as rows of a file, the contract's names in the first; counted and called as on the page."""
+    """Yield the trades as rows of a file, the contract's names first; numbers and positions as on the page."""
     yield names
     for trade in trades:
-        said = {"trade_no": trade["trade_no"] + 1, "side": POSITION_WORDS[trade["side"]]}
-        yield [({**trade, **said}).get(name) for name in names]
+        words = {"trade_no": trade["trade_no"] + 1, "side": POSITION_WORDS[trade["side"]]}
+        yield [({**trade, **words}).get(name) for name in names]
 
 
 def _trades(run_id: str) -> list[TradeRow]:
-    """Those that the address asks for; Conflict before there is a result, and after its series were deleted."""
+    """Return the requested trades; Conflict before there is a result, and after its series were deleted."""
     run = run_series(completed_row(run_id))
-    return chosen_trades(dated_trades(run.trades, run.times, run.timeframe, run.money_decimals))
+    return filter_trades(dated_trades(run.trades, run.times, run.timeframe, run.money_decimals))
 
 
 @blueprint.get("/result/<uuid:run_id>/trades.csv")
@@ -121,37 +119,40 @@ def bars_file(run_id: str) -> Response:
 
 @blueprint.get("/result/<uuid:run_id>/bars")
 def bar_page(run_id: str) -> ResponseReturnValue:
-    """The same, a page at a time; the last bars first, which are the latest."""
-    found = bars_of(run_id)
-    table = _bar_table(found)
+    """The same as a page, the latest bars first."""
+    bars = bars_of(run_id)
+    table = _bar_table(bars)
     latest_first = list(zip(*table.values(), strict=True))[::-1]
     return render_template(
         "runs/table.html",
         run_id=run_id,
         columns=[*table],
-        price_decimals=found.bars.decimals,
-        money_decimals=found.run.money_decimals,
-        count=len(found.bars),
-        **_asked_page(latest_first, ROWS_PER_PAGE),
+        price_decimals=bars.bars.decimals,
+        money_decimals=bars.run.money_decimals,
+        count=len(bars.bars),
+        **_page_of(latest_first, ROWS_PER_PAGE),
     )
 
 
-def _bar_table(found: RunBars) -> dict[str, list[Any]]:
-    """Columns by their title; prices as they are stored, money to the decimals of the account."""
-    run = found.run
+def _bar_table(run_bars: RunBars) -> dict[str, list[Any]]:
+    """Return columns by title; prices as they are stored, money to the decimals of the account."""
+    run = run_bars.run
     decimals = run.money_decimals
-    prices = {name.lower(): column.tolist() for name, column in found.bars.columns.items()}
-    held = {"buy and hold": "holding", f"{run.request.get('benchmark')} held": "benchmark_equity"}
+    prices = {name.lower(): column.tolist() for name, column in run_bars.bars.columns.items()}
+    benchmarks = {
+        "buy and hold": "holding",
+        f"{run.request.get('benchmark')} held": "benchmark_equity",
+    }
     return {
         "date": run.dates,
         **prices,
         "equity": run.equity.tolist(),
-        "cash": known(run.cash, decimals),
-        "position": known(run.equity - run.cash, decimals),
-        "drawdown %": known(run.drawdown_pct),
+        "cash": json_numbers(run.cash, decimals),
+        "position": json_numbers(run.equity - run.cash, decimals),
+        "drawdown %": json_numbers(run.drawdown_pct),
         **{
-            title: known(found.columns[name], decimals)
-            for title, name in held.items()
-            if name in found.columns
+            title: json_numbers(run_bars.columns[name], decimals)
+            for title, name in benchmarks.items()
+            if name in run_bars.columns
         },
     }

@@ -1,1 +1,1 @@
-"""Screens: a grid of parameters looked over in one Job, as a page and as JSON."""
+"""Screens: a grid of parameters tried in one Job per ticker."""

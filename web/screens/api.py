@@ -1,37 +1,48 @@
-"""The HTTP API of screens: a grid looked over in one Job, its best rows, and runs of them."""
+"""The HTTP API of screens: submission, progress, best combinations, and runs of them."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from flask import Blueprint, Response, url_for
+from flask import Response, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import RowMapping
+from sqlalchemy import Connection, RowMapping
 
-from adapters.batches.leaderboard import Ranking
+from adapters.plans.combinations import CORE_CONDITIONS, MAX_COMBINATIONS
+from adapters.plans.ranking import Ranking
+from adapters.plans.screen import screen_jobs
+from adapters.plans.store import plan_row, ranking_of
 from adapters.runs.times import utc_text
-from adapters.screens.columns import CORE_CONDITIONS, MAX_COMBINATIONS
-from adapters.screens.store import screen_jobs, stored_ranking
 from contracts.errors import Conflict, InvalidRequest
-from contracts.status import RunStatus
+from contracts.status import PlanKind, RunStatus
 from contracts.values import Json, picked, side_by_side
-from web.answers import conditional
-from web.arguments import KEY, arguments, json_body
+from web.api import ENDED, KEY, REFUSED, Argument, arguments, conditional, json_body, operation
+from web.app import ask_database, platform
 from web.batches.bodies import read_sweep
 from web.batches.bulk_submission import submit_bulk
-from web.batches.choice import asked_ranking, ranking_arguments
-from web.operation import ENDED, REFUSED, Argument, operation
-from web.parsers import ticker_symbol, whole_number
-from web.platform import ask_database, platform
+from web.batches.choice import ranking_arguments, read_ranking
+from web.formats import ticker_symbol, whole_number
+from web.plans.resource import PlanResource
 from web.runs import operations
 from web.runs.api import accepted_answer
-from web.screens.rows import Row, Screened, leaderboard, ranked_rows, screened_jobs
+from web.screens.rows import Row, ScreenedJob, leaderboard, ranked_rows, screened_jobs
 from web.screens.submission import submit_screen
 from web.titles import screen_title
 
-blueprint = Blueprint("screen_api", __name__)
+
+def _find(connection: Connection, screen_id: str) -> RowMapping:
+    """Return the plan of a screen by its id, or by that of one of its Jobs; UnknownScreen."""
+    job = screen_jobs(connection, screen_id)[0]
+    return plan_row(connection, PlanKind.SCREEN, job["plan_id"])
+
+
+def _state(screen_id: str) -> Json:
+    return describe_screen(ask_database(screen_jobs, screen_id))
+
+
+SCREEN = PlanResource(PlanKind.SCREEN, "screens", _find, _state)
+blueprint = SCREEN.api
 
 MAX_TOP = 1000  # rows in one leaderboard
-NO_SCREEN = "404 no such screen"
 RECEIPT = (
     "ticker",
     "run_id",
@@ -40,12 +51,12 @@ RECEIPT = (
     "analysis_version",
     "image_tag",
 )
-# of the states of its Jobs that of a screen is the first one
+# the state of a screen is the first of these that one of its Jobs has
 WEIGHTS = (RunStatus.RUNNING, RunStatus.PENDING, RunStatus.FAILED, RunStatus.SUCCEEDED)
 RANKING = ranking_arguments(CORE_CONDITIONS, "screen")
 TOP = Argument("top", whole_number(0, MAX_TOP), "rows; 10 by default", 10)
 BEST = Argument("best", whole_number(1, MAX_COMBINATIONS), "how many of the best; all by default")
-NUMBER = Argument("number", whole_number(0), "of the combination, as the leaderboard has it", 0)
+NUMBER = Argument("number", whole_number(0), "of the combination in the leaderboard", 0)
 TICKER = Argument("ticker", ticker_symbol, "of this ticker; by default the first one")
 
 
@@ -63,39 +74,33 @@ def submit() -> ResponseReturnValue:
     """Record and enqueue a screen: one Job for each ticker, in which every combination of the sweep is tried."""
     sweep = read_sweep(json_body(), MAX_COMBINATIONS)
     screen_id, is_new = submit_screen(sweep)
-    body = {
-        "screen_id": screen_id,
-        "combinations": len(sweep.members),
-        "jobs": len(sweep.tickers),
-        "status_url": url_for("screen_api.screen", screen_id=screen_id),
-        "result_url": url_for("screens.page", screen_id=screen_id),
-    }
-    return body, 202 if is_new else 200
+    facts = {"combinations": len(sweep.members), "jobs": len(sweep.tickers)}
+    return SCREEN.accepted(screen_id, is_new, "result_url", **facts)
 
 
 @blueprint.get("/api/screens/<uuid:screen_id>")
-@operation("200 Screen: how far it is, and its best rows", NO_SCREEN, asks=(*RANKING, TOP))
+@operation("200 Screen: its progress and its best rows", SCREEN.missing, asks=(*RANKING, TOP))
 def screen(screen_id: str) -> Response:
-    """How far a screen is, and its best rows: ?metric=sharpe_ratio&goal=max&constraint=num_trades>=5&top=10."""
+    """Progress of a screen and its best rows: ?metric=sharpe_ratio&goal=max&constraint=num_trades>=5&top=10."""
     jobs = ask_database(screen_jobs, screen_id)
-    ranking = ranking_of(jobs)
-    shown = leaderboard(ranked_rows(screened_jobs(jobs), ranking, arguments()["top"]))
-    return conditional(described(jobs) | ranking.to_json() | {"leaderboard": shown})
+    ranking = screen_ranking(jobs)
+    rows = leaderboard(ranked_rows(screened_jobs(jobs), ranking, arguments()["top"]))
+    return conditional(describe_screen(jobs) | ranking.to_json() | {"leaderboard": rows})
 
 
-def ranking_of(jobs: Sequence[RowMapping]) -> Ranking:
-    """The query's, and for what it leaves out what the screen was submitted with."""
-    return asked_ranking(stored_ranking(jobs[0]))
+def screen_ranking(jobs: Sequence[RowMapping]) -> Ranking:
+    """Read the ranking from the query, by default from the screen."""
+    return read_ranking(ranking_of(jobs[0]))
 
 
-def described(jobs: Sequence[RowMapping]) -> Json:
-    """What a screen is, and how far; one of several tickers has completed when all of them have."""
+def describe_screen(jobs: Sequence[RowMapping]) -> Json:
+    """Return a screen in the form of the API; one of several tickers has completed when all of them have."""
     first, of_all = jobs[0], side_by_side(jobs)
     tickers, ends = of_all["ticker"], of_all["completed_at"]
     states = [RunStatus(status) for status in of_all["status"]]
     failed = next((job for job in jobs if job["status"] == RunStatus.FAILED), Json())
     return {
-        "screen_id": first["screen_id"],
+        "screen_id": first["plan_id"],
         "title": screen_title(first, tickers, json.loads(first["values_json"])),
         "name": first["label"],
         "status": min(states, key=WEIGHTS.index).public,
@@ -113,19 +118,19 @@ def described(jobs: Sequence[RowMapping]) -> Json:
 @blueprint.post("/api/screens/<uuid:screen_id>/run")
 @operation(
     "202 Accepted: recorded",
-    NO_SCREEN,
+    SCREEN.missing,
     "409 it has not completed",
     *REFUSED,
     asks=(KEY, NUMBER, TICKER),
 )
 def run(screen_id: str) -> ResponseReturnValue:
-    """Run one combination of a screen as a backtest of its own, with charts and receipt: ?number=17&ticker=AAPL."""
-    asked = arguments()
-    found = _completed(ask_database(screen_jobs, screen_id), asked["ticker"])[0]
-    number, most = asked["number"], len(found.tried) - 1
+    """Run one combination of a screen as a full backtest with charts: ?number=17&ticker=AAPL."""
+    query = arguments()
+    screened_job = _completed_jobs(ask_database(screen_jobs, screen_id), query["ticker"])[0]
+    number, most = query["number"], len(screened_job.tried) - 1
     if number > most:
         raise InvalidRequest({"number": f"{number} is not accepted; accepted: 0 to {most}"})
-    valid = Row(found, number).run(charts=True)
+    valid = Row(screened_job, number).run(charts=True)
     return accepted_answer(*operations.submit_run(valid))
 
 
@@ -133,7 +138,7 @@ def run(screen_id: str) -> ResponseReturnValue:
 @operation(
     "200 ScreenBatch: nothing was new",
     "202 ScreenBatch: recorded",
-    NO_SCREEN,
+    SCREEN.missing,
     "409 it has not completed",
     *REFUSED,
     asks=(*RANKING, BEST),
@@ -141,13 +146,13 @@ def run(screen_id: str) -> ResponseReturnValue:
 def batch(screen_id: str) -> ResponseReturnValue:
     """Run the best combinations of a screen, or all, as Jobs of one batch: ?best=10&metric=sharpe_ratio."""
     jobs = ask_database(screen_jobs, screen_id)
-    rows = ranked_rows(_completed(jobs), ranking_of(jobs), arguments()["best"])
+    rows = ranked_rows(_completed_jobs(jobs), screen_ranking(jobs), arguments()["best"])
     if not 0 < len(rows) <= (most := platform().settings.max_bulk_runs):
         raise InvalidRequest(
             {"best": f"{len(rows):,} combinations have a place; 1 to {most:,} runs are accepted"}
         )
-    batch_id = f"screen-{jobs[0]['screen_id']}"
-    answer = submit_bulk(batch_id, [row.run(batch_id=batch_id) for row in rows])
+    batch_id, origin = f"screen-{jobs[0]['plan_id']}", {"screen_id": jobs[0]["plan_id"]}
+    answer = submit_bulk(batch_id, [row.run(batch_id=batch_id) for row in rows], origin)
     body = {
         "batch_id": batch_id,
         "runs": len(rows),
@@ -158,37 +163,21 @@ def batch(screen_id: str) -> ResponseReturnValue:
     return body, 202 if answer["new"] else 200
 
 
-def _completed(jobs: Sequence[RowMapping], ticker: str | None = None) -> list[Screened]:
-    if found := screened_jobs(jobs, ticker):
-        return found
+def _completed_jobs(jobs: Sequence[RowMapping], ticker: str | None = None) -> list[ScreenedJob]:
+    if completed := screened_jobs(jobs, ticker):
+        return completed
     raise Conflict(
-        f"screen {jobs[0]['screen_id']} has not completed{f' on {ticker}' if ticker else ''}"
+        f"screen {jobs[0]['plan_id']} has not completed{f' on {ticker}' if ticker else ''}"
     )
 
 
-@blueprint.post("/api/screens/<uuid:screen_id>/cancel")
-@operation("200 ended as failed (cancelled)", NO_SCREEN, ENDED, owned=True)
-def cancel(screen_id: str) -> ResponseReturnValue:
-    """Cancel what has not ended of a screen; 409 when all of it has."""
-    return _changed(screen_id, operations.cancel_run), 200
-
-
-@blueprint.post("/api/screens/<uuid:screen_id>/retry")
-@operation("202 waits again", NO_SCREEN, "409 nothing of it has failed", owned=True)
-def retry(screen_id: str) -> ResponseReturnValue:
-    """Let what has failed of a screen wait again; 409 when nothing has."""
-    return _changed(screen_id, operations.retry_run), 202
-
-
-def _changed(screen_id: str, change: Callable[[str], None]) -> Json:
-    """The screen after a change of each of its Jobs that allows it; Conflict when none does."""
-    refused = list[Conflict]()
-    jobs = ask_database(screen_jobs, screen_id)
-    for job in jobs:
-        try:
-            change(job["run_id"])
-        except Conflict as error:
-            refused.append(error)
-    if len(refused) == len(jobs):
-        raise refused[0]
-    return described(ask_database(screen_jobs, screen_id))
+SCREEN.add_cancel(
+    "Cancel what has not ended of a screen; 409 when all of it has.",
+    "200 ended as failed (cancelled)",
+    ENDED,
+)
+SCREEN.add_retry(
+    "Retry what has failed of a screen; 409 when nothing has.",
+    "202 waits again",
+    "409 nothing of it has failed",
+)

@@ -1,4 +1,4 @@
-"""A screen's combinations as people read them: ranked over its tickers, each with the run that repeats it."""
+"""The combinations of a screen, ranked over its tickers, each with the run that repeats it."""
 
 import json
 import math
@@ -10,30 +10,30 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
-from adapters.batches.flat_params import with_params
-from adapters.batches.leaderboard import Ranking
-from adapters.batches.surface import Surface
 from adapters.metrics.measured import Array
+from adapters.plans.combinations import CORE, Combinations, ranked_places, unpacked_metrics
+from adapters.plans.flat_params import with_params
+from adapters.plans.ranking import Ranking
+from adapters.plans.screen import count_differing
+from adapters.plans.surface import Surface
 from adapters.runs.queries import runs_alike
-from adapters.screens.columns import CORE, Combinations, ranked_places, unpacked_metrics
-from adapters.screens.store import count_differing
 from contracts.run_request import RunRequest, request_hash
 from contracts.status import RunStatus
 from contracts.values import Json, frozen, picked
 from rules.catalog import checked_rule
-from web.platform import ask_database, change_database
+from web.app import ask_database, change_database
 from web.runs.validation import ValidRequest
 
 
 @frozen
-class Screened:
-    """A Job that has ended well: what it tried on its ticker, and what each combination came to."""
+class ScreenedJob:
+    """A completed Job: the combinations that it tried on its ticker, and their metrics."""
 
     job: RowMapping
     tried: Combinations
     metrics: dict[str, Array]  # by name, a value for each combination
-    request: RunRequest  # what all of its combinations share
-    # the combination with the highest Sharpe ratio, as its Job has written it; nothing where none has one
+    request: RunRequest  # shared by all combinations
+    # the combination with the highest Sharpe ratio, as its Job stored it; empty when none has a Sharpe ratio
     best: Json
 
 
@@ -41,7 +41,7 @@ class Screened:
 class Row:
     """A combination on a ticker, by its number there."""
 
-    of: Screened
+    of: ScreenedJob
     number: int
 
     @cached_property
@@ -61,11 +61,11 @@ class Row:
         request = replace(shared, params=params, rule_id=rule.label, run_id=None, **labels)
         return ValidRequest(request, request_hash(request, rule.params))
 
-    def shown(self, run: RowMapping | None) -> Json:
-        """As the API shows it; is_equal: whether `run` came to the same metrics, null unless it has completed."""
+    def to_json(self, run: RowMapping | None) -> Json:
+        """Return the row for the API; is_equal: `run` has the same metrics, null unless it has completed."""
         values = {name: self.value(name) for name in CORE}
-        known = {name: None if math.isnan(value) else value for name, value in values.items()}
-        metrics = known | {"num_trades": int(values["num_trades"])}
+        numbers = {name: None if math.isnan(value) else value for name, value in values.items()}
+        metrics = numbers | {"num_trades": int(values["num_trades"])}
         has_ended = run and run["status"] == RunStatus.SUCCEEDED
         return {
             "number": self.number,
@@ -77,10 +77,10 @@ class Row:
         }
 
 
-def screened_jobs(jobs: Sequence[RowMapping], ticker: str | None = None) -> list[Screened]:
-    """Those that have ended well, or that of one ticker."""
+def screened_jobs(jobs: Sequence[RowMapping], ticker: str | None = None) -> list[ScreenedJob]:
+    """Return the completed Jobs, or that of one ticker."""
     return [
-        Screened(
+        ScreenedJob(
             job,
             Combinations.unpacked(job),
             unpacked_metrics(job["metrics"]),
@@ -92,11 +92,13 @@ def screened_jobs(jobs: Sequence[RowMapping], ticker: str | None = None) -> list
     ]
 
 
-def ranked_rows(found: Sequence[Screened], ranking: Ranking, top: int | None = None) -> list[Row]:
-    """The best combinations over all tickers, the best first; those without a place are left out."""
+def ranked_rows(
+    jobs: Sequence[ScreenedJob], ranking: Ranking, top: int | None = None
+) -> list[Row]:
+    """Rank the combinations of all tickers, the best first; those without a rank are left out."""
     rows = (
         Row(each, at)
-        for each in found
+        for each in jobs
         for at in ranked_places(each.metrics, ranking)[:top].tolist()
     )
     is_most = ranking.goal == "max"
@@ -104,24 +106,24 @@ def ranked_rows(found: Sequence[Screened], ranking: Ranking, top: int | None = N
 
 
 def leaderboard(rows: Sequence[Row]) -> list[Json]:
-    """Rows as the API shows them, with their runs; how many of a Job came to other numbers is recorded for /metrics.
+    """Return rows for the API with their runs, and count for /metrics the runs with other metrics.
 
-    None ever should.
+    There should never be one.
     """
     hashes = [row.run().request_hash for row in rows]
-    known = ask_database(runs_alike, hashes)
-    runs = (known.get(request_hash) for request_hash in hashes)
-    shown = [row.shown(run) for row, run in zip(rows, runs, strict=True)]
-    both = zip(rows, shown, strict=True)
-    differing = Counter(row.of.job["run_id"] for row, told in both if told["is_equal"] is False)
+    existing = ask_database(runs_alike, hashes)
+    runs = (existing.get(request_hash) for request_hash in hashes)
+    bodies = [row.to_json(run) for row, run in zip(rows, runs, strict=True)]
+    both = zip(rows, bodies, strict=True)
+    differing = Counter(row.of.job["run_id"] for row, body in both if body["is_equal"] is False)
     for job_id, count in differing.items():
         change_database(count_differing, job_id, count)
-    return shown
+    return bodies
 
 
-def surface_of(found: Sequence[Screened], ranking: Ranking) -> Surface:
-    """The metric over the parameters, of the combinations that have a place."""
-    placed = [(each, ranked_places(each.metrics, ranking)) for each in found]
+def surface_of(jobs: Sequence[ScreenedJob], ranking: Ranking) -> Surface:
+    """Return the metric over the parameters, of the ranked combinations."""
+    placed = [(each, ranked_places(each.metrics, ranking)) for each in jobs]
     metrics = [
         value
         for each, places in placed
@@ -129,6 +131,6 @@ def surface_of(found: Sequence[Screened], ranking: Ranking) -> Surface:
     ]
     params = {
         name: [value for each, places in placed for value in each.tried.column(name, places)]
-        for name in (found[0].tried.values if found else ())
+        for name in (jobs[0].tried.values if jobs else ())
     }
     return Surface(metrics, [""] * len(metrics), params)  # none of them is a run yet

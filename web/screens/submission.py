@@ -1,4 +1,4 @@
-"""A screen on its way in: a sweep, of which each ticker is one Job; checked as its runs would be."""
+"""Submission of a screen: a sweep with one Job per ticker, validated like its runs."""
 
 import logging
 from dataclasses import replace
@@ -6,68 +6,77 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from adapters.batches.expansion import Expansion
-from adapters.batches.leaderboard import DEFAULT, Ranking
 from adapters.logs import log_context
-from adapters.screens.columns import CORE, Combinations
-from adapters.screens.store import insert_screen
+from adapters.plans.combinations import CORE, Combinations
+from adapters.plans.expansion import Expansion
+from adapters.plans.ranking import DEFAULT, Ranking
+from adapters.plans.screen import insert_search
+from adapters.plans.store import insert_plan
 from contracts.errors import InvalidRequest
-from contracts.status import Kind
+from contracts.run_request import canonical_hash
+from contracts.status import Kind, PlanKind
 from contracts.values import Json
 from rules.catalog import check_params
+from web.app import platform, submit_plan
 from web.batches.bodies import MAX_FAULTS
-from web.platform import platform
-from web.runs.operations import new_run, recorded_or_known, refuse_when_full, start_runs
+from web.runs.operations import new_run, refuse_when_full, start_runs
 from web.runs.validation import ValidRequest, validate_request
 
 log = logging.getLogger(__name__)
 
 
 def submit_screen(sweep: Expansion) -> tuple[str, bool]:
-    """Record and enqueue a Job for each ticker, all or none; the id of the first one, and whether the screen is new.
+    """Record and enqueue a Job per ticker, all or none; return the id of the screen and whether it is new.
 
     InvalidRequest with the faults of every combination at their places in the sweep; Conflict, QueueFull.
     """
     tried = Combinations.of(sweep.members)
     jobs = _checked_jobs(sweep, tried)
-    start = partial(_start, jobs, tried, sweep.ranking or DEFAULT)
-    return recorded_or_known(jobs, start)
+    insert = partial(_insert, jobs, tried, sweep.ranking or DEFAULT)
+    request_hash = canonical_hash([job.request_hash for job in jobs])
+    return submit_plan(PlanKind.SCREEN, request_hash, insert, jobs[0].request.batch_id)
 
 
-def _start(jobs: list[ValidRequest], tried: Combinations, ranking: Ranking, own: Json) -> None:
-    """Record and enqueue the Jobs of a new screen, the first of which has the id and the key of `own`."""
+def _insert(
+    jobs: list[ValidRequest],
+    tried: Combinations,
+    ranking: Ranking,
+    screen_id: str,
+    columns: Json,
+) -> None:
+    """Record and enqueue the Jobs of a new screen, the first of which has the screen's id."""
     refuse_when_full(len(jobs))
     first, *others = (replace(new_run(job), kind=Kind.SCREEN) for job in jobs)
-    screen_id, key = own["run_id"], own["idempotency_key"]
-    named = replace(first.request, run_id=screen_id)
-    new = [replace(first, request=named, idempotency_key=key), *others]
+    new = [replace(first, request=replace(first.request, run_id=screen_id)), *others]
 
-    def beside(connection: Connection) -> None:
+    def record_plan(connection: Connection) -> str:
+        insert_plan(connection, PlanKind.SCREEN, ranking, plan_id=screen_id, **columns)
         for job in new:
-            insert_screen(connection, job.run_id, tried, ranking, screen_id=screen_id)
+            insert_search(connection, job.run_id, tried)
+        return screen_id
 
-    start_runs(new, beside)
-    for run_id, asked in ((job.run_id, job.request) for job in new):
-        with log_context(run_id=run_id, attempt=1):
-            log.info("run_accepted rule=%s ticker=%s", asked.rule_id, asked.ticker)
+    start_runs(new, record_plan)
+    for job in new:
+        with log_context(run_id=job.run_id, attempt=1):
+            log.info("run_accepted rule=%s ticker=%s", job.request.rule_id, job.request.ticker)
 
 
 def _checked_jobs(sweep: Expansion, tried: Combinations) -> list[ValidRequest]:
-    """One request for each ticker."""
+    """Return the validated request of each ticker; InvalidRequest with all faults."""
     faults = _ranking_faults(sweep) | _params_faults(sweep)
-    found = []
+    jobs = []
     for ticker in sweep.tickers:
         try:
-            found.append(_job(sweep, ticker, tried))
+            jobs.append(_job(sweep, ticker, tried))
         except InvalidRequest as error:
             faults = error.errors | faults
     if faults:
         raise InvalidRequest(faults)
-    return found
+    return jobs
 
 
 def _ranking_faults(sweep: Expansion) -> dict[str, str]:
-    """Faults of what a screen is ranked by, which is measured of every combination."""
+    """Return faults of the ranking: a screen measures the core metrics only."""
     ranking = sweep.ranking or DEFAULT
     named = {"metric": (ranking.metric, {ranking.metric})}
     for number, each in enumerate(ranking.constraints):
@@ -82,15 +91,15 @@ def _ranking_faults(sweep: Expansion) -> dict[str, str]:
 def _params_faults(sweep: Expansion) -> dict[str, str]:
     faults: dict[str, str] = {}
     for number, member in enumerate(sweep.members, start=1):
-        found = check_params(sweep.base.get("rule_type"), sweep.params(member))
-        faults |= {f"{number}.{field}": fault for field, fault in found.items()}
+        params_faults = check_params(sweep.base.get("rule_type"), sweep.params(member))
+        faults |= {f"{number}.{field}": fault for field, fault in params_faults.items()}
         if len(faults) >= MAX_FAULTS:
             break
-    return sweep.told(faults)
+    return sweep.place_faults(faults)
 
 
 def _job(sweep: Expansion, ticker: str, tried: Combinations) -> ValidRequest:
-    """The request of one ticker, with the params that all combinations share; its hash is of all of them."""
+    """Return the request of one ticker with the shared params; its hash covers all combinations."""
     prices, most = platform().prices, platform().settings.max_screen_bars
     first = sweep.tickers.index(ticker) * len(tried) + 1
     with sweep.placing(lambda field: f"{first}.{field}"):

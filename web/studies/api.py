@@ -1,51 +1,34 @@
-"""The HTTP API of studies: what one would cost, its submission, how far it is, its verdict."""
+"""The HTTP API of studies: cost, submission, progress, verdict."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 
-from flask import Blueprint, Response, url_for
+from flask import Response, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection, RowMapping
 
-from adapters.batches.lists import (
-    ListedBatch,
-    batches_of,
-    latest_batches,
-    set_batch_title,
-    titles_of,
-)
-from adapters.batches.queries import batch_summary
-from adapters.plan_tables import STUDY
+from adapters.plans.batch import Batch, batch_summary, batches_of, latest_batches
+from adapters.plans.store import plan_row
+from adapters.plans.study import cancel_study, insert_study, judge_again, study_batch, study_of
+from adapters.runs.stored_series import unpacked_json
 from adapters.runs.times import utc_text
-from adapters.studies.store import (
-    batch_of,
-    cancel_study,
-    insert_study,
-    judge_again,
-    list_studies,
-    study_of,
-    study_row,
-)
-from adapters.tables import RUN
-from contracts.run_request import Titled
+from contracts.run_request import canonical_hash
+from contracts.status import PlanKind
 from contracts.study import StudyPlan, StudyStatus
-from contracts.values import Json
-from web.answers import conditional
-from web.arguments import DRY_RUN, KEY, arguments, typed_body
-from web.operation import ENDED, FAULTS, REFUSED, TITLED, operation
-from web.platform import ask_database, ask_queue, change_database, reading_database
-from web.recorded import LISTED, asked_page, recorded_once
-from web.runs.operations import cancel_among, refuse_when_full
+from contracts.values import Json, picked
+from web.api import DRY_RUN, ENDED, KEY, REFUSED, arguments, conditional, operation, typed_body
+from web.app import ask_database, ask_queue, change_database, reading_database, submit_plan
+from web.plans.resource import PlanResource, Row, cancel_runs
+from web.runs.operations import refuse_when_full
 from web.studies.validation import checked_plan
-from web.titles import asked_title, study_title, titled
+from web.titles import study_title
 
-blueprint = Blueprint("study_api", __name__)
+STUDY = PlanResource(PlanKind.STUDY, "studies", accepts_none=True)
+blueprint = STUDY.api
 
-LOOKED_AT = 10  # latest batches, for how fast runs end
-LEAST_RUNS = 20  # of a batch that says it
+LOOKED_AT = 10  # latest batches, to estimate the pace
+LEAST_RUNS = 20  # of a batch that is used for it
 TRIALS_PER_RUN = 10  # combinations that a screen tries in the time of a run
-NO_STUDY = "404 no such study"
 
 
 @blueprint.post("/api/studies")
@@ -53,39 +36,30 @@ NO_STUDY = "404 no such study"
     "200 a dry run, or this key has its study already",
     "202 StudyAccepted: recorded; it runs by itself",
     *REFUSED,
-    asks=(KEY, replace(DRY_RUN, about="say what it costs, record nothing")),
+    asks=(KEY, replace(DRY_RUN, about="estimate the cost, record nothing")),
     json="StudyRequest|SweepSpec",
     body_setting="max_body_mb",
 )
 def submit() -> ResponseReturnValue:
-    """Record a study, which then runs by itself; with ?dry_run=true only say what it would cost."""
+    """Record a study, which then runs by itself; with ?dry_run=true only estimate its cost."""
     plan = checked_plan(typed_body("application/json"))
     if arguments()["dry_run"]:
         return _cost(plan)
 
-    def record(own: Json) -> None:
+    def insert(study_id: str, columns: Json) -> None:
         refuse_when_full(plan.training_jobs)
-        change_database(insert_study, plan, own)
+        change_database(insert_study, study_id, plan, **columns)
 
-    study_id, is_new = recorded_once(
-        "study", STUDY.study_id, lambda row: study_of(row).plan == plan, record
-    )
-    accepted = {
-        "study_id": study_id,
-        "batch_id": batch_of(study_id),
-        "status_url": url_for("study_api.study", study_id=study_id),
-        "page_url": url_for("studies.page", study_id=study_id),
-    }
-    return accepted, 202 if is_new else 200
+    study_id, is_new = submit_plan(PlanKind.STUDY, canonical_hash(plan.to_json()), insert)
+    return STUDY.accepted(study_id, is_new, batch_id=study_batch(study_id))
 
 
 def _cost(plan: StudyPlan) -> Json:
-    """Runs of a plan, its parts, and about how long it takes at the pace of the latest large batch; null if unknown."""
+    """Return the runs of a plan, its windows, and its duration at the pace of the latest large batch; else null."""
     pace = ask_database(_runs_per_s)
     waiting = ask_queue(lambda queue: queue.depth()) or 0
     tried = plan.trials + plan.permutations * len(plan.request.combinations)
-    by_screens = 0 if plan.by_runs else tried // TRIALS_PER_RUN
-    runs = plan.training_jobs + by_screens + plan.test_runs
+    runs = plan.training_jobs + tried // TRIALS_PER_RUN + plan.test_runs
     return {
         "runs": {"training": plan.training_jobs, "test": plan.test_runs},
         "combinations": len(plan.request.combinations),
@@ -105,86 +79,61 @@ def _runs_per_s(connection: Connection) -> float | None:
     return next(paces, None)
 
 
-@blueprint.get("/api/studies")
-@operation("200 Studies: studies, newest first, a page at a time", asks=LISTED)
-def listed() -> Response:
-    """All studies, newest first, a page at a time: ?limit=25, then &after=<next_after>."""
-    shown, next_after = asked_studies()
-    return conditional({"studies": [study for _, study in shown], "next_after": next_after})
-
-
-def asked_studies() -> tuple[list[tuple[RowMapping, Json]], int | None]:
-    """The studies that the query asks for, as stored and as shown, and where the next page begins; None at the end."""
-    rows, next_after = asked_page(list_studies)
-    titles = ask_database(titles_of, [batch_of(row["study_id"]) for row in rows])
-    return [(row, listed_study(row, titles)) for row in rows], next_after
-
-
-def listed_study(row: RowMapping, titles: Mapping[str, str]) -> Json:
-    """A study as lists show it; titles: what people call studies, by their batches."""
-    shown = ("name", "kind", "ticker", "rule_type", "outcome", "sentence")
+def listed_study(row: RowMapping) -> Json:
+    """Return a study for lists."""
+    summary = json.loads(row["summary"])
     return {
-        "study_id": row["study_id"],
-        "title": study_title(titles.get(batch_of(row["study_id"])), row),
-        **{name: row[name] for name in shown},
+        "study_id": row["plan_id"],
+        "title": study_title(row["title"], summary),
+        **summary,
+        **picked(row, ("outcome", "sentence")),
         "status": StudyStatus(row["status"]).public,
         **{name: utc_text(row[name]) for name in ("created_at", "completed_at")},
     }
 
 
 @blueprint.get("/api/studies/<uuid:study_id>")
-@operation("200 Study: plan, progress, choices, verdict", NO_STUDY)
+@operation("200 Study: plan, progress, choices, verdict", STUDY.missing)
 def study(study_id: str) -> Response:
-    """Everything about a study: its plan, how far its runs are, what was chosen, the verdict."""
-    return conditional(described(study_id))
+    """Everything about a study: plan, progress, choices, verdict."""
+    return conditional(describe_study(study_id))
 
 
-def described(study_id: str) -> Json:
-    """A study as the API and its page show it; UnknownStudy when there is none."""
+def describe_study(study_id: str) -> Json:
+    """Return a study for the API and its page; UnknownStudy when there is none."""
     with reading_database() as connection:
-        row = study_row(connection, study_id)
-        found = study_of(row)
-        titles = titles_of(connection, [found.batch_id])
-        batch = next(iter(batches_of(connection, [found.batch_id])), None)
-        seconds_left = _seconds_left(connection, batch, found.plan) if batch else None
+        row = plan_row(connection, PlanKind.STUDY, study_id)
+        stored = study_of(row)
+        batch = next(iter(batches_of(connection, [row])), None)
+        seconds_left = _seconds_left(connection, batch, stored.plan) if batch else None
     return {
-        **listed_study(row, titles),
-        "batch_id": found.batch_id,
-        **found.plan.to_json(),
-        "runs": {"training": found.plan.training_jobs, "test": found.plan.test_runs},
+        **listed_study(row),
+        "batch_id": stored.batch_id,
+        **stored.plan.to_json(),
+        "runs": {"training": stored.plan.training_jobs, "test": stored.plan.test_runs},
         "counts": batch and batch.counts,
         "seconds_left": seconds_left,
-        "choices": found.choices,
-        "verdict": json.loads(row["verdict_json"]) if row["verdict_json"] else None,
+        "choices": stored.choices,
+        "verdict": unpacked_json(row["result"]) if row["result"] else None,
     }
 
 
-def _seconds_left(connection: Connection, batch: ListedBatch, plan: StudyPlan) -> float | None:
-    """Until all Jobs of a plan have ended, also those that are not submitted yet; None before that can be said."""
+def _seconds_left(connection: Connection, batch: Batch, plan: StudyPlan) -> float | None:
+    """Estimate the seconds until all Jobs of a plan have ended, submitted or not; None when unknown."""
     living, left_s = batch.living, batch_summary(connection, batch)["seconds_left"]
     to_come = plan.training_jobs + plan.test_runs - batch.runs
     return round(left_s * (to_come + living) / living, 1) if left_s and living else None
 
 
-@blueprint.put("/api/studies/<uuid:study_id>/title")
-@operation(TITLED, FAULTS, NO_STUDY, json=Titled, owned=True)
-def title(study_id: str) -> ResponseReturnValue:
-    """Call a study what people are to read; an empty title gives way to its name."""
-    asked = asked_title()
-    row = ask_database(study_row, study_id)
-    change_database(set_batch_title, batch_of(study_id), asked)
-    return titled(study_title(asked, row))
-
-
 @blueprint.post("/api/studies/<uuid:study_id>/judge")
 @operation(
     "202 judged again; until then it keeps its verdict",
-    NO_STUDY,
+    STUDY.missing,
     "409 not completed, or its runs were deleted",
     owned=True,
 )
 def judge(study_id: str) -> ResponseReturnValue:
-    """Have a completed study judged again, from the same runs by today's method; the old verdict is kept beside it."""
+    """Judge a completed study again, from the same runs by the current method; the old verdict is kept, too."""
     change_database(judge_again, study_id)
     return {
         "study_id": study_id,
@@ -192,10 +141,20 @@ def judge(study_id: str) -> ResponseReturnValue:
     }, 202
 
 
-@blueprint.post("/api/studies/<uuid:study_id>/cancel")
-@operation("200 ended without a verdict, its runs with it", NO_STUDY, ENDED, owned=True)
-def cancel(study_id: str) -> ResponseReturnValue:
-    """End a study without a verdict, and its waiting and running runs with it."""
-    change_database(cancel_study, study_id)
-    cancelled = cancel_among(RUN.batch_id == batch_of(study_id))
-    return {"study_id": study_id, "cancelled": len(cancelled)}
+def _cancel(study: RowMapping) -> int:
+    """End a study without a verdict, and its waiting and running runs with it; Conflict when it has ended."""
+    change_database(cancel_study, study["plan_id"])
+    return cancel_runs(study)
+
+
+def _title(row: Row) -> str:
+    return study_title(row["title"], json.loads(row["summary"]))
+
+
+STUDY.add_title("Set the title of a study; an empty one restores its name.", _title)
+STUDY.add_cancel(
+    "Cancel a study: it ends without a verdict, and its waiting and running runs end with it.",
+    "200 ended without a verdict, its runs with it",
+    ENDED,
+    cancel=_cancel,
+)

@@ -1,9 +1,9 @@
-"""Studies as pages: all of them with a form for a new one; one with its verdict first."""
+"""The pages of studies: the list with the form for a new one; one study, its verdict first."""
 
 from collections.abc import Iterator
 from functools import partial
 
-from flask import Blueprint, render_template
+from flask import render_template
 from markupsafe import Markup
 
 from adapters.metrics.table import METRICS
@@ -12,12 +12,10 @@ from adapters.runs.stored_series import decode_equity
 from contracts.study import VERDICT_METHOD
 from contracts.values import Json, without
 from rules.catalog import RULES
-from web.arguments import arguments
-from web.operation import Argument, operation
-from web.parsers import any_text
-from web.platform import platform
-from web.recorded import LISTED
-from web.studies.api import asked_studies, described
+from web.api import Argument, arguments
+from web.app import platform
+from web.formats import any_text
+from web.studies.api import STUDY, describe_study, listed_study
 from web.studies.pictures import (
     equity_picture,
     folds_picture,
@@ -28,36 +26,32 @@ from web.studies.pictures import (
 from web.studies.validation import study_of_batch
 from web.titles import PART, full_params
 
-blueprint = Blueprint("studies", __name__)
+blueprint = STUDY.pages
 
-BATCH = Argument("batch", any_text, "whose combinations the form has")
-AXIS_KINDS = {"int", "float", "choice"}  # of params that a form can list values of
+BATCH = Argument("batch", any_text, "whose combinations fill the form")
+AXIS_KINDS = {"int", "float", "choice"}  # kinds of params whose values the form can list
 FORMED = [rule for rule in RULES.values() if {each.kind for each in rule.params} <= AXIS_KINDS]
 
 
-@blueprint.get("/studies")
-@operation(asks=(*LISTED, BATCH))
-def listed() -> str:
-    """All studies, newest first, and the form for a new one; with ?batch=<batch_id> of that batch's combinations."""
-    shown, next_after = asked_studies()
+def _form() -> Json:
+    """Return what the form for a new study offers; with ?batch=<batch_id> the combinations of that batch."""
     batch_id: str | None = arguments()["batch"]
-    batch = study_of_batch(batch_id) if batch_id else None
-    return render_template(
-        "studies/list.html",
-        studies=shown,
-        next_after=next_after,
-        batch=batch,
-        batch_id=batch_id,
-        rules=FORMED,
-        tickers=platform().prices.all(),
-        metrics=METRICS,
-    )
+    return {
+        "batch": study_of_batch(batch_id) if batch_id else None,
+        "batch_id": batch_id,
+        "rules": FORMED,
+        "tickers": platform().prices.all(),
+        "metrics": METRICS,
+    }
+
+
+STUDY.add_list(lambda rows: [(row, listed_study(row)) for row in rows], (BATCH,), _form)
 
 
 @blueprint.get("/studies/<uuid:study_id>")
 def page(study_id: str) -> str:
-    """One study: the verdict in a sentence, then the pictures, then the tables; live while it goes on."""
-    study = described(study_id)
+    """One study: the verdict in a sentence, then charts and tables; live until it has ended."""
+    study = describe_study(study_id)
     verdict = study["verdict"]
     return render_template(
         "studies/study.html",
@@ -72,7 +66,7 @@ def page(study_id: str) -> str:
 
 
 def _tried(study: Json) -> Json:
-    """Which parameters vary over the combinations, by their short names, and what all of them share."""
+    """Return the parameters that vary over the combinations, their short names, and the shared ones."""
     complete = partial(full_params, study["rule_type"])
     first, *others = map(complete, study["request"]["combinations"])
     varying = [name for name in first if any(each.get(name) != first[name] for each in others)]
@@ -85,25 +79,25 @@ def _tried(study: Json) -> Json:
 
 
 def _pictures(verdict: Json) -> Iterator[tuple[str, Markup | None]]:
-    """Titles and pictures of what a verdict has; None where that says nothing."""
+    """Yield titles and charts of a verdict; None for a chart that would show nothing."""
     folds, ahead = verdict["folds"], verdict["out_of_sample"]
     if ahead:
         what = "Sharpe ratio by fold: left in sample, right out of sample"
         yield what, folds_picture(list(map(_ratios, folds)))
     if permuted := verdict.get("permutation"):
-        what = "The best of the search in each other order of the bars, and in the real one"
+        what = "Best result of the search on shuffled bars, and on the real ones"
         yield what, _of_permutations(permuted)
     if verdict["equity"]:
         times, equity = decode_equity(verdict["equity"])
-        what = "Out-of-sample equity, test parts one after the other" if ahead else "Its equity"
+        what = "Out-of-sample equity over consecutive test parts" if ahead else "Equity"
         yield what, equity_picture(bar_dates(times, "1d"), equity)
     part = ahead or folds[0]
     proof = part.get("timing", part["evidence"])  # by the first method, its Sharpe ratio
     if ahead and proof:
-        what = "The Sharpe ratio of timing that a path without skill gives out of sample, and the observed one"
+        what = "Sharpe ratio of timing out of sample: expected without skill, and observed"
         yield what, luck_of_one(proof)
     elif proof:
-        what = f"The Sharpe ratio of timing that luck gives as the best of {proof['trials']:,}, and the observed"
+        what = f"Sharpe ratio of timing: expected by luck as the best of {proof['trials']:,}, and observed"
         yield what, luck_of_best(proof)
 
 

@@ -1,4 +1,4 @@
-"""Small pictures of a verdict."""
+"""Small charts of a verdict."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -9,82 +9,85 @@ from markupsafe import Markup
 from adapters.metrics.sharpe_evidence import luck_sharpe
 from adapters.prices.bars import Column
 from contracts.values import Json
-from web.formats import coarse_money, number, plain
-from web.svg import bar, line, picture, polyline, scale, text
+from web.formats import bar, coarse_money, line, number, picture, plain, polyline, scale, text
 
-WIDTH, HEIGHT, EDGE = 440, 220, 36  # EDGE: room above, and below for words; three stand in a row
-LEFT = 62  # room for the numbers of the axis
-# where the shapes end, and where the words are
+WIDTH, HEIGHT, EDGE = (
+    440,
+    220,
+    36,
+)  # EDGE: margin above, and below for labels; three charts make a row
+LEFT = 62  # margin for the numbers of the axis
+# y of the end of shapes, of labels below and above them
 FLOOR, BELOW, ABOVE = HEIGHT - EDGE, HEIGHT - 6, 27
 STEPS = 120  # points of a curve
 BINS = 60  # of a histogram
 _NORMAL = NormalDist()
 
 
-def framed(shapes: Iterable[str], alt: str) -> Markup:
-    """A picture of its own, which `alt` says in words."""
+def frame_picture(shapes: Iterable[str], alt: str) -> Markup:
+    """Return a chart of these shapes with its text alternative."""
     return picture(shapes, f'class="study-picture" viewBox="0 0 {WIDTH} {HEIGHT}"', alt)
 
 
 def ends(left: float, low: str, high: str) -> list[str]:
-    """What is below at both ends."""
+    """Label both ends of the horizontal axis."""
     return [text(left, BELOW, low, "start"), text(WIDTH - 2, BELOW, high, "end")]
 
 
 def _axis(
-    y: Callable[[float], float], values: Iterable[float], written: Callable[[float], str]
+    y: Callable[[float], float], values: Iterable[float], to_text: Callable[[float], str]
 ) -> list[str]:
-    """A line across, with its number on the left, for each value."""
+    """Draw a horizontal line for each value, labelled on the left."""
     return [
         line("s-rule", LEFT, y(each), WIDTH, y(each))
-        + text(LEFT - 6, y(each), written(each), "end", dy=5)
+        + text(LEFT - 6, y(each), to_text(each), "end", dy=5)
         for each in dict.fromkeys(values)
     ]
 
 
 def folds_picture(ratios: Sequence[tuple[float | None, float | None]]) -> Markup:
-    """A pair of bars for each fold: its Sharpe ratio in sample and out of sample."""
-    known = [ratio for pair in ratios for ratio in pair if ratio is not None]
-    low, high = min([0.0, *known]), max([0.1, *known])
+    """Draw a pair of bars for each fold: its Sharpe ratio in sample and out of sample."""
+    values = [ratio for pair in ratios for ratio in pair if ratio is not None]
+    low, high = min([0.0, *values]), max([0.1, *values])
     y, x = scale(low, high, FLOOR, EDGE), scale(0, len(ratios), LEFT, WIDTH)
     width = min(x(0.35) - LEFT, 48)
     shapes, words = _axis(y, (low, 0.0, high), number), list[str]()
     for fold, pair in enumerate(ratios, start=1):
         middle = x(fold - 0.5)
-        said = ["none" if ratio is None else number(ratio) for ratio in pair]
+        labels = ["none" if ratio is None else number(ratio) for ratio in pair]
         sides = (("f-done", middle - width), ("f-strategy", middle))
-        for ratio, title, (css, left) in zip(pair, said, sides, strict=True):
+        for ratio, title, (css, left) in zip(pair, labels, sides, strict=True):
             if ratio is not None:
                 shape = bar(css, left, width, y(ratio), y(0))
                 shapes.append(f"<g><title>{title}</title>{shape}</g>")
         shapes.append(text(middle, BELOW, f"{fold}"))
-        words.append(f"fold {fold}: {' to '.join(said)}")
-    return framed(shapes, f"Sharpe ratio in sample and out of sample. {'; '.join(words)}")
+        words.append(f"fold {fold}: {' to '.join(labels)}")
+    return frame_picture(shapes, f"Sharpe ratio in sample and out of sample. {'; '.join(words)}")
 
 
 def equity_picture(dates: Sequence[str], curve: Column) -> Markup:
-    """Equity as a line, with its first and last day and its highest and lowest value."""
+    """Draw equity as a line, with its first and last day and its highest and lowest value."""
     equity: list[float] = curve.tolist()
     low, high = min(equity), max(equity)
     if low == high:
         low, high = low * 0.99, high * 1.01
     last = len(equity) - 1
-    shown = [*range(0, last, max(1, len(equity) // WIDTH)), last]
+    drawn = [*range(0, last, max(1, len(equity) // WIDTH)), last]
     x, y = scale(0, last, LEFT, WIDTH), scale(low, high, FLOOR, EDGE)
     first_day, last_day = dates[0][:10], dates[-1][:10]
     shapes = [
         *_axis(y, (low, (low + high) / 2, high), _short),
-        polyline("s-strategy", [(x(at), y(equity[at])) for at in shown]),
+        polyline("s-strategy", [(x(at), y(equity[at])) for at in drawn]),
         *ends(LEFT, first_day, last_day),
     ]
-    return framed(
+    return frame_picture(
         shapes,
         f"Equity from {coarse_money(equity[0], high)} on {first_day} to {coarse_money(equity[-1], high)} on {last_day}",
     )
 
 
 def _short(money: float) -> str:
-    """0.5004, 1,234, 56k, 7.8M."""
+    """Format money in a few characters: 0.5004, 1,234, 56k, 7.8M."""
     if abs(money) < 100:
         return plain(float(f"{money:.4g}"))
     if abs(money) < 10_000:
@@ -93,7 +96,7 @@ def _short(money: float) -> str:
 
 
 def histogram_picture(values: Sequence[float], marked: float, what: str) -> Markup:
-    """How often each range of values occurs, and one of them, or another value, that is marked; what: in words."""
+    """Draw a histogram of values with one value marked and labelled; what: the label."""
     low, high = min(*values, marked), max(*values, marked)
     width = (high - low) / BINS or 1.0
     counts = Counter(min(int((value - low) / width), BINS - 1) for value in values)
@@ -106,19 +109,19 @@ def histogram_picture(values: Sequence[float], marked: float, what: str) -> Mark
         _mark(x((marked - low) / width), f"{what} {number(marked)}"),
         *ends(LEFT, number(low), number(high)),
     ]
-    return framed(
+    return frame_picture(
         shapes,
         f"{len(values):,} values from {number(low)} to {number(high)}; {what} {number(marked)}",
     )
 
 
 def _mark(x: float, words: str) -> str:
-    """What was found, from floor to top, and above it in words."""
+    """Mark a value by a vertical line with a label above."""
     return line("s-strategy", x, EDGE, x, FLOOR) + text(WIDTH - 2, ABOVE, words, "end")
 
 
 def luck_of_best(evidence: Json) -> Markup | None:
-    """The best of the trials without skill against the best that was observed; None where the trials do not spread."""
+    """Draw the best of the trials without skill and the observed best; None when the trials do not vary."""
     luck, trials = evidence["luck_sharpe_ratio"], evidence["trials"]
     if not luck:
         return None
@@ -126,7 +129,7 @@ def luck_of_best(evidence: Json) -> Markup | None:
 
 
 def luck_of_one(evidence: Json) -> Markup | None:
-    """One path without skill against the one that was observed; None where its probability says nothing."""
+    """Draw the Sharpe ratio of one path without skill and the observed one; None without a probability in (0, 1)."""
     share, observed = evidence["probabilistic"], evidence["sharpe_ratio"]
     if share is None or not 0 < share < 1 or share == 0.5:
         return None
@@ -134,7 +137,7 @@ def luck_of_one(evidence: Json) -> Markup | None:
 
 
 def _luck(observed: float, luck: float, one: float, trials: int) -> Markup:
-    """How likely luck alone gives each Sharpe ratio as the best of the trials, and the one that was observed.
+    """Draw the density of the best Sharpe ratio of the trials by luck alone, and mark the observed one.
 
     one: standard deviation of the ratio of one trial.
     """
@@ -144,16 +147,16 @@ def _luck(observed: float, luck: float, one: float, trials: int) -> Markup:
     x, y = scale(low, high, LEFT, WIDTH - 8), scale(0, max(densities), FLOOR, EDGE)
     shapes = [
         line("s-rule", LEFT, FLOOR, WIDTH, FLOOR),
-        text(2, ABOVE, "likelier ↑", "start"),
+        text(2, ABOVE, "probability ↑", "start"),
         polyline("s-luck", zip(map(x, ratios), map(y, densities), strict=True)),
         _mark(x(observed), f"observed {number(observed)}"),
-        text(x(luck), BELOW, f"luck gives {number(luck)}"),
+        text(x(luck), BELOW, f"expected by luck: {number(luck)}"),
     ]
     best = f"The best of {trials} without skill has a Sharpe ratio of about {number(luck)}"
-    return framed(shapes, f"{best}; seen: {number(observed)}")
+    return frame_picture(shapes, f"{best}; observed: {number(observed)}")
 
 
 def _best_density(value: float, trials: int) -> float:
-    """Density of the highest of so many standard normal draws."""
+    """Return the density of the highest of so many standard normal draws."""
     below: float = _NORMAL.cdf(value) ** (trials - 1)
     return trials * _NORMAL.pdf(value) * below

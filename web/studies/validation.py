@@ -1,4 +1,4 @@
-"""A study is checked here, once, at the border: all its faults together, each with what is accepted."""
+"""Validation of a study, once, at the border: all faults together, each with what is accepted."""
 
 import json
 import re
@@ -9,45 +9,45 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from adapters.batches.conditions import METRIC_CONDITIONS
-from adapters.batches.expansion import Expansion
-from adapters.batches.queries import batch_requests
 from adapters.metrics.sharpe_evidence import LEAST_RETURNS
-from adapters.screens.columns import CORE_CONDITIONS
+from adapters.plans.batch import batch_requests
+from adapters.plans.combinations import CORE_CONDITIONS
+from adapters.plans.conditions import METRIC_CONDITIONS
+from adapters.plans.expansion import Expansion
 from contracts.errors import InvalidRequest
-from contracts.run_request import RunRequest, canonical_json
-from contracts.study import StudyPlan, StudyRequest, Window
+from contracts.run_request import LABEL_FIELDS, RunRequest, canonical_json
+from contracts.study import StudyPlan, StudyRequest, StudyWindow
 from contracts.values import Json, without
 from rules.catalog import check_params, complete_params
-from web.arguments import parse_json
+from web.api import parse_json
+from web.app import ask_database, platform
 from web.batches.bodies import few_fields, read_sweep
-from web.platform import ask_database, platform
-from web.request_fields import adapter_of, asked_again, unequal
-from web.runs.validation import DAY, Faults, held_days, validate_request, written
+from web.runs.validation import DAY, Faults, bounded_json, priced_days, validate_request
+from web.titles import adapter_of, differing_values, reusable_values
 
-# what the study itself decides
-DECIDED_BY_STUDY = ("run_id", "params", "rule_id", "batch_id", "label", "charts")
+# fields of a run that the study sets; tags of the base are those of all its runs
+DECIDED_BY_STUDY = LABEL_FIELDS - {"tags"} | {"params"}
 MAX_SEARCHED = 2_000_000  # combinations times permutations
 MAX_LISTED = 100  # faulty combinations that an answer lists
-# by which field a part is too short, if not by its days
+# the field at fault for a part that is too short, if not its days
 SHORT_BY = {"selection": "base.start_date", "holdout": "holdout_share"}
 _COMBINATION = re.compile(r"^combinations\.(\d+)")
 
 
 def study_of_batch(batch_id: str) -> Json:
-    """`base` and `combinations` of a study of these runs, whatever their tickers.
+    """Return `base` and `combinations` of a study of a batch's runs, regardless of their tickers.
 
     UnknownBatch, or InvalidRequest when the runs differ in more than the parameters of one rule.
     """
-    requests = list(map(asked_again, ask_database(batch_requests, batch_id)))
+    requests = list(map(reusable_values, ask_database(batch_requests, batch_id)))
     if not requests:  # its Jobs are those of a screen, a study or a portfolio
         raise _cannot_be_studied(batch_id, "none of its Jobs is a run")
-    if found := without(unequal(requests), (*DECIDED_BY_STUDY, "ticker")):
-        differ = f"its runs differ in {', '.join(found)}"
+    if differing := without(differing_values(requests), (*DECIDED_BY_STUDY, "ticker")):
+        differ = f"its runs differ in {', '.join(differing)}"
         raise _cannot_be_studied(batch_id, f"{differ}; a study tries the parameters of one rule")
     combinations = {canonical_json(each["params"]): each["params"] for each in requests}
-    given = without(requests[0], DECIDED_BY_STUDY).items()
-    base = {name: value for name, value in given if value is not None}
+    fields = without(requests[0], DECIDED_BY_STUDY).items()
+    base = {name: value for name, value in fields if value is not None}
     return {"base": base, "combinations": list(combinations.values())}
 
 
@@ -56,13 +56,13 @@ def _cannot_be_studied(batch_id: str, fault: str) -> InvalidRequest:
 
 
 def checked_plan(body: bytes) -> StudyPlan:
-    """The plan that a JSON body asks for, a study's or a sweep's with a study; InvalidRequest with faults by field."""
+    """Validate the plan in a JSON body, a study's or a sweep's with a study; InvalidRequest with faults by field."""
     values = parse_json(body)
     if not isinstance(values, dict) or "study" not in values:
-        return _checked(values)
+        return _validate(values)
     sweep = read_sweep(values, _max_runs())
     with sweep.placing(_place):
-        return _checked(_asked_by(sweep))
+        return _validate(_study_of_sweep(sweep))
 
 
 def _max_runs() -> int:
@@ -70,12 +70,12 @@ def _max_runs() -> int:
 
 
 def _place(field: str) -> str:
-    """The place of a fault of a combination, counted from 0, as that of a run, counted from 1."""
-    return _COMBINATION.sub(lambda found: f"{int(found[1]) + 1}.params", field)
+    """Translate the place of a fault from a combination, counted from 0, to a run, counted from 1."""
+    return _COMBINATION.sub(lambda match: f"{int(match[1]) + 1}.params", field)
 
 
-def _asked_by(sweep: Expansion) -> Json:
-    """The study that a sweep asks for."""
+def _study_of_sweep(sweep: Expansion) -> Json:
+    """Return the study in a sweep."""
     tickers = {run["ticker"] for run in sweep.requests}
     if len(tickers) > 1:
         raise InvalidRequest({"base.tickers": f"a study is about one ticker, not {len(tickers)}"})
@@ -88,12 +88,14 @@ def _asked_by(sweep: Expansion) -> Json:
     )
 
 
-def _checked(values: Any) -> StudyPlan:
+def _validate(values: Any) -> StudyPlan:
     max_runs = _max_runs()
-    given = few_fields(values).get("combinations")
-    if isinstance(given, list) and len(given) > max_runs:
+    combinations = few_fields(values).get("combinations")
+    if isinstance(combinations, list) and len(combinations) > max_runs:
         raise InvalidRequest(
-            {"combinations": f"{len(given):,} are given; at most {max_runs:,} are accepted"}
+            {
+                "combinations": f"{len(combinations):,} are given; at most {max_runs:,} are accepted"
+            }
         )
     try:
         request = adapter_of(StudyRequest).validate_json(json.dumps(values), strict=True)
@@ -110,7 +112,7 @@ def _checked(values: Any) -> StudyPlan:
 
 
 def _choice_faults(request: StudyRequest) -> Faults:
-    """What it cannot choose by: a search of another order of the bars measures what a screen does."""
+    """Return faults of the ranking; a permutation study measures the core metrics only."""
     is_permutation = request.kind == "permutation"
     conditions = CORE_CONDITIONS if is_permutation else METRIC_CONDITIONS
     errors = _permutation_faults(request) if is_permutation else {}
@@ -119,7 +121,7 @@ def _choice_faults(request: StudyRequest) -> Faults:
             f"{request.metric[:60]!r} is not accepted; accepted: {', '.join(conditions.names)}"
         )
     if not request.name.isprintable():
-        errors["name"] = "it has characters that cannot be shown"
+        errors["name"] = "it contains non-printable characters"
     conditions.parse_all(request.constraints, "constraints", errors)
     return errors
 
@@ -128,8 +130,6 @@ def _permutation_faults(request: StudyRequest) -> Faults:
     errors: Faults = {}
     if request.by_neighbourhood:
         errors["by_neighbourhood"] = "true is not accepted with kind permutation"
-    if request.train_by != "screens":
-        errors["train_by"] = "'runs' is not accepted with kind permutation"
     if (searched := request.permutations * len(request.combinations)) > MAX_SEARCHED:
         errors["permutations"] = (
             f"{searched:,} backtests in all; at most {MAX_SEARCHED:,} are accepted"
@@ -138,31 +138,31 @@ def _permutation_faults(request: StudyRequest) -> Faults:
 
 
 def _combination_faults(request: StudyRequest) -> Faults:
-    """Faults of the params by the place of their combination, from 0."""
+    """Return faults of the params by the place of their combination, from 0."""
     errors: Faults = {}
     for number, params in enumerate(request.combinations):
-        written(params)
+        bounded_json(params)
         for field, fault in check_params(request.base.get("rule_type"), params).items():
             is_type = field == "rule_type"
-            own = f"combinations.{number}{field.removeprefix('params')}"
-            errors.setdefault("base.rule_type" if is_type else own, fault)
+            place = f"combinations.{number}{field.removeprefix('params')}"
+            errors.setdefault("base.rule_type" if is_type else place, fault)
         if len(errors) >= MAX_LISTED:
             break
     return errors
 
 
 def _checked_base(request: StudyRequest, errors: Faults) -> RunRequest | None:
-    """The request that all runs share, clipped to its prices; None with the faults in `errors`."""
+    """Return the request that all runs share, clipped to its prices; None with the faults in `errors`."""
     prices = platform().prices
     errors |= {
         f"base.{name}": "decided by the study; leave it out"
         for name in DECIDED_BY_STUDY
         if name in request.base
     }
-    given = without(request.base, DECIDED_BY_STUDY)
+    fields = without(request.base, DECIDED_BY_STUDY)
     try:
-        own = {"params": request.combinations[0], "charts": False}
-        valid = validate_request(given | own, prices).request
+        first_combination = {"params": request.combinations[0], "charts": False}
+        valid = validate_request(fields | first_combination, prices).request
     except InvalidRequest as error:
         errors |= {
             f"base.{field}": fault
@@ -170,12 +170,12 @@ def _checked_base(request: StudyRequest, errors: Faults) -> RunRequest | None:
             if not field.startswith("params")
         }
         return None
-    start, end = held_days(valid, prices)
+    start, end = priced_days(valid, prices)
     return replace(valid, params={}, rule_id=None, start_date=start, end_date=end)
 
 
 def _distinct(request: StudyRequest) -> list[Json]:
-    """The combinations without those that mean the same as one before them."""
+    """Return the combinations without duplicates in meaning."""
     rule_type = request.base["rule_type"]
     by_meaning = dict[str, Json]()
     for each in request.combinations:
@@ -188,7 +188,7 @@ def _plan(request: StudyRequest, base: RunRequest) -> StudyPlan:
     if not windows:
         days = (base.end_date - base.start_date).days + 1
         needed = request.train_days + request.test_days
-        fault = f"{needed:,} days of train_days and test_days are longer than the {days:,} days of the prices asked for"
+        fault = f"{needed:,} days of train_days and test_days are longer than the {days:,} days of the requested prices"
         raise InvalidRequest({"train_days": fault})
     if short := _short_part(windows, base):
         field = SHORT_BY.get(request.kind, "test_days")
@@ -201,8 +201,8 @@ def _plan(request: StudyRequest, base: RunRequest) -> StudyPlan:
     return plan
 
 
-def _short_part(windows: Sequence[Window], base: RunRequest) -> str | None:
-    """A sentence on the first part with too few bars to say anything."""
+def _short_part(windows: Sequence[StudyWindow], base: RunRequest) -> str | None:
+    """Return a sentence on the first part with too few bars, or None."""
     bars = platform().prices.bars(str(base.data_hash))
     for part in (part for window in windows for part in (window.train, window.test) if part):
         count = len(bars.between(*map(date.fromisoformat, part)))
@@ -211,23 +211,23 @@ def _short_part(windows: Sequence[Window], base: RunRequest) -> str | None:
     return None
 
 
-def _windows(request: StudyRequest, start: date, end: date) -> Iterator[Window]:
-    """The parts of a study from `start` to `end`, both included: test parts follow each other and never overlap.
+def _windows(request: StudyRequest, start: date, end: date) -> Iterator[StudyWindow]:
+    """Yield the parts of a study from `start` to `end`, both included; test parts are consecutive and never overlap.
 
-    Whole folds only: none when the first does not fit, and what is left behind the last one takes no part.
+    Only whole folds: none when the first does not fit; the rest after the last one is unused.
     """
     if request.kind == "holdout":
         days = round(((end - start).days + 1) * (1 - request.holdout_share))
         split = start + timedelta(days=days)
-        yield Window(_span(start, split - DAY), _span(split, end))
+        yield StudyWindow(_span(start, split - DAY), _span(split, end))
     elif request.kind != "walk_forward":
-        yield Window(_span(start, end), None)
+        yield StudyWindow(_span(start, end), None)
     else:
         train, test = timedelta(days=request.train_days), timedelta(days=request.test_days)
         split = start + train
         while split + test - DAY <= end:
             first = start if request.anchored else split - train
-            yield Window(_span(first, split - DAY), _span(split, split + test - DAY))
+            yield StudyWindow(_span(first, split - DAY), _span(split, split + test - DAY))
             split += test
 
 

@@ -34,7 +34,7 @@ def kill() -> None:
 
 
 def stick_in_c() -> None:
-    """Never come back to the interpreter, so that no Python signal handler runs."""
+    """Never return to the interpreter, so that no Python signal handler runs."""
     collections.deque(itertools.repeat(0), maxlen=0)
 
 
@@ -56,7 +56,7 @@ def find_no_process() -> None:
 
 
 def deadlock() -> None:
-    """Raise what a database raises at one of two transactions that wait for each other."""
+    """Raise the database's error for a deadlock of two transactions."""
     import pymysql
     from sqlalchemy.exc import OperationalError
 
@@ -76,7 +76,7 @@ ACTIONS: dict[str, Callable[[], None]] = {
 
 
 def is_due() -> bool:
-    """Whether this call is one of the first FAULT_TIMES; each leaves a file, which the test waits for."""
+    """True for the first FAULT_TIMES calls; each leaves a file, which the test waits for."""
     for number in range(int(os.environ.get("FAULT_TIMES", "1"))):
         try:
             (DIRECTORY / f"reached-{number}").touch(exist_ok=False)
@@ -121,7 +121,7 @@ class PatchingLoader(importlib.abc.Loader):
 
 
 class Finder(importlib.abc.MetaPathFinder):
-    """Finds what the usual finder finds, but patched."""
+    """Finds the same modules as the usual finder, but patches them."""
 
     def __init__(self, patches: dict[str, Callable[[ModuleType], None]]) -> None:
         self._patches = patches

@@ -150,9 +150,9 @@ def _read(root: Path, file: Path) -> list[Document]:
     # filled copies may lie beside it and are nobody's business
     if file.parent.name == "secret" and file.name != "secret.example.yaml":
         return []
-    shown = str(file.relative_to(root))
+    name = str(file.relative_to(root))
     try:
         bodies = list(YAML(typ="safe", pure=True).load_all(file.read_text("utf-8")))
     except YAMLError as error:
-        raise ValueError(f"{shown}: not YAML: {error}") from error
-    return [Document(shown, body) for body in bodies if body]
+        raise ValueError(f"{name}: not YAML: {error}") from error
+    return [Document(name, body) for body in bodies if body]

@@ -1,4 +1,4 @@
-"""Do ConfigMap, Secret, containers and compose speak of settings that exist, with values that load?"""
+"""Settings in ConfigMap, Secret, containers and compose: each exists, and its value loads."""
 
 import re
 from collections.abc import Iterator
@@ -29,8 +29,8 @@ STAND_IN = "a-stand-in-for-a-secret"  # long enough for every check of a secret
 def environment_of(workload: Workload, config: dict[str, str]) -> dict[str, str]:
     """The environment that a container of ours starts with; secrets are stand-ins."""
     from_config = config if "envFrom" in workload.container else {}
-    own = {name: str(entry.get("value", STAND_IN)) for name, entry in workload.own_env.items()}
-    return {**from_config, **own}
+    values = {name: str(entry.get("value", STAND_IN)) for name, entry in workload.own_env.items()}
+    return {**from_config, **values}
 
 
 def check_settings(platform: Platform) -> Iterator[str]:
@@ -51,9 +51,9 @@ def check_settings(platform: Platform) -> Iterator[str]:
 def asked_keys(platform: Platform) -> set[str]:
     """The keys of the Secret that somebody asks for."""
     entries = [entry for workload in platform.workloads for entry in workload.own_env.values()]
-    asked = [entry["valueFrom"]["secretKeyRef"] for entry in entries if "valueFrom" in entry]
+    references = [entry["valueFrom"]["secretKeyRef"] for entry in entries if "valueFrom" in entry]
     logins = [each.spec["secretTargetRef"] for each in platform.of_kind("TriggerAuthentication")]
-    return {reference["key"] for reference in chain(asked, *logins)}
+    return {reference["key"] for reference in chain(references, *logins)}
 
 
 def check_database_users(platform: Platform) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Does everything that the ScaledJob may start fit into the databases, and what they write onto their volumes?"""
+"""Limits: all that the ScaledJob may start fits into the databases, and what they write onto their volumes."""
 
 import json
 import re
@@ -8,7 +8,7 @@ from adapters.queue.messages import BYTES_PER_MESSAGE
 from tests.manifests.checks.documents import Platform, Workload
 
 WARM = "keda/warm/patch.json"
-CONNECTIONS_PER_JOB = 2  # the parent's heartbeat and the work horse's result
+CONNECTIONS_PER_JOB = 2  # the parent's heartbeat and the child process's result
 CONNECTIONS_PER_RECONCILER = 3  # of its work, twice, and its lead's
 SPARE_CONNECTIONS = 20  # schema Job, backup, people
 BACKUP_INTERVAL_S = 86_400  # of the CronJob's schedule
@@ -67,8 +67,8 @@ def check_connections(platform: Platform) -> Iterator[str]:
     mysql, needed = platform.workload("mysql"), connections(platform)
     allowed = int(_options(mysql)["--max-connections"])
     if sum(needed.values()) > allowed:
-        shown = " + ".join(f"{count} ({who})" for who, count in needed.items())
-        yield mysql.fault(f"max_connections is {allowed}, and {shown} may be needed")
+        sum_text = " + ".join(f"{count} ({who})" for who, count in needed.items())
+        yield mysql.fault(f"max_connections is {allowed}, and {sum_text} may be needed")
 
 
 def check_backups(platform: Platform) -> Iterator[str]:
@@ -104,9 +104,9 @@ def _claims(workload: Workload) -> dict[str, str | None]:
 
 
 def connections(platform: Platform) -> dict[str, int]:
-    """How many MySQL connections each role may hold at once, a rolling update's extra pods included."""
+    """Return the MySQL connections of each role at most, with the extra pods of a rolling update."""
     web, reconciler = platform.workload("web"), platform.workload("reconciler")
-    pool_size = int(re.findall(r"(?m)^POOL_SIZE = (\d+)", platform.text("web/platform.py"))[0])
+    pool_size = int(re.findall(r"(?m)^POOL_SIZE = (\d+)", platform.text("web/app.py"))[0])
     spec, jobs = web.spec, platform.one("ScaledJob", "backtest").spec["maxReplicaCount"]
     pods = spec["replicas"] + spec["strategy"]["rollingUpdate"]["maxSurge"]
     return {

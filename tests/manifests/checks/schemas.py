@@ -20,7 +20,7 @@ from tests.manifests.checks.environment import KNOWN_NAMES, asked_keys
 KUBERNETES_VERSIONS = ("1.32", "1.36")
 LIBRARY_NAMES = {"OPENBLAS_NUM_THREADS"}
 SCHEDULING_S = 900  # how long a Job may wait for a node before it is given up
-# consumer.settlement.PATIENCE_S: how long a terminated Job tries to hand its run back
+# consumer.job.outcome.PATIENCE_S: how long a terminated Job tries to hand its run back
 HAND_BACK_S = 20
 _HERE = Path(__file__).parent
 _CUSTOM = {
@@ -41,8 +41,8 @@ def check_schemas(platform: Platform) -> Iterator[str]:
 def check_house_rules(platform: Platform) -> Iterator[str]:
     """Each value of an object, a pod or a container that house_rules.yaml expects otherwise."""
     facts = facts_of(platform)  # as JSON, which is YAML, in place of their names
-    told = re.sub(r" =(\w+)", lambda name: f" {json.dumps(facts[name[1]])}", _HOUSE)
-    house = YAML(typ="safe", pure=True).load(told)
+    house_rules = re.sub(r" =(\w+)", lambda name: f" {json.dumps(facts[name[1]])}", _HOUSE)
+    house = YAML(typ="safe", pure=True).load(house_rules)
     rules = {name: at_least(rule) for name, rule in house.items()}
     for document in platform.documents:
         names = [document.kind, f"{document.kind}/{document.name}"]
@@ -56,7 +56,7 @@ def check_house_rules(platform: Platform) -> Iterator[str]:
 
 
 def facts_of(platform: Platform) -> Json:
-    """What the rules expect of one file since another one, or the code, says so, by the name that they have for it."""
+    """Return the values that the rules expect in one file since another file, or the code, has them, by name."""
     settings = platform.settings
     queues = Settings(queue_name=settings["QUEUE_NAME"]).queue_names
     lists = [f"rq:queue:{name}" for name in queues]
@@ -84,7 +84,7 @@ def facts_of(platform: Platform) -> Json:
 
 
 def _trigger(platform: Platform, list_name: str) -> Json:
-    """What has KEDA start a Job for each message of a list, which it reads as its own user."""
+    """Return the trigger by which KEDA starts a Job for each message of a list, read as KEDA's user."""
     url = urlsplit(platform.settings["REDIS_URL"])
     metadata = {
         "listName": list_name,

@@ -1,4 +1,4 @@
-"""Do the manifests meet what they name: Services, ports, roles, the image, and the metrics that web exposes?"""
+"""Names in manifests exist: Services, ports, roles, the image, and the metrics that web exposes."""
 
 import json
 import re
@@ -86,22 +86,22 @@ def check_folders(platform: Platform) -> Iterator[str]:
 
 def check_metrics(platform: Platform) -> Iterator[str]:
     """Alerts and panels over metrics that web does not expose; they would stay silent forever."""
-    known = {*_EXPOSED.findall(platform.text("web/upkeep/health.py"))}
+    exposed = {*_EXPOSED.findall(platform.text("web/maintenance/health.py"))}
     for document in platform.documents:
         if document.file.startswith("k8s/monitoring/"):
             text = json.dumps(document.body).replace(r"\n", " ")
-            for name in set(_METRIC.findall(text)) - known:
+            for name in set(_METRIC.findall(text)) - exposed:
                 yield document.fault(f"web exposes no metric {name}")
 
 
 def check_scraping(platform: Platform) -> Iterator[str]:
     """A ServiceMonitor that finds no Service or port."""
     for monitor in platform.of_kind("ServiceMonitor"):
-        wanted = monitor.spec["selector"]["matchLabels"].items()
+        selector = monitor.spec["selector"]["matchLabels"].items()
         ports = [
             port["name"]
             for service in platform.of_kind("Service")
-            if wanted <= service.body["metadata"]["labels"].items()
+            if selector <= service.body["metadata"]["labels"].items()
             for port in service.spec["ports"]
         ]
         for endpoint in monitor.spec["endpoints"]:

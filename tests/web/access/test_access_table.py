@@ -1,4 +1,4 @@
-"""Every route by who asks: each scope, strangers here and elsewhere, with OPEN_READS and OPEN_ACCESS either way."""
+"""Every route by client: each scope, anonymous clients here and elsewhere, OPEN_READS and OPEN_ACCESS on and off."""
 
 import re
 from itertools import product
@@ -15,36 +15,36 @@ from tests.services.web_app import web_app
 from tests.web.conftest import TokenMaker
 
 ANYBODY = {"GET /health", "GET /ready", "GET /metrics", "GET /login", "POST /logout"}
-ANYBODY |= {"GET /static/<given_version>/<path:filename>"}
+ANYBODY |= {"GET /static/<asset_version>/<path:filename>"}
 ADMINS = {
     "PUT /api/prices/<ticker>/<timeframe>",
     "DELETE /api/prices/<ticker>/<timeframe>/<data_hash>",
 }
-ADMINS |= {"GET /audit", "GET /api/audit", "GET /api/audit.csv", "GET /api/audit/strangers"}
+ADMINS |= {"GET /audit", "GET /api/audit", "GET /api/audit.csv"}
 READING = {"POST /api/rules/check"}
 LEFT_OUT = {"POST /login"}  # it refuses a wrong token itself
 HERE, ELSEWHERE = "127.0.0.1", "192.0.2.7"
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
-def needed(asked: str) -> str | None:
-    """The scope that a route asks for."""
-    if asked in ANYBODY | ADMINS:
-        return "admin" if asked in ADMINS else None
-    return "read" if asked.startswith("GET ") or asked in READING else "submit"
+def needed(route: str) -> str | None:
+    """The scope that a route requires."""
+    if route in ANYBODY | ADMINS:
+        return "admin" if route in ADMINS else None
+    return "read" if route.startswith("GET ") or route in READING else "submit"
 
 
 def may(
-    scope: str | None, asker: str, has_tokens: bool, open_reads: bool, open_access: bool
+    scope: str | None, client_kind: str, has_tokens: bool, open_reads: bool, open_access: bool
 ) -> bool:
-    """What docs/api.md says: tokens decide once there are any, and before that where the request is from."""
+    """The rules of docs/api.md: tokens decide once there are any, before that the origin of the request."""
     if scope is None:
         return True
     if not has_tokens:
-        return open_access or asker == HERE
+        return open_access or client_kind == HERE
     if scope == "read" and open_reads:
         return True
-    return asker in SCOPES and SCOPES.index(asker) >= SCOPES.index(scope)
+    return client_kind in SCOPES and SCOPES.index(client_kind) >= SCOPES.index(scope)
 
 
 def routes(app: Flask) -> list[tuple[str, Rule]]:
@@ -54,14 +54,14 @@ def routes(app: Flask) -> list[tuple[str, Rule]]:
         for rule in app.url_map.iter_rules()
         for each in rule.methods or ()
     )
-    return [(asked, rule) for asked, rule in listed if not asked.startswith(("HEAD", "OPTIONS"))]
+    return [(route, rule) for route, rule in listed if not route.startswith(("HEAD", "OPTIONS"))]
 
 
 @pytest.mark.parametrize("has_tokens", [False, True])
 def test_every_route_answers_those_whom_the_settings_let_in(
     platform_settings: dict[str, str], made: TokenMaker, has_tokens: bool
 ) -> None:
-    shown = {scope: made(scope) for scope in SCOPES} | {HERE: {}, ELSEWHERE: {}}
+    headers_of = {scope: made(scope) for scope in SCOPES} | {HERE: {}, ELSEWHERE: {}}
     if not has_tokens:
         with connect_database(platform_settings["DATABASE_URL"]).begin() as connection:
             connection.execute(delete(tokens))
@@ -71,22 +71,22 @@ def test_every_route_answers_those_whom_the_settings_let_in(
         with web_app(platform_settings | opened) as app:
             client = app.test_client()
             app.testing = False
-            for (asked, rule), asker in product(routes(app), shown):
-                if asked in LEFT_OUT or (asker in SCOPES and not has_tokens):
+            for (route, rule), client_kind in product(routes(app), headers_of):
+                if route in LEFT_OUT or (client_kind in SCOPES and not has_tokens):
                     continue
                 path = re.sub(
                     r"<uuid:\w+>", UNKNOWN, re.sub(r"<int:\w+>|<(?:path:)?\w+>", "1", str(rule))
                 )
-                at = {"REMOTE_ADDR": asker if asker == HERE else ELSEWHERE}
-                sent = {"headers": shown[asker], "environ_base": at, "json": {}}
+                at = {"REMOTE_ADDR": client_kind if client_kind == HERE else ELSEWHERE}
+                sent = {"headers": headers_of[client_kind], "environ_base": at, "json": {}}
                 code = client.open(
-                    path, method=asked.split()[0], buffered=True, **sent
+                    path, method=route.split()[0], buffered=True, **sent
                 ).status_code
                 asked_for += 1
                 if (code not in (401, 403)) != may(
-                    needed(asked), asker, has_tokens, open_reads, open_access
+                    needed(route), client_kind, has_tokens, open_reads, open_access
                 ):
-                    wrong.append(f"{code} {asked} for {asker} with {opened}")
+                    wrong.append(f"{code} {route} for {client_kind} with {opened}")
 
     assert not wrong, "\n".join(wrong)
     assert asked_for > 500

@@ -1,4 +1,4 @@
-"""Who may change something: tokens, cross-site requests, and the headers of every answer."""
+"""Permission to change something: tokens, cross-site requests, and the headers of every answer."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -56,13 +56,13 @@ def test_without_a_known_token_nothing_may_be_changed(
 def test_checking_a_rule_is_reading_but_for_other_sites(
     guarded: FlaskClient, client: FlaskClient
 ) -> None:
-    asked = {"rule_type": "FORMULA", "params": {"buy": "close > 1", "sell": "close < 1"}}
+    formula = {"rule_type": "FORMULA", "params": {"buy": "close > 1", "sell": "close < 1"}}
 
-    assert guarded.post("/api/rules/check", json=asked).status_code == 401
-    assert client.post("/api/rules/check", json=asked).get_json()["valid"]
+    assert guarded.post("/api/rules/check", json=formula).status_code == 401
+    assert client.post("/api/rules/check", json=formula).get_json()["valid"]
     assert (
         client.post(
-            "/api/rules/check", json=asked, headers={"Sec-Fetch-Site": "cross-site"}
+            "/api/rules/check", json=formula, headers={"Sec-Fetch-Site": "cross-site"}
         ).status_code
         == 403
     )
@@ -122,11 +122,15 @@ def test_a_wrong_method_says_which_are_right(client: FlaskClient) -> None:
 def test_nothing_that_needed_a_token_is_kept_by_the_browser(
     guarded: FlaskClient, client: FlaskClient, path: str
 ) -> None:
-    shown = guarded.get(path, headers={"Authorization": f"Bearer {TOKEN}", "Accept": "text/html"})
+    answer = guarded.get(
+        path, headers={"Authorization": f"Bearer {TOKEN}", "Accept": "text/html"}
+    )
 
-    kept = shown.headers["Cache-Control"]
+    cache_control = answer.headers["Cache-Control"]
     assert (
-        kept == "no-store" if shown.mimetype == "text/html" else kept in ("no-store", "no-cache")
+        cache_control == "no-store"
+        if answer.mimetype == "text/html"
+        else cache_control in ("no-store", "no-cache")
     )
     assert (
         client.get(path, headers={"Accept": "text/html"}).headers.get("Cache-Control")
@@ -162,19 +166,19 @@ def test_our_own_origin_may(client: FlaskClient) -> None:
 
 
 def test_an_origin_is_compared_with_its_scheme(client: FlaskClient) -> None:
-    def asked(base_url: str, origin: str) -> Any:
+    def post_from(base_url: str, origin: str) -> Any:
         return client.post(
             "/run_backtest", json=run_values(), base_url=base_url, headers={"Origin": origin}
         )
 
     over_tls = [
-        asked("https://localhost", origin).status_code
+        post_from("https://localhost", origin).status_code
         for origin in ("https://localhost", "http://localhost")
     ]
     assert over_tls == [202, 403]
     assert (
-        "TRUSTED_PROXY must name it"
-        in asked("http://localhost", "https://localhost").json["error"]
+        "set TRUSTED_PROXY to its address"
+        in post_from("http://localhost", "https://localhost").json["error"]
     )
 
 
@@ -183,7 +187,7 @@ def test_a_name_that_is_not_ours_is_refused_but_for_probes(
 ) -> None:
     with web_app(platform_settings | {"TRUSTED_HOSTS": "runs.example, .lab.example"}) as app:
         client = app.test_client()
-        asked = {host: client.get("/", headers={"Host": host}).status_code for host in (
+        statuses = {host: client.get("/", headers={"Host": host}).status_code for host in (
             "localhost:5000", "127.0.0.1", "[::1]:5000", "runs.example", "a.lab.example:80", "evil.example", "",
             "runs.example.evil", "127.0.0.1.evil")}  # fmt: skip
         probes = {
@@ -191,7 +195,9 @@ def test_a_name_that_is_not_ours_is_refused_but_for_probes(
             for path in ("/health", "/metrics")
         }
 
-    assert asked == dict.fromkeys(list(asked)[:5], 200) | dict.fromkeys(list(asked)[5:], 400)
+    assert statuses == dict.fromkeys(list(statuses)[:5], 200) | dict.fromkeys(
+        list(statuses)[5:], 400
+    )
     assert probes == {200}
 
 

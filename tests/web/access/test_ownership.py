@@ -1,15 +1,11 @@
 """Whose runs, batches, studies and idempotency keys are: their submitter's alone, and admins'."""
 
-import hashlib
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import update
 
-from adapters import plan_tables, tables
-from adapters.database import connect_database
 from tests.services.portfolios import ASKED
 from tests.services.studies import WALK_FORWARD
 from tests.services.web_app import run_values, sweep_values
@@ -20,7 +16,7 @@ pytestmark = ON_BOTH_DATABASES
 
 @pytest.fixture
 def others_batch(anybody: FlaskClient, made: TokenMaker) -> str:
-    """A batch of two runs that somebody else has submitted."""
+    """A batch of two runs that another actor submitted."""
     anybody.post(
         "/api/runs/bulk?batch_id=theirs", json=sweep_values(2), headers=made("submit", "them")
     )
@@ -33,23 +29,25 @@ def test_nobody_adds_to_others_batches_or_changes_what_they_are_ranked_by(
     mine, admin = made("submit", "mine"), made("admin")
     bulk = f"/api/runs/bulk?batch_id={others_batch}"
     more, same = sweep_values(3)[2:], sweep_values(2)
-    asked = [
+    requests = [
         (bulk, more),
         (bulk, same),
         (f"{bulk}&metric=cagr", same),
         (f"{bulk}&dry_run=true", more),
     ]
-    asked += [
+    requests += [
         ("/run_backtest", more[0] | {"batch_id": others_batch}),
         ("/api/runs/bulk", [more[0] | {"batch_id": others_batch}]),
     ]
 
     before = anybody.get(f"/api/batches/{others_batch}", headers=admin).json
-    assert [anybody.post(path, json=body, headers=mine).status_code for path, body in asked] == [
-        403
-    ] * 6
+    assert [
+        anybody.post(path, json=body, headers=mine).status_code for path, body in requests
+    ] == [403] * 6
     assert anybody.get(f"/api/batches/{others_batch}", headers=admin).json == before
-    assert [anybody.post(path, json=body, headers=admin).status_code for path, body in asked] == [
+    assert [
+        anybody.post(path, json=body, headers=admin).status_code for path, body in requests
+    ] == [
         202,
         200,
         200,
@@ -68,12 +66,12 @@ def test_nobody_pins_others_runs(
         "run_id"
     ]
 
-    asked = [
+    answers = [
         anybody.post(f"/api/runs/{run_id}/{each}", headers=who)
         for each in ("pin", "unpin")
         for who in (mine, admin)
     ]
-    assert [answer.status_code for answer in asked] == [403, 200] * 2
+    assert [answer.status_code for answer in answers] == [403, 200] * 2
 
 
 def test_nobody_cancels_or_retries_others_screens(anybody: FlaskClient, made: TokenMaker) -> None:
@@ -81,12 +79,12 @@ def test_nobody_cancels_or_retries_others_screens(anybody: FlaskClient, made: To
     grid = {"base": run_values(params={}), "parameters": {"period": [7, 14]}}
     screen_id = anybody.post("/api/screens", json=grid, headers=theirs).json["screen_id"]
 
-    asked = [
+    answers = [
         anybody.post(f"/api/screens/{screen_id}/{change}", headers=who)
         for change in ("cancel", "retry")
         for who in (mine, theirs)
     ]
-    assert [answer.status_code for answer in asked] == [403, 200, 403, 202]
+    assert [answer.status_code for answer in answers] == [403, 200, 403, 202]
 
 
 def test_nobody_cancels_or_retries_others_portfolios(
@@ -97,12 +95,12 @@ def test_nobody_cancels_or_retries_others_portfolios(
         "portfolio_id"
     ]
 
-    asked = [
+    answers = [
         anybody.post(f"/api/portfolios/{portfolio_id}/{change}", headers=who)
         for change in ("cancel", "retry")
         for who in (mine, theirs)
     ]
-    assert [answer.status_code for answer in asked] == [403, 200, 403, 202]
+    assert [answer.status_code for answer in answers] == [403, 200, 403, 202]
 
 
 def test_the_batch_of_a_study_is_its_submitters_before_it_has_runs(
@@ -126,7 +124,7 @@ def test_the_batch_of_a_portfolio_whose_legs_were_all_linked_is_its_submitters(
     portfolio_id = anybody.post("/api/portfolios", json=ASKED, headers=theirs).json[
         "portfolio_id"
     ]
-    own = anybody.get(f"/api/batches/portfolio-{portfolio_id}", headers=theirs)
+    batch = anybody.get(f"/api/batches/portfolio-{portfolio_id}", headers=theirs)
 
     answer = anybody.post(
         f"/api/runs/bulk?batch_id=portfolio-{portfolio_id}",
@@ -134,7 +132,7 @@ def test_the_batch_of_a_portfolio_whose_legs_were_all_linked_is_its_submitters(
         headers=made("submit", "mine"),
     )
 
-    assert (own.status_code, answer.status_code) == (404, 403)
+    assert (batch.status_code, answer.status_code) == (404, 403)
 
 
 def test_a_batch_whose_submitter_nobody_knows_is_open(app: Flask, made: TokenMaker) -> None:
@@ -185,32 +183,3 @@ def test_keys_are_the_actors_own(anybody: FlaskClient, made: TokenMaker) -> None
         assert [answer.status_code for answer in answers] == [202, 202, 200, 200], path
         ids = [answer.json[name] for answer in answers]
         assert (ids[:2], len(set(ids))) == (ids[2:], 2), path
-
-
-def test_a_key_of_before_keys_were_the_actors_own_is_still_known(
-    anybody: FlaskClient, made: TokenMaker, database_url: str
-) -> None:
-    mine, other = ({**made("submit", name), "Idempotency-Key": "k"} for name in ("mine", "other"))
-    old_batch = f"key-{hashlib.sha256(b'k').hexdigest()[:32]}"
-    calls = [
-        ("/run_backtest", run_values(), "run_id"),
-        ("/api/studies", WALK_FORWARD, "study_id"),
-    ]
-    first = [anybody.post(path, json=body, headers=mine).json[name] for path, body, name in calls]
-    anybody.post(f"/api/runs/bulk?batch_id={old_batch}", json=sweep_values(2), headers=mine)
-    with connect_database(database_url).begin() as connection:
-        for table in (tables.runs, plan_tables.studies):
-            connection.execute(
-                update(table)
-                .where(table.c.idempotency_key.is_not(None))
-                .values(idempotency_key="k")
-            )
-
-    again = [anybody.post(path, json=body, headers=mine).json[name] for path, body, name in calls]
-    others = [anybody.post(path, json=body, headers=other).status_code for path, body, _ in calls]
-    batches = [
-        anybody.post("/api/runs/bulk", json=sweep_values(2), headers=who).json["batch_id"]
-        for who in (mine, other)
-    ]
-    assert (again, others) == (first, [202, 202])
-    assert (batches[0], batches[1] == old_batch) == (old_batch, False)

@@ -1,4 +1,4 @@
-"""How often one token, or one address, may ask; and that nobody is refused because Redis is away."""
+"""Rate limits per token and address; while Redis is away nobody is refused."""
 
 import pytest
 from flask.testing import FlaskClient
@@ -6,13 +6,13 @@ from flask.testing import FlaskClient
 from adapters.settings import load_settings
 from tests.services.redis_server import RedisServer
 from tests.services.web_app import run_values, web_app
-from web.rates import Rates
+from web.app import RateLimits
 
 TOKENS = [{"Authorization": f"Bearer token-{number}-of-16-or-more"} for number in range(2)]
 
 
 def submissions(client: FlaskClient, headers: dict[str, str], times: int) -> list[int]:
-    """What so many different submissions are answered."""
+    """Status codes of that many different submissions."""
     answers = [
         client.post("/run_backtest", json=run_values(), headers=headers) for _ in range(times)
     ]
@@ -52,7 +52,7 @@ def test_logins_and_reads_are_counted_by_address(platform_settings: dict[str, st
 def test_while_redis_is_away_nobody_is_refused_and_the_log_says_so_once(
     platform_settings: dict[str, str], redis_server: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    rates = Rates(load_settings(platform_settings | {"READS_PER_MINUTE": "1"}))
+    rates = RateLimits(load_settings(platform_settings | {"READS_PER_MINUTE": "1"}))
     redis_server.stop()
     try:
         waits = [rates.wait_s("reads", "192.0.2.7") for _ in range(5)]

@@ -41,7 +41,7 @@ def platform_settings() -> dict[str, str]:
     }
 
 
-def asked(url: str, body: bytes | None, headers: Mapping[str, str]) -> str:
+def fetch(url: str, body: bytes | None, headers: Mapping[str, str]) -> str:
     try:
         with urlopen(Request(url, body, dict(headers)), timeout=30) as answer:
             return str(answer.read())
@@ -60,7 +60,7 @@ def started_web(programs: Programs, port: int, **settings: str) -> Program:
     ]
     web = programs.run(command, PORT=str(port), **settings)
     web.wait_for_line("Booting worker")
-    wait_until(lambda: "ok" in asked(f"http://127.0.0.1:{port}/health", None, {}), 20)
+    wait_until(lambda: "ok" in fetch(f"http://127.0.0.1:{port}/health", None, {}), 20)
     return web
 
 
@@ -72,22 +72,22 @@ def test_no_secret_is_logged_or_answered(programs: Programs, log_format: str) ->
     workers = [programs.start(module, LOG_FORMAT=log_format) for module in modules]
     url = f"http://127.0.0.1:{port}"
     body = json.dumps(run_values()).encode()
-    answers = [asked(f"{url}/run_backtest", body, {"Content-Type": "application/json"} | bearer)]
+    answers = [fetch(f"{url}/run_backtest", body, {"Content-Type": "application/json"} | bearer)]
     answers += [
-        asked(url + path, None, bearer)
+        fetch(url + path, None, bearer)
         for path in ("/runs", "/api/runs", "/ready", "/metrics", "/queue")
     ]
     answers += [
-        asked(f"{url}/login", urlencode({"token": each}).encode(), {}) for each in (TOKEN, GUESS)
+        fetch(f"{url}/login", urlencode({"token": each}).encode(), {}) for each in (TOKEN, GUESS)
     ]
     web.wait_for_line("internal_error")
     workers[0].wait_for_line("unreachable")
     workers[1].wait_for_line("pass_failed")
     workers[2].wait_for_line("redis_unreachable")
 
-    told = "".join([*answers, *(program.log for program in (web, *workers))])
+    output = "".join([*answers, *(program.log for program in (web, *workers))])
 
-    assert "Traceback" in told  # a fault was logged with all that it had
+    assert "Traceback" in output  # a fault was logged with its trace
     assert [
-        secret for secret in SECRETS if secret in told or secret.partition(" ")[0] in told
+        secret for secret in SECRETS if secret in output or secret.partition(" ")[0] in output
     ] == []

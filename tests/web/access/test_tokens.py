@@ -19,7 +19,7 @@ ELSEWHERE = {"REMOTE_ADDR": "192.0.2.7"}
 
 
 def statuses(client: FlaskClient, headers: dict[str, str]) -> list[int]:
-    """What a look, a submission and a load of prices are answered."""
+    """Status codes of a read, a submission and a load of prices."""
     look = client.get("/api/runs", headers=headers)
     submission = client.post("/run_backtest", json=run_values(), headers=headers)
     prices = client.put("/api/prices/NEW/1d?dry_run=true", data=b"", headers=headers)
@@ -143,12 +143,12 @@ def test_the_command_says_what_it_refuses(
 
     assert run_command("make", "nightly") == (
         2,
-        "a token was called 'nightly' already; names are not used again",
+        "the token name 'nightly' has been used before; choose another",
     )
     assert run_command("make", "a:b")[0] == run_command("make", "x", "--days", "0")[0] == 2
     assert run_command("revoke", "nobody") == (
         2,
-        "no token that could be revoked is called 'nobody'",
+        "no valid token is called 'nobody'",
     )
     assert run_command("list")[1].startswith("nightly: submit, made ")
 
@@ -246,13 +246,13 @@ def test_a_digest_in_the_settings_is_a_token_with_a_name(
     with web_app(platform_settings | {"API_TOKENS": f"admin:sha256:{digest}"}) as app:
         client = app.test_client()
         headers = {text: {"Authorization": f"Bearer {text}"} for text in ("test", digest)}
-        shown = {text: client.get("/api/audit", headers=headers[text]) for text in headers}
+        answers = {text: client.get("/api/audit", headers=headers[text]) for text in headers}
 
-    assert {text: answer.status_code for text, answer in shown.items()} == {
+    assert {text: answer.status_code for text, answer in answers.items()} == {
         "test": 200,
         digest: 401,
     }
-    assert shown["test"].json["audit"] == []
+    assert answers["test"].json["audit"] == []
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,11 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from adapters.batches.evidence import batch_evidence
-from adapters.batches.surface import Surface
 from adapters.database import reading
 from adapters.metrics.sharpe_evidence import MeasuredSharpe, luck_sharpe, timing_probability
+from adapters.plans.batch import plan_of_batch
+from adapters.plans.luck import batch_evidence
+from adapters.plans.surface import Surface
 from tests.services.finished_runs import succeed
 from tests.web.conftest import ON_BOTH_DATABASES, RunMaker
 from web.batches.pages import heat_map, shade
@@ -52,7 +53,7 @@ def test_a_batch_of_several_tickers_is_read_for_one_of_them(
         '<option value="">all 2 tickers</option><option value="AAPL">AAPL · 4 runs</option>'
         in every
     )
-    assert "a cell is the median of up to 2 runs" in every
+    assert "each cell is the median of up to 2 runs" in every
     assert '<option value="IBM" selected>' in page
     assert not any(run_id in page for run_id in apple)
     # in the leaderboard and in the map
@@ -193,11 +194,9 @@ def test_nothing_is_said_of_luck_while_runs_are_to_come(
     after = browser_client.get("/batches/grid <1>").text
 
     assert (
-        "still to come: 1" in before
-        and "tried" not in before
-        and "Is the best more than luck?" not in before
+        "still to come: 1" in before and "tried" not in before and "Skill or luck?" not in before
     )
-    assert "2 runs were tried" in after and "Is the best more than luck?" in after
+    assert "2 runs were tried" in after and "Skill or luck?" in after
     assert "Failures: engine error 1<" in after
 
 
@@ -280,7 +279,8 @@ def test_the_best_run_is_held_against_luck_without_being_asked(
 
     page = browser_client.get("/batches/both?ticker=AAPL").get_data(as_text=True)
     with reading(page_app.extensions["platform"].engine) as connection:
-        known = batch_evidence(connection, "both", "AAPL")
+        plan = plan_of_batch(connection, "both")
+        known = batch_evidence(connection, plan["plan_id"], "AAPL")
 
     best = max(runs, key=lambda run: run["metrics"]["sharpe_ratio"])["metrics"]
     per_bar = [run["metrics"]["timing_sharpe_ratio"] / math.sqrt(252) for run in runs]
@@ -292,13 +292,13 @@ def test_the_best_run_is_held_against_luck_without_being_asked(
     # a fifth one failed
     expected = timing_probability(measured, luck_sharpe(statistics.variance(per_bar), 4))
     assert known is not None
-    assert known["found"]["sharpe_variance"] == pytest.approx(
+    assert known["evidence"]["sharpe_variance"] == pytest.approx(
         statistics.variance(per_bar), rel=1e-9
     )
     assert f"{expected * 100:.1f}%" in page
     assert f"<strong>{run_title(known['run'])}</strong>" in page
-    assert "everything that was tried on it here" in page
-    assert f"It came to {best['total_return_pct']:+.1f}%" in page.replace("−", "-")
+    assert "everything that was tried here" in page
+    assert f"Return {best['total_return_pct']:+.1f}%" in page.replace("−", "-")
 
 
 def test_a_batch_without_a_ratio_says_nothing_about_luck(
@@ -306,4 +306,4 @@ def test_a_batch_without_a_ratio_says_nothing_about_luck(
 ) -> None:
     crossing(make_run, "pending", 5, 50)
 
-    assert "more than luck" not in browser_client.get("/batches/grid <1>").get_data(as_text=True)
+    assert "Skill or luck?" not in browser_client.get("/batches/grid <1>").get_data(as_text=True)

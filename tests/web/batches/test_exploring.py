@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 from jsonschema import Draft202012Validator
 
-from adapters.batches.surface import Surface
+from adapters.plans.surface import Surface
 from tests.web.conftest import RunMaker
 
 
@@ -60,7 +60,7 @@ def test_a_choice_ranks_the_chosen_runs_alone(
     page = browser_client.get("/batches/grid", query_string=query).text
 
     assert set(ranked(page)) == chosen
-    assert "2 of 6 with" in page
+    assert "2 of 6 runs where" in page
     assert browser_client.get("/api/batches/grid/points", query_string=query).json["chosen"] == 2
     assert set(ranked(browser_client.get("/batches/grid").text)) == {*grid.values()}
 
@@ -75,7 +75,7 @@ def test_the_pictures_are_of_the_runs_that_the_page_ranks(
     found = browser_client.get(html.unescape(address)).json
 
     assert 0 < found["runs"] < 6
-    assert f"of {found['runs']} with" in page
+    assert f"of {found['runs']} runs where" in page
     assert 'href="/batches/grid?goal=min&amp;constraint=num_trades+%3E%3D+8">Show all' in page
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from adapters.runs.series import RunSeries
 from adapters.runs.stored_series import decode_trades, encode_trades
-from consumer.backtest import TRADE_FIELDS
-from consumer.run_engine import RunEngine
+from consumer.kinds.backtest import TRADE_FIELDS
+from consumer.kinds.run_engine import RunEngine
 from engine.engine import BacktestResult, Fill
 from tests.engine.markets import follow, random_signals, random_walk
 from web.charts.explanations import account_words

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from adapters.charts import render
 from adapters.runs.run_bars import RunBars
-from consumer import draw_charts
+from consumer.kinds import draw_charts
 from tests.web.conftest import RunMaker
 
 

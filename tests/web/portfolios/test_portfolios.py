@@ -1,6 +1,7 @@
 """Portfolios over HTTP: what is accepted, which runs the legs are, what comes of it, and what is refused."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -13,19 +14,21 @@ from sqlalchemy import select, update
 from sqlalchemy.engine import Engine
 
 from adapters.database import database_now, reading
-from adapters.plan_tables import portfolios
-from adapters.portfolios.series import PRUNED
-from adapters.portfolios.store import batch_of, portfolio_of, portfolio_row
+from adapters.maintenance.retention import prune_runs
+from adapters.plan_tables import plans
+from adapters.plans.portfolio import batch_name, portfolio_of
+from adapters.plans.portfolio_series import PRUNED
+from adapters.plans.store import plan_row
 from adapters.tables import runs
-from adapters.upkeep.retention import prune_runs
-from consumer.portfolios import Portfolios
+from consumer.leader.plans import Plans
 from contracts.errors import Conflict
+from contracts.status import PlanKind
 from tests.services.finished_runs import break_down
 from tests.services.jobs import run_all
 from tests.services.portfolios import ASKED, CROSS, LEGS, complete, leader, submit_portfolio
 from web.portfolios import api
 from web.portfolios.api import renew_legs
-from web.portfolios.view import Shown
+from web.portfolios.view import PortfolioView
 
 Finish = Callable[..., dict[str, Any]]
 FORMULA = {
@@ -62,7 +65,7 @@ def test_its_legs_run_first_and_then_one_job_that_people_wait_for(
     assert client.get(f"/status/{portfolio_id}").status_code == 404
     run_all(engine)
     sent = list[str]()
-    Portfolios(engine, sent.extend).advance()
+    Plans(engine, sent.extend).advance()
 
     assert sent == [portfolio_id]
     assert shown(client, portfolio_id)["status"] == "running"
@@ -358,7 +361,7 @@ def test_of_legs_that_failed_the_first_one_says_why(client: FlaskClient, engine:
     # in an order in which no index of the database has them
     legs = sorted((leg["run_id"] for leg in shown(client, portfolio_id)["legs"]), reverse=True)
     with engine.begin() as connection:
-        connection.execute(update(portfolios).values(legs_json=json.dumps(legs)))
+        connection.execute(update(plans).values(step=json.dumps(legs)))
     break_down(engine, legs[0], "no prices")
     for run_id in legs[1:]:
         client.post(f"/api/runs/{run_id}/cancel")
@@ -404,14 +407,14 @@ def test_of_two_retries_at_once_one_is_made(
     run_all(engine)
     leader(engine).advance()
     with reading(engine) as connection:
-        read_by_both = portfolio_of(portfolio_row(connection, portfolio_id))
+        read_by_both = portfolio_of(plan_row(connection, PlanKind.PORTFOLIO, portfolio_id))
 
     assert client.post(f"/api/portfolios/{portfolio_id}/retry").status_code == 202
     legs = [leg["run_id"] for leg in shown(client, portfolio_id)["legs"]]
     with app.test_request_context(), pytest.raises(Conflict, match="was retried a moment ago"):
         renew_legs(read_by_both, [1])
 
-    of_batch = client.get(f"/api/batches/{batch_of(portfolio_id)}/runs").json["runs"]
+    of_batch = client.get(f"/api/batches/{batch_name(portfolio_id)}/runs").json["runs"]
     assert {run["run_id"] for run in of_batch} == {*legs}
     assert [leg["run_id"] for leg in shown(client, portfolio_id)["legs"]] == legs
 
@@ -437,14 +440,14 @@ def test_one_that_moves_on_while_it_is_looked_at_is_cancelled_all_the_same(
     portfolio_id = submit_portfolio(client)
     run_all(engine)
 
-    class MovedOn(Shown):
+    class MovedOn(PortfolioView):
         """Its Job is started once it was read."""
 
         def __init__(self, portfolio_id: str) -> None:
             super().__init__(portfolio_id)
             leader(engine).advance()
 
-    monkeypatch.setattr(api, "Shown", MovedOn)
+    monkeypatch.setattr(api, "PortfolioView", MovedOn)
     answer = client.post(f"/api/portfolios/{portfolio_id}/cancel")
 
     assert (answer.status_code, answer.json["status"]) == (200, "failed")
@@ -476,10 +479,10 @@ def test_pages_show_it_in_every_state(client: FlaskClient, engine: Engine) -> No
     )
     page = f"/portfolios/{portfolio_id}"
 
-    assert "0 of 3 legs have run" in client.get(page).text
+    assert "0 of 3 legs finished" in client.get(page).text
     run_all(engine)
     leader(engine).advance()
-    assert "are traded together" in client.get(page).text
+    assert "combining them" in client.get(page).text
     run_all(engine)
 
     legs, stats, trades = (
@@ -487,13 +490,13 @@ def test_pages_show_it_in_every_state(client: FlaskClient, engine: Engine) -> No
     )
     report = client.get(f"{page}/report.html")
     assert "three crosses" in client.get("/portfolios").text
-    assert "How the legs' profits go together" in legs
+    assert "Correlation of returns" in legs
     assert "Monthly returns" in stats
-    assert "Orders that were left out" in trades
-    assert "as many positions as allowed were open" in trades
+    assert "Skipped orders" in trades
+    assert "the maximum number of positions was open" in trades
     assert report.headers["Content-Security-Policy"].startswith("default-src 'none'")
     assert "<script" not in report.text
-    assert "What each leg contributed" in report.text
+    assert "Contribution of each leg" in report.text
     lines = client.get(f"{page}/trades.csv").text.splitlines()
     assert len(lines) == 1 + len(shown(client, portfolio_id)["trades"])
     curves = client.get(f"/api/portfolios/{portfolio_id}/curves?max=100").json
@@ -514,7 +517,7 @@ def test_one_whose_series_were_deleted_keeps_its_metrics(
 
     found, page = shown(client, portfolio_id), client.get(f"/portfolios/{portfolio_id}").text
     with reading(engine) as connection:
-        assert connection.execute(select(portfolios.c.found)).scalar_one() is None
+        assert connection.execute(select(plans.c.result)).scalar_one() is None
     assert found["metrics"]["num_trades"] > 0
     assert "equity_curve" not in found
     assert found["notes"] == [PRUNED]
@@ -528,11 +531,12 @@ def test_one_that_ended_without_a_job_is_deleted_in_time(
 ) -> None:
     portfolio_id = submit_portfolio(client)
     client.post(f"/api/portfolios/{portfolio_id}/cancel")
-    settings = replace(client.application.extensions["platform"].settings, keep_batches_days=10)
+    settings = replace(client.application.extensions["platform"].settings, keep_runs_days=10)
     list(prune_runs(engine, settings))
     assert shown(client, portfolio_id)["status"] == "failed"
     with engine.begin() as connection:
-        connection.execute(update(portfolios).values(completed_at=database_now(-11 * 86_400)))
+        for table in (plans, runs):
+            connection.execute(update(table).values(completed_at=database_now(-11 * 86_400)))
 
     list(prune_runs(engine, settings))
 
@@ -581,7 +585,7 @@ def test_pages_of_trades_lead_to_each_other_whatever_else_the_address_has(
     following = (
         f"/portfolios/{found['portfolio_id']}?side=BUY&amp;sort=pnl_abs&amp;tab=trades&amp;page=2"
     )
-    assert f'rel="next" href="{following}"' in page.text
+    assert re.search(rf'rel="next"\s+href="{re.escape(following)}"', page.text)
 
 
 def test_a_benchmark_that_ends_within_a_portfolio_is_shown_to_its_end(

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from adapters.queue.messages import Attempt
 from adapters.runs.states import claim, finish
-from consumer.backtest import backtest
+from consumer.kinds.backtest import backtest
 from tests.services.prices import run_prices
 from tests.services.web_app import run_values
 from tests.web.conftest import ON_BOTH_DATABASES

@@ -15,17 +15,17 @@ from tests.web.conftest import RunMaker
 def test_a_redis_that_does_not_answer_is_waited_for_once_by_all_that_ask(
     page_app: Flask, redis_server: RedisServer
 ) -> None:
-    glance, asked = page_app.extensions["platform"].glance, list[int]()
+    queue_status, queries = page_app.extensions["platform"].queue_status, list[int]()
     redis_server.pause()
     try:
         answers = [
-            glance.ask(lambda queue, number=number: asked.append(number) or queue.depth())
+            queue_status.ask(lambda queue, number=number: queries.append(number) or queue.depth())
             for number in range(3)
         ]
     finally:
         redis_server.resume()
 
-    assert (answers, asked) == ([None, None, None], [0])
+    assert (answers, queries) == ([None, None, None], [0])
 
 
 def test_a_run_that_is_submitted_without_redis_is_told_that_it_is_recorded_and_waits(
@@ -39,8 +39,8 @@ def test_a_run_that_is_submitted_without_redis_is_told_that_it_is_recorded_and_w
     finally:
         redis_server.resume()
 
-    assert "recorded in the database and waits for the queue to come back" in page
-    assert "recorded and queued" not in page and "being fetched" not in page
+    assert "it will be queued as soon as the queue is back" in page
+    assert "saved and queued" not in page and "starting" not in page
     assert "Redis, which holds the queue, does not answer" in page
     assert (status["status"], status["position"], status["queue_answers"]) == (
         "pending",
@@ -57,7 +57,7 @@ def test_a_waiting_run_says_that_the_queue_answers(
     status = browser_client.get(f"/status/{run_id}").get_json()
 
     assert (status["position"], status["queue_answers"]) == (0, True)
-    assert "recorded and queued" in browser_client.get(f"/result/{run_id}").get_data(as_text=True)
+    assert "saved and queued" in browser_client.get(f"/result/{run_id}").get_data(as_text=True)
 
 
 def test_a_database_file_that_is_away_is_named_and_no_empty_one_takes_its_place(

@@ -14,13 +14,13 @@ from sqlalchemy import insert, select
 
 from adapters.database import database_now, reading
 from adapters.queue.history import queue_state
-from adapters.queue.liveness import Upkeep
+from adapters.queue.liveness import Liveness
 from adapters.queue.run_queue import RunQueue, ScalerState
 from adapters.runs.times import percentile
 from adapters.tables import run_events, runs
 from tests.services.redis_server import RedisServer
 from tests.web.conftest import ON_BOTH_DATABASES, RunMaker
-from web.queue.picture import MOST_LABELS, history_svg, labelled
+from web.queue.picture import MOST_LABELS, history_svg, time_labels
 from web.queue.troubles import describe
 
 Event = tuple[str, str | None, str, datetime]  # run, from, to, at
@@ -66,7 +66,7 @@ def record(app: Flask, stories: list[list[Event]]) -> None:
 
 
 def most_at_a_time(stories: list[list[Event]], state: str, start: datetime, end: datetime) -> int:
-    """How many runs were in a state at the moment between `start` and `end` when most were."""
+    """The largest number of runs that were in a state at once between `start` and `end`."""
     events = [
         (at, left == state, arrived == state) for each in stories for _, left, arrived, at in each
     ]
@@ -157,7 +157,7 @@ def test_the_depth_of_each_queue_is_shown_and_scraped(
     )
 
     assert re.search(
-        "1 of people <code[^>]*>backtests</code>, 1 of batches <code[^>]*>backtests-bulk</code>",
+        "Waiting: 1 interactive <code[^>]*>backtests</code>, 1 batch <code[^>]*>backtests-bulk</code>",
         page,
     )
     assert 'backtest_queue_depth{queue="backtests"} 1.0' in metrics
@@ -173,7 +173,7 @@ def test_without_redis_the_page_says_that_nothing_is_lost(
     page = browser_client.get("/queue")
 
     assert page.status_code == 200
-    assert "Redis, which holds the queue, does not answer: runs are recorded" in page.get_data(
+    assert "Redis, which holds the queue, does not answer. Runs are recorded" in page.get_data(
         as_text=True
     )
     redis_server.start()
@@ -199,11 +199,11 @@ def test_each_line_across_the_picture_is_drawn_where_the_number_on_it_is() -> No
         )
 
         heights = [(1 - float(y) / 88) for y in re.findall(r'y1="([\d.]+)%"', picture)]
-        shown = re.findall(r'dy="-4"[^>]*>([^<]+)<', picture)
+        labels = re.findall(r'dy="-4"[^>]*>([^<]+)<', picture)
         steps = [1 - float(y) / 100 for y in re.findall(r"V([\d.]+)H", picture)]
         per_run = max(steps) / max(values)
-        assert shown == numbers
-        for height, label in zip(heights, shown, strict=True):
+        assert labels == numbers
+        for height, label in zip(heights, labels, strict=True):
             assert height / per_run == pytest.approx(
                 int(label.removeprefix("limit ").replace(",", "")), rel=1e-3
             )
@@ -247,16 +247,16 @@ def test_events_are_counted_by_the_index(page_app: Flask) -> None:
 def test_labels_of_the_time_axis_are_round_apart_and_short(window: int, ends: datetime) -> None:
     moments = [ends - timedelta(seconds=window), ends]
 
-    found = labelled(moments)
+    labels = time_labels(moments)
 
-    assert 2 <= len(found) <= MOST_LABELS
-    assert all(moment.second == 0 for moment, _ in found)
-    assert all(moments[0] <= moment <= moments[1] for moment, _ in found)
-    gaps = [after - before for (_, before), (_, after) in pairwise(found)]
+    assert 2 <= len(labels) <= MOST_LABELS
+    assert all(moment.second == 0 for moment, _ in labels)
+    assert all(moments[0] <= moment <= moments[1] for moment, _ in labels)
+    gaps = [after - before for (_, before), (_, after) in pairwise(labels)]
     assert all(gap == pytest.approx(gaps[0]) and gap > 0.12 for gap in gaps)
 
 
-def seen(**changes: object) -> Upkeep:
+def seen(**changes: object) -> Liveness:
     """Two runs wait and none runs; a Job started a minute ago, and a reconciler works."""
     now = datetime(2026, 11, 21, 12, 0, 0)
     usual = {
@@ -264,14 +264,14 @@ def seen(**changes: object) -> Upkeep:
         "oldest_waiting": {"waiting_since": now - timedelta(seconds=45)},
         "waiting": 2,
     }
-    return Upkeep(**({"now": now, "running": 0, "reconciler_until": now} | usual | changes))  # type: ignore[arg-type]
+    return Liveness(**({"now": now, "running": 0, "reconciler_until": now} | usual | changes))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("state", "scaler", "words"),
     [
         (seen(), None, "No Job has started for 45.0 s; 2 runs wait"),
-        (seen(running=1), None, None),  # KEDA's limit is not known
+        (seen(running=1), None, None),  # KEDA's limit is unknown
         (seen(running=1), ScalerState(2, False), "No Job has started"),
         (seen(running=2), ScalerState(2, False), None),
         (seen(waiting=0, oldest_waiting=None), None, None),
@@ -286,19 +286,19 @@ def seen(**changes: object) -> Upkeep:
     ],
 )
 def test_what_hinders_runs_is_said(
-    state: Upkeep, scaler: ScalerState | None, words: str | None
+    state: Liveness, scaler: ScalerState | None, words: str | None
 ) -> None:
-    found = describe(state, scaler, queue_answers=True)
+    reasons = describe(state, scaler, queue_answers=True)
 
-    assert len(found) == (0 if words is None else 1)
-    assert words is None or words in found[0]
+    assert len(reasons) == (0 if words is None else 1)
+    assert words is None or words in reasons[0]
 
 
 def test_a_paused_scaler_is_told_on_the_queue_page_and_to_the_run_that_waits(
     browser_client: FlaskClient, make_run: RunMaker, page_app: Flask
 ) -> None:
     settings = page_app.extensions["platform"].settings
-    RunQueue(settings).tell_of_scaler(ScalerState(capacity=7, paused=True))
+    RunQueue(settings).publish_scaler_state(ScalerState(capacity=7, paused=True))
 
     for path in ("/queue", f"/result/{make_run('pending')}"):
         assert "The scaler is paused" in browser_client.get(path).get_data(as_text=True)

@@ -21,7 +21,7 @@ FORMULA = {
 
 
 def paths_of(page: str) -> dict[str, str]:
-    return dict(re.findall(r'data-path="([\w.]+)" value="([^"]*)"', page))
+    return dict(re.findall(r'data-path="([\w.]+)"\s+value="([^"]*)"', page))
 
 
 def test_numbers_and_choices_of_the_rule_can_be_changed(
@@ -55,7 +55,7 @@ def test_beside_another_run_the_numbers_of_both_are_shown(
     page = browser_client.get(f"/result/{other}?beside={one}").text
 
     assert "oversold 30 → 45" in page
-    assert f"before {before}" in page
+    assert f"was {before}" in page
     assert f'data-before="/api/runs/{one}/bars"' in page
 
 

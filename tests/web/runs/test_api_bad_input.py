@@ -136,7 +136,7 @@ def test_a_missing_field_is_required(client: FlaskClient, field: str) -> None:
         ({"batch_id": "a/b"}, "batch_id", "slash"),
         ({"batch_id": ".."}, "batch_id", "address"),
         ({"label": "x" * 65}, "label", "at most 64"),
-        ({"label": "a\u0000b"}, "label", "cannot be shown"),
+        ({"label": "a\u0000b"}, "label", "non-printable"),
         ({"run_id": "b6b1c1f0-0000-4000-8000-000000000000"}, "run_id", "issued by the server"),
         ({"colour": "red"}, "colour", "unknown field; accepted: ticker"),
     ],

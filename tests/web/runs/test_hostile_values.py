@@ -144,7 +144,7 @@ def asking(app: Flask, client: FlaskClient) -> Asking:
     known["screen_id"] = screen_id
     known["portfolio_id"] = complete(client, app.extensions["platform"].engine)["portfolio_id"]
     prices = {"ticker": "AAPL", "timeframe": "1d", "data_hash": "0" * 64}
-    return Asking(client, known | prices | {"given_version": "x", "filename": "y"})
+    return Asking(client, known | prices | {"asset_version": "x", "filename": "y"})
 
 
 @pytest.mark.parametrize("share", [8, pytest.param(1, marks=pytest.mark.slow)])

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from adapters.database import database_now
+from adapters.maintenance.retention import Removed, prune_runs
 from adapters.tables import runs
-from adapters.upkeep.retention import Removed, prune_runs
 from tests.web.conftest import RunMaker
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from adapters.queue.messages import Attempt
 from adapters.runs.states import claim, finish
 from adapters.runs.stored_series import decode_signals
 from adapters.tables import runs
-from consumer.backtest import backtest
+from consumer.kinds.backtest import backtest
 from tests.services.prices import run_prices
 from tests.web.conftest import RunMaker
 
@@ -113,7 +113,7 @@ def test_a_metric_that_only_the_later_run_has_is_named_and_no_difference(
     page = browser_client.get(f"/result/{again}").get_data(as_text=True)
 
     assert 'data-verdict="identical"' in page
-    assert "Only one of the two has: sqn." in page
+    assert "Present in only one run: sqn." in page
 
 
 def test_a_changed_metric_is_named_with_the_version_that_changed_it(

@@ -15,7 +15,7 @@ from adapters.tables import runs
 from contracts.run_request import LABEL_FIELDS, About
 from tests.services.web_app import run_values
 from tests.web.conftest import RunMaker
-from web.request_fields import FIELDS, PRESET_FIELDS, read_fields
+from web.titles import FIELDS, PRESET_FIELDS, read_fields
 
 
 @dataclasses.dataclass
@@ -44,8 +44,8 @@ def test_every_field_of_the_contract_is_in_form_messages_and_description(
     ]
 
     for name, field in FIELDS.items():
-        if field.about.asked and name != "params":
-            control = re.search(rf'<(input|select)[^>]* name="{name}" data-field[^>]*>', form)
+        if field.about.in_forms and name != "params":
+            control = re.search(rf'<(input|select)[^>]*\sname="{name}"\s+data-field[^>]*>', form)
             assert control, f"{name} is not in the form"
             assert str(escape(field.about.title)) in form
             assert str(escape(field.about.help)) in form or name in ("ticker", "rule_type")
@@ -68,17 +68,17 @@ def test_a_new_field_needs_no_other_line(app: Flask) -> None:
 
     assert fields["leverage"].accepts == "times from 1 to below 5 (of equity), or null"
     assert re.search(
-        r'type="number"[^>]* min="1" max="5"[^>]* placeholder="none" [^>]*name="leverage" data-field data-optional',
+        r'type="number"[^>]*\smin="1"\s+max="5"[^>]* placeholder="none"[^>]*name="leverage"\s+data-field data-optional',
         form,
     )
     assert (
         fields["themes"].accepts
         == "a list of at most 4, each of 1 to 20 characters (of the trade)"
     )
-    assert fields["themes"].said(["gold", "oil"]) == "gold, oil"
-    assert re.search(r'name="themes" data-field data-optional data-words', form)
+    assert fields["themes"].format_value(["gold", "oil"]) == "gold, oil"
+    assert re.search(r'name="themes"\s+data-field data-optional data-words', form)
     assert re.search(r'placeholder="none" value="0" [^>]*name="floor_pct"', form)
-    assert re.search(r'type="checkbox"[^>]* name="hedged" data-field checked', form)
+    assert re.search(r'type="checkbox"[^>]*\sname="hedged"\s+data-field checked', form)
 
 
 def test_a_run_from_before_a_field_was_added_keeps_its_page(
@@ -133,4 +133,4 @@ def test_values_are_said_with_their_units() -> None:
         ("fractional_shares", True): "fractional shares",
     }
 
-    assert {(name, value): FIELDS[name].said(value) for name, value in said} == said
+    assert {(name, value): FIELDS[name].format_value(value) for name, value in said} == said

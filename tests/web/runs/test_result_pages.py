@@ -75,7 +75,7 @@ def test_trades_are_filtered_by_side_outcome_and_reason(
 def test_sides_are_positions_on_the_page(browser_client: FlaskClient, run_id: str) -> None:
     page = browser_client.get(f"/result/{run_id}?tab=trades&sort=side").get_data(as_text=True)
 
-    words = re.findall(r">\d+</a></td><td>(\w+)</td>", page)
+    words = re.findall(r">\d+</a></td>\s*<td>(\w+)</td>", page)
     assert set(words) <= {"long", "short"} != set()
     assert '<option value="BUY">long</option>' in page
 
@@ -347,9 +347,9 @@ def test_no_more_than_two_pages_of_a_process_are_held(
     browser_client: FlaskClient, make_run: RunMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_id = make_run("pending")
-    monkeypatch.setattr(page, "_held", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(page, "_waiting_requests", threading.BoundedSemaphore(1))
 
-    with page._held:
+    with page._waiting_requests:
         monkeypatch.setattr(page.time, "sleep", lambda seconds: pytest.fail("held"))
         shown = browser_client.get(f"/result/{run_id}", headers={"Prefer": "wait"}).get_data(
             as_text=True

@@ -3,7 +3,7 @@
 import random
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs, quote, urlparse
+from urllib.parse import parse_qs, urlparse
 from uuid import UUID
 
 import pytest
@@ -11,14 +11,16 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event, insert, update
 
+from adapters.plans.store import join_batch
 from adapters.tables import run_tags, runs
 from tests.services.web_app import sweep_values
 from tests.web.conftest import ON_BOTH_DATABASES
-from web.platform import Platform
+from web.app import Platform
 
 pytestmark = ON_BOTH_DATABASES
 
 COUNT = 230
+SWEEP = "00000000-0000-4000-8000-000000000001"  # the plan of the batch "sweep"
 SORTS = [
     ("return", "total_return_pct"),
     ("sharpe", "sharpe_ratio"),
@@ -37,7 +39,7 @@ def row(number: int, chance: random.Random) -> dict[str, Any]:
         "timeframe": "1d",
         "rule_type": chance.choice(["RSI", "MACD", "ATR"]),
         "rule_id": f"R_{number}",
-        "batch_id": chance.choice([None, "sweep"]),
+        "plan_id": chance.choice([None, SWEEP]),
         "label": chance.choice([None, "idea", "<script>alert(1)</script>"]),
         "title": "The team’s Nightly" if number % 10 == 3 else None,
         "params_json": "{}",
@@ -62,6 +64,7 @@ def rows(page_app: Flask) -> list[dict[str, Any]]:
     made = [row(number, chance) for number in range(COUNT)]
     platform: Platform = page_app.extensions["platform"]
     with platform.engine.begin() as connection:
+        join_batch(connection, "sweep", SWEEP, None)
         connection.execute(insert(runs), made)
         connection.execute(
             insert(run_tags),
@@ -174,7 +177,7 @@ FILTERS = {
     "rule=ATR&ticker=IBM": lambda each: each["rule_type"] == "ATR" and each["ticker"] == "IBM",
     "status=failed": lambda each: each["status"] == "FAILED",
     "status=completed&batch=sweep": lambda each: (
-        each["status"] == "SUCCEEDED" and each["batch_id"] == "sweep"
+        each["status"] == "SUCCEEDED" and each["plan_id"] == SWEEP
     ),
     "label=idea": lambda each: each["label"] == "idea",
     "label=DE": lambda each: each["label"] == "idea",
@@ -260,7 +263,7 @@ def test_the_page_keeps_filter_and_order_in_its_links(
 
 def test_no_fitting_run_says_how_to_see_others(browser_client: FlaskClient) -> None:
     assert "No runs yet" in browser_client.get("/runs").get_data(as_text=True)
-    assert "No run fits this filter" in browser_client.get("/runs?ticker=IBM").get_data(
+    assert "No runs match this filter" in browser_client.get("/runs?ticker=IBM").get_data(
         as_text=True
     )
 
@@ -287,7 +290,7 @@ def test_a_word_that_no_run_has_is_named(
     page = browser_client.get("/runs?q=idea+<x>+aapl").text
 
     assert "No run’s label, title, ticker, rule, tag or batch contains “&lt;x&gt;”" in page
-    assert "No run fits this filter" in browser_client.get("/runs?q=aapl+msft").text
+    assert "No runs match this filter" in browser_client.get("/runs?q=aapl+msft").text
 
 
 def test_a_search_leads_to_the_filtered_list(browser_client: FlaskClient) -> None:
@@ -307,12 +310,9 @@ def test_a_search_leads_to_the_filtered_list(browser_client: FlaskClient) -> Non
 def test_a_search_for_the_name_of_a_batch_leads_to_it(
     browser_client: FlaskClient, rows: list[dict[str, Any]]
 ) -> None:
-    name = next(row["batch_id"] for row in rows if row["batch_id"])
+    answer = browser_client.get("/search", query_string={"q": " sweep "})
 
-    assert (
-        browser_client.get("/search", query_string={"q": f" {name} "}).headers["Location"]
-        == f"/batches/{quote(name)}"
-    )
+    assert answer.headers["Location"] == "/batches/sweep"
 
 
 def test_a_search_for_the_start_of_an_id_leads_to_the_run(

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from adapters.tables import run_tags, runs
 from tests.services.web_app import run_values, sweep_values
 from tests.web.conftest import ON_BOTH_DATABASES, RunMaker, TokenMaker
-from web.platform import Platform
+from web.app import Platform
 
 pytestmark = ON_BOTH_DATABASES
 

@@ -9,8 +9,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Connection, select, update
 
-from adapters.screens.columns import CORE
-from adapters.screens.store import insert_screen
+from adapters.plans.combinations import CORE
+from adapters.plans.screen import insert_search
 from adapters.tables import runs, screens
 from contracts.errors import QueueFull
 from tests.services.jobs import run_all
@@ -137,7 +137,7 @@ def test_a_run_that_differs_is_said_and_counted(
 
     assert [row["is_equal"] for row in rows[:3]] == [False, False, None]
     page = client.get(f"/screens/{screen_id}").get_data(as_text=True)
-    assert "A run came to other numbers than its row here" in page
+    assert "A run's result differs from its row here" in page
     assert "backtest_screen_rows_differing 2.0" in client.get("/metrics").get_data(as_text=True)
 
 
@@ -161,7 +161,7 @@ def test_the_best_or_all_are_run_as_one_batch(client: FlaskClient, work: Work) -
     assert batch["counts"]["completed"] == 9
     assert batch["note"].startswith("These are the best of a screen")
     page = client.get(f"/batches/{batch['batch_id']}").text
-    assert "Is the best more than luck?" not in page
+    assert "Skill or luck?" not in page
     assert f'of a <a href="/screens/{screen_id}">screen</a>' in page
 
 
@@ -218,15 +218,14 @@ def test_the_same_key_is_the_same_screen(client: FlaskClient) -> None:
     assert shown(client, first.json["screen_id"])["combinations"] == 18
 
 
-def test_a_key_is_refused_for_other_tickers_and_for_what_was_a_run(client: FlaskClient) -> None:
-    keys = [{"Idempotency-Key": key} for key in ("screen", "run")]
+def test_a_key_is_refused_for_other_tickers(client: FlaskClient) -> None:
+    key = {"Idempotency-Key": "screen"}
     both = {"base": {**BASE, "ticker": None, "tickers": ["AAPL", "IBM"]}}
-    first = client.post("/api/screens", json=SPEC, headers=keys[0])
-    client.post("/run_backtest", json=BASE, headers=keys[1])
+    first = client.post("/api/screens", json=SPEC, headers=key)
 
-    refused = [client.post("/api/screens", json=SPEC | both, headers=key) for key in keys]
+    refused = client.post("/api/screens", json=SPEC | both, headers=key)
 
-    assert [answer.status_code for answer in refused] == [409, 409]
+    assert refused.status_code == 409
     assert shown(client, first.json["screen_id"])["combinations"] == 9
 
 
@@ -245,12 +244,15 @@ def test_a_screen_is_recorded_on_all_of_its_tickers_or_on_none(
 ) -> None:
     both = {"base": {**BASE, "ticker": None, "tickers": ["AAPL", "IBM"]}}
 
-    def insert_first(connection: Connection, run_id: str, *given: Any, **more: Any) -> None:
-        if more.get("screen_id") not in (None, run_id):
-            raise QueueFull("others have filled the queue", 30)
-        insert_screen(connection, run_id, *given, **more)
+    recorded: list[str] = []
 
-    monkeypatch.setattr(submission, "insert_screen", insert_first)
+    def insert_first(connection: Connection, run_id: str, *given: Any) -> None:
+        if recorded:
+            raise QueueFull("others have filled the queue", 30)
+        recorded.append(run_id)
+        insert_search(connection, run_id, *given)
+
+    monkeypatch.setattr(submission, "insert_search", insert_first)
     answer = client.post("/api/screens", json=SPEC | both)
 
     assert answer.status_code == 429
@@ -327,10 +329,10 @@ def test_its_page_shows_rows_map_spread_and_luck(
     assert "Waiting for a Job to start" in waiting
     for words in (
         "Best combinations",
-        "9 of 9 made a trade",
-        "is spread",
-        "Is the best more than luck?",
-        "Map over two parameters",
+        "9 of 9 traded",
+        "distribution",
+        "Skill or luck?",
+        "Heatmap of two parameters",
     ):
         assert words in page
     assert page.count(">Run</button>") == 9

@@ -11,9 +11,12 @@ from flask.testing import FlaskClient
 from sqlalchemy import delete, select, update
 from sqlalchemy.engine import Engine
 
-from adapters.plan_tables import studies
-from adapters.studies.store import fail_study, study_of, study_row
+from adapters.plan_tables import plans
+from adapters.plans.store import plan_row
+from adapters.plans.study import fail_study, study_of
+from adapters.runs.stored_series import packed_json, unpacked_json
 from adapters.tables import runs
+from contracts.status import PlanKind
 from contracts.study import VERDICT_METHOD
 from tests.services.finished_runs import succeed
 from tests.services.studies import (
@@ -41,6 +44,7 @@ MANY = [{"fast": 2 + number % 150, "slow": 200 + number // 150} for number in ra
             "Input should be 'selection', 'holdout', 'walk_forward' or 'permutation'",
         ),
         ({"colour": "red"}, "colour", "Unexpected keyword argument"),
+        ({"train_by": "screens"}, "train_by", "Unexpected keyword argument"),
         ({"combinations": []}, "combinations", "at least 1 item"),
         ({"combinations": [*GRID, {"fast": 1}]}, "combinations.6.fast", "1 is out of range"),
         (
@@ -104,13 +108,15 @@ def test_a_dry_run_says_what_it_costs_and_records_nothing(
         succeed(app.extensions["platform"].engine, run_id, {"sharpe_ratio": 1.0})
     cost = client.post("/api/studies?dry_run=true", json=WALK_FORWARD).json
 
-    assert (unknown["runs"], unknown["seconds"]) == ({"training": 24, "test": 4}, None)
+    assert (unknown["runs"], unknown["seconds"]) == ({"training": 4, "test": 4}, None)
     assert cost["windows"][0] == {
         "train": ["2003-01-01", "2004-12-30"],
         "test": ["2004-12-31", "2005-12-30"],
     }
     assert len(cost["windows"]) == 4
-    assert cost["seconds"] == pytest.approx((28 + cost["waiting"]) / cost["runs_per_s"], abs=0.1)
+    assert cost["seconds"] == pytest.approx(
+        (4 + 24 // 10 + 4 + cost["waiting"]) / cost["runs_per_s"], abs=0.1
+    )
     assert client.get("/api/studies").json["studies"] == []
 
 
@@ -154,13 +160,12 @@ def test_the_same_key_makes_no_second_study(client: FlaskClient) -> None:
 def test_a_known_key_is_answered_although_the_queue_is_full(
     platform_settings: dict[str, str],
 ) -> None:
-    asked = WALK_FORWARD | {"train_by": "screens"}
     jobs = 4  # of its training parts, more of which may not wait
     with web_app(platform_settings | {"MAX_QUEUE_DEPTH": str(jobs)}) as app:
-        send = {"json": asked, "headers": {"Idempotency-Key": "mine"}}
+        send = {"json": WALK_FORWARD, "headers": {"Idempotency-Key": "mine"}}
         first = app.test_client().post("/api/studies", **send)
         app.test_client().post("/api/runs/bulk", json=sweep_values(1))
-        other = app.test_client().post("/api/studies", json=asked)
+        other = app.test_client().post("/api/studies", json=WALK_FORWARD)
         again = app.test_client().post("/api/studies", **send)
 
     assert [answer.status_code for answer in (first, other, again)] == [202, 429, 200]
@@ -186,7 +191,7 @@ def test_the_list_goes_on_where_a_page_ended(client: FlaskClient) -> None:
 def test_the_batch_of_a_study_ranks_its_runs_alone_and_leads_to_its_verdict(
     app: Flask, client: FlaskClient
 ) -> None:
-    study_id = submit_study(client, train_by="screens")
+    study_id = submit_study(client)
     work_through(app.extensions["platform"].engine, study_id)
 
     choices = client.get(f"/api/studies/{study_id}").json["choices"]
@@ -197,7 +202,7 @@ def test_the_batch_of_a_study_ranks_its_runs_alone_and_leads_to_its_verdict(
         assert {run["run_id"] for run in batch["leaderboard"]} <= tested
         assert batch["note"].startswith("These are Jobs of a study")
         page = client.get(f"/batches/study-{study_id}?metric={metric}").get_data(as_text=True)
-        assert "Is the best more than luck?" not in page
+        assert "Skill or luck?" not in page
         assert f'of a <a href="/studies/{study_id}">study</a>' in page
 
 
@@ -210,7 +215,7 @@ def test_the_page_of_a_living_study_shows_how_far_it_is_and_no_result(
     page = client.get(f"/studies/{study_id}").text
 
     assert "&lt;b&gt;Mine&lt;/b&gt;" in page
-    assert "0 of about 28 Jobs ended" in page
+    assert "0 of about 8 Jobs finished" in page
     assert 'data-refresh-s="2"' in page
     assert "Out of sample" not in page
 
@@ -228,9 +233,12 @@ def test_the_page_of_a_judged_study_says_the_verdict_first(
     assert "data-refresh-s" not in page
     assert "None" not in page
     assert ("Sharpe ratio by fold" in page) == (kind != "selection")
-    assert study["sentence"] in client.get("/studies").text
+    study_list = client.get("/studies").text
+    assert study["sentence"] in study_list.replace("&#39;", "'")
+    assert f'href="/studies/{study["study_id"]}"' in study_list
+    assert f'<td class="wide-only">{kind.replace("_", "-")}</td>' in study_list
     assert all(f'<th scope="col" class="number">{name}</th>' in page for name in ("fast", "slow"))
-    assert "What all combinations share" in page and "<dt>kind</dt><dd>sma</dd>" in page
+    assert "Shared by all combinations" in page and "<dt>kind</dt><dd>sma</dd>" in page
 
 
 def test_a_study_of_an_own_rule_shows_its_texts_once_and_a_column_for_each_input_that_varies() -> (
@@ -265,7 +273,7 @@ def test_the_form_has_a_field_for_each_parameter(client: FlaskClient) -> None:
     page = client.get("/studies").text
 
     assert 'data-rule="MA_CROSS"' in page
-    assert 'data-axis="slow" value="50"' in page
+    assert re.search(r'data-axis="slow"\s+value="50"', page)
     assert "COMPOSITE" not in page
 
 
@@ -315,9 +323,9 @@ def test_a_batch_whose_runs_differ_in_more_than_parameters_is_not_studied(
 
 def test_jobs_that_are_no_runs_are_not_studied(app: Flask, client: FlaskClient) -> None:
     engine = app.extensions["platform"].engine
-    complete(client, engine, kind="selection", train_by="screens")
+    complete(client, engine, kind="selection")
     with engine.begin() as connection:
-        batch_id = connection.scalar(select(runs.c.batch_id).where(runs.c.kind != "run"))
+        batch_id = connection.scalar(select(plans.c.name))
 
     refused = client.get(f"/studies?batch={batch_id}")
 
@@ -328,9 +336,10 @@ def test_jobs_that_are_no_runs_are_not_studied(app: Flask, client: FlaskClient) 
 def as_of_method_2(engine: Engine, study_id: str) -> None:
     """Give a study a verdict by the method before Student's t."""
     with engine.begin() as connection:
-        verdict = json.loads(study_row(connection, study_id)["verdict_json"]) | {"method": 2}
-        changed = update(studies).where(studies.c.study_id == study_id)
-        connection.execute(changed.values(verdict_json=json.dumps(verdict)))
+        before = plan_row(connection, PlanKind.STUDY, study_id)["result"]
+        changed = update(plans).where(plans.c.plan_id == study_id)
+        result = packed_json(unpacked_json(before) | {"method": 2})
+        connection.execute(changed.values(result=result))
 
 
 def test_a_verdict_by_the_method_before_keeps_it_and_offers_to_be_judged_again(
@@ -354,14 +363,14 @@ def test_a_verdict_by_the_method_before_keeps_it_and_offers_to_be_judged_again(
 def as_of_method_1(engine: Engine, study_id: str) -> None:
     """Give a study a verdict as it was before verdicts named their method."""
     with engine.begin() as connection:
-        verdict = json.loads(study_row(connection, study_id)["verdict_json"])
+        verdict = unpacked_json(plan_row(connection, PlanKind.STUDY, study_id)["result"])
         for part in (verdict, verdict["out_of_sample"], *verdict["folds"]):
-            for name in {"method", "beside", "timing", "earlier"} & part.keys():
+            for name in {"beside", "timing"} & part.keys():
                 del part[name]
-        verdict |= {"outcome": "holds", "sentence": "Holds as it did."}
+        verdict |= {"method": 1, "outcome": "holds", "sentence": "Holds as it did."}
         said = {name: verdict[name] for name in ("outcome", "sentence")}
-        changed = update(studies).where(studies.c.study_id == study_id)
-        connection.execute(changed.values(verdict_json=json.dumps(verdict), **said))
+        changed = update(plans).where(plans.c.plan_id == study_id)
+        connection.execute(changed.values(result=packed_json(verdict), **said))
 
 
 def test_an_old_verdict_stays_until_it_is_judged_again_and_beside_the_new_one(
@@ -379,7 +388,7 @@ def test_an_old_verdict_stays_until_it_is_judged_again_and_beside_the_new_one(
     judge_here(engine, study_id)
     again = client.get(f"/api/studies/{study_id}").json
 
-    assert "took a Sharpe ratio above 0 for skill" in before and "Judge again" in before
+    assert "counted a Sharpe ratio above 0 as skill" in before and "Judge again" in before
     assert "Holds as it did." in before and "None" not in before
     assert asked.status_code == 202, asked.text
     assert (meanwhile["status"], meanwhile["sentence"]) == ("judging", "Holds as it did.")
@@ -389,7 +398,9 @@ def test_an_old_verdict_stays_until_it_is_judged_again_and_beside_the_new_one(
     ]
     assert again["verdict"] | {"earlier": []} == new
     assert (again["status"], again["sentence"]) == ("completed", new["sentence"])
-    assert "By the method before (1): Holds as it did." in client.get(f"/studies/{study_id}").text
+    assert (
+        "By the previous method (1): Holds as it did." in client.get(f"/studies/{study_id}").text
+    )
 
 
 def test_a_study_whose_new_judgement_fails_or_is_cancelled_keeps_its_verdict(
@@ -402,7 +413,7 @@ def test_a_study_whose_new_judgement_fails_or_is_cancelled_keeps_its_verdict(
     page = client.get(f"/studies/{study['study_id']}").text
     cancelled = client.post(f"/api/studies/{study['study_id']}/cancel")
     with engine.begin() as connection:
-        judging = study_of(study_row(connection, study["study_id"]))
+        judging = study_of(plan_row(connection, PlanKind.STUDY, study["study_id"]))
         fail_study(connection, judging, "the process that judges it died 5 times")
     after = client.get(f"/api/studies/{study['study_id']}").json
 
@@ -436,10 +447,10 @@ def test_a_study_whose_every_job_was_deleted_is_not_judged_again(
 ) -> None:
     engine = app.extensions["platform"].engine
     unfinished = client.post(f"/api/studies/{submit_study(client)}/judge")
-    # tried by screens and not tested, so that no run of it is named in its choices
-    study = complete(client, engine, kind="selection", train_by="screens")
+    # nothing is tested, so that no run of it is named in its choices
+    study = complete(client, engine, kind="selection")
     with engine.begin() as connection:
-        connection.execute(delete(runs).where(runs.c.batch_id == study["batch_id"]))
+        connection.execute(delete(runs).where(runs.c.plan_id == study["study_id"]))
 
     refused = client.post(f"/api/studies/{study['study_id']}/judge")
 

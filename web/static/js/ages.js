@@ -1,5 +1,9 @@
 // Keeps "3 min ago" true while the page stays open, and counts seconds where something is awaited.
-const STEPS = [[86400, "d"], [3600, "h"], [60, "min"]];
+const STEPS = [
+  [86400, "d"],
+  [3600, "h"],
+  [60, "min"],
+];
 
 function ageText(seconds) {
   for (const [step, unit] of STEPS) if (seconds >= step) return `${Math.floor(seconds / step)} ${unit} ago`;
@@ -18,8 +22,10 @@ function write(element, text) {
 }
 
 function tick() {
-  for (const time of document.querySelectorAll("time[data-age]")) write(time, ageText((Date.now() - Date.parse(time.dateTime)) / 1000));
-  for (const clock of document.querySelectorAll("[data-since]")) write(clock, elapsedText((Date.now() - Date.parse(clock.dataset.since)) / 1000));
+  for (const time of document.querySelectorAll("time[data-age]"))
+    write(time, ageText((Date.now() - Date.parse(time.dateTime)) / 1000));
+  for (const clock of document.querySelectorAll("[data-since]"))
+    write(clock, elapsedText((Date.now() - Date.parse(clock.dataset.since)) / 1000));
 }
 
 tick();

@@ -22,7 +22,13 @@ import { startPortfolioForm } from "./portfolios/sharing.js";
 import { startRunForm } from "./runs/form.js";
 import { startStudyForm } from "./studies/form.js";
 
-const FORMS = { "#explore": startExploring, "#run-form": startRunForm, "#price-loading": startPriceLoading, "#study-form": startStudyForm, "#portfolio-form": startPortfolioForm };
+const FORMS = {
+  "#explore": startExploring,
+  "#run-form": startRunForm,
+  "#price-loading": startPriceLoading,
+  "#study-form": startStudyForm,
+  "#portfolio-form": startPortfolioForm,
+};
 
 function enhance(root) {
   startCharts(root.querySelectorAll("[data-bars], [data-curves], [data-account]"));

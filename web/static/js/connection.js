@@ -10,12 +10,18 @@ let lost = ""; // in words
 export async function ask(url, accept, { headers, ...options } = {}) {
   try {
     const signal = AbortSignal.timeout(PATIENCE_MS);
-    const answer = await fetch(url, { headers: { Accept: accept, ...headers }, credentials: "same-origin", signal, ...options });
-    if (AWAY.includes(answer.status)) throw Object.assign(new Error(`status ${answer.status}`), { what: answer.headers.get("Away") });
+    const answer = await fetch(url, {
+      headers: { Accept: accept, ...headers },
+      credentials: "same-origin",
+      signal,
+      ...options,
+    });
+    if (AWAY.includes(answer.status))
+      throw Object.assign(new Error(`status ${answer.status}`), { what: answer.headers.get("Away") });
     show("");
     return answer;
   } catch (error) {
-    show(error.what ? `${error.what} went away` : "Connection lost");
+    show(error.what ? `${error.what} is unavailable` : "Connection lost");
     throw error;
   }
 }
@@ -28,5 +34,5 @@ function show(words) {
   line.hidden = !lost;
   line.querySelector("[data-lost]").textContent = lost;
   document.documentElement.classList.toggle("lost", Boolean(lost)); // what was green a moment ago is not known now
-  announce(lost ? `${lost}, trying again` : "Connected again");
+  announce(lost ? `${lost}, reconnecting` : "Reconnected");
 }

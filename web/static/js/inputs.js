@@ -4,7 +4,7 @@ export function numberOf(input) {
   return input.value === "" ? null : Number(input.value);
 }
 
-export function valueOf(input) {
+export function fieldValue(input) {
   if (input.type === "checkbox") return input.checked;
   if ("words" in input.dataset) return wordsOf(input.value);
   return input.type === "number" ? numberOf(input) : input.value.trim();
@@ -12,7 +12,10 @@ export function valueOf(input) {
 
 // "trend, 2026" -> ["trend", "2026"]; null for none
 function wordsOf(text) {
-  const words = text.split(",").map((word) => word.trim()).filter(Boolean);
+  const words = text
+    .split(",")
+    .map((word) => word.trim())
+    .filter(Boolean);
   return words.length ? words : null;
 }
 
@@ -28,5 +31,8 @@ export function countOf(axes) {
 
 // { fast: [5, 10], slow: [20] } -> [{ fast: 5, slow: 20 }, { fast: 10, slow: 20 }]
 export function combinationsOf(axes) {
-  return Object.entries(axes).reduce((found, [name, values]) => found.flatMap((each) => values.map((value) => ({ ...each, [name]: value }))), [{}]);
+  return Object.entries(axes).reduce(
+    (found, [name, values]) => found.flatMap((each) => values.map((value) => ({ ...each, [name]: value }))),
+    [{}],
+  );
 }

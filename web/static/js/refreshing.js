@@ -16,7 +16,10 @@ async function keepFresh(id) {
 function schedule() {
   for (const part of document.querySelectorAll("[data-refresh-s]")) {
     clearTimeout(timers.get(part.id));
-    timers.set(part.id, setTimeout(() => keepFresh(part.id), Number(part.dataset.refreshS) * 1000));
+    timers.set(
+      part.id,
+      setTimeout(() => keepFresh(part.id), Number(part.dataset.refreshS) * 1000),
+    );
   }
 }
 

@@ -1,6 +1,10 @@
 // JSON, or a file, to the server and JSON back; a fault is an answer with `error`, never an exception.
 // outlives: it is sent even if the page is left at once; of at most 64 KB.
-export async function sendJson(url, values, { method = values === undefined ? "GET" : "POST", headers = {}, outlives = false } = {}) {
+export async function sendJson(
+  url,
+  values,
+  { method = values === undefined ? "GET" : "POST", headers = {}, outlives = false } = {},
+) {
   try {
     const response = await fetch(url, {
       method,

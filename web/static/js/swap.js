@@ -13,11 +13,11 @@ let awaited = 0; // swaps that somebody asked for and that have not been answere
 export async function swap(url, ids, { push = true, quiet = false, headers = {} } = {}) {
   const turn = ++latest;
   const parts = ids.map((id) => document.getElementById(id)).filter(Boolean);
-  if (!quiet) parts.forEach((part) => part.setAttribute("aria-busy", "true"));
+  if (!quiet) for (const part of parts) part.setAttribute("aria-busy", "true");
   awaited += 1;
   const answer = await answered(url, turn, headers);
   awaited -= 1;
-  parts.forEach((part) => part.removeAttribute("aria-busy"));
+  for (const part of parts) part.removeAttribute("aria-busy");
   if (!answer || (push && isRefusal(answer, ids))) return;
   replaceParts(answer.page, ids);
   if (push) history.pushState(null, "", answer.url);
@@ -29,7 +29,8 @@ export async function swap(url, ids, { push = true, quiet = false, headers = {} 
 function isRefusal({ ok, page }, ids) {
   const place = document.getElementById("action-fault");
   if (!place) return false;
-  const faults = ok || ids.some((id) => page.getElementById(id)) ? [] : [...page.querySelectorAll("main .notice.bad li")];
+  const faults =
+    ok || ids.some((id) => page.getElementById(id)) ? [] : [...page.querySelectorAll("main .notice.bad li")];
   place.hidden = !faults.length;
   place.textContent = faults.map((each) => each.textContent).join(" · ");
   if (faults.length) place.scrollIntoView({ block: "nearest" });
@@ -102,7 +103,16 @@ function idsOf(element) {
 
 function onClick(event) {
   const link = event.target.closest("a[data-swap]");
-  if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  if (
+    !link ||
+    event.defaultPrevented ||
+    event.button ||
+    event.metaKey ||
+    event.ctrlKey ||
+    event.shiftKey ||
+    event.altKey
+  )
+    return;
   event.preventDefault();
   const swapped = swap(link.href, idsOf(link), { push: link.dataset.push !== "no" });
   if (link.rel) swapped.then(() => topOf(document.getElementById(idsOf(link).at(-1)))?.scrollIntoView());
@@ -122,7 +132,9 @@ function onSubmit(event) {
 
 function addressOf(form) {
   const url = new URL(form.action, location.href);
-  const filled = [...new FormData(form)].filter(([name, value]) => value !== "" || "evenEmpty" in form.elements[name].dataset);
+  const filled = [...new FormData(form)].filter(
+    ([name, value]) => value !== "" || "evenEmpty" in form.elements[name].dataset,
+  );
   url.search = new URLSearchParams(filled).toString();
   return url.href;
 }

@@ -1,4 +1,4 @@
-// Arrow keys, Home and End move between tabs while one of them has the focus; each is a link with an address of its own.
+// Arrow keys, Home and End move between tabs while one has the focus; each tab is a link with its own address.
 const MOVES = {
   ArrowRight: (index, count) => (index + 1) % count,
   ArrowLeft: (index, count) => (index - 1 + count) % count,
@@ -13,7 +13,10 @@ function onKey(event) {
   if (!list) return;
   const tabs = [...list.querySelectorAll('[role="tab"]')];
   event.preventDefault();
-  const current = Math.max(0, tabs.findIndex((tab) => tab.getAttribute("aria-selected") === "true"));
+  const current = Math.max(
+    0,
+    tabs.findIndex((tab) => tab.getAttribute("aria-selected") === "true"),
+  );
   const next = tabs[move(current, tabs.length)];
   next.focus();
   next.click();

@@ -14,7 +14,7 @@ async function onSubmit(event) {
   }
   await swap(location.href, ["heading"], { push: false });
   document.querySelector(".rename > summary")?.focus();
-  announce(`It is called ${body.title}`);
+  announce(`Renamed to ${body.title}`);
 }
 
 // At once, so that what is typed next goes into the field: a single key may be a shortcut elsewhere.

@@ -31,5 +31,7 @@ export function drag(canvas, done) {
     if (from) done(from, place(event));
     from = null;
   });
-  canvas.addEventListener("pointercancel", () => (from = null));
+  canvas.addEventListener("pointercancel", () => {
+    from = null;
+  });
 }

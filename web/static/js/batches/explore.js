@@ -52,16 +52,27 @@ class Axis {
   }
 
   conditions() {
-    return [">=", "<="].flatMap((sign, at) => (this.range[at] === null ? [] : `${this.name} ${sign} ${this.range[at]}`));
+    return [">=", "<="].flatMap((sign, at) =>
+      this.range[at] === null ? [] : `${this.name} ${sign} ${this.range[at]}`,
+    );
   }
 
   said(value, format = { maximumSignificantDigits: 4 }) {
     return this.words ? this.words[Math.round(value)] : (value || 0).toLocaleString("en", format).replace("-", "−");
   }
 
-  // With as many digits as have room.
+  // The value of one run, by its index.
+  textAt(at) {
+    const number = this.numbers[at];
+    if (this.words) return this.words[number];
+    return number === null ? "—" : this.said(number);
+  }
+
+  // As many digits as fit.
   shortly(value, context, width) {
-    const said = [4, 3, 2].map((maximumSignificantDigits) => this.said(value, { maximumSignificantDigits, notation: maximumSignificantDigits < 4 ? "compact" : "standard" }));
+    const said = [4, 3, 2].map((maximumSignificantDigits) =>
+      this.said(value, { maximumSignificantDigits, notation: maximumSignificantDigits < 4 ? "compact" : "standard" }),
+    );
     return fitted(context, said.find((text) => context.measureText(text).width <= width - 8) ?? said.at(-1), width);
   }
 }
@@ -77,10 +88,13 @@ class Explore {
     const { ok, body } = await sendJson(this.element.dataset.points);
     if (!ok || !this.element.isConnected) return;
     const named = (columns) => Object.entries(columns).filter(([, values]) => values.some((value) => value !== null));
-    const axes = [...named(body.params), ...named(body.metrics)].map(([name, values]) => new Axis(name, values, body.about[name]));
+    const axes = [...named(body.params), ...named(body.metrics)].map(
+      ([name, values]) => new Axis(name, values, body.about[name]),
+    );
     this.axes = axes.filter((axis) => axis.high > axis.low);
     [this.count, this.runs] = [body.run_ids.length, body.run_ids];
-    if (this.axes.length < 2) return (this.element.hidden = true);
+    this.element.hidden = this.axes.length < 2;
+    if (this.element.hidden) return;
     this.parallel.style.minWidth = `${this.axes.length * AXIS_PX}px`;
     this.readRanges();
     this.drawSelects();
@@ -99,10 +113,13 @@ class Explore {
 
   drawSelects() {
     const metrics = this.axes.filter((axis) => axis.better);
-    [this.x, this.y] = metrics.length > 1 ? [metrics.find((axis) => axis.better === "low") ?? metrics[1], metrics[0]] : this.axes;
+    [this.x, this.y] =
+      metrics.length > 1 ? [metrics.find((axis) => axis.better === "low") ?? metrics[1], metrics[0]] : this.axes;
     for (const select of this.element.querySelectorAll("[data-axis]")) {
       const chosen = this[select.dataset.axis];
-      select.replaceChildren(...this.axes.map((axis, at) => make("option", { value: at, selected: axis === chosen }, axis.title)));
+      select.replaceChildren(
+        ...this.axes.map((axis, at) => make("option", { value: at, selected: axis === chosen }, axis.title)),
+      );
       select.addEventListener("change", () => {
         this[select.dataset.axis] = this.axes[select.value];
         this.draw();
@@ -112,25 +129,42 @@ class Explore {
 
   // The same ranges for the keyboard.
   drawInputs() {
-    const rows = this.axes.filter((axis) => !axis.words).map((axis) => {
-      axis.inputs = ["from", "to"].map((end, at) => {
-        const input = make("input", { type: "number", step: "any", className: "form-control form-control-sm", placeholder: axis.said([axis.low, axis.high][at]), ariaLabel: `${axis.title} ${end}` });
-        input.addEventListener("change", () => this.choose(axis, axis.inputs.map(({ value }) => (value === "" ? null : Number(value)))));
-        return input;
+    const rows = this.axes
+      .filter((axis) => !axis.words)
+      .map((axis) => {
+        axis.inputs = ["from", "to"].map((end, at) => {
+          const input = make("input", {
+            type: "number",
+            step: "any",
+            className: "form-control form-control-sm",
+            placeholder: axis.said([axis.low, axis.high][at]),
+            ariaLabel: `${axis.title} ${end}`,
+          });
+          input.addEventListener("change", () =>
+            this.choose(
+              axis,
+              axis.inputs.map(({ value }) => (value === "" ? null : Number(value))),
+            ),
+          );
+          return input;
+        });
+        return make("div", { className: "range-row" }, make("span", {}, axis.title), ...axis.inputs);
       });
-      return make("div", { className: "range-row" }, make("span", {}, axis.title), ...axis.inputs);
-    });
     this.element.querySelector("[data-ranges]").replaceChildren(...rows);
     this.writeRanges();
   }
 
   writeRanges() {
-    for (const { inputs = [], range } of this.axes) inputs.forEach((input, at) => (input.value = range[at] ?? ""));
+    for (const { inputs = [], range } of this.axes)
+      for (const [at, input] of inputs.entries()) input.value = range[at] ?? "";
   }
 
   listen() {
     drag(this.parallel, (from, to) => {
-      const axis = this.axes[Math.round(((from.x - EDGE.side) / (this.parallel.clientWidth - 2 * EDGE.side)) * (this.axes.length - 1))];
+      const axis =
+        this.axes[
+          Math.round(((from.x - EDGE.side) / (this.parallel.clientWidth - 2 * EDGE.side)) * (this.axes.length - 1))
+        ];
       if (!axis || axis.words) return;
       const height = this.parallel.clientHeight - EDGE.top - EDGE.bottom;
       const ends = [from.y, to.y].map((y) => axis.at(1 - (y - EDGE.top) / height));
@@ -140,7 +174,10 @@ class Explore {
       const isClick = Math.hypot(from.x - to.x, from.y - to.y) < DRAG_PX;
       const meant = isClick ? this.nearest(to) : null;
       if (meant !== null) return this.name(meant);
-      const [width, height] = [this.scatter.clientWidth - 2 * EDGE.side, this.scatter.clientHeight - EDGE.top - EDGE.bottom];
+      const [width, height] = [
+        this.scatter.clientWidth - 2 * EDGE.side,
+        this.scatter.clientHeight - EDGE.top - EDGE.bottom,
+      ];
       const across = [from.x, to.x].map((x) => this.x.at((x - EDGE.side) / width)).sort((a, b) => a - b);
       const up = [from.y, to.y].map((y) => this.y.at(1 - (y - EDGE.top) / height)).sort((a, b) => a - b);
       if (!this.x.words) this.x.range = isClick ? OPEN : across;
@@ -158,7 +195,7 @@ class Explore {
   // Which run a point is: its values, and the way to it.
   name(at) {
     this.named = at;
-    const said = this.axes.map((axis) => `${axis.title} ${axis.words ? axis.words[axis.numbers[at]] : axis.numbers[at] === null ? "—" : axis.said(axis.numbers[at])}`);
+    const said = this.axes.map((axis) => `${axis.title} ${axis.textAt(at)}`);
     const link = make("a", { href: this.element.dataset.run + this.runs[at] }, "Open this run");
     this.element.querySelector("[data-named]").replaceChildren(`${said.join(", ")}. `, link);
     this.draw();
@@ -193,7 +230,8 @@ class Explore {
       chosen.forEach((each, at) => {
         if (each !== isChosen) return;
         context.beginPath();
-        this.axes.forEach((axis, place) => axis.numbers[at] !== null && context.lineTo(x(place), y(axis.share(at))));
+        for (const [place, axis] of this.axes.entries())
+          if (axis.numbers[at] !== null) context.lineTo(x(place), y(axis.share(at)));
         context.stroke();
       });
     }
@@ -217,24 +255,34 @@ class Explore {
 
   drawScatter(chosen) {
     const { context, width, height } = cleared(this.scatter);
-    const x = (this.across = (at) => EDGE.side + this.x.share(at) * (width - 2 * EDGE.side));
-    const y = (this.up = (at) => EDGE.top + (1 - this.y.share(at)) * (height - EDGE.top - EDGE.bottom));
-    const known = (this.known = [...chosen.keys()].filter((at) => this.x.numbers[at] !== null && this.y.numbers[at] !== null));
+    const x = (at) => EDGE.side + this.x.share(at) * (width - 2 * EDGE.side);
+    const y = (at) => EDGE.top + (1 - this.y.share(at)) * (height - EDGE.top - EDGE.bottom);
+    const known = [...chosen.keys()].filter((at) => this.x.numbers[at] !== null && this.y.numbers[at] !== null);
+    Object.assign(this, { across: x, up: y, known });
     for (const isChosen of [false, true]) {
       context.fillStyle = isChosen ? this.colours.strategy : this.colours["line-strong"];
       context.globalAlpha = isChosen ? 0.8 : 0.4;
-      for (const at of known) if (chosen[at] === isChosen) context.fillRect(x(at) - DOT_PX / 2, y(at) - DOT_PX / 2, DOT_PX, DOT_PX);
+      for (const at of known)
+        if (chosen[at] === isChosen) context.fillRect(x(at) - DOT_PX / 2, y(at) - DOT_PX / 2, DOT_PX, DOT_PX);
     }
     context.globalAlpha = 1;
     context.strokeStyle = this.colours.c4;
-    if (known.includes(this.named)) context.strokeRect(x(this.named) - DOT_PX, y(this.named) - DOT_PX, 2 * DOT_PX, 2 * DOT_PX);
+    if (known.includes(this.named))
+      context.strokeRect(x(this.named) - DOT_PX, y(this.named) - DOT_PX, 2 * DOT_PX, 2 * DOT_PX);
     context.beginPath();
     for (const at of front(known, this.x, this.y)) context.lineTo(x(at), y(at));
     context.stroke();
     context.strokeStyle = this.colours["line-strong"];
     context.strokeRect(EDGE.side - 0.5, EDGE.top - 0.5, width - 2 * EDGE.side, height - EDGE.top - EDGE.bottom);
     word(context, this.colours, `${this.y.title} ${this.y.said(this.y.high)}`, 4, 18, "left");
-    word(context, this.colours, this.y.shortly(this.y.low, context, EDGE.side + 4), 0, height - EDGE.bottom - 6, "left");
+    word(
+      context,
+      this.colours,
+      this.y.shortly(this.y.low, context, EDGE.side + 4),
+      0,
+      height - EDGE.bottom - 6,
+      "left",
+    );
     const [low, high] = [this.x.low, this.x.high].map((end) => this.x.said(end));
     const room = width - EDGE.side - context.measureText(`${low} ${high}`).width - 8;
     word(context, this.colours, low, EDGE.side, height - 12, "left");
@@ -248,7 +296,11 @@ function front(known, x, y) {
   const good = (axis, at) => (axis.better === "high" ? axis.numbers[at] : -axis.numbers[at]);
   const sorted = known.sort((one, other) => good(x, other) - good(x, one) || good(y, other) - good(y, one));
   let best = -Infinity;
-  return sorted.filter((at) => good(y, at) > best && ((best = good(y, at)), true));
+  return sorted.filter((at) => {
+    const isBetter = good(y, at) > best;
+    best = Math.max(best, good(y, at));
+    return isBetter;
+  });
 }
 
 export function startExploring(element) {

@@ -10,7 +10,8 @@ export function readAccount(body) {
 }
 
 function panesOf({ benchmark, money_decimals: digits }) {
-  const beside = (name, colour, lineStyle, values) => moneyLine(name, colour, values, digits, { options: { lineStyle } });
+  const beside = (name, colour, lineStyle, values) =>
+    moneyLine(name, colour, values, digits, { options: { lineStyle } });
   const held = [beside("The same assets held equally", "holding", 2, (data) => data.held_equally)];
   if (benchmark) held.push(beside(`${benchmark.name} held`, "c5", 1, (data) => data.benchmark.equity));
   const equity = moneyLine("Equity", "strategy", (data) => data.equity, digits, { kind: "area" });
@@ -18,7 +19,12 @@ function panesOf({ benchmark, money_decimals: digits }) {
   const positions = line("Positions", "c2", (data) => data.positions, whole, { options: { lineType: 1 } }); // in steps
   return [
     { id: "equity", name: "Equity", height: 300, log: true, series: [...held, equity] },
-    { id: "drawdown", name: "Drawdown", height: 110, series: [drawdown("Drawdown", "down", (data) => data.drawdown_pct)] },
+    {
+      id: "drawdown",
+      name: "Drawdown",
+      height: 110,
+      series: [drawdown("Drawdown", "down", (data) => data.drawdown_pct)],
+    },
     { id: "invested", name: "Invested", height: 110, series: [invested] },
     { id: "positions", name: "Positions", height: 110, series: [positions] },
   ];

@@ -18,9 +18,16 @@ function spread(values) {
 function panesOf(curves, benchmarks) {
   const look = (at) => ({ options: { lineStyle: STYLES[at % STYLES.length], lineWidth: curves.length > 5 ? 1 : 2 } });
   const each = (make) => curves.map((_, at) => make(`${at + 1}`, `c${(at % 5) + 1}`, at));
-  const growth = each((name, colour, at) => line(name, colour, (data) => data.growth[at], percent, { axis: compactPercent, ...look(at) }));
-  const depth = each((name, colour, at) => ({ ...drawdown(name, colour, (data) => data.depth[at], "line"), options: { ...look(at).options, lastValueVisible: false } }));
-  const held = benchmarks.map(({ name }, at) => line(`${name} held`, "holding", (data) => data.held[at], percent, { options: { lineStyle: 1 } }));
+  const growth = each((name, colour, at) =>
+    line(name, colour, (data) => data.growth[at], percent, { axis: compactPercent, ...look(at) }),
+  );
+  const depth = each((name, colour, at) => ({
+    ...drawdown(name, colour, (data) => data.depth[at], "line"),
+    options: { ...look(at).options, lastValueVisible: false },
+  }));
+  const held = benchmarks.map(({ name }, at) =>
+    line(`${name} held`, "holding", (data) => data.held[at], percent, { options: { lineStyle: 1 } }),
+  );
   return [
     { id: "growth", name: "Equity", height: 340, log: true, series: [...growth, ...held] },
     { id: "depth", name: "Drawdown", title: "Drawdown", height: 170, series: depth },
@@ -31,7 +38,13 @@ function panesOf(curves, benchmarks) {
 function aligned(curves, benchmarks) {
   const times = [...new Set(curves.flatMap((curve) => curve.time))].sort((one, other) => one - other);
   const spread = (name, all = curves) => all.map((each) => onto(times, each.time, each[name]));
-  return { times, total: times.length, growth: spread("growth_pct"), held: spread("growth_pct", benchmarks), depth: spread("drawdown_pct") };
+  return {
+    times,
+    total: times.length,
+    growth: spread("growth_pct"),
+    held: spread("growth_pct", benchmarks),
+    depth: spread("drawdown_pct"),
+  };
 }
 
 function onto(times, own, values) {

@@ -1,8 +1,12 @@
-// Why the rule did, or did not, trade: on one bar, or on a stretch of them; beside the chart, on small screens in a sheet.
+// Why the rule did or did not trade, on one bar or over a period: next to the chart, or a bottom sheet when narrow.
 import { make } from "../elements.js";
 import { sendJson } from "../requests.js";
 
-const MET = new Map([[true, "✓"], [false, "✗"], [null, "—"]]);
+const MET = new Map([
+  [true, "✓"],
+  [false, "✗"],
+  [null, "—"],
+]);
 
 export class Why {
   constructor(panel) {
@@ -17,7 +21,11 @@ export class Why {
 
   async explainStretch(from, to) {
     const { body: said } = await sendJson(`${this.panel.dataset.stretchUrl}?from=${from}&to=${to}`);
-    this.tell(said.first ? `${when(said.first)} to ${when(said.last)}` : "Why", said, (said.held_back ?? []).map((words) => make("li", {}, words)));
+    this.tell(
+      said.first ? `${when(said.first)} to ${when(said.last)}` : "Why",
+      said,
+      (said.held_back ?? []).map((words) => make("li", {}, words)),
+    );
   }
 
   tell(heading, said, items) {

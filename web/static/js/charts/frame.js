@@ -1,5 +1,6 @@
 // Panes over one time axis with one crosshair: what the charts of a run, of prices and of a comparison have in common.
-// A pane is {id, name, height, log, series}, its height in parts of the whole; a series is {kind, colour, points(data), said(data, at)}, the first of all
+// A pane is {id, name, height, log, series}, its height in parts of the whole;
+// a series is {kind, colour, points(data), said(data, at)}, the first of all
 // also {level(data, at)}. Data are {times, …} with one value per point in every column; null where there is none.
 import { announce } from "../announce.js";
 import { make } from "../elements.js";
@@ -59,7 +60,11 @@ export class Frame {
     this.height = this.stage.clientHeight;
     const all = this.shownPanes.reduce((sum, pane) => sum + pane.height, 0);
     const heights = this.shownPanes.map((pane) => Math.round((pane.height / all) * (this.height - AXIS_PX)));
-    this.chart = this.library.createChart(this.canvas, { ...chartOptions(this.library, this.colours, this.intraday), width: NARROW_PX, height: this.height });
+    this.chart = this.library.createChart(this.canvas, {
+      ...chartOptions(this.library, this.colours, this.intraday),
+      width: NARROW_PX,
+      height: this.height,
+    });
     this.drawn = this.shownPanes.flatMap((pane, at) => pane.series.map((each) => this.addSeries(pane, each, at)));
     this.divide(heights);
     this.fill();
@@ -73,11 +78,12 @@ export class Frame {
   // The library puts its panes into their places a frame after it was told their sizes: nobody has to see them move.
   showSettled(canvas) {
     canvas.style.visibility = "hidden";
-    requestAnimationFrame(() => requestAnimationFrame(() => (canvas.style.visibility = "")));
+    const show = () => canvas.style.removeProperty("visibility");
+    requestAnimationFrame(() => requestAnimationFrame(show));
   }
 
-  // The library changes a pane's height at the cost of all others, as they were when it last drew: so the still empty
-  // chart is drawn after each change, narrow as that is sooner done, and each is smaller by what the others will add to it.
+  // The library takes the height of a pane from all others, as last drawn: the still empty chart is drawn after each
+  // change, narrow because that is faster, and each change is reduced by what the others will add to it.
   divide(heights) {
     this.isTaller = false; // as it was made
     this.drawAtOnce();
@@ -121,7 +127,9 @@ export class Frame {
       at,
     );
     const mode = pane.log && this.log ? this.library.PriceScaleMode.Logarithmic : this.library.PriceScaleMode.Normal;
-    series.priceScale().applyOptions({ mode, scaleMargins: each.margins ?? { top: pane.height < SMALL ? 0.3 : 0.2, bottom: 0.06 } });
+    series
+      .priceScale()
+      .applyOptions({ mode, scaleMargins: each.margins ?? { top: pane.height < SMALL ? 0.3 : 0.2, bottom: 0.06 } });
     for (const level of each.levels ?? []) series.createPriceLine({ ...LEVEL, price: level, color: colours.muted });
     return { ...each, pane, series };
   }
@@ -129,7 +137,11 @@ export class Frame {
   show(data) {
     const marked = this.data.times[this.cursor];
     this.data = data;
-    if (marked) this.cursor = Math.max(data.times.findLastIndex((time) => time <= marked), 0);
+    if (marked)
+      this.cursor = Math.max(
+        data.times.findLastIndex((time) => time <= marked),
+        0,
+      );
     this.fill();
   }
 
@@ -152,7 +164,9 @@ export class Frame {
   onRangeChange() {
     const range = this.chart.timeScale().getVisibleLogicalRange();
     if (!range) return;
-    const [from, to] = [range.from, range.to].map((logical) => moment(this.data.times[this.within(logical)], this.intraday));
+    const [from, to] = [range.from, range.to].map((logical) =>
+      moment(this.data.times[this.within(logical)], this.intraday),
+    );
     this.element.querySelector(".chart-range").textContent = `${from} to ${to}`;
     if (this.isMarked) this.keepMark();
     else this.legend();
@@ -168,7 +182,11 @@ export class Frame {
   // The crosshair and the legends on the bar of the cursor.
   mark() {
     const [first] = this.drawn;
-    this.chart.setCrosshairPosition(first.level(this.data, this.cursor) ?? 0, this.data.times[this.cursor], first.series);
+    this.chart.setCrosshairPosition(
+      first.level(this.data, this.cursor) ?? 0,
+      this.data.times[this.cursor],
+      first.series,
+    );
     this.isMarked = true;
     this.under = this.cursor;
     return this.legend();
@@ -193,7 +211,9 @@ export class Frame {
   // Values under the crosshair, or at the right end of what is shown.
   legend() {
     const { times } = this.data;
-    const at = this.within(this.isShown(this.under) ? this.under : Math.floor(this.chart.timeScale().getVisibleLogicalRange().to));
+    const at = this.within(
+      this.isShown(this.under) ? this.under : Math.floor(this.chart.timeScale().getVisibleLogicalRange().to),
+    );
     this.shownPanes.forEach((pane, index) => {
       const legend = this.legends[index];
       const top = this.chart.panes()[index].getHTMLElement()?.offsetTop ?? 0;
@@ -249,15 +269,31 @@ export class Frame {
 
   drawTools() {
     const tools = this.element.querySelector(".chart-tools");
-    const panes = this.panes.slice(1).map((pane) => this.toggle(pane.name, () => !this.hidden.has(pane.id), () => this.hide(pane.id)));
-    const log = this.toggle("Log", () => this.log, () => this.setLog());
+    const panes = this.panes.slice(1).map((pane) =>
+      this.toggle(
+        pane.name,
+        () => !this.hidden.has(pane.id),
+        () => this.hide(pane.id),
+      ),
+    );
+    const log = this.toggle(
+      "Log",
+      () => this.log,
+      () => this.setLog(),
+    );
     tools.querySelector(".switches").replaceChildren(...panes, log);
   }
 
   toggle(name, isOn, turn) {
     const button = make("button", { type: "button", className: "btn btn-quiet btn-sm" }, name);
-    const show = () => (button.ariaPressed = isOn());
-    button.addEventListener("click", () => (turn(), show(), this.redraw()));
+    const show = () => {
+      button.ariaPressed = isOn();
+    };
+    button.addEventListener("click", () => {
+      turn();
+      show();
+      this.redraw();
+    });
     show();
     return button;
   }

@@ -6,7 +6,7 @@ export function loadLibrary(element) {
   loading ??= import("../lightweight-charts.js").then(() => window.LightweightCharts);
   return loading.catch(() => {
     loading = null;
-    element.querySelector(".chart-status").textContent = "The chart could not be loaded: reload the page.";
+    element.querySelector(".chart-status").textContent = "The chart could not be loaded. Reload the page.";
     return null;
   });
 }
@@ -39,13 +39,17 @@ export function onThemeChange(redraw) {
 }
 
 // Made once: an axis writes hundreds of numbers, and one of these takes longer to make than to use.
-const decimals = (digits) => new Intl.NumberFormat("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+const decimals = (digits) =>
+  new Intl.NumberFormat("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 const [WHOLE, CENTS] = [0, 2].map(decimals);
 const COMPACT = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
 
 export function number(value, format = CENTS) {
   if (value === null || value === undefined) return "—";
-  return format.format(value).replace(/^-(?=[0.]*$)/, "").replace("-", "−");
+  return format
+    .format(value)
+    .replace(/^-(?=[0.]*$)/, "")
+    .replace("-", "−");
 }
 
 // As short as an axis wants it: 1.34M.
@@ -60,7 +64,8 @@ export const amount = (value) => number(value, AMOUNT);
 // The axis of money in an account of less than cents needs more than three digits, and finer steps.
 const FINE = new Intl.NumberFormat("en", { maximumSignificantDigits: 6 });
 const LEAST_MOVE = 1e-12; // that the library can divide by
-export const moneyAxis = (digits) => (digits > 2 ? { axis: (value) => number(value, FINE), minMove: Math.max(10 ** -digits, LEAST_MOVE) } : {});
+export const moneyAxis = (digits) =>
+  digits > 2 ? { axis: (value) => number(value, FINE), minMove: Math.max(10 ** -digits, LEAST_MOVE) } : {};
 
 export function priceFormat(digits) {
   const format = decimals(digits);
@@ -73,7 +78,10 @@ export const signed = (value, format = number) => `${value > 0 ? "▲ +" : value
 
 // 2009-03-02, or 2009-03-02 14:30 within a day.
 export function moment(seconds, intraday) {
-  return new Date(seconds * 1000).toISOString().slice(0, intraday ? 16 : 10).replace("T", " ");
+  return new Date(seconds * 1000)
+    .toISOString()
+    .slice(0, intraday ? 16 : 10)
+    .replace("T", " ");
 }
 
 const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
@@ -81,7 +89,8 @@ const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", t
 export function chartOptions(library, colours, intraday) {
   const { "line-strong": rule, "panel-raised": grid } = colours;
   // a day with its month; null leaves the others to the library
-  const tickMarkFormatter = (seconds, type) => (type === library.TickMarkType.DayOfMonth ? DAY.format(seconds * 1000) : null);
+  const tickMarkFormatter = (seconds, type) =>
+    type === library.TickMarkType.DayOfMonth ? DAY.format(seconds * 1000) : null;
   return {
     layout: {
       attributionLogo: false, // it styles itself inline, which our policy forbids; its words are on the page
@@ -93,7 +102,14 @@ export function chartOptions(library, colours, intraday) {
     grid: { vertLines: { color: grid }, horzLines: { color: grid } },
     crosshair: { mode: library.CrosshairMode.Normal },
     localization: { locale: "en", timeFormatter: (seconds) => moment(seconds, intraday) },
-    timeScale: { timeVisible: intraday, tickMarkFormatter, borderColor: rule, minBarSpacing: 0.02, rightOffset: 0, lockVisibleTimeRangeOnResize: true },
+    timeScale: {
+      timeVisible: intraday,
+      tickMarkFormatter,
+      borderColor: rule,
+      minBarSpacing: 0.02,
+      rightOffset: 0,
+      lockVisibleTimeRangeOnResize: true,
+    },
     rightPriceScale: { borderColor: rule, minimumWidth: 72, entireTextOnly: true },
     handleScroll: { vertTouchDrag: false },
   };

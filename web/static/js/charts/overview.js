@@ -1,4 +1,5 @@
-// A chart of curves that come in one answer; `read` makes of it the data, the panes and how many times the least is in the most.
+// A chart of curves from one answer; `read` turns it into the data, the panes and the ratio of the largest to the
+// smallest value.
 import { sendJson } from "../requests.js";
 import { Frame } from "./frame.js";
 import { loadLibrary } from "./library.js";
@@ -14,10 +15,16 @@ export class Overview {
     if (!ok) this.element.querySelector(".chart-status").textContent = body.error;
     if (!library || !ok) return;
     const { data, panes, spread } = this.read(body);
-    this.frame = new Frame(this.element, library, data.times.some((time) => time % 86_400));
+    this.frame = new Frame(
+      this.element,
+      library,
+      data.times.some((time) => time % 86_400),
+    );
     this.frame.data = data;
     this.frame.setPanes(panes, spread);
-    drawRanges(this.element, data, (days) => this.frame.showPoints(days ? firstOf(data.times, days) : 0, data.total - 1));
+    drawRanges(this.element, data, (days) =>
+      this.frame.showPoints(days ? firstOf(data.times, days) : 0, data.total - 1),
+    );
     this.frame.redraw();
     requestAnimationFrame(() => performance.mark("chart-drawn"));
   }

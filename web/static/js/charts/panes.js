@@ -32,7 +32,11 @@ const volume = {
   axis: compact,
   options: { lastValueVisible: false },
   points: ({ times, open, close, volume: sold }, colours) =>
-    times.map((time, at) => ({ time, value: sold[at], color: `${close[at] >= open[at] ? colours.up : colours.down}40` })),
+    times.map((time, at) => ({
+      time,
+      value: sold[at],
+      color: `${close[at] >= open[at] ? colours.up : colours.down}40`,
+    })),
   said: ({ volume: sold }, at) => named("Volume", whole(sold[at])),
 };
 
@@ -42,7 +46,10 @@ function holds(shares) {
 
 function ruleLine(each, at, format = number) {
   const colour = `c${(at % LINE_COLOURS) + 1}`;
-  const more = { levels: each.levels, options: { lineWidth: 1, lineStyle: at % 2 ? 2 : 0, lastValueVisible: each.pane !== "price" } };
+  const more = {
+    levels: each.levels,
+    options: { lineWidth: 1, lineStyle: at % 2 ? 2 : 0, lastValueVisible: each.pane !== "price" },
+  };
   return (index) => line(each.name, colour, (data) => data.lines[index].values, format, more);
 }
 
@@ -69,13 +76,15 @@ const returns = {
   axis: compactPercent,
   options: { lastValueVisible: false },
   points: ({ times, closed }, colours) =>
-    pointsOf(times, closed.map((trade) => trade?.pnl_pct ?? null)).map((point, at) =>
-      closed[at] ? { ...point, color: colours[outcome(closed[at])] } : point,
-    ),
+    pointsOf(
+      times,
+      closed.map((trade) => trade?.pnl_pct ?? null),
+    ).map((point, at) => (closed[at] ? { ...point, color: colours[outcome(closed[at])] } : point)),
   said: ({ closed }, at) => named("Return of the trade", closed[at] ? percent(closed[at].pnl_pct) : "—"),
 };
 
-export const moneyLine = (name, colour, values, digits, more) => line(name, colour, values, priceFormat(digits), { ...moneyAxis(digits), ...more });
+export const moneyLine = (name, colour, values, digits, more) =>
+  line(name, colour, values, priceFormat(digits), { ...moneyAxis(digits), ...more });
 
 const account = (benchmark, before, digits) => [
   {
@@ -85,12 +94,19 @@ const account = (benchmark, before, digits) => [
     log: true,
     series: [
       moneyLine("Buy and hold", "holding", (data) => data.holding, digits, { options: { lineStyle: 2 } }),
-      ...(benchmark ? [moneyLine(`${benchmark} held`, "c5", (data) => data.benchmark_equity, digits, { options: { lineStyle: 1 } })] : []),
+      ...(benchmark
+        ? [moneyLine(`${benchmark} held`, "c5", (data) => data.benchmark_equity, digits, { options: { lineStyle: 1 } })]
+        : []),
       ...(before ? [moneyLine("Before", "c4", (data) => data.before, digits, { options: { lineStyle: 0 } })] : []),
       moneyLine("Equity", "strategy", (data) => data.equity, digits, { kind: "area" }),
     ],
   },
-  { id: "drawdown", name: "Drawdown", height: 110, series: [drawdown("Drawdown", "down", (data) => data.drawdown_pct)] },
+  {
+    id: "drawdown",
+    name: "Drawdown",
+    height: 110,
+    series: [drawdown("Drawdown", "down", (data) => data.drawdown_pct)],
+  },
   {
     id: "sharpe",
     name: "Rolling Sharpe",
@@ -103,18 +119,34 @@ const account = (benchmark, before, digits) => [
 // Percent below the highest value so far, drawn downwards.
 export function drawdown(name, colour, values, kind = "below") {
   const below = (data) => values(data).map((depth) => (depth === null ? null : -depth));
-  return { ...line(name, colour, below, percent, { kind, axis: compactPercent }), said: (data, at) => named(name, percent(below(data)[at])) };
+  return {
+    ...line(name, colour, below, percent, { kind, axis: compactPercent }),
+    said: (data, at) => named(name, percent(below(data)[at])),
+  };
 }
 
-const trailingStop = (price) => line("Trailing stop", "down", (data) => data.trailing_stop, price, {
-  options: { lineWidth: 1, lineStyle: 2, lineType: 1, lastValueVisible: false }, // in steps
-});
+const trailingStop = (price) =>
+  line("Trailing stop", "down", (data) => data.trailing_stop, price, {
+    options: { lineWidth: 1, lineStyle: 2, lineType: 1, lastValueVisible: false }, // in steps
+  });
 
-export function panesOf({ lines, high, volume: amounts, equity, benchmark, before, trailing_stop: stops, price_decimals: most, money_decimals: digits }) {
+export function panesOf({
+  lines,
+  high,
+  volume: amounts,
+  equity,
+  benchmark,
+  before,
+  trailing_stop: stops,
+  price_decimals: most,
+  money_decimals: digits,
+}) {
   const fitting = AXIS_DIGITS - 1 - Math.floor(Math.log10(Math.max(...high)));
   const [price, axisDecimals] = [priceFormat(most), Math.min(Math.max(fitting, 2), most)];
   const series = [candles(price, axisDecimals), ...(stops ? [trailingStop(price)] : []), ...priceLines(lines, price)];
   const prices = { id: "price", name: "Price", height: 340, log: true, series };
-  const sold = amounts.some((amount) => amount > 0) ? [{ id: "volume", name: "Volume", height: 70, series: [volume] }] : [];
+  const sold = amounts.some((amount) => amount > 0)
+    ? [{ id: "volume", name: "Volume", height: 70, series: [volume] }]
+    : [];
   return [prices, ...sold, ...rulePanes(lines), ...(equity ? account(benchmark, before, digits) : [])];
 }

@@ -2,7 +2,16 @@
 import { make } from "../elements.js";
 
 const DAY_S = 86_400;
-const SPANS = [["1D", 1], ["1W", 7], ["1M", 31], ["3M", 92], ["6M", 183], ["1Y", 365], ["3Y", 1096], ["10Y", 3653]];
+const SPANS = [
+  ["1D", 1],
+  ["1W", 7],
+  ["1M", 31],
+  ["3M", 92],
+  ["6M", 183],
+  ["1Y", 365],
+  ["3Y", 1096],
+  ["10Y", 3653],
+];
 const FEWEST_POINTS = 5;
 const MOVES = ["wheel", "pointerdown", "keydown"]; // of the chart: after them no button says what it shows
 
@@ -12,10 +21,17 @@ export function drawRanges(element, { times, total }, go) {
   const whole = (times.at(-1) - times[0]) / DAY_S;
   const perDay = total / Math.max(whole, 1);
   const fitting = SPANS.filter(([, days]) => days < whole && days * perDay >= FEWEST_POINTS);
-  const buttons = [...fitting, ["All", null]].map(([name]) => make("button", { type: "button", className: "btn btn-quiet btn-sm" }, name));
-  const mark = (chosen) => buttons.forEach((button) => (button.ariaPressed = button === chosen));
+  const buttons = [...fitting, ["All", null]].map(([name]) =>
+    make("button", { type: "button", className: "btn btn-quiet btn-sm" }, name),
+  );
+  const mark = (chosen) => {
+    for (const button of buttons) button.ariaPressed = button === chosen;
+  };
   buttons.forEach((button, at) => {
-    button.addEventListener("click", () => (mark(button), go(fitting[at]?.[1] ?? null)));
+    button.addEventListener("click", () => {
+      mark(button);
+      go(fitting[at]?.[1] ?? null);
+    });
   });
   mark(buttons.at(-1));
   for (const move of MOVES) element.querySelector(".stage").addEventListener(move, () => mark(null), { passive: true });
@@ -25,5 +41,8 @@ export function drawRanges(element, { times, total }, go) {
 
 // The first point of the latest so many days.
 export function firstOf(times, days) {
-  return Math.max(times.findIndex((time) => time >= times.at(-1) - days * DAY_S), 0);
+  return Math.max(
+    times.findIndex((time) => time >= times.at(-1) - days * DAY_S),
+    0,
+  );
 }

@@ -4,17 +4,30 @@ export const KINDS = {
   candles: (_, colours) => ({
     type: "CandlestickSeries",
     options: {
-      upColor: colours.panel, borderUpColor: colours.up, wickUpColor: colours.up,
-      downColor: colours.down, borderDownColor: colours.down, wickDownColor: colours.down,
+      upColor: colours.panel,
+      borderUpColor: colours.up,
+      wickUpColor: colours.up,
+      downColor: colours.down,
+      borderDownColor: colours.down,
+      wickDownColor: colours.down,
     },
   }),
   line: (colour) => ({ type: "LineSeries", options: { color: colour, lineWidth: 2 } }),
-  area: (colour) => ({ type: "AreaSeries", options: { lineColor: colour, topColor: `${colour}40`, bottomColor: `${colour}08`, lineWidth: 2 } }),
+  area: (colour) => ({
+    type: "AreaSeries",
+    options: { lineColor: colour, topColor: `${colour}40`, bottomColor: `${colour}08`, lineWidth: 2 },
+  }),
   below: (colour) => ({
     type: "BaselineSeries",
     options: {
-      baseValue: { type: "price", price: 0 }, lineWidth: 2, bottomLineColor: colour, topLineColor: colour,
-      bottomFillColor1: `${colour}10`, bottomFillColor2: `${colour}50`, topFillColor1: "transparent", topFillColor2: "transparent",
+      baseValue: { type: "price", price: 0 },
+      lineWidth: 2,
+      bottomLineColor: colour,
+      topLineColor: colour,
+      bottomFillColor1: `${colour}10`,
+      bottomFillColor2: `${colour}50`,
+      topFillColor1: "transparent",
+      topFillColor2: "transparent",
     },
   }),
   columns: (colour) => ({ type: "HistogramSeries", options: { color: colour } }),
@@ -26,7 +39,10 @@ export const named = (name, value) => `${name}\u00a0${value}`;
 // A series of one column; `values` gives it from the data.
 export function line(name, colour, values, format, more = {}) {
   return {
-    name, colour, format, kind: "line",
+    name,
+    colour,
+    format,
+    kind: "line",
     points: (data) => withGaps(pointsOf(data.times, values(data))),
     level: (data, at) => values(data)[at],
     said: (data, at) => named(name, format(values(data)[at])),

@@ -1,7 +1,7 @@
-// Trades among the candles: an arrow whose tip is the price of each fill, a line from entry to exit in the colour of the
-// outcome, the levels of stop and target while the position was open; and the card of one trade.
+// Trades on the candles: an arrow whose tip is the price of each fill, a line from entry to exit coloured by
+// the outcome, the levels of stop and target while the position was open; and the card of one trade.
 import { make } from "../elements.js";
-import { amount, number, percent, priceFormat, signed, whole } from "./library.js";
+import { amount, number, percent, signed, whole } from "./library.js";
 
 const REACH_PX = 14;
 const ARROW_PX = 10;
@@ -66,8 +66,18 @@ export class TradeLines {
   draw(context) {
     this.drawTrades(context);
     const { colours } = this.frame;
-    Object.assign(context, { font: "14px sans-serif", textAlign: "center", textBaseline: "middle", lineWidth: 2, strokeStyle: colours.panel });
-    for (const { up, at: [x, y], fills } of this.arrows()) {
+    Object.assign(context, {
+      font: "14px sans-serif",
+      textAlign: "center",
+      textBaseline: "middle",
+      lineWidth: 2,
+      strokeStyle: colours.panel,
+    });
+    for (const {
+      up,
+      at: [x, y],
+      fills,
+    } of this.arrows()) {
       const base = y + (up ? ARROW_PX : -ARROW_PX);
       context.fillStyle = colours[up ? "up" : "down"];
       context.beginPath();
@@ -128,11 +138,14 @@ function stroke(context, left, top, right, bottom) {
 // What the card says about one trade, as pairs.
 function facts(trade, intraday, price, money) {
   const when = (stamp) => stamp.slice(0, intraday ? 16 : 10).replace("T", " ");
-  const excursions = trade.mae_pct === undefined ? [] : [["Worst, best", `${number(trade.mae_pct)}%, ${percent(trade.mfe_pct)}`]];
+  const excursions =
+    trade.mae_pct === undefined
+      ? []
+      : [["Max loss / max gain while open", `${percent(trade.mae_pct)} / ${percent(trade.mfe_pct)}`]];
   return [
     ["Entry", `${when(trade.entry_timestamp)} at ${price(trade.entry_price)}`],
     ["Exit", trade.is_open ? "still open" : `${when(trade.exit_timestamp)} at ${price(trade.exit_price)}`],
-    ["Closed by", trade.is_open ? "—" : trade.exit_reason.replaceAll("_", " ")],
+    ["Exit reason", trade.is_open ? "—" : trade.exit_reason.replaceAll("_", " ")],
     ["Profit", `${signed(trade.pnl_abs, money)} (${signed(trade.pnl_pct)}%)`],
     ["Size", amount(trade.size)],
     ["Held", `${(intraday ? number : whole)(trade.holding_period)} days`],
@@ -143,7 +156,10 @@ function facts(trade, intraday, price, money) {
 
 export function fillCard(card, trade, intraday, price, money) {
   card.querySelector("h3").textContent = `Trade ${trade.trade_no + 1}, ${trade.side === "BUY" ? "long" : "short"}`;
-  const pairs = facts(trade, intraday, price, money).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]);
+  const pairs = facts(trade, intraday, price, money).flatMap(([name, value]) => [
+    make("dt", {}, name),
+    make("dd", {}, value),
+  ]);
   card.querySelector("dl").replaceChildren(...pairs);
   card.hidden = false;
 }

@@ -52,7 +52,13 @@ export class Workspace {
     this.listen();
     const asked = new URLSearchParams(location.search);
     if (asked.has("at")) await this.showAt(Date.parse(asked.get("at")) / 1000);
-    else if (asked.has("range")) await this.showBetween(asked.get("range").split("_").map((each) => Date.parse(each) / 1000));
+    else if (asked.has("range"))
+      await this.showBetween(
+        asked
+          .get("range")
+          .split("_")
+          .map((each) => Date.parse(each) / 1000),
+      );
     requestAnimationFrame(() => performance.mark("chart-drawn"));
   }
 
@@ -63,18 +69,33 @@ export class Workspace {
     document.addEventListener("keydown", ({ key }) => key === "Escape" && this.why?.close(), { signal });
     document.addEventListener("swapped", () => this.showRow(), { signal });
     for (const kind of ["pointerdown", "pointerup", "pointercancel"]) {
-      this.element.addEventListener(kind, () => (this.pressed = kind === "pointerdown"), { signal, capture: true });
+      const onPress = () => {
+        this.pressed = kind === "pointerdown";
+      };
+      this.element.addEventListener(kind, onPress, { signal, capture: true });
     }
   }
 
   async load(query) {
-    const [bars, lines, before] = await Promise.all([sendJson(`${this.urls.bars}?${query}`), this.loadLines(query), this.loadBefore(query)]);
+    const [bars, lines, before] = await Promise.all([
+      sendJson(`${this.urls.bars}?${query}`),
+      this.loadLines(query),
+      this.loadBefore(query),
+    ]);
     if (!bars.ok) return this.say(bars.body.error);
     const { time: times, bars_per_point: group, trades = [], ...columns } = bars.body;
     const closed = new Array(times.length).fill(null);
     for (const trade of trades) closed[Math.floor((trade.exit_bar - columns.first) / group)] = trade;
     closed.length = times.length;
-    return { ...columns, times, group, trades, lines, closed, before: before && times.map((time) => before.get(time) ?? null) };
+    return {
+      ...columns,
+      times,
+      group,
+      trades,
+      lines,
+      closed,
+      before: before && times.map((time) => before.get(time) ?? null),
+    };
   }
 
   // Equity by time of the run that this one is shown beside; null without one.
@@ -115,7 +136,8 @@ export class Workspace {
   }
 
   async loadWindow({ first, stop, group }) {
-    const turn = (this.turn = (this.turn ?? 0) + 1);
+    this.turn = (this.turn ?? 0) + 1;
+    const { turn } = this;
     const data = await this.load(`from=${first}&to=${stop}&max=${Math.ceil((stop - first) / group)}`);
     if (!data || turn !== this.turn || this.listening.signal.aborted) return false;
     this.loadedFor = this.visible(); // it may have moved meanwhile
@@ -138,9 +160,16 @@ export class Workspace {
 
   // The bar of a moment that the address names, and why the rule did what it did there.
   async showAt(seconds) {
-    const last = (times) => Math.max(times.findLastIndex((time) => time <= seconds), 0);
+    const last = (times) =>
+      Math.max(
+        times.findLastIndex((time) => time <= seconds),
+        0,
+      );
     const near = last(this.overview.times) * this.overview.group;
-    await this.goTo({ from: Math.max(near - 4 * ROOM_BARS, 0), to: Math.min(near + 4 * ROOM_BARS, this.overview.total) });
+    await this.goTo({
+      from: Math.max(near - 4 * ROOM_BARS, 0),
+      to: Math.min(near + 4 * ROOM_BARS, this.overview.total),
+    });
     this.frame.pick(last(this.frame.data.times), null);
   }
 
@@ -155,7 +184,8 @@ export class Workspace {
   keepRange() {
     const { times, group, first } = this.frame.data;
     const { from, to } = this.visible();
-    const at = (bar) => new Date(times[this.frame.within((bar - first) / group)] * 1000).toISOString().slice(0, this.intraday ? 16 : 10);
+    const at = (bar) =>
+      new Date(times[this.frame.within((bar - first) / group)] * 1000).toISOString().slice(0, this.intraday ? 16 : 10);
     const url = new URL(location.href);
     url.searchParams.set("range", `${at(from)}_${at(to - 1)}`);
     history.replaceState(history.state, "", url);
@@ -172,7 +202,7 @@ export class Workspace {
     if (this.lines.series !== series) series.attachPrimitive(this.lines);
     this.lines.show(data.trades, this.chosen);
     const hidden = data.trade_count > data.trades.length;
-    this.say(hidden ? `${data.trade_count.toLocaleString("en")} trades are in this range: zoom in to see them.` : "");
+    this.say(hidden ? `${data.trade_count.toLocaleString("en")} trades in this range; zoom in to see them.` : "");
   }
 
   pick(point, place) {

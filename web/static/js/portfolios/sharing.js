@@ -2,7 +2,7 @@
 import { at } from "../addresses.js";
 import { announce } from "../announce.js";
 import { showFaults } from "../runs/faults.js";
-import { valueOf } from "../inputs.js";
+import { fieldValue } from "../inputs.js";
 import { sendOnce } from "../requests.js";
 import { visit } from "../swap.js";
 
@@ -10,20 +10,23 @@ import { visit } from "../swap.js";
 export function readFields(inputs) {
   const values = {};
   for (const input of inputs) {
-    const value = valueOf(input);
+    const value = fieldValue(input);
     if (value || value === 0 || value === false || !("optional" in input.dataset)) values[input.name] = value;
   }
   return values;
 }
 
 export function readSharing(root) {
-  return readFields([...root.querySelectorAll("[data-sharing] [data-field]")].filter((input) => !input.closest("[hidden]")));
+  return readFields(
+    [...root.querySelectorAll("[data-sharing] [data-field]")].filter((input) => !input.closest("[hidden]")),
+  );
 }
 
 // Fields that one mode alone has are hidden in the other.
 export function showMode(root) {
   const { value } = root.querySelector('[data-sharing] [name="mode"]');
-  for (const each of root.querySelectorAll("[data-only]")) each.hidden = each.dataset.only !== "" && each.dataset.only !== value;
+  for (const each of root.querySelectorAll("[data-only]"))
+    each.hidden = each.dataset.only !== "" && each.dataset.only !== value;
 }
 
 export function tickersOf(form) {
@@ -34,10 +37,18 @@ export function describeTogether(form, request) {
   showMode(form);
   const count = tickersOf(form).length;
   const shared = readSharing(form).mode === "shared";
-  const fitting = request.size_type === "percent" ? Math.floor(100 / request.position_size) : Math.floor(request.initial_capital / request.position_size);
-  const size = request.size_type === "percent" ? `${request.position_size} % of equity` : `${request.position_size} in money`;
-  const words = shared ? `Each position is ${size} (Money and orders), so about ${fitting} fit at once.` : "Each leg trades its own part of the capital.";
-  form.querySelector("[data-together]").textContent = count ? `${count} ${count === 1 ? "ticker" : "tickers"}. ${words}` : "";
+  const fitting =
+    request.size_type === "percent"
+      ? Math.floor(100 / request.position_size)
+      : Math.floor(request.initial_capital / request.position_size);
+  const size =
+    request.size_type === "percent" ? `${request.position_size}% of equity` : `${request.position_size} in cash`;
+  const words = shared
+    ? `Each position is ${size}, so about ${fitting} fit at once.`
+    : "Each ticker gets its own share of the capital.";
+  form.querySelector("[data-together]").textContent = count
+    ? `${count} ${count === 1 ? "ticker" : "tickers"}. ${words}`
+    : "";
   showFit(form, shared && fitting < count ? count : 0, request);
   return count;
 }
@@ -49,7 +60,7 @@ function showFit(form, count, request) {
   if (!count) return;
   const isPercent = request.size_type === "percent";
   const part = Math.floor((isPercent ? 10_000 : 100 * request.initial_capital) / count) / 100;
-  button.textContent = isPercent ? `Let ${count} fit: ${part} % each` : `Let ${count} fit: ${part} each`;
+  button.textContent = isPercent ? `Use ${part}% each` : `Use ${part} each`;
   button.onclick = () => {
     const input = form.elements.position_size;
     input.value = part;

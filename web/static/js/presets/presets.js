@@ -26,7 +26,7 @@ export function startPresets(form, { read, fill }) {
     const same = chosen() && strategyOf(chosen(), request) === loaded;
     remove.disabled = !chosen();
     change.disabled = !chosen() || same;
-    state.textContent = !chosen() ? "" : same ? "as saved" : "modified from preset";
+    state.textContent = !chosen() ? "" : same ? "as saved" : "modified";
   }
 
   function remember() {

@@ -7,7 +7,8 @@ import { swap } from "../swap.js";
 
 const FIELDS = { ticker: "Ticker", timeframe: "Timeframe", timezone: "Time zone of the file" };
 const TICKER = "(?<ticker>[A-Z0-9.^=-]{1,15}?)";
-// How files are called by Stooq, by us, and by TradingView, Alpha Vantage and Investing.com; as scripts/backtests/loading.py reads them, too.
+// File names of Stooq, this platform, TradingView, Alpha Vantage and Investing.com; scripts/backtests/loading.py reads
+// the same ones.
 const NAMES = [
   `${TICKER}[._]us(_[dhwm5])?`,
   `${TICKER}(_(?<frame>\\d+[dhmw]))?`,
@@ -28,7 +29,9 @@ function named(fileName, known) {
 }
 
 function put({ file, ticker, timeframe, timezone }, options) {
-  const query = new URLSearchParams(Object.entries({ timezone: timezone.value.trim(), ...options }).filter(([, value]) => value !== ""));
+  const query = new URLSearchParams(
+    Object.entries({ timezone: timezone.value.trim(), ...options }).filter(([, value]) => value !== ""),
+  );
   const symbol = ticker.value.trim() || "_"; // which is none, and refused as such
   const address = at(`/api/prices/${encodeURIComponent(symbol)}/${timeframe.value}?${query}`);
   return sendJson(address, file, { method: "PUT", headers: { "Content-Type": "text/csv" } });
@@ -44,12 +47,14 @@ function lines({ ok, body }) {
     const faults = Object.entries(body.errors ?? {}).map(([place, text]) => `${FIELDS[place] ?? place}: ${text}`);
     return (faults.length ? faults : [body.error]).map((text) => paragraph(text, "fault"));
   }
-  const what = { new: "A new series", changed: "A new version", unchanged: "Nothing new" }[body.outcome];
-  const changed = body.outcome === "changed" ? `: ${body.added} bars added, ${body.revised} revised, ${body.removed} removed` : "";
-  const range = `${body.bars.toLocaleString("en")} bars from ${body.first_bar.slice(0, 10)} to ${body.last_bar.slice(0, 10)}`;
+  const what = { new: "New series", changed: "New version", unchanged: "No changes" }[body.outcome];
+  const changed =
+    body.outcome === "changed" ? `: ${body.added} bars added, ${body.revised} revised, ${body.removed} removed` : "";
+  const [first, last] = [body.first_bar, body.last_bar].map((stamp) => stamp.slice(0, 10));
+  const range = `${body.bars.toLocaleString("en")} bars from ${first} to ${last}`;
   return [
     paragraph(`${what}${changed}. ${range}.`),
-    paragraph(`What the file looks like: ${body.looks}. Change timeframe or time zone above where that is wrong.`, "hint"),
+    paragraph(`Detected: ${body.looks}. Change the timeframe or time zone if that's wrong.`, "hint"),
     ...body.done.map((text) => paragraph(`${text}.`, "hint")),
     ...body.warnings.map((each) => paragraph(each.message, "fault")),
   ];
@@ -59,7 +64,12 @@ function lines({ ok, body }) {
 function loaded({ ticker, timeframe }) {
   const symbol = ticker.value.trim().toUpperCase();
   const href = `${document.body.dataset.newRun}?${new URLSearchParams({ ticker: symbol, timeframe: timeframe.value })}`;
-  return make("p", {}, make("span", { className: "up" }, "✓ Loaded. "), make("a", { href }, `Run a backtest on ${symbol}`));
+  return make(
+    "p",
+    {},
+    make("span", { className: "up" }, "✓ Loaded. "),
+    make("a", { href }, `Run a backtest on ${symbol}`),
+  );
 }
 
 export function startPriceLoading(form) {
@@ -86,9 +96,10 @@ export function startPriceLoading(form) {
     each.ready = false;
     each.report.replaceChildren(paragraph("Reading…", "hint"));
     showButton();
-    const asked = (each.asked = {});
+    const question = {};
+    each.question = question;
     const answer = await put(each, { ...options(), dry_run: "true", guess: each.guesses ? "true" : "" });
-    if (each.asked !== asked) return; // another question has been asked since
+    if (each.question !== question) return; // superseded by a newer one
     each.report.replaceChildren(...lines(answer));
     if (answer.ok) {
       each.timeframe.value = answer.body.timeframe;
@@ -101,7 +112,12 @@ export function startPriceLoading(form) {
 
   function show(file, number) {
     const row = form.querySelector("#price-file").content.firstElementChild.cloneNode(true);
-    const each = { file, guesses: true, report: row.querySelector("[data-report]"), zone: row.querySelector("[data-zone]") };
+    const each = {
+      file,
+      guesses: true,
+      report: row.querySelector("[data-report]"),
+      zone: row.querySelector("[data-zone]"),
+    };
     for (const field of row.querySelectorAll(".field")) {
       const [label, entry] = field.children;
       label.htmlFor = entry.id = `price-${entry.name}-${number}`;
@@ -113,7 +129,10 @@ export function startPriceLoading(form) {
     }
     row.querySelector("[data-name]").textContent = file.name;
     row.setAttribute("aria-label", file.name);
-    const said = named(file.name, [...each.timeframe.options].map((option) => option.value));
+    const said = named(
+      file.name,
+      [...each.timeframe.options].map((option) => option.value),
+    );
     each.ticker.value = said.ticker;
     each.timeframe.value = said.timeframe;
     reports.append(row);
@@ -127,10 +146,11 @@ export function startPriceLoading(form) {
   }
 
   input.addEventListener("change", () => choose(input.files));
-  for (const name of ["dragenter", "dragover"]) drop.addEventListener(name, (event) => {
-    event.preventDefault();
-    drop.classList.add("over");
-  });
+  for (const name of ["dragenter", "dragover"])
+    drop.addEventListener(name, (event) => {
+      event.preventDefault();
+      drop.classList.add("over");
+    });
   for (const name of ["dragleave", "drop"]) drop.addEventListener(name, () => drop.classList.remove("over"));
   drop.addEventListener("drop", (event) => {
     event.preventDefault();
@@ -148,7 +168,7 @@ export function startPriceLoading(form) {
       each.report.prepend(...(answer.ok ? [loaded(each)] : lines(answer)));
       stored += answer.ok ? 1 : 0;
     }
-    announce(stored === 1 ? "The file was loaded" : `${stored} files loaded`);
+    announce(stored === 1 ? "File loaded" : `${stored} files loaded`);
     if (stored) await swap(window.location.href, ["price-count", "price-series"], { push: false });
     showButton();
   });

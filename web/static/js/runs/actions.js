@@ -13,7 +13,7 @@ async function act(button) {
     fault.textContent = body.error;
     fault.hidden = false;
   } else if (button.dataset.then === "follow") {
-    announce("It was submitted");
+    announce("Submitted");
     await visit(body.result_url);
   } else {
     await swap(location.href, [button.dataset.part ?? "run"], { push: false });

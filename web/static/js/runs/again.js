@@ -1,7 +1,7 @@
 // The same run with other params, from its own page; the new one is shown beside it.
 import { at } from "../addresses.js";
 import { announce } from "../announce.js";
-import { valueOf } from "../inputs.js";
+import { fieldValue } from "../inputs.js";
 import { sendOnce } from "../requests.js";
 import { visit } from "../swap.js";
 import { showFaults } from "./faults.js";
@@ -18,7 +18,7 @@ function withValue(params, path, value) {
 async function runAgain(form) {
   const asked = JSON.parse(form.dataset.request);
   const fields = [...form.querySelectorAll("[data-path]")];
-  const params = fields.reduce((all, field) => withValue(all, field.dataset.path, valueOf(field)), asked.params);
+  const params = fields.reduce((all, field) => withValue(all, field.dataset.path, fieldValue(field)), asked.params);
   const button = form.querySelector("button");
   button.disabled = true;
   const { ok, body } = await sendOnce(at("/run_backtest"), { ...asked, params });

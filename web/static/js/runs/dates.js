@@ -34,9 +34,14 @@ function drawShape(form, { sparkline, first_date: first, last_date: last }) {
   const picture = form.querySelector("#price-shape");
   const { levels } = picture.dataset;
   const heights = [...sparkline].map((letter) => levels.indexOf(letter) / (levels.length - 1));
-  const points = heights.map((height, at) => `${((at * WIDTH) / (heights.length - 1)).toFixed(1)},${(HEIGHT - height * (HEIGHT - 2)).toFixed(1)}`);
+  const points = heights.map(
+    (height, at) =>
+      `${((at * WIDTH) / (heights.length - 1)).toFixed(1)},${(HEIGHT - height * (HEIGHT - 2)).toFixed(1)}`,
+  );
   picture.querySelector("polyline").setAttribute("points", points.join(" "));
-  const [begin, stop, from, to] = [first, last, form.elements.start_date.value, form.elements.end_date.value].map(Date.parse);
+  const [begin, stop, from, to] = [first, last, form.elements.start_date.value, form.elements.end_date.value].map(
+    Date.parse,
+  );
   const place = (day) => WIDTH * Math.min(Math.max((day - begin) / (stop - begin), 0), 1) || 0;
   picture.querySelector("rect").setAttribute("x", place(from));
   picture.querySelector("rect").setAttribute("width", Math.max(place(to) - place(from), 0));
@@ -63,9 +68,10 @@ export function showDates(form, start, end) {
   const to = form.elements.end_date;
   from.value = start ?? startOf(range, FIRST_YEARS);
   to.value = end ?? range.last_date;
-  const known = range.closes_only ? "; closes only, so a stop or target is seen at a close alone" : "";
+  const known = range.closes_only ? "; closes only, so stops and targets trigger at closes" : "";
+  const [ticker, bars] = [form.elements.ticker.value, range.bars.toLocaleString("en")];
   form.querySelector("#h-range").textContent =
-    `${form.elements.ticker.value} has ${range.bars.toLocaleString("en")} bars from ${range.first_date} to ${range.last_date}${known}`;
+    `${ticker} has ${bars} bars from ${range.first_date} to ${range.last_date}${known}`;
   markQuickRange(form, range);
   bind(form);
 }

@@ -3,11 +3,12 @@ import { visit } from "../swap.js";
 
 export function catchFiles(form, leave) {
   const carriesFiles = (event) => event.dataTransfer.types.includes("Files");
-  for (const name of ["dragenter", "dragover"]) form.addEventListener(name, (event) => {
-    if (!carriesFiles(event)) return;
-    event.preventDefault();
-    form.classList.add("over");
-  });
+  for (const name of ["dragenter", "dragover"])
+    form.addEventListener(name, (event) => {
+      if (!carriesFiles(event)) return;
+      event.preventDefault();
+      form.classList.add("over");
+    });
   form.addEventListener("dragleave", (event) => form.classList.toggle("over", form.contains(event.relatedTarget)));
   form.addEventListener("drop", async (event) => {
     if (!carriesFiles(event)) return;

@@ -6,7 +6,9 @@ const isTicked = ({ type }) => type === "checkbox" || type === "radio";
 const inputsOf = (form) => [...form.querySelectorAll("input, select, textarea")];
 
 function nameOf(input) {
-  return input.dataset.path ?? input.getAttribute("aria-label") ?? `${input.name} ${isTicked(input) ? input.value : ""}`;
+  return (
+    input.dataset.path ?? input.getAttribute("aria-label") ?? `${input.name} ${isTicked(input) ? input.value : ""}`
+  );
 }
 
 // The request and fields that were entered at this place of the history; undefined where nothing was.
@@ -34,7 +36,9 @@ export function noteEntries(form, read) {
   function note() {
     clearTimeout(timer);
     if (!form.isConnected || place !== location.pathname + location.search) return;
-    const fields = Object.fromEntries(inputsOf(form).map((input) => [nameOf(input), isTicked(input) ? input.checked : input.value]));
+    const fields = Object.fromEntries(
+      inputsOf(form).map((input) => [nameOf(input), isTicked(input) ? input.checked : input.value]),
+    );
     const folds = [...form.querySelectorAll("details")].map((fold) => fold.open);
     history.replaceState({ ...history.state, entered: { request: read(form), fields, folds } }, "");
   }

@@ -21,5 +21,6 @@ export function showFault(line, text) {
   if (!shown.length) return;
   const part = make("code", { tabIndex: 0 }, shown.join("\n")); // it can be wider than its place, and then scrolls
   line.append(part);
-  part.scrollLeft = (part.scrollWidth * Math.max(0, shown.at(-1).length - 10)) / Math.max(...shown.map((each) => each.length));
+  part.scrollLeft =
+    (part.scrollWidth * Math.max(0, shown.at(-1).length - 10)) / Math.max(...shown.map((each) => each.length));
 }

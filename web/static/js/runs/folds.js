@@ -26,7 +26,9 @@ function said(input) {
 export function describeFolds(form) {
   for (const fold of form.querySelectorAll("[data-always]")) {
     const always = fold.dataset.always.split(" ");
-    const told = [...fold.querySelectorAll("[data-field]")].filter((input) => always.includes(input.name) || !isAsAtFirst(input));
+    const told = [...fold.querySelectorAll("[data-field]")].filter(
+      (input) => always.includes(input.name) || !isAsAtFirst(input),
+    );
     const words = told.filter((input) => input.value.trim() !== "").map(said);
     fold.querySelector("[data-said]").textContent = words.join(" · ") || fold.dataset.unset;
   }

@@ -34,7 +34,8 @@ function fillForm(form, values) {
 
 function curl(request) {
   const body = JSON.stringify(request).replaceAll("'", "'\\''");
-  return `curl -X POST ${location.origin}${at("/run_backtest")} \\\n  -H 'Content-Type: application/json' \\\n  -d '${body}'`;
+  const header = "'Content-Type: application/json'";
+  return `curl -X POST ${location.origin}${at("/run_backtest")} \\\n  -H ${header} \\\n  -d '${body}'`;
 }
 
 function describe(form) {
@@ -64,7 +65,8 @@ function tellFaults(form, errors, message) {
   const first = form.querySelector('[aria-invalid="true"]') ?? (box.hidden ? null : box);
   first?.focus();
   const count = Object.keys(errors).length;
-  announce(`${count > 1 ? `${count} fields need attention` : "A field needs attention"}: ${Object.values(errors)[0] ?? message}`);
+  const summary = count > 1 ? `${count} fields need attention` : "A field needs attention";
+  announce(`${summary}: ${Object.values(errors)[0] ?? message}`);
 }
 
 function inputOf(form, name) {
@@ -83,10 +85,14 @@ function asked(form) {
   if (tickers.length) {
     const { ticker, ...base } = request;
     const sweep = { ...sweepOf(form, { ...base, tickers }, axes), run_cap: 500, portfolio: readSharing(form) };
-    return [at("/api/portfolios"), sweep, (body) => `A portfolio of ${body.legs} legs was accepted`];
+    return [at("/api/portfolios"), sweep, (body) => `Portfolio of ${body.legs} legs submitted`];
   }
-  if (!Object.keys(axes).length) return [at("/run_backtest"), request, () => "The run was accepted"];
-  return [at(`/api/${chosenWay(form).how}`), sweepOf(form, request, axes), (body) => `${body.runs ?? body.combinations} combinations were accepted`];
+  if (!Object.keys(axes).length) return [at("/run_backtest"), request, () => "Run submitted"];
+  return [
+    at(`/api/${chosenWay(form).how}`),
+    sweepOf(form, request, axes),
+    (body) => `${body.runs ?? body.combinations} combinations submitted`,
+  ];
 }
 
 async function submit(form, note) {
@@ -120,10 +126,13 @@ export function startRunForm(form) {
   const note = noteEntries(form, readRequest);
   startChecking(form);
   catchFiles(form, note);
-  startPresets(form, { read: readRequest, fill: (values) => {
-    fillForm(form, values);
-    describe(form);
-  } });
+  startPresets(form, {
+    read: readRequest,
+    fill: (values) => {
+      fillForm(form, values);
+      describe(form);
+    },
+  });
   describe(form);
   form.addEventListener("input", () => describe(form));
   form.addEventListener("change", (event) => {
@@ -135,12 +144,14 @@ export function startRunForm(form) {
   form.addEventListener("click", (event) => {
     if (event.target.closest("button[type='button']")) queueMicrotask(() => describe(form));
   });
-  form.addEventListener("reset", () => setTimeout(() => {
-    clearFaults(form);
-    form.querySelector("[data-axes]").replaceChildren();
-    fillForm(form, initial);
-    describe(form);
-  })); // after the browser has put everything back
+  form.addEventListener("reset", () =>
+    setTimeout(() => {
+      clearFaults(form);
+      form.querySelector("[data-axes]").replaceChildren();
+      fillForm(form, initial);
+      describe(form);
+    }),
+  ); // after the browser has put everything back
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     submit(form, note);

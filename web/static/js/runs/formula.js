@@ -20,7 +20,14 @@ export function readInputs(place) {
 }
 
 function partOf(name, part, given) {
-  const input = make("input", { type: "number", step: "any", className: "form-control", autocomplete: "off", id: `i-${++fields}`, value: given ?? "" });
+  const input = make("input", {
+    type: "number",
+    step: "any",
+    className: "form-control",
+    autocomplete: "off",
+    id: `i-${++fields}`,
+    value: given ?? "",
+  });
   if (part === "value") input.dataset.path = `params.inputs.${name}`;
   else input.ariaLabel = `${name} ${PARTS[part]}`;
   return make("div", {}, make("label", { htmlFor: input.id }, part === "value" ? name : PARTS[part]), input);
@@ -30,7 +37,12 @@ function fieldOf(name, given) {
   const values = typeof given === "object" && given !== null ? given : { value: given };
   const fault = make("p", { className: "fault" });
   fault.dataset.fault = `params.inputs.${name}`;
-  const field = make("div", { className: "field formula-input" }, ...Object.keys(PARTS).map((part) => partOf(name, part, values[part])), fault);
+  const field = make(
+    "div",
+    { className: "field formula-input" },
+    ...Object.keys(PARTS).map((part) => partOf(name, part, values[part])),
+    fault,
+  );
   field.dataset.input = name;
   return field;
 }
@@ -45,7 +57,9 @@ export function startFormula(editor, params) {
   const texts = [...editor.querySelectorAll("textarea")];
   const list = editor.querySelector("[data-inputs]");
   const state = editor.querySelector("[data-formula-state]");
-  const known = new Map(Object.entries(params.inputs ?? (params.buy === undefined ? JSON.parse(editor.dataset.inputs) : {})));
+  const known = new Map(
+    Object.entries(params.inputs ?? (params.buy === undefined ? JSON.parse(editor.dataset.inputs) : {})),
+  );
   let current = texts[0];
 
   // A name that goes and comes back finds its number again.
@@ -67,7 +81,7 @@ export function startFormula(editor, params) {
     const shown = new Set([...editor.querySelectorAll(".fault")].map((line) => line.dataset.fault));
     const others = Object.entries(found.errors).filter(([field]) => !shown.has(field));
     const bars = found.lookback_bars === 1 ? "1 bar" : `${found.lookback_bars} bars`;
-    const ready = found.warnings.join(" · ") || `✓ Ready. It needs ${bars} before its first value.`;
+    const ready = found.warnings.join(" · ") || `✓ Ready. Warm-up: ${bars}.`;
     state.textContent = found.valid ? ready : others.map(([, text]) => text).join(" · ");
     state.classList.toggle("caution", found.warnings.length > 0);
   }

@@ -52,7 +52,8 @@ class Watch {
       return;
     }
     const place = this.panel.querySelector("[data-position]");
-    if (place && now.queue_answers) place.textContent = now.position === null ? "being fetched" : now.position === 0 ? "next" : `${now.position + 1}.`;
+    if (place && now.queue_answers)
+      place.textContent = now.position === null ? "starting" : now.position === 0 ? "next" : `${now.position + 1}.`;
   }
 }
 

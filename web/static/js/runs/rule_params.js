@@ -40,8 +40,12 @@ function fillMembers(members, values, path) {
 }
 
 function ruleSelect(chosen, ariaLabel) {
-  const single = [...document.querySelectorAll("template[data-rule]")].filter((each) => !each.content.querySelector("[data-members], [data-formula]"));
-  const options = single.map(({ dataset: { rule, title } }) => new Option(`${rule} · ${title}`, rule, false, rule === chosen));
+  const single = [...document.querySelectorAll("template[data-rule]")].filter(
+    (each) => !each.content.querySelector("[data-members], [data-formula]"),
+  );
+  const options = single.map(
+    ({ dataset: { rule, title } }) => new Option(`${rule} · ${title}`, rule, false, rule === chosen),
+  );
   return make("select", { className: "form-select w-auto flex-grow-1", ariaLabel }, ...options);
 }
 
@@ -54,7 +58,9 @@ function addMember(members, { rule_type: ruleType, params }) {
   remove.dataset.removeMember = "";
   const place = make("div");
   place.dataset.memberParams = "";
-  list.append(make("fieldset", { className: "member" }, make("div", { className: "row-gap mb-2" }, select, remove), place));
+  list.append(
+    make("fieldset", { className: "member" }, make("div", { className: "row-gap mb-2" }, select, remove), place),
+  );
   fill(place, ruleType, params ?? {}, `${path}.params`);
 }
 
@@ -68,7 +74,8 @@ function valuesOf(members) {
 function countMembers(members) {
   const count = members.querySelectorAll(".member").length;
   members.querySelector("[data-add-member]").disabled = count >= Number(members.dataset.maximum);
-  for (const button of members.querySelectorAll("[data-remove-member]")) button.disabled = count <= Number(members.dataset.minimum);
+  for (const button of members.querySelectorAll("[data-remove-member]"))
+    button.disabled = count <= Number(members.dataset.minimum);
 }
 
 function readFlat(place) {
@@ -112,5 +119,10 @@ function onClick(event) {
 function onChange(event) {
   const member = event.target.closest(".member");
   if (!member || event.target.parentElement?.parentElement !== member) return;
-  fill(member.querySelector("[data-member-params]"), event.target.value, {}, event.target.dataset.path.replace(/rule_type$/, "params"));
+  fill(
+    member.querySelector("[data-member-params]"),
+    event.target.value,
+    {},
+    event.target.dataset.path.replace(/rule_type$/, "params"),
+  );
 }

@@ -28,7 +28,11 @@ function show() {
   const links = saved().map(({ name, query }) => {
     const link = make("a", { className: "btn btn-quiet btn-sm", href: at(`/runs${query}`) }, name);
     if (query === shownQuery()) link.ariaCurrent = "true";
-    const remove = make("button", { type: "button", className: "btn btn-quiet btn-sm", ariaLabel: `Forget the filter ${name}` }, "✕");
+    const remove = make(
+      "button",
+      { type: "button", className: "btn btn-quiet btn-sm", ariaLabel: `Delete filter ${name}` },
+      "✕",
+    );
     remove.addEventListener("click", () => keep(saved().filter((each) => each.name !== name)));
     return make("span", { className: "segments" }, link, remove);
   });
@@ -37,10 +41,10 @@ function show() {
 
 document.addEventListener("click", (event) => {
   if (!event.target.closest("[data-save-filter]")) return;
-  const name = window.prompt("Name of this filter")?.trim().slice(0, 40);
+  const name = window.prompt("Filter name")?.trim().slice(0, 40);
   if (!name) return;
   keep([...saved().filter((each) => each.name !== name), { name, query: shownQuery() }]);
-  announce(`The filter ${name} was saved`);
+  announce(`Filter ${name} saved`);
 });
 document.addEventListener("swapped", show);
 show();

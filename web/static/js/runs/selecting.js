@@ -1,7 +1,7 @@
 // Remembers which runs of a filter are ticked, across pages of the list and its refreshes, names them, and has the
 // server change all of them.
 import { announce } from "../announce.js";
-import { valueOf } from "../inputs.js";
+import { fieldValue } from "../inputs.js";
 import { sendJson } from "../requests.js";
 import { refresh } from "../swap.js";
 
@@ -52,7 +52,11 @@ function show() {
   form.querySelector("[data-all]").checked = boxes.every((box) => box.checked);
   form.querySelector("[data-chosen]").hidden = !runs.length;
   const more = runs.length > NAMED ? ` and ${runs.length - NAMED} more` : "";
-  form.querySelector("[data-names]").textContent = runs.slice(0, NAMED).map(({ name }) => name).join(", ") + more;
+  form.querySelector("[data-names]").textContent =
+    runs
+      .slice(0, NAMED)
+      .map(({ name }) => name)
+      .join(", ") + more;
   form.querySelector("[data-hint]").textContent = hint(runs);
   offer(form.querySelector("[data-compare]"), "Compare", runs.filter(isCompleted).length, !hint(runs));
   for (const button of form.querySelectorAll("[data-runs]")) {
@@ -78,9 +82,9 @@ function offer(button, word, count, isPossible) {
 // Why these runs cannot be compared; nothing when they can.
 function hint(runs) {
   const completed = runs.filter(isCompleted).length;
-  if (completed > MOST) return `At most five runs can be compared; untick ${completed - MOST}.`;
+  if (completed > MOST) return `At most 5 runs can be compared; deselect ${completed - MOST}.`;
   if (completed >= LEAST) return "";
-  return completed === 1 ? "Tick one more completed run to compare." : "Tick two to five completed runs to compare them.";
+  return completed === 1 ? "Choose one more completed run to compare." : "Choose 2 to 5 runs to compare.";
 }
 
 function onChange({ target }) {
@@ -99,7 +103,10 @@ function onChange({ target }) {
 function onSubmit(event) {
   if (event.target.id !== "chosen-runs") return;
   event.preventDefault();
-  const query = ticked().filter(isCompleted).map(({ id }) => `run=${encodeURIComponent(id)}`).join("&");
+  const query = ticked()
+    .filter(isCompleted)
+    .map(({ id }) => `run=${encodeURIComponent(id)}`)
+    .join("&");
   sessionStorage.removeItem(KEY);
   location.assign(`${event.target.action}?${query}`);
 }
@@ -130,10 +137,10 @@ function counted(runs) {
 
 function leftWords(left) {
   const words = Object.entries(left).map(([state, count]) => `${count} ${state}`);
-  return words.length ? ` Left as they are: ${words.join(", ")}.` : "";
+  return words.length ? ` Unchanged: ${words.join(", ")}.` : "";
 }
 
-// The answer; null, with the ticks again, for a fault, which is shown. They are gone meanwhile, also if the page is left.
+// The answer, or null after a fault, which is shown. The ticks are cleared meanwhile and restored after a fault.
 async function sendTicked(url, runs, values = {}) {
   const before = sessionStorage.getItem(KEY);
   keep([]);
@@ -142,24 +149,24 @@ async function sendTicked(url, runs, values = {}) {
   if (isLeft) return null;
   sessionStorage.setItem(KEY, before);
   show();
-  tell(Object.values(body.errors ?? { body: body.error })[0], "chosen-fault");
+  tell(Object.values(body.errors ?? { body: body.error })[0], "selection-fault");
   return null;
 }
 
 // Shows and says a sentence in place of the one before.
-function tell(words, id = "chosen-told") {
-  for (const place of document.querySelectorAll("#chosen-told, #chosen-fault")) {
+function tell(words, id = "selection-status") {
+  for (const place of document.querySelectorAll("#selection-status, #selection-fault")) {
     place.textContent = place.id === id ? words : "";
     place.hidden = !place.textContent;
   }
-  if (id === "chosen-told" && words) announce(words);
+  if (id === "selection-status" && words) announce(words);
 }
 
 // A group of a field and buttons: each sends the ticked runs, and what the field holds under a name of its own.
 async function tagAll(button) {
   const group = button.closest("[data-bulk]");
   const input = group.querySelector("input");
-  const words = valueOf(input);
+  const words = fieldValue(input);
   if (!words) return input.focus();
   const runs = ticked();
   const body = await sendTicked(group.dataset.bulk, runs, { [button.dataset.as]: words });
@@ -170,12 +177,15 @@ async function tagAll(button) {
 }
 
 function onKey(event) {
-  if (event.key === "Enter" && event.target.matches("[data-bulk] input")) event.target.closest("[data-bulk]").querySelector("[data-as]").click();
+  if (event.key === "Enter" && event.target.matches("[data-bulk] input"))
+    event.target.closest("[data-bulk]").querySelector("[data-as]").click();
 }
 
 show();
-addEventListener("pagehide", () => (isLeft = true));
-addEventListener("pageshow", () => (isLeft = false));
+for (const kind of ["pagehide", "pageshow"])
+  addEventListener(kind, () => {
+    isLeft = kind === "pagehide";
+  });
 document.addEventListener("keydown", onKey);
 document.addEventListener("change", onChange);
 document.addEventListener("submit", onSubmit);

@@ -10,7 +10,9 @@ export function showAxes(form) {
   const place = form.querySelector("[data-axes]");
   const params = form.querySelector("#rule-params");
   const { rule } = params.dataset; // whose fields are there; another one may just be chosen
-  const numbers = [...params.querySelectorAll('input[type="number"][data-path]')].filter((input) => !input.closest(".member"));
+  const numbers = [...params.querySelectorAll('input[type="number"][data-path]')].filter(
+    (input) => !input.closest(".member"),
+  );
   form.querySelector("#sweep").hidden = !numbers.length;
   const lines = new Map([...place.children].map((line) => [line.dataset.of, line]));
   const wanted = numbers.map((input) => [`${rule} ${input.dataset.path}`, input]);
@@ -32,8 +34,11 @@ function axisLine(key, input) {
 export function readAxes(form) {
   const axes = {};
   for (const line of form.querySelectorAll("[data-axes] [data-name]")) {
-    const [min, max, step] = ["from", "to", "step"].map((name) => line.querySelector(`[data-axis="${name}"]`).valueAsNumber);
-    if (Number.isFinite(min) && Number.isFinite(max)) axes[line.dataset.name] = step > 0 && max >= min ? { min, max, step } : min;
+    const [min, max, step] = ["from", "to", "step"].map(
+      (name) => line.querySelector(`[data-axis="${name}"]`).valueAsNumber,
+    );
+    if (Number.isFinite(min) && Number.isFinite(max))
+      axes[line.dataset.name] = step > 0 && max >= min ? { min, max, step } : min;
   }
   return axes;
 }
@@ -45,10 +50,11 @@ function valuesOf(axis) {
 // How many combinations of the values the rule itself allows ("fast < slow").
 function countAllowed(form, values, params) {
   const conditions = conditionsOf(form).map((condition) => condition.split(" < "));
-  const isAllowed = (each) => conditions.every((names) => {
-    const [left, right] = names.map((name) => each[name] ?? params[name]);
-    return !(left >= right);
-  });
+  const isAllowed = (each) =>
+    conditions.every((names) => {
+      const [left, right] = names.map((name) => each[name] ?? params[name]);
+      return !(left >= right);
+    });
   return combinationsOf(values).filter(isAllowed).length;
 }
 
@@ -64,20 +70,23 @@ export function describeSweep(form, params, tickers) {
   const count = product > MOST_TRIED ? product : countAllowed(form, axes, params);
   const leftOut = product > count ? ` with ${conditionsOf(form).join(" and ")}` : "";
   const { how, most } = chosenWay(form);
-  const tooMany = count > most ? `, and at most ${most.toLocaleString("en")} are accepted` : "";
+  const tooMany = count > most ? `; the limit is ${most.toLocaleString("en")}` : "";
   const words = `${lengths.join(" × ")} = ${count.toLocaleString("en")} combinations${leftOut}${tooMany}`;
   form.querySelector("[data-count]").textContent = lengths.length ? words : "";
   const button = form.querySelector('.actions [type="submit"]');
-  const many = how === "screens" ? `Screen ${count.toLocaleString("en")} combinations` : `Run ${count.toLocaleString("en")} backtests`;
+  const many =
+    how === "screens"
+      ? `Screen ${count.toLocaleString("en")} combinations`
+      : `Run ${count.toLocaleString("en")} backtests`;
   button.textContent = lengths.length ? many : "Run backtest";
   button.disabled = lengths.length > 0 && (count > most || count === 0);
   if (!tickers) return;
   const legs = tickers * (lengths.length ? count : 1);
-  button.textContent = `Trade ${legs.toLocaleString("en")} ${legs === 1 ? "leg" : "legs"} together`;
+  button.textContent = "Run portfolio";
   button.disabled = legs > MOST_LEGS || legs === 0;
 }
 
-// Whether a sweep is one screen or a batch of runs, as its place in the API is called, and how many combinations it takes.
+// The API a sweep goes to, screens or batches, and the most combinations that it accepts.
 export function chosenWay(form) {
   const { value, dataset } = form.querySelector('[name="how"]:checked');
   return { how: value, most: Number(dataset.most) };

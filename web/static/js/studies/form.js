@@ -1,7 +1,7 @@
 // The form of a new study: the server makes its combinations, and says what it costs before it can be started.
 import { at } from "../addresses.js";
 import { announce } from "../announce.js";
-import { valueOf } from "../inputs.js";
+import { fieldValue } from "../inputs.js";
 import { sendJson, sendOnce } from "../requests.js";
 import { visit } from "../swap.js";
 
@@ -18,9 +18,13 @@ function axisOf(text) {
 
 function request(form, base) {
   const asked = { base: { ...base } };
-  for (const input of form.querySelectorAll("[name]")) if (!input.closest("[hidden]")) asked[input.name] = valueOf(input);
-  for (const input of form.querySelectorAll("[data-base]")) asked.base[input.dataset.base] = valueOf(input);
-  asked.constraints = asked.constraints.split(",").map((each) => each.trim()).filter(Boolean);
+  for (const input of form.querySelectorAll("[name]"))
+    if (!input.closest("[hidden]")) asked[input.name] = fieldValue(input);
+  for (const input of form.querySelectorAll("[data-base]")) asked.base[input.dataset.base] = fieldValue(input);
+  asked.constraints = asked.constraints
+    .split(",")
+    .map((each) => each.trim())
+    .filter(Boolean);
   return asked;
 }
 
@@ -34,11 +38,16 @@ function asked(form, given) {
 }
 
 function costText({ runs, combinations, windows, permutations, seconds, waiting }) {
-  const orders = permutations ? ` and ${permutations.toLocaleString("en")} other orders of the bars` : "";
+  const orders = permutations ? ` and ${permutations.toLocaleString("en")} shuffles` : "";
   const parts = `${windows.length > 1 ? `${windows.length} folds` : "1 training part"}${orders}`;
-  const time = seconds === null ? "how long it takes is not known before a batch has run" : `about ${seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`} at the pace of the latest batch`;
+  const time =
+    seconds === null
+      ? "duration unknown until a batch has run"
+      : `about ${seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`} at the current speed`;
   const behind = waiting ? `, behind ${waiting} waiting runs` : "";
-  return `${(runs.training + runs.test).toLocaleString("en")} Jobs: ${combinations.toLocaleString("en")} combinations × ${parts}, and ${runs.test} on test parts; ${time}${behind}.`;
+  const [jobs, tried] = [runs.training + runs.test, combinations].map((count) => count.toLocaleString("en"));
+  const noun = combinations === 1 ? "combination" : "combinations";
+  return `${jobs} Jobs: ${tried} ${noun} × ${parts}, plus ${runs.test} on test parts; ${time}${behind}.`;
 }
 
 export function startStudyForm(form) {
@@ -54,7 +63,14 @@ export function startStudyForm(form) {
     box.textContent = text;
     announce(text);
   };
-  const faults = (body) => say(Object.entries(body.errors ?? {}).slice(0, 5).map(([place, fault]) => `${place}: ${fault}`).join(" · ") || body.error, "bad");
+  const faults = (body) =>
+    say(
+      Object.entries(body.errors ?? {})
+        .slice(0, 5)
+        .map(([place, fault]) => `${place}: ${fault}`)
+        .join(" · ") || body.error,
+      "bad",
+    );
   const dates = () => {
     const { first, last } = form.querySelector("#s-ticker").selectedOptions[0]?.dataset ?? {};
     form.querySelector("#s-start").value = first ?? "";

@@ -1,1 +1,0 @@
-"""Batches: what a sweep stands for."""

@@ -1,0 +1,1 @@
+"""Maintenance: retention by age, and sizes of the data."""

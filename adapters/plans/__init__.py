@@ -1,0 +1,1 @@
+"""Plans: one table and one store for batches, screens, studies and portfolios."""

@@ -1,0 +1,149 @@
+"""Combinations that one Job tries, and their metrics, in columns: 100,000 of them take a few megabytes."""
+
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import count, product
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+
+from adapters.metrics.measured import Array
+from adapters.plans.conditions import Reader
+from adapters.plans.flat_params import flat_params
+from adapters.plans.ranking import RUIN_PCT, Ranking
+from adapters.prices.packing import packed_columns, unpacked_columns
+from contracts.values import Json, Values, side_by_side
+
+# metrics of a combination that are equal to those of its run
+CORE = ("total_return_pct", "sharpe_ratio", "max_drawdown_pct", "num_trades")
+# metrics of a screen; the last one shows how far the trials differ
+MEASURED = (*CORE, "timing_sharpe_ratio")
+CORE_CONDITIONS = Reader("metrics of a screen", CORE)
+MAX_COMBINATIONS = 100_000
+
+
+@dataclass(frozen=True)
+class Combinations:
+    """Combinations by parameter. values: distinct values of each. places: (combinations, parameters), their indexes."""
+
+    values: Mapping[str, Sequence[Any]]
+    places: Array
+
+    @classmethod
+    def of(cls, members: Sequence[Json]) -> "Combinations":
+        """Build from the combinations of a sweep, with dotted names for nested params; None for a missing parameter."""
+        values, places = dict[str, list[Any]](), list[list[int]]()
+        for name, column in side_by_side(members).items():
+            distinct = {repr(value): value for value in column}
+            ranks = dict(zip(distinct, count()))
+            values[name] = list(distinct.values())
+            places.append([ranks[repr(value)] for value in column])
+        return cls(values, np.array(places, dtype=np.int64).reshape(len(values), len(members)).T)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def member(self, number: int) -> Json:
+        """Return the combination of this number."""
+        columns = zip(self.values.items(), self.places[number].tolist(), strict=True)
+        return {
+            name: values[place] for (name, values), place in columns if values[place] is not None
+        }
+
+    def column(self, name: str, numbers: Array) -> list[Any]:
+        """Return the value of a parameter in each of these combinations."""
+        values, places = self.values[name], self.places[:, list(self.values).index(name)]
+        return [values[place] for place in places[numbers].tolist()]
+
+    def hash_with(self, request_hash: str) -> str:
+        """Return the SHA-256 over a request and all its combinations."""
+        packed = self.packed()
+        return sha256(
+            f"{request_hash} {packed['values_json']}".encode() + packed["places"]
+        ).hexdigest()
+
+    def packed(self) -> Json:
+        """Return the columns of the database."""
+        return {
+            "combinations": len(self),
+            "values_json": json.dumps(self.values, ensure_ascii=False),
+            "places": packed_columns(self.places.T),
+        }
+
+    @classmethod
+    def unpacked(cls, row: Mapping[Any, Any]) -> "Combinations":
+        """Restore the combinations from the columns of `packed`."""
+        places = np.array(unpacked_columns(row["places"]), dtype=np.int64)
+        return cls(json.loads(row["values_json"]), places.reshape(-1, row["combinations"]).T)
+
+
+def packed_metrics(measured: Array, names: Sequence[str] = MEASURED) -> bytes:
+    """Compress metrics. measured: (combinations, names) float64, NaN where a metric has no value."""
+    return zlib.compress(
+        " ".join(names).encode() + b"\n" + np.ascontiguousarray(measured.T, "<f8").tobytes()
+    )
+
+
+def unpacked_metrics(packed: bytes) -> dict[str, Array]:
+    """Return each metric by combination, as `packed_metrics` packed them."""
+    names, _, numbers = zlib.decompress(packed).partition(b"\n")
+    columns = np.frombuffer(numbers, "<f8").reshape(names.count(b" ") + 1, -1)
+    return dict(zip(names.decode().split(), columns, strict=True))
+
+
+def ranked_places(
+    metrics: Mapping[str, Array], ranking: Ranking, params: Sequence[Values] = ()
+) -> Array:
+    """Return the numbers of the ranked combinations, best first, equal ones in their order.
+
+    metrics: by number, NaN where there is no value. A combination is not ranked if it made no trade, lost everything,
+    or has no value of a metric in the ranking or its constraints. params: of all combinations, to score each by the
+    mean over itself and its neighbours at most one step away in each parameter, so that an isolated peak is not chosen.
+    """
+    scores = metrics[ranking.metric]
+    is_ruined = metrics["max_drawdown_pct"] >= RUIN_PCT
+    kept = (metrics["num_trades"] > 0) & ~is_ruined & np.isfinite(scores)
+    if params:
+        scores = _smoothed(params, np.where(kept, scores, np.nan))
+    for each in ranking.constraints:
+        masked = {name: np.ma.masked_invalid(metrics[name]) for name in each.names}
+        for holds in each.over(masked):  # masked where a metric is missing, or at a division by 0
+            kept &= np.ma.filled(holds, False)
+    numbers = np.flatnonzero(kept)
+    values = scores[numbers]
+    return numbers[np.argsort(-values if ranking.goal == "max" else values, kind="stable")]
+
+
+def _smoothed(params: Sequence[Values], values: Array) -> Array:
+    """Replace each value by the mean over its neighbourhood, which extends along numeric params only."""
+    cells = _cells(params)
+    by_cell = {
+        cell: value for cell, value in zip(cells, values.tolist(), strict=True) if value == value
+    }
+
+    def mean_around(cell: tuple[Any, ...]) -> float:
+        steps = ((at - 1, at, at + 1) if isinstance(at, int) else (at,) for at in cell)
+        return fmean(by_cell[other] for other in product(*steps) if other in by_cell)
+
+    return np.array([mean_around(cell) if cell in by_cell else np.nan for cell in cells])
+
+
+def _cells(params: Sequence[Values]) -> list[tuple[Any, ...]]:
+    """Return each combination as positions on the axes.
+
+    A parameter that never changes is no axis, which keeps neighbourhoods small.
+    """
+    columns = side_by_side(list(map(flat_params, params))).values()
+    axes = [_places(column) for column in columns if len({*map(repr, column)}) > 1]
+    return list(zip(*axes, strict=True)) if axes else [()] * len(params)
+
+
+def _places(column: Sequence[Any]) -> list[int | str]:
+    """Return the rank of each number among the values tried; texts and flags as text."""
+    numbers = sorted({value for value in column if type(value) in (int, float)})
+    ranks = dict(zip(numbers, count()))
+    return [ranks[value] if type(value) in (int, float) else repr(value) for value in column]

@@ -1,1 +1,0 @@
-"""Portfolios: several legs in one account, as they are recorded, and what their Jobs found."""

@@ -1,0 +1,214 @@
+"""The Job's program: wait for database and queue, pop one message, and keep its lease while a child process runs it.
+
+The database decides: the parent claims the run before the fork and records the outcome after it. Only the parent talks
+to Redis, which may fail at any point without hurting the run.
+"""
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable
+from uuid import uuid4
+
+from redis.exceptions import RedisError
+from rq.job import Job
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from adapters.database import connect_database, reading
+from adapters.logs import set_log_context
+from adapters.plans.progress import save_progress
+from adapters.prices.packing import PackedPrices
+from adapters.prices.store import prices_of
+from adapters.queue.connection import queues_of
+from adapters.queue.liveness import leading_image
+from adapters.queue.messages import STALE, Attempt, attempt_of
+from adapters.runs.states import Claim, extend_lease
+from adapters.runs.turns import Turn, claim_turn, mark_served
+from adapters.settings import Settings
+from consumer.job.child import ChildExit, ChildProcess
+from consumer.job.messages import MessageWorker
+from consumer.job.outcome import record_outcome
+from consumer.job.persistence import persist
+from consumer.job.termination import termination
+from consumer.job.waiting import wait_and_pop
+from consumer.program import run_program
+from contracts.errors import LeaseLost, StaleMessage, UnknownTicker
+from contracts.status import Kind
+
+log = logging.getLogger(__name__)
+
+Packed = PackedPrices | UnknownTicker  # as `prices_of` returns them
+
+EXIT_OK, EXIT_FAILED = 0, 1
+# how long a Job waits for database and Redis before it pops anything
+PATIENCE_S = 60.0
+# how long a popped message waits for the database; afterwards the reconciler enqueues it again
+CLAIM_PATIENCE_S = 120.0
+OVERTIME_S = 5.0  # beyond its time limit, for the child to stop by itself
+# the child waits 600 s to write a result, and 600 s for a failure; beyond that it hangs
+WRITING_S = 1500.0
+
+
+class RunWorker:
+    """One message, one run, one outcome."""
+
+    def __init__(self, messages: MessageWorker, engine: Engine, settings: Settings) -> None:
+        self._messages = messages
+        self._engine = engine
+        self._settings = settings
+        self._deadline = 0.0
+        self._timed_out = False
+        self._images = set[str | None]()  # those under which it goes on waiting
+
+    def work(self) -> bool:
+        """Pop one message and run it; False when the run failed, or nothing could be persisted."""
+        try:
+            idle_s = self._settings.idle_s
+            job = (
+                wait_and_pop(self._messages, idle_s, self._is_current)
+                if idle_s
+                else self._messages.pop()
+            )
+        except RedisError as error:
+            log.warning("redis_unreachable step=pop reason=%s", error)
+            return False
+        return self.execute_job(job) if job else True
+
+    def _is_current(self) -> bool:
+        """Return False once the leader runs another image than this process; True while the database is away.
+
+        The image that led at the first check counts as current, too: Jobs of a new image may start before its
+        reconciler leads, and would otherwise take nothing until then.
+        """
+        try:
+            with reading(self._engine) as connection:
+                leading = leading_image(connection)
+        except DBAPIError as error:
+            log.warning("image_unknown reason=%s", error.orig)
+            return True
+        self._images = self._images or {None, self._settings.image_tag, leading}
+        return leading in self._images
+
+    def execute_job(self, job: Job) -> bool:
+        """Claim the run, let a child process run it, and record the outcome; False when that is a failure."""
+        ticket = attempt_of(job.id)
+        try:
+            turn, claim, prices = self._claim(ticket)
+        except StaleMessage as error:
+            log.info("message_stale reason=%s", error)
+            self._messages.drop(job.id, STALE)
+            return True
+        except OperationalError as error:
+            log.error("claim_failed reason=%s", error.orig)
+            return termination.requested and self._messages.put_back(job)
+        if turn.attempt != ticket:
+            job = self._messages.exchange(job, claim, turn.ticket_waits)
+        # a signal between pop and claim has no child to kill
+        exit_code = (
+            ChildExit.NOT_PERSISTED
+            if termination.requested
+            else self._run_child(job, claim, prices)
+        )
+        is_good = record_outcome(self._engine, self._settings, claim, exit_code, self._timed_out)
+        self._messages.archive(job, exit_code)
+        return is_good
+
+    def _claim(self, ticket: Attempt) -> tuple[Turn, Claim, Packed]:
+        """Claim the run, and read its prices over the same connection, so that the child needs none for them."""
+        token, lease_s, name = str(uuid4()), self._settings.lease_s, self._messages.name
+        turn = None if self._messages.is_ticket else Turn(ticket, False)
+
+        def claim_next(connection: Connection) -> tuple[Turn, Claim, Packed]:
+            nonlocal turn
+            turn, claim = claim_turn(connection, ticket, turn, token, lease_s, name)
+            prices = prices_of(connection, claim.request)
+            mark_served(connection, turn)
+            return turn, claim, prices
+
+        turn, claim, prices = persist(
+            self._engine, claim_next, CLAIM_PATIENCE_S, lambda: termination.requested
+        )
+        set_log_context(
+            run_id=claim.run_id, attempt=claim.attempt, batch_id=claim.request.batch_id
+        )
+        log.info("run_claimed worker=%s", name)
+        return turn, claim, prices
+
+    def _run_child(self, job: Job, claim: Claim, prices: Packed) -> int:
+        """Run the claimed attempt in a child process; return its exit code, negative when a signal killed it."""
+
+        def run(child: ChildProcess) -> int:
+            # only the child loads numpy and the engine
+            from consumer.job.task import run_backtest
+
+            return run_backtest(claim, prices, self._engine, self._settings, child)
+
+        self._deadline = time.monotonic() + self._settings.run_timeout_s + OVERTIME_S
+        self._engine.dispose()  # a connection must not live in two processes
+        child = ChildProcess(run)
+        termination.set_child(child.pid)
+        self._messages.mark_started(job)
+        while (exit_code := child.wait(self._next_beat_s())) is None:
+            self._beat(claim, child)
+            self._messages.send_heartbeat(job)
+        termination.set_child(0)
+        return exit_code
+
+    def _next_beat_s(self) -> float:
+        return max(0.1, min(self._settings.heartbeat_s, self._deadline - time.monotonic()))
+
+    def _beat(self, claim: Claim, child: ChildProcess) -> None:
+        """Extend the lease; kill the child when the run belongs to another process, or takes too long."""
+        if child.computed_at:
+            self._deadline = child.computed_at + WRITING_S
+        if time.monotonic() > self._deadline:
+            self._timed_out = not child.computed_at
+            termination.kill_child()
+        try:
+            with self._engine.begin() as connection:
+                extend_lease(connection, claim, self._settings.lease_s)
+                if claim.kind is not Kind.RUN:
+                    save_progress(connection, claim.run_id, child.progress)
+        except LeaseLost as error:
+            log.warning("lease_lost reason=%s", error)
+            termination.kill_child()
+        except OperationalError as error:
+            log.warning("heartbeat_missed reason=%s", error.orig)
+
+
+def main() -> int:
+    """Work on one message; the exit code is the outcome (see consumer/__main__.py)."""
+    return run_program("consumer", _run_job)
+
+
+def _run_job(settings: Settings) -> int:
+    engine = connect_database(settings.database_url)
+    # how long the parent may wait for Redis, since the same loop extends the lease
+    queues = queues_of(settings, min(5.0, (settings.lease_s - settings.heartbeat_s) / 3))
+    if not (
+        _wait_for("database", lambda: engine.connect().close())
+        and _wait_for("redis", queues[0].connection.ping)
+    ):
+        return EXIT_FAILED
+    name = f"{socket.gethostname()}.{os.getpid()}.{uuid4().hex[:4]}"
+    is_good = RunWorker(MessageWorker(queues, settings, name), engine, settings).work()
+    return EXIT_OK if is_good else EXIT_FAILED
+
+
+def _wait_for(what: str, ping: Callable[[], object]) -> bool:
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            ping()
+            return True
+        except (OperationalError, RedisError) as error:
+            reason = getattr(error, "orig", error)
+            if time.monotonic() > deadline:
+                log.error(
+                    "%s_unreachable gave_up_after_s=%.0f reason=%s", what, PATIENCE_S, reason
+                )
+                return False
+            log.warning("%s_unreachable waiting_s=1 reason=%s", what, reason)
+            time.sleep(1.0)

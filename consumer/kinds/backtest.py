@@ -1,0 +1,169 @@
+"""Compute everything that is stored about a run from its request and prices; no database, no queue."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, field, fields
+from typing import TYPE_CHECKING
+
+from adapters.metrics.curves import excursions
+from adapters.metrics.measured import Array
+from adapters.metrics.table import HEADLINE_NAMES, Performance, performance
+from adapters.prices.bars import PriceBars
+from adapters.prices.packing import PackedPrices, RunPrices
+from adapters.runs.lines import RunLines, packed_lines
+from adapters.runs.stored_series import encode_equity, encode_signals, encode_trades, significant
+from adapters.sparkline import encode_sparkline
+from consumer.kinds.setup import Setup
+from contracts.run_request import RunRequest, canonical_hash
+from contracts.values import Json, Values, frozen
+from engine.engine import BacktestResult, Trade
+from rules.base import BaseRule
+from rules.prices import Prices
+
+if TYPE_CHECKING:
+    from portfolio.result import PortfolioResult  # a plain run does not need it
+
+# asdict would copy each value, at five times the cost
+TRADE_FIELDS = tuple(each.name for each in fields(Trade))
+
+NOTED_SHARE = 0.01  # of the bars; a rule without values on more of them gets a note
+
+
+@frozen
+class JobResult:
+    """Result of a Job: the columns of its row, the rule's lines, the metrics of a grid, the series of a portfolio."""
+
+    columns: Json
+    lines: list[bytes] = field(default_factory=list)
+    # packed metrics of all combinations of a grid, and all metrics of the best one
+    screened: tuple[bytes, Json | None] | None = None
+    portfolio: bytes | None = None  # packed series of a portfolio
+    failed_metrics: Sequence[str] = ()  # names of metrics that could not be computed
+
+
+def backtest(
+    request: RunRequest, packed: PackedPrices, *, keeps_lines: bool = False
+) -> JobResult:
+    """Run one request, with the rule's lines if `keeps_lines`; PlatformError for invalid prices or params."""
+    setup = Setup.of(request, packed)
+    rule = setup.rule()
+    result = run_rule(setup, rule)
+    if keeps_lines:
+        result.lines.extend(lines_of(rule, setup.prices, setup.bars))
+    return result
+
+
+def run_rule(setup: Setup, rule: BaseRule) -> JobResult:
+    """Run one rule on a request's prices, without the rule's lines."""
+    request, prices, traded = setup.request, setup.prices, setup.prices.traded
+    result = setup.result_of(rule)
+    trades = trades_of(result, traded)
+    computed = performance(setup.metric_inputs(result, trades))
+    columns = {
+        **columns_of(computed, result, trades, traded.times, request),
+        "trades_json": encode_trades(
+            trades,
+            [order._asdict() for order in result.rejected_orders],
+            notes_on(request, rule, prices, result),
+        ),
+        "signals_json": encode_signals(result.signals),
+        **setup.versions,
+    }
+    return JobResult(columns, failed_metrics=computed.failed)
+
+
+def columns_of(
+    computed: Performance,
+    result: "BacktestResult | PortfolioResult",
+    trades: Sequence[Values],
+    times: Array,
+    request: RunRequest,
+) -> Json:
+    """Columns of a run's row but for trades and signals. times: of the bars, in seconds."""
+    metrics, equity = computed.metrics, result.equity_curve.tolist()
+    return {
+        **{name: metrics[name] for name in (*HEADLINE_NAMES, "timing_sharpe_ratio")},
+        "metrics_json": json.dumps({"values": metrics, "notes": computed.notes}, allow_nan=False),
+        "equity_curve_json": encode_equity(
+            times, result.equity_curve, request.timeframe, request.initial_capital
+        ),
+        "sparkline": encode_sparkline(equity),
+        "result_hash": result_hash(asdict(result.metrics), trades, equity),
+    }
+
+
+def trades_of(result: BacktestResult, traded: PriceBars) -> list[Json]:
+    """The engine's trades by the names of their fields, with their maximum adverse and favourable excursions."""
+    high, low = traded.columns["High"], traded.columns["Low"]
+    trades = ({name: getattr(trade, name) for name in TRADE_FIELDS} for trade in result.trades)
+    return [trade | excursions(trade, high, low) for trade in trades]
+
+
+def lines_of(rule: BaseRule, prices: RunPrices, bars: Prices) -> list[bytes]:
+    """The rule's lines and the truth of its conditions on the traded bars."""
+    from rules.explanation import Explanation  # bulk runs do not need it
+
+    explanation = Explanation(rule, bars, prices.first_bar)
+    return packed_lines(RunLines(explanation.head, explanation.values, explanation.truths))
+
+
+def notes_on(
+    request: RunRequest, rule: BaseRule, prices: RunPrices, result: BacktestResult
+) -> list[str]:
+    """Notes on the prices, a short history, a rule with a constant signal, idle cash, and a lost account."""
+    name, needed = rule.longest_lookback()
+    notes = prices.notes
+    if (missing := needed - prices.first_bar) > len(result.signals) * NOTED_SHARE:
+        early = result.signals[:missing]
+        # a part of a rule, or a member of a vote, may decide before the rest has values
+        effect = "a part of it is unknown" if early.any() else "no signal"
+        notes.append(
+            f"{name} needs {needed:,} bars before all of it has values with these params, of which the prices have "
+            f"{prices.first_bar:,} before the run: {effect} on the first {len(early):,} of {len(result.signals):,} bars"
+        )
+    if result.signals[0] and (result.signals == result.signals[0]).all():
+        side = "buy" if result.signals[0] > 0 else "sell"
+        notes.append(
+            f"The rule says {side} on every one of the {len(result.signals):,} bars, and nothing else"
+        )
+    if request.risk_free_rate and not request.cash_rate:
+        notes.append(
+            "Idle cash earned nothing (cash_rate is 0), while Sharpe and Sortino ratio are of returns above "
+            f"{request.risk_free_rate * 100:g} % a year"
+        )
+    return notes + account_notes(request, prices, result)
+
+
+def account_notes(request: RunRequest, prices: RunPrices, result: BacktestResult) -> list[str]:
+    """A note on an account that was liquidated, or lost everything without a liquidation."""
+    level_pct = request.liquidate_below_pct
+    passed = result.equity_curve <= request.initial_capital * (level_pct or 0.0) / 100.0
+    if not passed.any():
+        return []
+    day = str(prices.traded.timestamps[int(passed.argmax())])[:10]
+    if level_pct is not None:
+        return [
+            f"On {day} equity was {level_pct:g} % of the initial capital or less: liquidation, and no trade afterwards"
+        ]
+    return [
+        f"On {day} the position had lost all there was, or more. A broker would have closed it before; nothing here "
+        "does, so the run has no ratios, no yearly growth and no place in rankings. Size it smaller, or give it a stop "
+        "or a level of liquidation."
+    ]
+
+
+def result_hash(core: Values, trades: Sequence[Values], equity: list[float]) -> str:
+    """SHA-256 over the engine's own metrics, trades and equity as canonical JSON at 10 significant digits."""
+    values = {
+        "metrics": _round_values(core, core),
+        "trades": [_round_values(trade, TRADE_FIELDS) for trade in trades],
+        "equity": [float(f"{value:.10g}") for value in equity],
+    }
+    return canonical_hash(values)
+
+
+def _round_values(values: Values, names: Iterable[str]) -> Json:
+    return {
+        name: significant(value) if isinstance(value := values[name], float) else value
+        for name in names
+    }

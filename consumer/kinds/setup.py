@@ -1,0 +1,125 @@
+"""A request with its prices, ready to run any rule under its terms: once for a run, once a row for a screen."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from adapters.metrics.curves import last_days
+from adapters.metrics.measured import Array, Measured
+from adapters.metrics.table import ANALYSIS_VERSION
+from adapters.plans.flat_params import with_params
+from adapters.prices.packing import PackedPrices, RunPrices, run_prices
+from consumer.kinds.run_engine import RunEngine, interest_and_fees
+from contracts.errors import BadParams
+from contracts.run_request import RunRequest
+from contracts.values import Json, Values
+from engine.engine import ENGINE_VERSION, BacktestResult, Bars, check_bars
+from rules.base import BaseRule
+from rules.prices import TIME, Prices
+from rules.registry import build_rule
+
+if TYPE_CHECKING:
+    from portfolio.result import PortfolioResult  # a plain run does not need it
+
+ENGINE_TERMS = {each.name for each in fields(RunEngine)} & {
+    each.name for each in fields(RunRequest)
+}
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A request, its prices, and the engine with its terms."""
+
+    request: RunRequest
+    prices: RunPrices
+    # prices that replace those of the same bars
+    columns: Mapping[str, Array] | None = None
+
+    @classmethod
+    def of(cls, request: RunRequest, packed: PackedPrices) -> "Setup":
+        """Cut the packed prices to the request's dates; NoPricesInRange or BadPrices when that is impossible."""
+        return cls(
+            request,
+            run_prices(packed, request.start_date, request.end_date, request.bars_per_year),
+        )
+
+    def on(self, columns: Mapping[str, Array]) -> "Setup":
+        """Return this setup with other prices of the same bars."""
+        return replace(self, columns=columns)
+
+    def rule(self, member: Values | None = None) -> BaseRule:
+        """Build the request's rule with a combination of swept params; BadParams when the rule refuses them."""
+        params = with_params(self.request.params, member or {})
+        try:
+            return build_rule(self.request.rule_type, params)
+        except ValueError as error:
+            raise BadParams(str(error)) from error
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Hash of the prices and versions of engine and analysis, as columns of a row."""
+        return {
+            "data_hash": self.prices.packed.data_hash,
+            "engine_version": ENGINE_VERSION,
+            "analysis_version": ANALYSIS_VERSION,
+        }
+
+    @cached_property
+    def bars(self) -> Prices:
+        """All bars up to the last traded one for rules and engine, which share computed indicators."""
+        return Prices(
+            {**(self.columns or self.prices.bars.columns), TIME: self.prices.bars.timestamps}
+        )
+
+    def result_of(self, rule: BaseRule) -> BacktestResult:
+        """The engine's result of a rule's signals."""
+        first_bar, ticker = self.prices.first_bar, self.request.ticker
+        return self.engine.run(self._checked_bars, rule.generate_signals, ticker, first_bar)
+
+    @cached_property
+    def _checked_bars(self) -> Bars:
+        return check_bars(self.bars)  # type: ignore[arg-type]  # it needs nothing but columns by name
+
+    @cached_property
+    def engine(self) -> RunEngine:
+        """The engine under the request's terms, which have the same names in both."""
+        terms: Json = {name: getattr(self.request, name) for name in ENGINE_TERMS}
+        if self.request.direction == "shortonly":
+            terms |= {"direction": "longshort", "short_only": True}
+        return RunEngine(**terms, periods_per_year=self.prices.bars_per_year)
+
+    def metric_inputs(self, result: BacktestResult, trades: Sequence[Values] = ()) -> Measured:
+        """The input of the metrics. trades: with excursions; without any, only metrics of the equity are meaningful."""
+        interest, borrow_fees = interest_and_fees(result.ledger)
+        return metric_inputs_of(
+            self.request,
+            result,
+            self.prices.traded.times,
+            close=self.prices.traded.columns["Close"],
+            trades=trades,
+            periods_per_year=self.prices.bars_per_year,
+            rates=self.engine.rates,
+            rejected_orders=len(result.rejected_orders),
+            benchmark=self.prices.benchmark,
+            interest=interest,
+            borrow_fees=borrow_fees,
+        )
+
+
+def metric_inputs_of(
+    request: RunRequest, result: "BacktestResult | PortfolioResult", times: Array, **others: Any
+) -> Measured:
+    """The input of the metrics. times: of the bars, in seconds; others: fields of Measured that neither provides."""
+    days = last_days(times, request.timeframe).view("M8[s]")
+    return Measured(
+        core=asdict(result.metrics),
+        path=np.concatenate(([request.initial_capital], result.equity_curve)),
+        timestamps=np.concatenate((days[:1], days)),
+        fee_rate=request.fee_rate,
+        slippage_bps=request.slippage_bps,
+        risk_free_rate=request.risk_free_rate,
+        **others,
+    )

@@ -1,0 +1,136 @@
+"""`python -m consumer.leader.verdict <study_id>`: judge a study whose runs have ended, and store the verdict once.
+
+The leading reconciler starts it. It may be killed and started again at any point: the verdict depends only on the runs
+and the study's seed, and only the first one is kept. Exit code 0: there is one afterwards.
+"""
+
+import logging
+import sys
+from functools import cache, partial
+
+import numpy as np
+from sqlalchemy import Connection, Engine
+
+from adapters.database import connect_database, reading
+from adapters.logs import configure_logging
+from adapters.metrics.rates import AccountRates
+from adapters.plans.store import plan_row
+from adapters.plans.study import Study, move_study, result_of, study_of
+from adapters.prices.bars import closes_at
+from adapters.prices.packing import unpack
+from adapters.prices.store import prices_of
+from adapters.runs.stored_series import packed_json, unpacked_json
+from adapters.settings import load_settings
+from adapters.studies.path import RunData, StudyMarket, run_data
+from adapters.studies.resampling import permuted
+from adapters.studies.trials import OF_TRIAL, Tried, tried_of
+from adapters.studies.verdict import Part, Verdict
+from consumer.job.persistence import persist
+from consumer.kinds.backtest import backtest
+from consumer.leader.study_jobs import permuted_bests, run_of, training_metrics
+from contracts.errors import UnknownTicker
+from contracts.run_request import RunRequest
+from contracts.status import PlanKind
+from contracts.study import StudyStatus, StudyWindow
+from contracts.values import Json, Values, picked
+
+log = logging.getLogger("consumer.leader.verdict")
+
+# how long a verdict waits for a database that is away; the leader starts another process later
+PATIENCE_S = 60.0
+
+
+def main() -> int:
+    """Judge the study that the command line names."""
+    settings = load_settings()
+    configure_logging(settings, role="verdict")
+    engine = connect_database(settings.database_url, pool_size=1)
+    with reading(engine) as connection:
+        study = study_of(plan_row(connection, PlanKind.STUDY, sys.argv[1]))
+    if study.status is StudyStatus.JUDGING:
+        store(engine, study, judge(engine, study))
+    return 0
+
+
+def judge(engine: Engine, study: Study) -> Json:
+    """The verdict of a study whose choices are made and whose runs have ended."""
+    request = RunRequest.from_json(study.plan.request.base)
+    with reading(engine) as connection:
+        packed = prices_of(connection, request)
+    if isinstance(packed, UnknownTicker):
+        raise packed
+    bars, rates = unpack(packed), AccountRates(request.borrow_rate, request.cash_rate)
+    benchmark = closes_at(unpack(packed.benchmark), bars.times) if packed.benchmark else None
+    market = StudyMarket(bars.times, bars.columns["Close"], benchmark, rates)
+    data = partial(run_data, capital=request.initial_capital, market=market)
+
+    def load_run(run_id: str) -> RunData | None:
+        # not one connection for all: a server closes one that is silent during the statistics
+        with reading(engine) as connection:
+            row = result_of(connection, run_id)
+        return data(row) if row else None
+
+    @cache
+    def repeat_run(number: int, place: int) -> RunData:
+        # run the backtest again, since a search stores no series
+        repeated = run_of(study, study.plan.windows[number].train, place).request
+        return data(backtest(repeated, packed).columns)
+
+    def load(part: Part, number: int, chosen: Values) -> RunData | None:
+        if part == "train":
+            return repeat_run(number, chosen["place"])
+        return load_run(chosen["test_run"]) if chosen["test_run"] else None
+
+    tried = [_trials(engine, study, window) for window in study.plan.windows]
+    permutations = _permutations(engine, study)
+    return Verdict(study.plan, study.choices or [], tried, market, load, permutations).to_json()
+
+
+def _permutations(engine: Engine, study: Study) -> Json | None:
+    """Result of the search in other orders of the bars; None unless it is a permutation study."""
+    request = study.plan.request
+    if request.kind != "permutation":
+        return None
+    chosen = (study.choices or [])[0]["chosen"]
+    with reading(engine) as connection:
+        actual = training_metrics(connection, study, study.plan.windows[0])[request.metric]
+        bests = permuted_bests(connection, study)
+    observed = actual.item(chosen[0]["place"]) if chosen else None
+    return permuted(observed, bests, study.ranking.goal, request.seed)
+
+
+def _trials(engine: Engine, study: Study, window: StudyWindow) -> Tried:
+    """All trials on a training part."""
+    with reading(engine) as connection:
+        metrics = training_metrics(connection, study, window)
+    return tried_of(np.array([metrics[name] for name in OF_TRIAL]).T)
+
+
+def store(engine: Engine, study: Study, verdict: Json) -> None:
+    """Complete the study with its verdict, unless another process has; a summary of earlier verdicts is kept in it."""
+    columns = {"outcome": verdict["outcome"], "sentence": verdict["sentence"]}
+
+    def write(connection: Connection) -> bool:
+        before = plan_row(connection, PlanKind.STUDY, study.study_id)["result"]
+        result = packed_json(verdict | {"earlier": _earlier(before)})
+        return move_study(connection, study, StudyStatus.COMPLETED, **columns, result=result)
+
+    is_first = persist(engine, write, PATIENCE_S)
+    log.info(
+        "study_judged study_id=%s outcome=%s stored=%s",
+        study.study_id,
+        verdict["outcome"],
+        is_first,
+    )
+
+
+def _earlier(result: bytes | None) -> list[Json]:
+    """Method, outcome and sentence of the verdicts before this one, oldest first."""
+    if result is None:
+        return []
+    before = unpacked_json(result)
+    return [*before["earlier"], picked(before, ("method", "outcome", "sentence"))]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

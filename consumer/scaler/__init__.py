@@ -1,0 +1,1 @@
+"""The local scaler: one process for each message."""

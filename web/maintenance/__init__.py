@@ -1,0 +1,1 @@
+"""Probes, metrics for Prometheus, and the size of stored data."""

@@ -1,0 +1,1 @@
+"""Plans of every kind: the operations that batches, screens, studies and portfolios share."""

@@ -1,1 +1,0 @@
-"""Probes, Prometheus' numbers, and how much room the data takes."""
