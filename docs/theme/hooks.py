@@ -1,4 +1,4 @@
-"""What MkDocs does not do by itself: files from outside of docs/, the notebook as a page, links that leave docs/."""
+"""MkDocs hooks: files from outside of docs/, the notebook as a page, links that leave docs/."""
 
 import json
 import logging
