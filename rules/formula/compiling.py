@@ -4,19 +4,20 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from rules.formula.checker import Checker
-from rules.formula.graph import Formula, Node
+from rules.formula.graph import Formula, Kind, Node
 from rules.formula.text import FormulaError
 from rules.parameters import Params
 
 OF_THIS_BAR = (
     "highest and lowest look at this bar, too; prev(highest(…)) is that of the bars before it"
 )
+Inputs = tuple[tuple[str, float], ...]  # names and values
 _PRICES = {"Open", "High", "Low", "Close"}
 
 
 @lru_cache(maxsize=64)  # a rule is first checked, then built
 def compile_formula(
-    buy: str, sell: str, inputs: tuple[tuple[str, float], ...]
+    buy: str, sell: str, inputs: Inputs
 ) -> tuple[Formula | None, dict[str, FormulaError]]:
     """Return the formula, or None and the faults by text. Both are shared: do not change. inputs: names, values."""
     checker, conditions, faults = Checker(dict(inputs)), {}, {}
@@ -33,10 +34,11 @@ def compile_formula(
     return checker.formula(**conditions), {}
 
 
-def compile_series(text: str) -> Formula:
-    """Compile the text of a number over bars, as both parts of a formula; FormulaError."""
-    checker = Checker({})
-    line = checker.last_line(text, "number")
+@lru_cache(maxsize=64)  # every leg of a portfolio has the same text
+def compile_series(text: str, kind: Kind = "number", inputs: Inputs = ()) -> Formula:
+    """Compile the text of one number or condition over bars, as both parts of a formula; FormulaError."""
+    checker = Checker(dict(inputs))
+    line = checker.last_line(text, kind)
     return checker.formula(line, line)
 
 
@@ -45,10 +47,10 @@ def text_faults(full: Params) -> dict[str, FormulaError]:
     return compile_formula(full["buy"], full["sell"], tuple(full["inputs"].items()))[1]
 
 
-def series_fault(text: str) -> FormulaError | None:
-    """Return the fault of a text that should be a number over bars, or None."""
+def series_fault(text: str, kind: Kind = "number", inputs: Inputs = ()) -> FormulaError | None:
+    """Return the fault of a text that should be a number, or a condition, over bars, or None."""
     try:
-        compile_series(text)
+        compile_series(text, kind, inputs)
     except FormulaError as error:
         return error.with_traceback(None)
     return None

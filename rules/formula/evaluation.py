@@ -12,8 +12,8 @@ import numpy as np
 
 from rules import indicators
 from rules.arrays import Array, Flags, Signals, directions, levels, shift
-from rules.formula.compiling import compile_series
-from rules.formula.graph import Formula, Node
+from rules.formula.compiling import Inputs, compile_series
+from rules.formula.graph import Formula, Kind, Node
 from rules.prices import Prices
 from rules.rolling import window_sums
 
@@ -27,9 +27,12 @@ def evaluate(formula: Formula, prices: Prices) -> tuple[Flags, Flags]:
     return conditions[formula.buy] > 0, conditions[formula.sell] > 0
 
 
-def series_of(text: str, prices: Prices) -> Array:
-    """Evaluate the text of a number over bars, (bars,), NaN without a value; FormulaError, ValueError as for Prices."""
-    formula = compile_series(text)
+def series_of(text: str, prices: Prices, kind: Kind = "number", inputs: Inputs = ()) -> Array:
+    """Evaluate the text of a number over bars, (bars,), NaN without a value; FormulaError, ValueError as for Prices.
+
+    kind: "condition" for one of 1 (true), -1 (false) and 0 (unknown). inputs: names in the text, and their values.
+    """
+    formula = compile_series(text, kind, inputs)
     line: Array = values_of(formula, prices, (formula.buy,))[formula.buy]
     return line
 

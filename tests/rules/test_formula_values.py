@@ -5,7 +5,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from rules.formula.evaluation import evaluate
+from rules.formula.compiling import series_fault
+from rules.formula.evaluation import evaluate, series_of
 from rules.formula.examples import EXAMPLES
 from rules.formula.functions import FUNCTIONS
 from rules.prices import Prices
@@ -254,3 +255,19 @@ def test_arrays_are_freed_after_their_last_use(random_ohlcv):
     tracemalloc.stop()
 
     assert peak < 6 * 8 * bars  # of the 62 arrays
+
+
+def test_one_text_is_a_number_or_a_condition_with_inputs():
+    close = np.array([3.0, 4, 5, 4, 6, 2, 2, 9])
+    prices = Prices(bars_of(close))
+    inputs = (("n", 3.0),)
+
+    number = series_of("roc(close, n)", prices, inputs=inputs)
+    condition = series_of("roc(close, n) > 0", prices, "condition", inputs)
+
+    np.testing.assert_allclose(number[3:], 100 * (close[3:] / close[:-3] - 1))
+    assert condition.tolist() == [0, 0, 0, *np.where(number[3:] > 0, 1, -1).tolist()]
+    assert series_fault("roc(close, n)", "condition", inputs).message.startswith(
+        "`roc(close, n)`"
+    )
+    assert series_fault("roc(close, n)").unknown == "n"
