@@ -125,7 +125,7 @@ def page(batch_id: str) -> str:
         tickers={name: row.runs for name, row in tickers.items()},
         ticker=ticker,
         where=where,
-        given=ranking_query("ticker"),
+        query=ranking_query("ticker"),
         chosen=len(chosen),
         measured=len(measured),
         note=note_of(batch, completed, len(measured)),

@@ -109,7 +109,7 @@ class PlanResource:
                 f"{self.plural}/list.html",
                 **{self.plural: plans},
                 next_after=next_after,
-                asked=picked(request.args, ("after", "limit")),
+                query=picked(request.args, ("after", "limit")),
                 **context(),
             )
 

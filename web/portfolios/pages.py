@@ -51,9 +51,9 @@ def page(portfolio_id: str) -> str:
 
 def _context(portfolio: PortfolioView, tab: str) -> Json:
     """Return the variables of page and report, with results once the portfolio has completed."""
-    spec, states = portfolio.asked, [run["status"] for run in portfolio.runs.values()]
+    spec, states = portfolio.spec, [run["status"] for run in portfolio.runs.values()]
     return {
-        "shown": portfolio,
+        "portfolio": portfolio,
         "terms": format_fields(spec, "orders", "stops", "label")
         | format_fields(spec, "orders", fields=read_fields(Sharing)),
         "counts": {state.public: states.count(state) for state in RunStatus},
@@ -68,7 +68,7 @@ def _result_context(portfolio: PortfolioView, tab: str) -> Json:
     view = RunResult(
         run_id=portfolio.row["plan_id"],
         status="completed",
-        request=portfolio.asked,
+        request=portfolio.spec,
         metrics=measured["values"],
         metrics_notes=measured["notes"],
         trades=series.trades if series and tab != "legs" else [],
@@ -105,7 +105,7 @@ def _trades(series: PortfolioSeries) -> Json:
         "trade_page": trade_page(chosen),
         "trade_columns": TRADE_COLUMNS,
         "tickers": sorted({*series.tickers}),
-        "asked": query,
+        "query": query,
         "left_out": series.left_out(),
         "reasons": REASONS,
     }

@@ -37,7 +37,7 @@ class PortfolioView:
             self.runs = legs_of(connection, self.plan.legs, *_OF_LEGS)
             jobs = rows_by(connection, select(runs), RUN.run_id, [portfolio_id])
             self.job: Mapping[Any, Any] = jobs.get(portfolio_id, {})
-        self.asked = spec_of(self.row)
+        self.spec = spec_of(self.row)
         self.summary: Json = json.loads(self.row["summary"])
         self.title = portfolio_title(self.row["title"], self.summary)
 
@@ -53,7 +53,7 @@ class PortfolioView:
         """Its results; None until it has completed, and after they were deleted."""
         if not self.row["result"]:
             return None
-        tickers = [leg["ticker"] for leg in self.asked["legs"]]
+        tickers = [leg["ticker"] for leg in self.spec["legs"]]
         return PortfolioSeries(self.job, self.row["result"], tickers)
 
     @property
@@ -83,7 +83,7 @@ class PortfolioView:
         """Each leg with its run, and its contribution once the portfolio has completed."""
         run_ids, series = self.plan.legs, self.series
         earned = series.legs() if series else [{"contribution": None}] * len(run_ids)
-        legs = zip(self.asked["legs"], run_ids, earned, strict=True)
+        legs = zip(self.spec["legs"], run_ids, earned, strict=True)
         return [
             {**leg, "run_id": run_id, **_of_run(self.runs.get(run_id)), **of_leg}
             for leg, run_id, of_leg in legs
@@ -134,7 +134,7 @@ def describe_portfolio(view: PortfolioView) -> Json:
         "status": view.status,
         "error_type": error_type,
         "error_message": error_message,
-        "request": view.asked,
+        "request": view.spec,
         "batch_id": row["name"],
         "legs": view.legs,
         "created_at": utc_text(row["created_at"]),

@@ -66,7 +66,7 @@ def page() -> str:
         benchmark_metrics=benchmark_metrics,
         next=cursor_text(page.next),
         previous=cursor_text(page.previous),
-        given=without(query, ("after", "before")),
+        query=without(query, ("after", "before")),
         unmatched=[] if page.rows else ask_database(unmatched_words, run_filter.words),
         filters=FILTERS,
         recent=_recent(datetime.now(UTC).date()),

@@ -144,7 +144,7 @@ def _trades(view: RunResult) -> Json:
         "price_decimals": platform().prices.decimals(view.data_hash),
         "trade_columns": COLUMNS,
         "position_words": POSITION_WORDS,
-        "asked": {name: request.args[name] for name in names if request.args.get(name)},
+        "query": {name: request.args[name] for name in names if request.args.get(name)},
     }
 
 

@@ -297,14 +297,14 @@ def test_a_batch_s_combinations_of_an_own_rule_are_studied(client: FlaskClient) 
     batch_id = client.post("/api/runs/bulk", json=swept).json["batch_id"]
 
     page = client.get(f"/studies?batch={batch_id}").get_data(as_text=True)
-    given = json.loads(unescape(re.search(r"data-given='([^']*)'", page)[1]))
+    batch = json.loads(unescape(re.search(r"data-batch='([^']*)'", page)[1]))
     cost = client.post(
-        "/api/studies?dry_run=true", json={**given, "kind": "walk_forward", "train_days": 1000}
+        "/api/studies?dry_run=true", json={**batch, "kind": "walk_forward", "train_days": 1000}
     )
 
     assert "3 combinations of FORMULA" in page
-    assert [each["inputs"]["fast"] for each in given["combinations"]] == [5, 10, 20]
-    assert given["base"]["fee_rate"] == 0.002
+    assert [each["inputs"]["fast"] for each in batch["combinations"]] == [5, 10, 20]
+    assert batch["base"]["fee_rate"] == 0.002
     assert cost.json["combinations"] == 3, cost.text
 
 

@@ -32,7 +32,8 @@ export function countOf(axes) {
 // { fast: [5, 10], slow: [20] } -> [{ fast: 5, slow: 20 }, { fast: 10, slow: 20 }]
 export function combinationsOf(axes) {
   return Object.entries(axes).reduce(
-    (found, [name, values]) => found.flatMap((each) => values.map((value) => ({ ...each, [name]: value }))),
+    (combinations, [name, values]) =>
+      combinations.flatMap((each) => values.map((value) => ({ ...each, [name]: value }))),
     [{}],
   );
 }

@@ -24,16 +24,16 @@ function copyAttributes(old, fresh) {
 
 function morphChildren(old, fresh) {
   let next = old.firstChild;
-  for (const wanted of [...fresh.childNodes]) {
-    const known = wanted.id ? [...old.children].find((each) => each.id === wanted.id) : null;
-    if (known && known !== next) old.insertBefore(known, next);
-    else if (!next || (next.id && !known && fresh.querySelector(`:scope > #${CSS.escape(next.id)}`))) {
-      old.insertBefore(wanted, next);
+  for (const freshChild of [...fresh.childNodes]) {
+    const sameId = freshChild.id ? [...old.children].find((each) => each.id === freshChild.id) : null;
+    if (sameId && sameId !== next) old.insertBefore(sameId, next);
+    else if (!next || (next.id && !sameId && fresh.querySelector(`:scope > #${CSS.escape(next.id)}`))) {
+      old.insertBefore(freshChild, next);
       continue;
     }
-    const current = known ?? next;
+    const current = sameId ?? next;
     next = current.nextSibling;
-    morph(current, wanted);
+    morph(current, freshChild);
   }
   while (next) {
     const gone = next;

@@ -84,9 +84,9 @@ function put(old, fresh, isKept) {
   const node = document.importNode(fresh, true);
   if (isKept) morph(old, node);
   else old.replaceWith(node);
-  const shown = document.getElementById(fresh.id);
-  if (focused && document.activeElement === document.body) shown.querySelector(`#${CSS.escape(focused)}`)?.focus();
-  shown.dispatchEvent(new CustomEvent("swapped", { bubbles: true }));
+  const current = document.getElementById(fresh.id);
+  if (focused && document.activeElement === document.body) current.querySelector(`#${CSS.escape(focused)}`)?.focus();
+  current.dispatchEvent(new CustomEvent("swapped", { bubbles: true }));
 }
 
 export function visit(url, headers) {

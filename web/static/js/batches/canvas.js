@@ -14,9 +14,9 @@ export function word(context, colours, text, x, y, anchor) {
 }
 
 export function fitted(context, text, width) {
-  let shown = text;
-  while (shown.length > 2 && context.measureText(shown).width > width - 8) shown = `${shown.slice(0, -2)}…`;
-  return shown;
+  let short = text;
+  while (short.length > 2 && context.measureText(short).width > width - 8) short = `${short.slice(0, -2)}…`;
+  return short;
 }
 
 // `done(from, to)` when a pointer that went down here has gone up.

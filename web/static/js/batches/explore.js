@@ -20,9 +20,9 @@ class Axis {
     Object.assign(this, { name, values, better, title });
     this.words = values.some((value) => typeof value === "string") ? [...new Set(values)].sort() : null;
     this.numbers = values.map((value) => (this.words ? this.words.indexOf(value) : value));
-    const known = this.numbers.filter((value) => value !== null && value !== undefined);
-    [this.low, this.high] = [known.reduce((a, b) => Math.min(a, b)), known.reduce((a, b) => Math.max(a, b))];
-    this.isWhole = known.every(Number.isInteger);
+    const numbers = this.numbers.filter((value) => value !== null && value !== undefined);
+    [this.low, this.high] = [numbers.reduce((a, b) => Math.min(a, b)), numbers.reduce((a, b) => Math.max(a, b))];
+    this.isWhole = numbers.every(Number.isInteger);
     this.range = OPEN;
   }
 
@@ -57,23 +57,23 @@ class Axis {
     );
   }
 
-  said(value, format = { maximumSignificantDigits: 4 }) {
-    return this.words ? this.words[Math.round(value)] : (value || 0).toLocaleString("en", format).replace("-", "−");
+  format(value, options = { maximumSignificantDigits: 4 }) {
+    return this.words ? this.words[Math.round(value)] : (value || 0).toLocaleString("en", options).replace("-", "−");
   }
 
   // The value of one run, by its index.
   textAt(at) {
     const number = this.numbers[at];
     if (this.words) return this.words[number];
-    return number === null ? "—" : this.said(number);
+    return number === null ? "—" : this.format(number);
   }
 
   // As many digits as fit.
   shortly(value, context, width) {
-    const said = [4, 3, 2].map((maximumSignificantDigits) =>
-      this.said(value, { maximumSignificantDigits, notation: maximumSignificantDigits < 4 ? "compact" : "standard" }),
+    const texts = [4, 3, 2].map((maximumSignificantDigits) =>
+      this.format(value, { maximumSignificantDigits, notation: maximumSignificantDigits < 4 ? "compact" : "standard" }),
     );
-    return fitted(context, said.find((text) => context.measureText(text).width <= width - 8) ?? said.at(-1), width);
+    return fitted(context, texts.find((text) => context.measureText(text).width <= width - 8) ?? texts.at(-1), width);
   }
 }
 
@@ -137,7 +137,7 @@ class Explore {
             type: "number",
             step: "any",
             className: "form-control form-control-sm",
-            placeholder: axis.said([axis.low, axis.high][at]),
+            placeholder: axis.format([axis.low, axis.high][at]),
             ariaLabel: `${axis.title} ${end}`,
           });
           input.addEventListener("change", () =>
@@ -188,16 +188,16 @@ class Explore {
   // The run whose point is there; null where none is.
   nearest({ x, y }) {
     const far = (at) => Math.hypot(this.across(at) - x, this.up(at) - y);
-    const best = this.known.reduce((one, at) => (one === null || far(at) < far(one) ? at : one), null);
+    const best = this.plotted.reduce((one, at) => (one === null || far(at) < far(one) ? at : one), null);
     return best !== null && far(best) <= NEAR_PX ? best : null;
   }
 
   // Which run a point is: its values, and the way to it.
   name(at) {
     this.named = at;
-    const said = this.axes.map((axis) => `${axis.title} ${axis.textAt(at)}`);
+    const values = this.axes.map((axis) => `${axis.title} ${axis.textAt(at)}`);
     const link = make("a", { href: this.element.dataset.run + this.runs[at] }, "Open this run");
-    this.element.querySelector("[data-named]").replaceChildren(`${said.join(", ")}. `, link);
+    this.element.querySelector("[data-named]").replaceChildren(`${values.join(", ")}. `, link);
     this.draw();
   }
 
@@ -257,24 +257,24 @@ class Explore {
     const { context, width, height } = cleared(this.scatter);
     const x = (at) => EDGE.side + this.x.share(at) * (width - 2 * EDGE.side);
     const y = (at) => EDGE.top + (1 - this.y.share(at)) * (height - EDGE.top - EDGE.bottom);
-    const known = [...chosen.keys()].filter((at) => this.x.numbers[at] !== null && this.y.numbers[at] !== null);
-    Object.assign(this, { across: x, up: y, known });
+    const plotted = [...chosen.keys()].filter((at) => this.x.numbers[at] !== null && this.y.numbers[at] !== null);
+    Object.assign(this, { across: x, up: y, plotted });
     for (const isChosen of [false, true]) {
       context.fillStyle = isChosen ? this.colours.strategy : this.colours["line-strong"];
       context.globalAlpha = isChosen ? 0.8 : 0.4;
-      for (const at of known)
+      for (const at of plotted)
         if (chosen[at] === isChosen) context.fillRect(x(at) - DOT_PX / 2, y(at) - DOT_PX / 2, DOT_PX, DOT_PX);
     }
     context.globalAlpha = 1;
     context.strokeStyle = this.colours.c4;
-    if (known.includes(this.named))
+    if (plotted.includes(this.named))
       context.strokeRect(x(this.named) - DOT_PX, y(this.named) - DOT_PX, 2 * DOT_PX, 2 * DOT_PX);
     context.beginPath();
-    for (const at of front(known, this.x, this.y)) context.lineTo(x(at), y(at));
+    for (const at of front(plotted, this.x, this.y)) context.lineTo(x(at), y(at));
     context.stroke();
     context.strokeStyle = this.colours["line-strong"];
     context.strokeRect(EDGE.side - 0.5, EDGE.top - 0.5, width - 2 * EDGE.side, height - EDGE.top - EDGE.bottom);
-    word(context, this.colours, `${this.y.title} ${this.y.said(this.y.high)}`, 4, 18, "left");
+    word(context, this.colours, `${this.y.title} ${this.y.format(this.y.high)}`, 4, 18, "left");
     word(
       context,
       this.colours,
@@ -283,7 +283,7 @@ class Explore {
       height - EDGE.bottom - 6,
       "left",
     );
-    const [low, high] = [this.x.low, this.x.high].map((end) => this.x.said(end));
+    const [low, high] = [this.x.low, this.x.high].map((end) => this.x.format(end));
     const room = width - EDGE.side - context.measureText(`${low} ${high}`).width - 8;
     word(context, this.colours, low, EDGE.side, height - 12, "left");
     word(context, this.colours, `${fitted(context, this.x.title, room)} ${high}`, width - 4, height - 12, "right");
@@ -291,10 +291,10 @@ class Explore {
 }
 
 // Those that no other beats in both, by what is better of each; none where neither is better of one of them.
-function front(known, x, y) {
+function front(plotted, x, y) {
   if (!x.better || !y.better) return [];
   const good = (axis, at) => (axis.better === "high" ? axis.numbers[at] : -axis.numbers[at]);
-  const sorted = known.sort((one, other) => good(x, other) - good(x, one) || good(y, other) - good(y, one));
+  const sorted = plotted.sort((one, other) => good(x, other) - good(x, one) || good(y, other) - good(y, one));
   let best = -Infinity;
   return sorted.filter((at) => {
     const isBetter = good(y, at) > best;

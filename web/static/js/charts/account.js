@@ -1,4 +1,4 @@
-// The account of a portfolio: equity beside holding the same assets, drawdown, invested share, number of positions.
+// The account of a portfolio: equity compared with holding the same assets, drawdown, invested share, number of positions.
 import { percent, whole } from "./library.js";
 import { compactPercent, drawdown, moneyLine } from "./panes.js";
 import { line } from "./series.js";
@@ -10,15 +10,15 @@ export function readAccount(body) {
 }
 
 function panesOf({ benchmark, money_decimals: digits }) {
-  const beside = (name, colour, lineStyle, values) =>
+  const dashed = (name, colour, lineStyle, values) =>
     moneyLine(name, colour, values, digits, { options: { lineStyle } });
-  const held = [beside("The same assets held equally", "holding", 2, (data) => data.held_equally)];
-  if (benchmark) held.push(beside(`${benchmark.name} held`, "c5", 1, (data) => data.benchmark.equity));
+  const comparisons = [dashed("Equal-weight buy-and-hold", "holding", 2, (data) => data.held_equally)];
+  if (benchmark) comparisons.push(dashed(`${benchmark.name} held`, "c5", 1, (data) => data.benchmark.equity));
   const equity = moneyLine("Equity", "strategy", (data) => data.equity, digits, { kind: "area" });
   const invested = line("Invested", "c1", (data) => data.invested_pct, percent, { kind: "area", axis: compactPercent });
   const positions = line("Positions", "c2", (data) => data.positions, whole, { options: { lineType: 1 } }); // in steps
   return [
-    { id: "equity", name: "Equity", height: 300, log: true, series: [...held, equity] },
+    { id: "equity", name: "Equity", height: 300, log: true, series: [...comparisons, equity] },
     {
       id: "drawdown",
       name: "Drawdown",

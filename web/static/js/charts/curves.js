@@ -7,12 +7,14 @@ const STYLES = [0, 2, 0, 1, 3];
 
 export function readCurves({ curves, benchmarks }) {
   const data = aligned(curves, benchmarks);
-  return { data, panes: panesOf(curves, benchmarks), spread: spread([...data.growth, ...data.held].flat()) };
+  return { data, panes: panesOf(curves, benchmarks), spread: spread([...data.growth, ...data.benchmarks].flat()) };
 }
 
 function spread(values) {
-  const known = values.filter((value) => value !== null);
-  return known.reduce((most, value) => Math.max(most, value)) / known.reduce((least, value) => Math.min(least, value));
+  const numbers = values.filter((value) => value !== null);
+  return (
+    numbers.reduce((most, value) => Math.max(most, value)) / numbers.reduce((least, value) => Math.min(least, value))
+  );
 }
 
 function panesOf(curves, benchmarks) {
@@ -25,16 +27,16 @@ function panesOf(curves, benchmarks) {
     ...drawdown(name, colour, (data) => data.depth[at], "line"),
     options: { ...look(at).options, lastValueVisible: false },
   }));
-  const held = benchmarks.map(({ name }, at) =>
-    line(`${name} held`, "holding", (data) => data.held[at], percent, { options: { lineStyle: 1 } }),
+  const benchmarkLines = benchmarks.map(({ name }, at) =>
+    line(`${name} held`, "holding", (data) => data.benchmarks[at], percent, { options: { lineStyle: 1 } }),
   );
   return [
-    { id: "growth", name: "Equity", height: 340, log: true, series: [...growth, ...held] },
+    { id: "growth", name: "Equity", height: 340, log: true, series: [...growth, ...benchmarkLines] },
     { id: "depth", name: "Drawdown", title: "Drawdown", height: 170, series: depth },
   ];
 }
 
-// All curves on the times of all of them: each with its last value while it has none of its own, nothing outside.
+// All curves on the times of all of them: each with its last value until its next one, nothing outside.
 function aligned(curves, benchmarks) {
   const times = [...new Set(curves.flatMap((curve) => curve.time))].sort((one, other) => one - other);
   const spread = (name, all = curves) => all.map((each) => onto(times, each.time, each[name]));
@@ -42,15 +44,15 @@ function aligned(curves, benchmarks) {
     times,
     total: times.length,
     growth: spread("growth_pct"),
-    held: spread("growth_pct", benchmarks),
+    benchmarks: spread("growth_pct", benchmarks),
     depth: spread("drawdown_pct"),
   };
 }
 
-function onto(times, own, values) {
+function onto(times, sourceTimes, values) {
   let at = -1;
   return times.map((time) => {
-    while (at + 1 < own.length && own[at + 1] <= time) at += 1;
-    return at < 0 || time > own.at(-1) ? null : values[at];
+    while (at + 1 < sourceTimes.length && sourceTimes[at + 1] <= time) at += 1;
+    return at < 0 || time > sourceTimes.at(-1) ? null : values[at];
   });
 }

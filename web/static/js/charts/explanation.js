@@ -11,29 +11,33 @@ const MET = new Map([
 export class Why {
   constructor(panel) {
     this.panel = panel;
-    this.told = panel.querySelector(".explanation");
+    this.text = panel.querySelector(".explanation");
   }
 
   async explain(bar) {
-    const { body: said } = await sendJson(`${this.panel.dataset.url}?bar=${bar}`);
-    this.tell(said.date ? when(said.date) : "Why", said, (said.conditions ?? []).map(condition));
-  }
-
-  async explainStretch(from, to) {
-    const { body: said } = await sendJson(`${this.panel.dataset.stretchUrl}?from=${from}&to=${to}`);
+    const { body: explanation } = await sendJson(`${this.panel.dataset.url}?bar=${bar}`);
     this.tell(
-      said.first ? `${when(said.first)} to ${when(said.last)}` : "Why",
-      said,
-      (said.held_back ?? []).map((words) => make("li", {}, words)),
+      explanation.date ? when(explanation.date) : "Why",
+      explanation,
+      (explanation.conditions ?? []).map(condition),
     );
   }
 
-  tell(heading, said, items) {
+  async explainStretch(from, to) {
+    const { body: explanation } = await sendJson(`${this.panel.dataset.stretchUrl}?from=${from}&to=${to}`);
+    this.tell(
+      explanation.first ? `${when(explanation.first)} to ${when(explanation.last)}` : "Why",
+      explanation,
+      (explanation.held_back ?? []).map((words) => make("li", {}, words)),
+    );
+  }
+
+  tell(heading, explanation, items) {
     this.open();
-    this.told.hidden = false;
-    this.told.querySelector("h3").textContent = heading;
-    this.told.querySelector("p").textContent = said.sentence || said.note || said.error;
-    this.told.querySelector("ul").replaceChildren(...items);
+    this.text.hidden = false;
+    this.text.querySelector("h3").textContent = heading;
+    this.text.querySelector("p").textContent = explanation.sentence || explanation.note || explanation.error;
+    this.text.querySelector("ul").replaceChildren(...items);
   }
 
   open() {

@@ -1,6 +1,6 @@
 // Panes over one time axis with one crosshair: what the charts of a run, of prices and of a comparison have in common.
 // A pane is {id, name, height, log, series}, its height in parts of the whole;
-// a series is {kind, colour, points(data), said(data, at)}, the first of all
+// a series is {kind, colour, points(data), legend(data, at)}, the first of all
 // also {level(data, at)}. Data are {times, …} with one value per point in every column; null where there is none.
 import { announce } from "../announce.js";
 import { make } from "../elements.js";
@@ -120,7 +120,7 @@ export class Frame {
       {
         priceLineVisible: false,
         priceFormat: { type: "custom", minMove: each.minMove ?? 0.0001, formatter: each.axis ?? compact },
-        ...(each.levels?.length ? { autoscaleInfoProvider: (own) => withLevels(own(), each.levels) } : {}),
+        ...(each.levels?.length ? { autoscaleInfoProvider: (range) => withLevels(range(), each.levels) } : {}),
         ...kind.options,
         ...each.options,
       },
@@ -220,8 +220,8 @@ export class Frame {
       legend.style.top = `${top + 4}px`;
       legend.replaceChildren(...(index ? [] : [make("strong", {}, moment(times[at] ?? 0, this.intraday))]));
       if (pane.title) legend.append(make("span", {}, pane.title));
-      for (const each of pane.series.filter((one) => one.said)) {
-        const part = make("span", {}, each.said(this.data, at));
+      for (const each of pane.series.filter((one) => one.legend)) {
+        const part = make("span", {}, each.legend(this.data, at));
         part.style.color = this.colours[each.colour];
         legend.append(part);
       }

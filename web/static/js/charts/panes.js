@@ -19,7 +19,7 @@ const candles = (price, axisDecimals) => ({
   points: ({ times, open, high, low, close }) =>
     times.map((time, at) => ({ time, open: open[at], high: high[at], low: low[at], close: close[at] })),
   level: ({ close }, at) => close[at],
-  said: ({ open: O, high: H, low: L, close: C, position }, at) => {
+  legend: ({ open: O, high: H, low: L, close: C, position }, at) => {
     const prices = Object.entries({ O, H, L, C }).map(([name, values]) => named(name, price(values[at])));
     return `${prices.join(" ")}${position ? ` · ${holds(position[at])}` : ""}`;
   },
@@ -37,7 +37,7 @@ const volume = {
       value: sold[at],
       color: `${close[at] >= open[at] ? colours.up : colours.down}40`,
     })),
-  said: ({ volume: sold }, at) => named("Volume", whole(sold[at])),
+  legend: ({ volume: sold }, at) => named("Volume", whole(sold[at])),
 };
 
 function holds(shares) {
@@ -80,7 +80,7 @@ const returns = {
       times,
       closed.map((trade) => trade?.pnl_pct ?? null),
     ).map((point, at) => (closed[at] ? { ...point, color: colours[outcome(closed[at])] } : point)),
-  said: ({ closed }, at) => named("Return of the trade", closed[at] ? percent(closed[at].pnl_pct) : "—"),
+  legend: ({ closed }, at) => named("Return of the trade", closed[at] ? percent(closed[at].pnl_pct) : "—"),
 };
 
 export const moneyLine = (name, colour, values, digits, more) =>
@@ -121,7 +121,7 @@ export function drawdown(name, colour, values, kind = "below") {
   const below = (data) => values(data).map((depth) => (depth === null ? null : -depth));
   return {
     ...line(name, colour, below, percent, { kind, axis: compactPercent }),
-    said: (data, at) => named(name, percent(below(data)[at])),
+    legend: (data, at) => named(name, percent(below(data)[at])),
   };
 }
 

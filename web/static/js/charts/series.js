@@ -45,7 +45,7 @@ export function line(name, colour, values, format, more = {}) {
     kind: "line",
     points: (data) => withGaps(pointsOf(data.times, values(data))),
     level: (data, at) => values(data)[at],
-    said: (data, at) => named(name, format(values(data)[at])),
+    legend: (data, at) => named(name, format(values(data)[at])),
     ...more,
   };
 }

@@ -121,7 +121,7 @@ export class TradeLines {
   }
 
   // The trade whose arrow is within a finger's reach of a point, of an arrow for many the last.
-  near({ x, y }) {
+  nearest({ x, y }) {
     const away = ({ up, at: [left, top] }) => Math.hypot(left - x, top + (up ? ARROW_PX : -ARROW_PX) / 2 - y);
     const nearest = this.arrows().sort((one, other) => away(one) - away(other))[0];
     return nearest && away(nearest) <= REACH_PX ? nearest.fills.at(-1).trade : null;

@@ -13,7 +13,7 @@ const SETTLED_MS = 150;
 const ROOM_BARS = 15; // on both sides of a trade that is jumped to
 
 // The window around the bars from `from` to `to`, as wide again on both sides; null where `data` serve them as well.
-function wantedWindow({ from, to }, data) {
+function windowAround({ from, to }, data) {
   const span = Math.max(to - from, 10);
   const group = Math.max(1, Math.ceil((3 * span) / MOST_POINTS));
   const inside = from >= data.first || data.first === 0;
@@ -50,11 +50,11 @@ export class Workspace {
     this.leaveRange = drawRanges(this.element, data, (days) => this.showLatest(days));
     this.frame.redraw();
     this.listen();
-    const asked = new URLSearchParams(location.search);
-    if (asked.has("at")) await this.showAt(Date.parse(asked.get("at")) / 1000);
-    else if (asked.has("range"))
+    const query = new URLSearchParams(location.search);
+    if (query.has("at")) await this.showAt(Date.parse(query.get("at")) / 1000);
+    else if (query.has("range"))
       await this.showBetween(
-        asked
+        query
           .get("range")
           .split("_")
           .map((each) => Date.parse(each) / 1000),
@@ -98,7 +98,7 @@ export class Workspace {
     };
   }
 
-  // Equity by time of the run that this one is shown beside; null without one.
+  // Equity by time of the run that this one is compared with; null without one.
   async loadBefore(query) {
     if (!this.urls.before) return null;
     const { ok, body } = await sendJson(`${this.urls.before}?${query}`);
@@ -130,8 +130,8 @@ export class Workspace {
   }
 
   async refine() {
-    const wanted = wantedWindow(this.visible(), this.frame.data);
-    if (!wanted || !(await this.loadWindow(wanted))) return;
+    const part = windowAround(this.visible(), this.frame.data);
+    if (!part || !(await this.loadWindow(part))) return;
     this.place(this.loadedFor);
   }
 
@@ -153,8 +153,8 @@ export class Workspace {
 
   async goTo(range, isLatest = false) {
     if (!isLatest) this.leaveRange();
-    const wanted = wantedWindow(range, this.frame.data);
-    if (wanted) await this.loadWindow(wanted);
+    const part = windowAround(range, this.frame.data);
+    if (part) await this.loadWindow(part);
     this.place(range);
   }
 
@@ -165,10 +165,10 @@ export class Workspace {
         times.findLastIndex((time) => time <= seconds),
         0,
       );
-    const near = last(this.overview.times) * this.overview.group;
+    const bar = last(this.overview.times) * this.overview.group;
     await this.goTo({
-      from: Math.max(near - 4 * ROOM_BARS, 0),
-      to: Math.min(near + 4 * ROOM_BARS, this.overview.total),
+      from: Math.max(bar - 4 * ROOM_BARS, 0),
+      to: Math.min(bar + 4 * ROOM_BARS, this.overview.total),
     });
     this.frame.pick(last(this.frame.data.times), null);
   }
@@ -208,7 +208,7 @@ export class Workspace {
   pick(point, place) {
     const { first, group, total } = this.frame.data;
     const [bar, stop] = [first + point * group, Math.min(first + (point + 1) * group, total)];
-    const trade = place ? this.lines.near(place) : this.lines.filledFrom(bar, stop);
+    const trade = place ? this.lines.nearest(place) : this.lines.filledFrom(bar, stop);
     if (trade) this.choose(trade);
     this.why?.explain(stop - 1);
   }

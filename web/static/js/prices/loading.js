@@ -18,13 +18,13 @@ const NAMES = [
   `${TICKER} Historical Data`,
 ].map((name) => new RegExp(`^${name}$`, "i"));
 
-// The ticker that a file's name says, or its first word, and its timeframe if that is among `known`.
-function named(fileName, known) {
+// The ticker that a file's name says, or its first word, and its timeframe if that is among `timeframes`.
+function seriesOf(fileName, timeframes) {
   const stem = fileName.replace(/( ?\(\d+\))?(\.(csv|txt|tsv|xlsx))?(\.(gz|bz2|xz|zip))?$/i, "");
-  const found = NAMES.map((name) => name.exec(stem)).find(Boolean)?.groups;
+  const parts = NAMES.map((name) => name.exec(stem)).find(Boolean)?.groups;
   // what no ticker has stays in it, for the server to say so
-  const ticker = found?.ticker ?? /_([^_]+), /.exec(stem)?.[1] ?? stem.split(/[ ,_(]/)[0];
-  const timeframe = known.find((each) => each === found?.frame?.toLowerCase()) ?? "1d";
+  const ticker = parts?.ticker ?? /_([^_]+), /.exec(stem)?.[1] ?? stem.split(/[ ,_(]/)[0];
+  const timeframe = timeframes.find((each) => each === parts?.frame?.toLowerCase()) ?? "1d";
   return { ticker: ticker.toUpperCase(), timeframe };
 }
 
@@ -129,12 +129,12 @@ export function startPriceLoading(form) {
     }
     row.querySelector("[data-name]").textContent = file.name;
     row.setAttribute("aria-label", file.name);
-    const said = named(
+    const series = seriesOf(
       file.name,
       [...each.timeframe.options].map((option) => option.value),
     );
-    each.ticker.value = said.ticker;
-    each.timeframe.value = said.timeframe;
+    each.ticker.value = series.ticker;
+    each.timeframe.value = series.timeframe;
     reports.append(row);
     return each;
   }

@@ -16,12 +16,12 @@ function withValue(params, path, value) {
 }
 
 async function runAgain(form) {
-  const asked = JSON.parse(form.dataset.request);
+  const request = JSON.parse(form.dataset.request);
   const fields = [...form.querySelectorAll("[data-path]")];
-  const params = fields.reduce((all, field) => withValue(all, field.dataset.path, fieldValue(field)), asked.params);
+  const params = fields.reduce((all, field) => withValue(all, field.dataset.path, fieldValue(field)), request.params);
   const button = form.querySelector("button");
   button.disabled = true;
-  const { ok, body } = await sendOnce(at("/run_backtest"), { ...asked, params });
+  const { ok, body } = await sendOnce(at("/run_backtest"), { ...request, params });
   button.disabled = false;
   for (const line of form.querySelectorAll(".fault")) line.textContent = "";
   if (ok) {

@@ -3,7 +3,7 @@ import { at } from "../addresses.js";
 import { sendJson } from "../requests.js";
 
 const PAUSE_MS = 250; // without a change before the rule is checked
-const ASKED = ["rule_type", "params", "ticker", "timeframe", "end_date"];
+const CHECKED_FIELDS = ["rule_type", "params", "ticker", "timeframe", "end_date"];
 
 export function startChecking(form) {
   const editorOf = () => form.querySelector("[data-formula]");
@@ -11,21 +11,21 @@ export function startChecking(form) {
   let lastEditor = null;
   let timer = 0;
 
-  async function check(request, asked) {
+  async function check(request, requestText) {
     const answer = await sendJson(at("/api/rules/check"), request);
-    if (asked !== last || !form.isConnected) return; // it is about another rule
+    if (requestText !== last || !form.isConnected) return; // it is about another rule
     const [editor, { warnings = [] }] = [editorOf(), answer.body];
     form.querySelector("#rule-warnings").textContent = editor ? "" : warnings.join(" · ");
     editor?.dispatchEvent(new CustomEvent("checked", { detail: answer }));
   }
 
   form.addEventListener("described", ({ detail }) => {
-    const request = Object.fromEntries(ASKED.map((name) => [name, detail[name]]));
-    const asked = JSON.stringify(request);
-    if (asked === last && editorOf() === lastEditor) return;
+    const request = Object.fromEntries(CHECKED_FIELDS.map((name) => [name, detail[name]]));
+    const requestText = JSON.stringify(request);
+    if (requestText === last && editorOf() === lastEditor) return;
     clearTimeout(timer);
-    timer = setTimeout(check, PAUSE_MS, request, asked);
-    last = asked;
+    timer = setTimeout(check, PAUSE_MS, request, requestText);
+    last = requestText;
     lastEditor = editorOf();
   });
 }

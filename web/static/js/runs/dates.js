@@ -58,7 +58,7 @@ function markQuickRange(form, range) {
   }
 }
 
-// Fills in the ticker's last years, but for those dates that are given.
+// Fills in the ticker's last years, except for the dates in `start` and `end`.
 export function showDates(form, start, end) {
   const ranges = rangesOf(form);
   showTimeframes(form, ranges);
@@ -68,10 +68,10 @@ export function showDates(form, start, end) {
   const to = form.elements.end_date;
   from.value = start ?? startOf(range, FIRST_YEARS);
   to.value = end ?? range.last_date;
-  const known = range.closes_only ? "; closes only, so stops and targets trigger at closes" : "";
+  const note = range.closes_only ? "; closes only, so stops and targets trigger at closes" : "";
   const [ticker, bars] = [form.elements.ticker.value, range.bars.toLocaleString("en")];
   form.querySelector("#h-range").textContent =
-    `${ticker} has ${bars} bars from ${range.first_date} to ${range.last_date}${known}`;
+    `${ticker} has ${bars} bars from ${range.first_date} to ${range.last_date}${note}`;
   markQuickRange(form, range);
   bind(form);
 }

@@ -11,13 +11,13 @@ function titleOf(input) {
   return input.closest(".field").querySelector("label > span, .field-label").textContent.toLowerCase();
 }
 
-function isAsAtFirst(input) {
+function isDefault(input) {
   if (input.type === "checkbox") return input.checked === input.defaultChecked;
   if (input.options) return Boolean(input.selectedOptions[0]?.defaultSelected);
   return input.value === input.defaultValue;
 }
 
-function said(input) {
+function fieldText(input) {
   if (input.type === "checkbox") return input.checked ? input.labels[0].textContent : `no ${titleOf(input)}`;
   if (input.options) return input.selectedOptions[0].textContent;
   return `${titleOf(input)} ${input.type === "number" ? numberText(input) : input.value.trim()}`;
@@ -26,11 +26,11 @@ function said(input) {
 export function describeFolds(form) {
   for (const fold of form.querySelectorAll("[data-always]")) {
     const always = fold.dataset.always.split(" ");
-    const told = [...fold.querySelectorAll("[data-field]")].filter(
-      (input) => always.includes(input.name) || !isAsAtFirst(input),
+    const inputs = [...fold.querySelectorAll("[data-field]")].filter(
+      (input) => always.includes(input.name) || !isDefault(input),
     );
-    const words = told.filter((input) => input.value.trim() !== "").map(said);
-    fold.querySelector("[data-said]").textContent = words.join(" · ") || fold.dataset.unset;
+    const words = inputs.filter((input) => input.value.trim() !== "").map(fieldText);
+    fold.querySelector("[data-summary]").textContent = words.join(" · ") || fold.dataset.unset;
   }
 }
 

@@ -80,7 +80,7 @@ function clearFaults(form) {
 }
 
 // Where a run, a sweep or a portfolio is sent, what is sent, and what is said once it was accepted.
-function asked(form) {
+function submission(form) {
   const [request, axes, tickers] = [readRequest(form), readAxes(form), tickersOf(form)];
   if (tickers.length) {
     const { ticker, ...base } = request;
@@ -99,7 +99,7 @@ async function submit(form, note) {
   clearFaults(form);
   const button = form.querySelector('[type="submit"]');
   button.disabled = true;
-  const [address, values, accepted] = asked(form);
+  const [address, values, accepted] = submission(form);
   const { ok, status, body } = await sendOnce(address, values);
   button.disabled = false;
   if (ok) {

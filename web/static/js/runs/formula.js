@@ -1,4 +1,4 @@
-// The editor of a rule of one's own: a field for each input that the texts name, and what the form's check has found.
+// The editor of a rule of one's own: a field for each input that the texts name, and what the form's check has check.
 import { make } from "../elements.js";
 import { showFault } from "./faults.js";
 import { numberOf } from "../inputs.js";
@@ -19,22 +19,22 @@ export function readInputs(place) {
   return { inputs };
 }
 
-function partOf(name, part, given) {
+function partOf(name, part, value) {
   const input = make("input", {
     type: "number",
     step: "any",
     className: "form-control",
     autocomplete: "off",
     id: `i-${++fields}`,
-    value: given ?? "",
+    value: value ?? "",
   });
   if (part === "value") input.dataset.path = `params.inputs.${name}`;
   else input.ariaLabel = `${name} ${PARTS[part]}`;
   return make("div", {}, make("label", { htmlFor: input.id }, part === "value" ? name : PARTS[part]), input);
 }
 
-function fieldOf(name, given) {
-  const values = typeof given === "object" && given !== null ? given : { value: given };
+function fieldOf(name, value) {
+  const values = typeof value === "object" && value !== null ? value : { value };
   const fault = make("p", { className: "fault" });
   fault.dataset.fault = `params.inputs.${name}`;
   const field = make(
@@ -57,45 +57,45 @@ export function startFormula(editor, params) {
   const texts = [...editor.querySelectorAll("textarea")];
   const list = editor.querySelector("[data-inputs]");
   const state = editor.querySelector("[data-formula-state]");
-  const known = new Map(
+  const values = new Map(
     Object.entries(params.inputs ?? (params.buy === undefined ? JSON.parse(editor.dataset.inputs) : {})),
   );
   let current = texts[0];
 
   // A name that goes and comes back finds its number again.
   function showInputs(names) {
-    for (const [name, given] of Object.entries(readInputs(editor.parentElement).inputs)) known.set(name, given);
-    const shown = [...list.children].map((field) => field.dataset.input);
-    if (names.join() === shown.join()) return;
+    for (const [name, value] of Object.entries(readInputs(editor.parentElement).inputs)) values.set(name, value);
+    const present = [...list.children].map((field) => field.dataset.input);
+    if (names.join() === present.join()) return;
     const kept = new Map([...list.children].map((field) => [field.dataset.input, field]));
-    list.replaceChildren(...names.map((name) => kept.get(name) ?? fieldOf(name, known.get(name))));
+    list.replaceChildren(...names.map((name) => kept.get(name) ?? fieldOf(name, values.get(name))));
     editor.dispatchEvent(new Event("input", { bubbles: true }));
   }
 
-  function tell(found) {
-    for (const line of editor.querySelectorAll(".fault")) showFault(line, found.errors[line.dataset.fault] ?? "");
+  function tell(check) {
+    for (const line of editor.querySelectorAll(".fault")) showFault(line, check.errors[line.dataset.fault] ?? "");
     for (const area of texts) {
-      if (found.errors[area.dataset.path]) area.setAttribute("aria-invalid", "true");
+      if (check.errors[area.dataset.path]) area.setAttribute("aria-invalid", "true");
       else area.removeAttribute("aria-invalid");
     }
-    const shown = new Set([...editor.querySelectorAll(".fault")].map((line) => line.dataset.fault));
-    const others = Object.entries(found.errors).filter(([field]) => !shown.has(field));
-    const bars = found.lookback_bars === 1 ? "1 bar" : `${found.lookback_bars} bars`;
-    const ready = found.warnings.join(" · ") || `✓ Ready. Warm-up: ${bars}.`;
-    state.textContent = found.valid ? ready : others.map(([, text]) => text).join(" · ");
-    state.classList.toggle("caution", found.warnings.length > 0);
+    const fieldNames = new Set([...editor.querySelectorAll(".fault")].map((line) => line.dataset.fault));
+    const others = Object.entries(check.errors).filter(([field]) => !fieldNames.has(field));
+    const bars = check.lookback_bars === 1 ? "1 bar" : `${check.lookback_bars} bars`;
+    const ready = check.warnings.join(" · ") || `✓ Ready. Warm-up: ${bars}.`;
+    state.textContent = check.valid ? ready : others.map(([, text]) => text).join(" · ");
+    state.classList.toggle("caution", check.warnings.length > 0);
   }
 
   function begin(example) {
-    for (const [name, given] of Object.entries(example.inputs)) known.set(name, given);
-    list.replaceChildren(...Object.entries(example.inputs).map(([name, given]) => fieldOf(name, given)));
+    for (const [name, value] of Object.entries(example.inputs)) values.set(name, value);
+    list.replaceChildren(...Object.entries(example.inputs).map(([name, value]) => fieldOf(name, value)));
     for (const area of [...texts].reverse()) {
       area.select();
       write(area, example[area.dataset.param]);
     }
   }
 
-  list.replaceChildren(...[...known].map(([name, given]) => fieldOf(name, given)));
+  list.replaceChildren(...[...values].map(([name, value]) => fieldOf(name, value)));
   editor.addEventListener("checked", ({ detail: { ok, body } }) => {
     if (ok) tell(body);
     else state.textContent = body.error;

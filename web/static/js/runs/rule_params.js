@@ -90,8 +90,8 @@ function readFlat(place) {
 export function readParams(place) {
   const members = place.querySelector("[data-members]");
   if (!members) return { ...readFlat(place), ...readInputs(place) };
-  const own = [...place.querySelectorAll("[data-param]")].filter((input) => !members.contains(input));
-  const params = Object.fromEntries(own.map((input) => [input.dataset.param, input.value]));
+  const inputs = [...place.querySelectorAll("[data-param]")].filter((input) => !members.contains(input));
+  const params = Object.fromEntries(inputs.map((input) => [input.dataset.param, input.value]));
   return { ...params, [members.dataset.members]: valuesOf(members) };
 }
 

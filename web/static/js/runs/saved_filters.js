@@ -7,9 +7,9 @@ const KEY = "saved-filters";
 
 // What the list is narrowed and sorted by, not which of its pages it is.
 function shownQuery() {
-  const asked = new URLSearchParams(location.search);
-  for (const name of ["after", "before"]) asked.delete(name);
-  return `?${asked}`;
+  const query = new URLSearchParams(location.search);
+  for (const name of ["after", "before"]) query.delete(name);
+  return `?${query}`;
 }
 
 // [{ name, query }], the newest last

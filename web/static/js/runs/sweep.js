@@ -15,9 +15,9 @@ export function showAxes(form) {
   );
   form.querySelector("#sweep").hidden = !numbers.length;
   const lines = new Map([...place.children].map((line) => [line.dataset.of, line]));
-  const wanted = numbers.map((input) => [`${rule} ${input.dataset.path}`, input]);
-  if (wanted.map(([key]) => key).join() === [...lines.keys()].join()) return;
-  place.replaceChildren(...wanted.map(([key, input]) => lines.get(key) ?? axisLine(key, input)));
+  const axes = numbers.map((input) => [`${rule} ${input.dataset.path}`, input]);
+  if (axes.map(([key]) => key).join() === [...lines.keys()].join()) return;
+  place.replaceChildren(...axes.map(([key, input]) => lines.get(key) ?? axisLine(key, input)));
 }
 
 function axisLine(key, input) {

@@ -17,20 +17,20 @@ function axisOf(text) {
 }
 
 function request(form, base) {
-  const asked = { base: { ...base } };
+  const body = { base: { ...base } };
   for (const input of form.querySelectorAll("[name]"))
-    if (!input.closest("[hidden]")) asked[input.name] = fieldValue(input);
-  for (const input of form.querySelectorAll("[data-base]")) asked.base[input.dataset.base] = fieldValue(input);
-  asked.constraints = asked.constraints
+    if (!input.closest("[hidden]")) body[input.name] = fieldValue(input);
+  for (const input of form.querySelectorAll("[data-base]")) body.base[input.dataset.base] = fieldValue(input);
+  body.constraints = body.constraints
     .split(",")
     .map((each) => each.trim())
     .filter(Boolean);
-  return asked;
+  return body;
 }
 
-// What is sent: the combinations of a batch, if they are `given`, else a sweep with what makes a study of it.
-function asked(form, given) {
-  if (given) return { ...request(form, given.base), combinations: given.combinations };
+// What is sent: the combinations of a batch, if the study is of one, else a sweep with what makes a study of it.
+function studyRequest(form, batch) {
+  if (batch) return { ...request(form, batch.base), combinations: batch.combinations };
   const inputs = [...form.querySelectorAll("[data-axis]")].filter((input) => !input.closest("[hidden]"));
   const parameters = Object.fromEntries(inputs.map((input) => [input.dataset.axis, axisOf(input.value.trim())]));
   const { base, name, metric, constraints, ...study } = request(form, { size_type: "percent" });
@@ -51,7 +51,7 @@ function costText({ runs, combinations, windows, permutations, seconds, waiting 
 }
 
 export function startStudyForm(form) {
-  const given = JSON.parse(form.dataset.given ?? "null");
+  const batch = JSON.parse(form.dataset.batch ?? "null");
   const box = form.querySelector("#study-cost");
   const start = form.querySelector("[type=submit]");
   const choose = (name, value) => {
@@ -86,7 +86,7 @@ export function startStudyForm(form) {
   });
   form.querySelector("#s-ticker").addEventListener("change", dates);
   form.querySelector("#study-plan").addEventListener("click", async () => {
-    const { ok, body } = await sendJson(at("/api/studies?dry_run=true"), asked(form, given));
+    const { ok, body } = await sendJson(at("/api/studies?dry_run=true"), studyRequest(form, batch));
     start.disabled = !ok;
     if (ok) say(costText(body), "good");
     else faults(body);
@@ -94,10 +94,10 @@ export function startStudyForm(form) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     start.disabled = true;
-    const { ok, body } = await sendOnce(at("/api/studies"), asked(form, given));
+    const { ok, body } = await sendOnce(at("/api/studies"), studyRequest(form, batch));
     if (ok) await visit(body.page_url);
     else faults(body);
   });
-  if (!given) dates();
+  if (!batch) dates();
   showParts();
 }
