@@ -33,6 +33,7 @@ from adapters.database_errors import (
     DuplicateKey,
     duplicate_key,
     has_collided,
+    is_transient,
     statement_too_large,
 )
 from contracts.values import Json
@@ -43,6 +44,7 @@ T = TypeVar("T")
 
 MOST_VALUES = 1000  # in one query
 TRIES = 5  # of a transaction that collides with others
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0  # between two tries while the database is away
 # wait of MySQL's client and server for each other, and of SQLite's writers
 SILENCE_S = 30
 REACH_S = 5  # for a pooled connection to show that it works, before any statement
@@ -236,6 +238,31 @@ def retry(
             if pause_s:
                 log.warning("database_unreachable pause_s=%.1f reason=%s", pause_s, error.orig)
         time.sleep(pause_s)
+
+
+def persist(
+    engine: Engine,
+    write: Callable[[Connection], T],
+    patience_s: float,
+    is_pointless: Callable[[], bool] = lambda: False,
+) -> T:
+    """Return the result of `write` in its own committed transaction; retry for `patience_s` while the database is away.
+
+    `write` must be guarded, so that repeating it after a commit whose answer got lost changes nothing. The last
+    OperationalError is raised after `patience_s`, or once `is_pointless` returns True.
+    """
+    pauses_s = _pauses_until(time.monotonic() + patience_s)
+    return retry(
+        engine, write, pauses_s, lambda error: is_transient(error) and not is_pointless()
+    )
+
+
+def _pauses_until(deadline: float) -> Iterator[float]:
+    """Doubling pauses up to the longest, as long as the next one ends before the deadline."""
+    pause_s = FIRST_PAUSE_S
+    while time.monotonic() + pause_s <= deadline:
+        yield pause_s
+        pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
 
 def time_of(connection: Connection) -> datetime:

@@ -4,14 +4,16 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
 
-from adapters.settings import Settings
+from adapters.settings import Settings, load_settings
+from contracts.errors import InvalidSettings
 
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), 127)}
+EXIT_USAGE = 2
 _context: ContextVar[Mapping[str, str]] = ContextVar("context", default=MappingProxyType({}))
 
 
@@ -87,3 +89,14 @@ def configure_logging(settings: Settings, role: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level)
     logging.getLogger("rq").setLevel(logging.WARNING)  # its lines repeat ours without a run_id
+
+
+def run_program(role: str, work: Callable[[Settings], int]) -> int:
+    """Return the exit code of `work`, a program of the platform; 2 when settings or manifest are invalid."""
+    try:
+        settings = load_settings()
+        configure_logging(settings, role)
+        return work(settings)
+    except InvalidSettings as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_USAGE

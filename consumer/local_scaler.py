@@ -13,11 +13,10 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from adapters.logs import run_program
 from adapters.queue.run_queue import SCALER_EXPIRY_S, RunQueue, ScalerState
 from adapters.settings import Settings
-from consumer.program import run_program
-from consumer.scaler.processes import JobProcesses
-from consumer.scaler.scaling import ScaledJob, jobs_to_start, read_scaled_job
+from consumer.job_processes import JobProcesses, ScaledJob, jobs_to_start, read_scaled_job
 from contracts.errors import InvalidSettings, QueueUnavailable
 
 log = logging.getLogger(__name__)

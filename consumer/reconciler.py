@@ -18,13 +18,11 @@ from sqlalchemy import Engine  # noqa: E402
 from sqlalchemy.exc import DBAPIError  # noqa: E402
 
 from adapters.database import committed, connect_database  # noqa: E402
+from adapters.logs import run_program  # noqa: E402
 from adapters.maintenance.retention import Removed, is_configured, prune_runs  # noqa: E402
 from adapters.runs.totals import fold  # noqa: E402
 from adapters.settings import Settings  # noqa: E402
-from consumer.leader.lead import Lead  # noqa: E402
-from consumer.leader.plans import Plans  # noqa: E402
-from consumer.leader.repairs import Repairs  # noqa: E402
-from consumer.program import run_program  # noqa: E402
+from consumer.leader.lead import Lead, Plans, Repairs  # noqa: E402
 
 log = logging.getLogger("consumer.reconciler")
 

@@ -11,13 +11,12 @@ from rq.timeouts import JobTimeoutException, UnixSignalDeathPenalty
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
 
-from adapters.database import reading
+from adapters.database import persist, reading
 from adapters.plans.progress import save_portfolio_result, save_screen_result
 from adapters.prices.packing import PackedPrices
 from adapters.runs.states import Claim, fail, finish
 from adapters.settings import Settings
 from consumer.job.child import ChildExit, ChildProcess
-from consumer.job.persistence import persist
 from consumer.kinds.backtest import JobResult, backtest
 from consumer.kinds.setup import Setup
 from contracts.errors import (

@@ -1,39 +1,43 @@
 """The Job's program: wait for database and queue, pop one message, and keep its lease while a child process runs it.
 
+With IDLE_S it waits for the message with everything loaded. Where a message is there already, nothing is preloaded,
+since that costs a second of CPU more than the Job needs.
+
 The database decides: the parent claims the run before the fork and records the outcome after it. Only the parent talks
 to Redis, which may fail at any point without hurting the run.
 """
 
 import logging
 import os
+import select
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
 from uuid import uuid4
 
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
+from rq import Queue
 from rq.job import Job
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from adapters.database import connect_database, reading
-from adapters.logs import set_log_context
+from adapters.database import connect_database, persist, reading
+from adapters.logs import run_program, set_log_context
 from adapters.plans.progress import save_progress
 from adapters.prices.packing import PackedPrices
 from adapters.prices.store import prices_of
 from adapters.queue.connection import queues_of
 from adapters.queue.liveness import leading_image
 from adapters.queue.messages import STALE, Attempt, attempt_of
+from adapters.queue.run_queue import IDLE_EXPIRY_S, mark_idle
 from adapters.runs.states import Claim, extend_lease
 from adapters.runs.turns import Turn, claim_turn, mark_served
 from adapters.settings import Settings
-from consumer.job.child import ChildExit, ChildProcess
-from consumer.job.messages import MessageWorker
-from consumer.job.outcome import record_outcome
-from consumer.job.persistence import persist
+from consumer.job.child import ChildExit, ChildProcess, record_outcome
+from consumer.job.messages import MessageWorker, redis_may_fail
 from consumer.job.termination import termination
-from consumer.job.waiting import wait_and_pop
-from consumer.program import run_program
 from contracts.errors import LeaseLost, StaleMessage, UnknownTicker
 from contracts.status import Kind
 
@@ -49,6 +53,9 @@ CLAIM_PATIENCE_S = 120.0
 OVERTIME_S = 5.0  # beyond its time limit, for the child to stop by itself
 # the child waits 600 s to write a result, and 600 s for a failure; beyond that it hangs
 WRITING_S = 1500.0
+# pause while Redis is away, full, or does not let this user block on a list
+RETRY_S = 1.0
+IMAGE_CHECK_S = IDLE_EXPIRY_S // 2  # between two comparisons of its image with the platform's
 
 
 class RunWorker:
@@ -212,3 +219,80 @@ def _wait_for(what: str, ping: Callable[[], object]) -> bool:
                 return False
             log.warning("%s_unreachable waiting_s=1 reason=%s", what, reason)
             time.sleep(1.0)
+
+
+def wait_and_pop(
+    messages: MessageWorker, idle_s: int, is_current: Callable[[], bool]
+) -> Job | None:
+    """Call `messages.pop()` once a message waits; None after `idle_s` without one, or when another image is current.
+
+    Until it pops, a signal ends the process with 0. An outage of Redis is waited out, but RedisError is raised when the
+    pop itself failed, since nobody knows whether it took a message.
+    """
+    redis, lists = messages.queues[0].connection, QueueLists(messages.queues)
+    until, timeout_s, is_loaded = time.monotonic() + idle_s, 0.0, False
+    while (now := time.monotonic()) < until:
+        has_message = lists.wait(min(timeout_s, until - now))
+        if not is_current():
+            log.info("image_replaced")
+            return None
+        if has_message:
+            if job := messages.pop():
+                with redis_may_fail("wait"):
+                    mark_idle(redis, messages.name, False)
+                return job
+            continue
+        with redis_may_fail("wait"):
+            mark_idle(redis, messages.name, True)
+        if not is_loaded:
+            from consumer.job import template  # it imports all that a Job needs
+
+            template.load_lazy_parts()
+            is_loaded, timeout_s = True, IMAGE_CHECK_S
+            log.info("job_waiting for_s=%d", idle_s)
+    log.info("job_idled_out after_s=%d", idle_s)
+    return None
+
+
+class QueueLists:
+    """Wait for a message in any of the lists without taking one: a BLMOVE of a list's head to where it is.
+
+    Redis answers as soon as there is a message, and waiting costs nothing; polling twenty times a second would take a
+    percent of a core.
+    """
+
+    def __init__(self, queues: Sequence[Queue]) -> None:
+        self._redis = queues[0].connection
+        pool = self._redis.connection_pool
+        # by the key of each list, the connection on which its answer comes
+        self._connections: dict[str, Any] = {
+            queue.key: pool.make_connection() for queue in queues
+        }
+        self._pending = set[str]()  # keys whose answer is still to come
+
+    def wait(self, timeout_s: float) -> bool:
+        """Return True once a message waits; False after `timeout_s`, where 0 looks once, and while Redis is away."""
+        with redis_may_fail("wait"), suppress(ResponseError):  # it is full, or this user may not
+            return self._block(timeout_s) if timeout_s else self._has_message()
+        for connection in self._connections.values():
+            connection.disconnect()
+        self._pending.clear()
+        time.sleep(RETRY_S)
+        with suppress(RedisError):
+            return self._has_message()
+        return False
+
+    def _has_message(self) -> bool:
+        return bool(self._redis.exists(*self._connections))
+
+    def _block(self, timeout_s: float) -> bool:
+        for key in self._connections.keys() - self._pending:
+            block_s = max(timeout_s, 0.01)  # 0 would be forever
+            self._connections[key].send_command("BLMOVE", key, key, "LEFT", "LEFT", block_s)
+            self._pending.add(key)
+        sockets = {connection._sock: key for key, connection in self._connections.items()}
+        readable, _, _ = select.select(sockets, [], [], timeout_s + RETRY_S)
+        keys = {sockets[each] for each in readable}
+        self._pending -= keys
+        answers = [self._connections[key].read_response() for key in keys]
+        return any(answers)

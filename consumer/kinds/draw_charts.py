@@ -12,12 +12,12 @@ from sqlalchemy import Engine
 from adapters.charts.render import render_charts
 from adapters.database import committed, connect_database, reading
 from adapters.database_errors import DuplicateKey
+from adapters.logs import run_program
 from adapters.prices.store import PriceStore
 from adapters.runs.queries import chart_pngs, run_row
 from adapters.runs.run_bars import run_bars
 from adapters.runs.states import save_charts
 from adapters.settings import Settings
-from consumer.program import run_program
 from contracts.errors import Conflict, PlatformError
 from contracts.run_result import CHART_NAMES
 from contracts.status import RunStatus

@@ -26,7 +26,7 @@ from adapters.studies.path import StudyMarket, run_data
 from adapters.studies.trials import OF_TRIAL, trial
 from consumer.kinds.backtest import JobResult, run_rule, trades_of
 from consumer.kinds.setup import Setup
-from consumer.leader.study_jobs import BEST, columns_of
+from consumer.leader.studies import BEST, columns_of
 from contracts.status import Kind
 from contracts.values import Json
 from engine.engine import BacktestResult

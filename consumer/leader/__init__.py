@@ -1,1 +1,1 @@
-"""The work of the leading reconciler: repairs, and the steps of plans."""
+"""The work of the leading reconciler."""

@@ -11,7 +11,7 @@ from functools import cache, partial
 import numpy as np
 from sqlalchemy import Connection, Engine
 
-from adapters.database import connect_database, reading
+from adapters.database import connect_database, persist, reading
 from adapters.logs import configure_logging
 from adapters.metrics.rates import AccountRates
 from adapters.plans.store import plan_row
@@ -25,9 +25,8 @@ from adapters.studies.path import RunData, StudyMarket, run_data
 from adapters.studies.resampling import permuted
 from adapters.studies.trials import OF_TRIAL, Tried, tried_of
 from adapters.studies.verdict import Part, Verdict
-from consumer.job.persistence import persist
 from consumer.kinds.backtest import backtest
-from consumer.leader.study_jobs import permuted_bests, run_of, training_metrics
+from consumer.leader.studies import permuted_bests, run_of, training_metrics
 from contracts.errors import UnknownTicker
 from contracts.run_request import RunRequest
 from contracts.status import PlanKind

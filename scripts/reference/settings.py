@@ -9,9 +9,9 @@ ENTRY = re.compile(r"^((?:# .*\n)*)(\w+)=(.*)", re.MULTILINE)
 ROLES = {  # the role that runs a file, by the start of its path; the first match counts
     "web/": "web",
     "consumer/local_scaler": "local scaler",
-    "consumer/scaler/processes": "local scaler",
+    "consumer/job_processes": "local scaler",
     "consumer/rec": "reconciler",
-    "consumer/leader/repairs": "reconciler",
+    "consumer/leader/lead": "reconciler",
     "consumer/": "Job",
     "adapters/schema": "schema",
     "adapters/maintenance/retention": "reconciler, prune",

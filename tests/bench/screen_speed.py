@@ -125,7 +125,7 @@ def large(running: Platform) -> tuple[float, float]:
 def held_mb(process: psutil.Process) -> float:
     """Memory of a Job's process; 0 of any other, and of one that has ended."""
     try:
-        is_job = any("consumer.scaler.template" in word for word in process.cmdline())
+        is_job = any("consumer.job.template" in word for word in process.cmdline())
         return process.memory_info().rss / 2**20 if is_job else 0.0
     except psutil.Error:
         return 0.0

@@ -36,15 +36,15 @@ POINTS = {
     "at a process's start": Point("subprocess:Popen"),
     "before the template's imports": Point("consumer.job.termination:Termination.install"),
     # of the reconciler and a study's judge
-    "at the judgement of leases": Point("consumer.leader.repairs:expired_leases"),
-    "at the search for lost messages": Point("consumer.leader.repairs:overdue_attempts"),
-    "at the search for plans": Point("consumer.leader.plans:living_plans"),
+    "at the judgement of leases": Point("consumer.leader.lead:expired_leases"),
+    "at the search for lost messages": Point("consumer.leader.lead:overdue_attempts"),
+    "at the search for plans": Point("consumer.leader.lead:living_plans"),
     "between the state and its runs": Point("consumer.leader.studies:move_study", "after"),
     "between the runs and the commit": Point("consumer.leader.studies:insert_runs", "after"),
     "between a portfolio's state and its Job": Point(
         "consumer.leader.portfolios:move_portfolio", "after"
     ),
-    "between messages and their marking": Point("consumer.leader.repairs:mark_enqueued"),
+    "between messages and their marking": Point("consumer.leader.lead:mark_enqueued"),
     "between the count of a judge and its start": Point(
         "consumer.leader.studies:count_start", "after"
     ),
@@ -58,9 +58,9 @@ IN_PARENT = ("between pop and claim", "after the claim")
 
 LIMITS = {
     "seconds for writing a result": "consumer.job.worker:WRITING_S",
-    "seconds for a template's answer": "consumer.scaler.processes:ANSWER_S",
-    "seconds until a template is ready": "consumer.scaler.processes:TEMPLATE_RETRY_S",
-    "forks of a template": "consumer.scaler.processes:MAX_FORKS",
+    "seconds for a template's answer": "consumer.job_processes:ANSWER_S",
+    "seconds until a template is ready": "consumer.job_processes:TEMPLATE_RETRY_S",
+    "forks of a template": "consumer.job_processes:MAX_FORKS",
     "leases until a leader hangs": "consumer.leader.lead:LEASES_UNTIL_STUCK",
     "seconds for a request's body": "web.server:BODY_S",
     "seconds that a connection may idle": "web.server:IDLE_S",

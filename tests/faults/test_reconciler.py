@@ -21,7 +21,7 @@ from adapters.queue.messages import Attempt
 from adapters.runs.states import claim
 from adapters.settings import Settings
 from adapters.tables import runs
-from consumer.leader.repairs import Repairs
+from consumer.leader.lead import Repairs
 from tests.faults.injection_point import Fault, limited
 from tests.services.invariants import check_queue_is_clean, check_tables, left_in_redis
 from tests.services.processes import Programs

@@ -36,7 +36,7 @@ SEED = 20_261_121
 PART = [pytest.mark.soak, pytest.mark.timeout(3600)]
 SCALER, RECONCILER = "consumer.local_scaler", "consumer.reconciler"
 # a forked Job's command line is still that of its template
-JOB, TEMPLATE = "consumer", "consumer.scaler.template"
+JOB, TEMPLATE = "consumer", "consumer.job.template"
 STRIKE_S = 2.0
 EXPIRED_S = 90.0  # longer than an entry stays that a heartbeat wrote after its run was forgotten
 FROZEN_S = 5.0  # longer than a lease, and than the scaler waits for its template

@@ -56,7 +56,6 @@ SUBJECTS = {
         "job": frozenset({"kinds"}),
         "kinds": frozenset({"leader"}),  # the columns of a training part, which the verdict reads
         "leader": frozenset({"job", "kinds"}),
-        "scaler": frozenset({"job"}),
         "kernel": NOTHING,
     },
     "web": {
@@ -187,7 +186,7 @@ def test_an_exception_is_still_needed() -> None:
         ("engine/engine.py", "contracts.errors.PlatformError"),
         ("contracts/values.py", "numpy"),
         ("consumer/job.py", "web.create_app"),
-        ("consumer/job/worker.py", "consumer.leader.plans.Plans"),
+        ("consumer/job/worker.py", "consumer.leader.lead.Plans"),
         ("portfolio/walk.py", "contracts.status.Kind"),
         ("rules/registry.py", "engine.engine.BacktestEngine"),
         ("scripts/backtests/client.py", "rules.catalog.RULES"),

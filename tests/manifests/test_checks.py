@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from consumer.job.outcome import PATIENCE_S
+from consumer.job.child import PATIENCE_S
 from tests.manifests.checks.__main__ import CHECKS, faults_of
 from tests.manifests.checks.documents import Platform, read_platform
 from tests.manifests.checks.schemas import HAND_BACK_S, check_schemas

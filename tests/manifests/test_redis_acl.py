@@ -21,7 +21,7 @@ from adapters.queue.run_queue import RunQueue
 from adapters.settings import load_settings
 from consumer.job.child import ChildExit
 from consumer.job.messages import MessageWorker
-from consumer.job.waiting import wait_and_pop
+from consumer.job.worker import wait_and_pop
 from tests.manifests.acl_redis import PASSWORDS, AclRedis
 from tests.manifests.checks.documents import read_platform
 from tests.services.redis_server import installed

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from adapters.settings import Settings
-from consumer.scaler.scaling import read_scaled_job
+from consumer.job_processes import read_scaled_job
 
 ROOT = Path(__file__).resolve().parents[2]
 MANIFEST = ROOT / "keda/scaledjob.yaml"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from adapters.settings import PROJECT_ROOT
-from consumer.scaler.scaling import jobs_to_start, read_scaled_job
+from consumer.job_processes import jobs_to_start, read_scaled_job
 from contracts.errors import InvalidSettings
 
 MANIFEST = PROJECT_ROOT / "keda" / "scaledjob.yaml"

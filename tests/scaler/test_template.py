@@ -268,7 +268,7 @@ def test_a_template_ends_with_its_scaler(programs: Programs) -> None:
 
 KEEPS = """
 import gc, os, sys
-import consumer.scaler.template
+import consumer.job.template
 environ = {id(os.environ._data)}  # the environment itself, as every process has it
 for each in gc.get_objects():
     if id(each) in environ:
@@ -306,7 +306,7 @@ from dataclasses import replace
 from datetime import date
 from tests.services.prices import DATA, packed_file
 packed = packed_file(DATA, "AAPL")
-import consumer.scaler.template
+import consumer.job.template
 before = set(sys.modules)
 import consumer.job.task, consumer.kinds.draw_charts, consumer.kinds.portfolio, consumer.kinds.screen
 from consumer.kinds.backtest import backtest

@@ -8,7 +8,7 @@ import select
 import sys
 from pathlib import Path
 
-from consumer.scaler.processes import Template
+from consumer.job_processes import Template
 
 
 def main(pid_file: Path) -> int:

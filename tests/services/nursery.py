@@ -80,10 +80,6 @@ def _nursery() -> tuple[socket.socket, subprocess.Popen[bytes]]:
 
 def main() -> None:
     """Serve the socket that is the standard input; in a fork: be the program that was asked for."""
-    import consumer.local_scaler
-    import consumer.reconciler
-    import consumer.scaler.template  # noqa: F401
-
     requests = socket.socket(fileno=sys.stdin.fileno())
     exit_files: dict[int, Path] = {}
     signal.signal(signal.SIGCHLD, lambda signum, frame: _note_ended(exit_files))

@@ -5,7 +5,7 @@ from typing import Any
 from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
 
-from consumer.leader.plans import Plans
+from consumer.leader.lead import Plans
 from tests.services.jobs import run_all
 from tests.services.waiting import wait_until
 

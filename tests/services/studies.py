@@ -8,7 +8,7 @@ from sqlalchemy.engine import Engine
 from adapters.database import reading
 from adapters.plans.store import plan_row
 from adapters.plans.study import study_of
-from consumer.leader.plans import Plans
+from consumer.leader.lead import Plans
 from consumer.leader.verdict import judge, store
 from contracts.status import PlanKind
 from contracts.study import StudyStatus

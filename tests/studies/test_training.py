@@ -20,7 +20,7 @@ from adapters.studies.path import RunData, StudyMarket, run_data
 from adapters.studies.trials import trial, tried_of
 from adapters.studies.verdict import Part, Verdict
 from adapters.tables import runs
-from consumer.leader.study_jobs import metric_names
+from consumer.leader.studies import metric_names
 from contracts.run_request import RunRequest
 from contracts.status import PlanKind
 from contracts.values import Json, Values

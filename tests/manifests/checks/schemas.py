@@ -20,7 +20,7 @@ from tests.manifests.checks.environment import KNOWN_NAMES, asked_keys
 KUBERNETES_VERSIONS = ("1.32", "1.36")
 LIBRARY_NAMES = {"OPENBLAS_NUM_THREADS"}
 SCHEDULING_S = 900  # how long a Job may wait for a node before it is given up
-# consumer.job.outcome.PATIENCE_S: how long a terminated Job tries to hand its run back
+# consumer.job.child.PATIENCE_S: how long a terminated Job tries to hand its run back
 HAND_BACK_S = 20
 _HERE = Path(__file__).parent
 _CUSTOM = {

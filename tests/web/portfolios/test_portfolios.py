@@ -20,7 +20,7 @@ from adapters.plans.portfolio import batch_name, portfolio_of
 from adapters.plans.portfolio_series import PRUNED
 from adapters.plans.store import plan_row
 from adapters.tables import runs
-from consumer.leader.plans import Plans
+from consumer.leader.lead import Plans
 from contracts.errors import Conflict
 from contracts.status import PlanKind
 from tests.services.finished_runs import break_down

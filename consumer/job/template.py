@@ -1,4 +1,4 @@
-"""`python -m consumer.scaler.template`: a process that has imported what a Job needs, and forks one Job per request.
+"""`python -m consumer.job.template`: a process that has imported what a Job needs, and forks one Job per request.
 
 The local scaler starts it with a socket as its standard input. A request is the path of a Job's ready file; the answers
 are `ready` once, `started <pid>` for each request, and `ended <pid> <exit code>`. It exits when its socket is closed,
@@ -13,20 +13,35 @@ from consumer.job.termination import termination
 
 termination.install()  # for the Jobs, which inherit the handlers
 
-import gc  # noqa: E402
+import gc
 
 gc.disable()  # as in a plain Job; a collection would also copy the pages that Jobs share
 
-import os  # noqa: E402
-import signal  # noqa: E402
-import socket  # noqa: E402
-import sys  # noqa: E402
-from contextlib import suppress  # noqa: E402
-from pathlib import Path  # noqa: E402
-from typing import NoReturn  # noqa: E402
+# ruff: noqa: E402, F401  # the imports below, some of which only Jobs use, come after the handlers
+import os
+import secrets
+import signal
+import socket
+import sys
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import NoReturn
 
-from adapters.settings import PROJECT_ROOT  # noqa: E402
-from consumer.job import preload, worker  # noqa: E402
+import pymysql
+import sqlalchemy.dialects.mysql.pymysql
+import sqlalchemy.dialects.sqlite
+from sqlalchemy import make_url
+
+import consumer.job.task
+import consumer.kinds.draw_charts
+import consumer.kinds.portfolio
+import consumer.kinds.screen
+import rules.explanation
+import rules.formula.compiling
+import rules.formula.evaluation
+from adapters.settings import PROJECT_ROOT
+from consumer.job import worker
 
 
 def main() -> None:
@@ -37,7 +52,7 @@ def main() -> None:
         )
     requests = socket.socket(fileno=sys.stdin.fileno())
     signal.signal(signal.SIGCHLD, lambda signum, frame: report_ended(requests))
-    preload.load_lazy_parts()
+    load_lazy_parts()
     versions = source_versions()
     requests.send(b"ready")
     with suppress(FileNotFoundError):  # a module is gone
@@ -46,6 +61,14 @@ def main() -> None:
             if pid == 0:
                 run_job(requests, ready_file)
             requests.send(b"started %d" % pid)
+
+
+def load_lazy_parts() -> None:
+    """Make libraries load and compile what they put off until first use: 5 ms of each Job."""
+    make_url("sqlite://")
+    "localhost".encode("idna")
+    # in the format in which RQ dates its messages
+    datetime.strptime("2000-01-01T00:00:00.000000Z", "%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def source_versions() -> dict[str, int]:

@@ -1,7 +1,11 @@
-"""The local scaler's Jobs: one process each, forked from a warm template where that works, else a plain process."""
+"""The local scaler's Jobs: one process each, forked from a warm template where that works, else a plain process.
+
+Their number follows from KEDA's `accurate` strategy with the numbers of the ScaledJob manifest.
+"""
 
 import ctypes
 import logging
+import math
 import os
 import select
 import signal
@@ -14,8 +18,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from adapters.settings import PROJECT_ROOT, environment_with
-from consumer.scaler.scaling import ScaledJob
+from contracts.errors import InvalidSettings
+from contracts.values import Json, frozen
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +33,69 @@ ANSWER_S = 5.0  # a template that has not forked by then hangs
 TEMPLATE_RETRY_S = 60.0
 EXIT_UNKNOWN = 255  # of a Job whose template died before it could report the code
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+
+
+@frozen
+class ScaledJob:
+    """The manifest's terms for a scaler."""
+
+    list_names: tuple[str, ...]
+    polling_s: float  # between two polls of the lists by KEDA
+    list_length: int  # messages per Job
+    max_jobs: int
+    deadline_s: float  # for a Job, from its start
+    grace_s: float  # to end by itself at its deadline
+    command: tuple[str, ...]
+    # of the container, but only values written in the manifest; no logins
+    environment: dict[str, str]
+
+
+def read_scaled_job(path: Path) -> ScaledJob:
+    """Read the ScaledJob of a manifest; InvalidSettings names the file and what it lacks."""
+    try:
+        return _parse(yaml.safe_load(path.read_text(encoding="utf-8"))["spec"])
+    except OSError as error:
+        raise InvalidSettings(f"{path}: {error.strerror}") from None
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, IndexError) as error:
+        raise InvalidSettings(
+            f"{path}: not a ScaledJob with a redis trigger ({error!r})"
+        ) from None
+
+
+def _parse(spec: Json) -> ScaledJob:
+    triggers = [each["metadata"] for each in spec["triggers"] if each["type"] == "redis"]
+    job = spec["jobTargetRef"]
+    pod = job["template"]["spec"]
+    container = pod["containers"][0]
+    return ScaledJob(
+        list_names=tuple(each["listName"] for each in triggers),
+        polling_s=float(spec.get("pollingInterval", 30)),  # KEDA's default
+        list_length=int(triggers[0].get("listLength", 5)),  # KEDA's default
+        max_jobs=int(spec.get("maxReplicaCount", 100)),  # KEDA's default
+        deadline_s=float(job.get("activeDeadlineSeconds", math.inf)),
+        grace_s=float(pod.get("terminationGracePeriodSeconds", 30)),  # Kubernetes' default
+        command=tuple(container["command"]),
+        environment={
+            each["name"]: each["value"]
+            for each in container.get("env", [])
+            # this machine's Redis has its own users
+            if "value" in each and not each["name"].startswith("REDIS_")
+        },
+    )
+
+
+def jobs_to_start(
+    waiting: int, unfinished: int, pending: int, list_length: int, max_jobs: int
+) -> int:
+    """Return the number of Jobs that KEDA's `accurate` strategy creates at one poll.
+
+    waiting: messages in the lists. unfinished: Jobs that have not ended. pending: those of them that have not popped,
+    and so are still going to take a message (KEDA 2.20, pkg/scaling/executor/scale_jobs.go).
+    """
+    needed = min(-(-waiting // list_length), max_jobs)
+    if needed + unfinished - pending > max_jobs:
+        return max(0, max_jobs - unfinished)
+    return max(0, needed - pending)
 
 
 @dataclass(slots=True)
@@ -44,13 +114,13 @@ class JobProcess:
 
 
 class Template:
-    """The scaler's side of the process that forks Jobs (consumer/scaler/template.py)."""
+    """The scaler's side of the process that forks Jobs (consumer/job/template.py)."""
 
     def __init__(self, environment: dict[str, str], exit_codes: dict[int, int]) -> None:
         self._socket, template_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket.settimeout(ANSWER_S)
         with template_end:
-            command = [sys.executable, "-m", "consumer.scaler.template"]
+            command = [sys.executable, "-m", "consumer.job.template"]
             self.pid = _spawn(command, environment, template_end.fileno())
         self.is_ready = False
         self.forks = 0

@@ -1,1 +1,0 @@
-"""The local scaler: one process for each message."""
