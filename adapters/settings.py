@@ -23,6 +23,12 @@ from contracts.values import Json
 Source = Mapping[str, str]  # by name, as the environment is
 Faults = list[str]  # of all settings, as they are found
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+PYTHON_MODULES = word_list(
+    "numpy,pandas,rules.indicators,math,cmath,statistics,random,decimal,fractions,numbers,datetime,calendar,zoneinfo,"
+    "time,collections,itertools,functools,operator,bisect,heapq,array,dataclasses,enum,typing,types,abc,copy,re,string,"
+    "json,textwrap,warnings,contextlib"
+)
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +58,9 @@ class Settings:
     run_timeout_s: int = 300
     # address space that one run may use beyond what the process holds at its start
     run_memory_mb: int = 2048
+    # sealed: strategies in Python run in a process without files, network and secrets; trusted: unsealed; off: refused
+    python_rules: str = "sealed"
+    python_modules: tuple[str, ...] = PYTHON_MODULES  # that they may import
     lease_s: float = 30.0
     heartbeat_s: float = 7.5
     reconcile_s: float = 10.0
@@ -102,6 +111,12 @@ class Settings:
     def queue_names(self) -> tuple[str, str]:
         """Return RQ's queues in the order in which Jobs take from them: interactive, then bulk."""
         return self.queue_name, f"{self.queue_name}-bulk"
+
+    @property
+    def is_private(self) -> bool:
+        """True on one person's machine: no token is needed, and only loopback is answered."""
+        is_loopback = self.web_host in ("127.0.0.1", "localhost", "::1")
+        return is_loopback and not (self.api_tokens or self.open_access)
 
 
 _SECRETS = ("DATABASE_URL", "REDIS_URL", "API_TOKENS", "SECRET_KEY")
@@ -240,6 +255,8 @@ _PARSERS: dict[str, Parser] = {  # of settings whose type does not say it all
         range(86_401), "a whole number up to 86400 is expected; 0: a Job does not wait"
     ),
     "scaler_start": one_of("warm", "plain"),
+    "python_rules": one_of("sealed", "trusted", "off"),
+    "python_modules": word_list,
 }
 _PARSERS_BY_TYPE: dict[Any, Parser] = {
     str: str,

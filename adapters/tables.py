@@ -132,6 +132,9 @@ runs = table(
     analysis_version=Column(Code, doc="of the code around the engine; null in older runs"),
     image_tag=Column(identifier(128)),
     result_hash=Column(Sha256),
+    python_json=Column(
+        LongText, doc="of a rule in Python: receipt and printed text; null of other rules"
+    ),
     reproduces=Column(Uuid, doc="the run_id that this run repeats"),
     submitted_by=Column(Actor, doc="name of the token; null where none was needed"),
     pinned=Column(SmallInteger, doc="1: kept however old; otherwise null"),

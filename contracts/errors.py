@@ -93,6 +93,26 @@ class RunTimeout(PlatformError):
     """The run took longer than its time limit."""
 
 
+class CodeError(PlatformError):
+    """The code of a strategy raised an error, gave an answer that is no signal, or ended its process."""
+
+
+class CodeOutOfMemory(PlatformError):
+    """The code of a strategy needed more memory than it may use."""
+
+
+class LookAhead(PlatformError):
+    """A strategy gives another signal when the later bars are withheld."""
+
+
+class NotDeterministic(PlatformError):
+    """A strategy gives other signals when it runs again on the same bars."""
+
+
+class SealUnavailable(PlatformError):
+    """This machine cannot seal the process of a strategy, and the settings do not let it run unsealed."""
+
+
 class OlderDatabase(PlatformError):
     """The database was created by an older release whose data this one does not read."""
 

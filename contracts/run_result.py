@@ -124,6 +124,8 @@ class RunResult:
     price_candles: list[Candle] | None = None
     rejected_orders: list[Json] | None = None
     explanation_summary: list[ConditionSummary] | None = None
+    # of a strategy in Python: how it was run and checked, and what it printed
+    python: Json | None = None
     charts: dict[str, str] | None = None
     chart_base64: str | None = None
     data_hash: str | None = None

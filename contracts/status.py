@@ -47,6 +47,10 @@ class ErrorType(StrEnum):
     WORKER_LOST = "worker_lost"
     HANDBACKS = "handed_back_too_often"
     SYSTEM_ERROR = "system_error"
+    # of a strategy in Python
+    CODE_ERROR = "code_error"
+    LOOK_AHEAD = "look_ahead"
+    NOT_DETERMINISTIC = "not_deterministic"
 
 
 class PlanKind(StrEnum):

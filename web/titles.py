@@ -323,6 +323,19 @@ _FAILURES = {
         "Shutdowns interrupted it too often.", "Retry it when the cluster is quiet."
     ),
     ErrorType.SYSTEM_ERROR: Failure("The platform failed, not the run itself.", "Retry it."),
+    ErrorType.CODE_ERROR: Failure(
+        "Your code failed.", "Clone the run and correct the code.", False
+    ),
+    ErrorType.LOOK_AHEAD: Failure(
+        "Your code used later bars.",
+        "Clone the run and use only bars up to the one that just closed.",
+        False,
+    ),
+    ErrorType.NOT_DETERMINISTIC: Failure(
+        "Your code gave other signals when it ran again.",
+        "Clone the run and give random generators a seed.",
+        False,
+    ),
 }
 
 

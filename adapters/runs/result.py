@@ -44,7 +44,11 @@ def _outcome(row: RowMapping, series: RunSeries | None) -> Json:
     if row["kind"] != Kind.RUN:
         return {"notes": [f"This is a {row['kind']}, which has a result of its own kind"]}
     stored = json.loads(row["metrics_json"])
-    kept = {"metrics": stored["values"], "metrics_notes": stored["notes"]}
+    kept = {
+        "metrics": stored["values"],
+        "metrics_notes": stored["notes"],
+        "python": row["python_json"] and json.loads(row["python_json"]),
+    }
     if series is None:
         return kept | {"notes": [PRUNED]}
     head, bars = row["lines_head"], bar_dates(series.times, series.timeframe)

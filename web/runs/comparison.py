@@ -131,7 +131,14 @@ def _judge(origin: RowMapping, again: RowMapping, other: RowMapping) -> Reproduc
     if not differing:
         return Reproduction(other, "identical", only_one=only_one)
     causes = [words for column, words in CAUSES.items() if origin[column] != again[column]]
+    if _python_versions(origin) != _python_versions(again):
+        causes.append("the versions of Python and its modules")
     return Reproduction(other, "different", differing, only_one, causes)
+
+
+def _python_versions(row: RowMapping) -> Json | None:
+    """Return the versions under which a strategy in Python ran; None for other rules."""
+    return row["python_json"] and json.loads(row["python_json"])["versions"]
 
 
 def _stored_results(row: RowMapping) -> Json:
