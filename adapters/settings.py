@@ -28,7 +28,6 @@ PYTHON_MODULES = word_list(
     "time,collections,itertools,functools,operator,bisect,heapq,array,dataclasses,enum,typing,types,abc,copy,re,string,"
     "json,textwrap,warnings,contextlib"
 )
-)
 
 
 @dataclass(frozen=True, kw_only=True)
