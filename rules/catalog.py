@@ -15,6 +15,7 @@ from rules.base import BaseRule as BaseRule
 from rules.formula.rule import FormulaRule
 from rules.parameters import FIELD_CHARACTERS, Faults, Json, Params, RuleSpec, quote
 from rules.parameters import ParamSpec as ParamSpec
+from rules.python.rule import PythonRule
 
 if TYPE_CHECKING:
     from rules.arrays import Signals
@@ -161,7 +162,7 @@ class CompositeRule(BaseRule):
         return prices.levels(buys >= needed, sells >= needed)
 
 
-CLASSES = MEMBERS | {rule.spec.name: rule for rule in (CompositeRule, FormulaRule)}
+CLASSES = MEMBERS | {rule.spec.name: rule for rule in (CompositeRule, FormulaRule, PythonRule)}
 RULES = MappingProxyType({name: rule.spec for name, rule in CLASSES.items()})
 
 

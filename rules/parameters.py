@@ -1,5 +1,6 @@
 """Specification of a rule and its parameters, and validation of values; standard library only, for the web tier."""
 
+import re
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
@@ -9,14 +10,17 @@ from typing import Any, Literal
 
 Json = dict[str, Any]  # an object of JSON
 Params = Mapping[str, Any]  # of a rule, by name
-ParamKind = Literal["int", "float", "choice", "rules", "text", "inputs"]
-Category = Literal["technical", "paper", "composite", "formula"]
+ParamKind = Literal["int", "float", "choice", "rules", "text", "code", "inputs"]
+Category = Literal[
+    "technical", "paper", "composite", "formula"
+]  # the last one: rules that a user writes
 Faults = dict[str, str]  # messages by field
 
 QUOTED_CHARACTERS = 60  # of a refused value, in a message
 # a larger int is described by its size: Python refuses to print ints of over 4,300 digits
 QUOTED_BITS = 200
 FIELD_CHARACTERS = 64  # of a name that the client chose, in a field's path
+BEFORE_CARET = 40  # characters of a line with a fault, at most
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ class ParamSpec:
     """One parameter of a rule: its kind, default and accepted range (bounds are inclusive).
 
     `minimum` and `maximum` bound a number, or the count of members of kind "rules" and of names of kind "inputs"; they
-    are None for a choice and a text.
+    are None for a choice, a text and code.
     `step` is the step of a form's arrows; values between the steps are accepted.
     """
 
@@ -169,6 +173,23 @@ class RuleSpec:
             "additionalProperties": False,
             **about,
         }
+
+
+class PlacedError(ValueError):
+    """A fault of a text that a user wrote, with its place: line and column count from 1."""
+
+    def __init__(self, message: str, line: int, column: int) -> None:
+        super().__init__(message)
+        self.message, self.line, self.column = message, line, column
+
+    def with_place(self, text: str) -> str:
+        """Return the message with the line of the text that it is about, and a caret below its column."""
+        lines = text.split("\n")
+        line = lines[min(self.line, len(lines)) - 1]
+        start = max(0, self.column - BEFORE_CARET)
+        part = re.sub("[^ -~]", " ", line[start : start + 80])
+        where = f"line {self.line}, column {self.column}"
+        return f"{where}: {self.message}\n{part}\n{' ' * (self.column - 1 - start)}^"
 
 
 def quote(value: object) -> str:

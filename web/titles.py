@@ -207,7 +207,7 @@ def format_params(rule_type: str, params: Values) -> Iterator[str]:
     for name, value in flat_params(params).items():
         if kinds.get(name) == "rules":
             yield " + ".join(RULES[member["rule_type"]].short_title for member in value)
-        elif kinds.get(name) != "text":
+        elif kinds.get(name) not in ("text", "code"):
             yield f"{name.removeprefix(PART)} = {short(value)}"
 
 

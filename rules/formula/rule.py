@@ -46,10 +46,18 @@ class InputsParam(ParamSpec):
         if len(value) > (self.maximum or 0):
             return {field: f"{len(value)} inputs given; must be {accepted}"}
         by_path = {
-            f"{field}.{str(name)[:FIELD_CHARACTERS]}": _input_fault(name, each)
+            f"{field}.{str(name)[:FIELD_CHARACTERS]}": self.name_fault(name) or _value_fault(each)
             for name, each in value.items()
         }
         return {path: fault for path, fault in by_path.items() if fault}
+
+    def name_fault(self, name: object) -> str | None:
+        """Return why a text cannot name this input, or None."""
+        from rules.formula.text import WORDS
+
+        if isinstance(name, str) and re.fullmatch(NAME, name) and name not in WORDS:
+            return None
+        return f"{quote(name)} is no name: a letter, then at most 29 letters, digits and _, and no word of formulas"
 
     def complete(self, value: Any) -> Json:
         """Return the number of each input by its name."""
@@ -75,11 +83,7 @@ class InputsParam(ParamSpec):
         }
 
 
-def _input_fault(name: object, value: Any) -> str | None:
-    from rules.formula.text import WORDS
-
-    if not isinstance(name, str) or not re.fullmatch(NAME, name) or name in WORDS:
-        return f"{quote(name)} is no name: a letter, then at most 29 letters, digits and _, and no word of formulas"
+def _value_fault(value: Any) -> str | None:
     parts: Params = value if isinstance(value, Mapping) else {"value": value}
     if not {"value"} <= set(parts) <= {"value", "min", "max"}:
         return "an input is a number, or an object with value, min and max"

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from rules.formula.functions import FUNCTIONS, SERIES
 from rules.formula.limits import MAX_CHARACTERS, MAX_DEPTH, MAX_NAME_CHARACTERS, MAX_NODES
-from rules.parameters import Params
+from rules.parameters import Params, PlacedError
 
 QUOTED_CHARACTERS = 40  # of a part of the formula, in a message
 _NAMED = frozenset({*SERIES, *FUNCTIONS})
@@ -30,24 +30,12 @@ _HINTS = {
 }  # fmt: skip
 
 
-class FormulaError(ValueError):
-    """A fault of a formula, with its place: line and column count from 1.
-
-    unknown: the unknown name, if that is the fault.
-    """
+class FormulaError(PlacedError):
+    """A fault of a formula, with its place. unknown: the unknown name, if that is the fault."""
 
     def __init__(self, message: str, line: int, column: int, unknown: str | None = None) -> None:
-        super().__init__(message)
-        self.message, self.line, self.column, self.unknown = message, line, column, unknown
-
-    def with_place(self, text: str) -> str:
-        """Return the message with the line of the text that it is about, and a caret below its column."""
-        lines = text.split("\n")
-        line = lines[min(self.line, len(lines)) - 1]
-        start = max(0, self.column - QUOTED_CHARACTERS)
-        part = re.sub("[^ -~]", " ", line[start : start + 80])
-        where = f"line {self.line}, column {self.column}"
-        return f"{where}: {self.message}\n{part}\n{' ' * (self.column - 1 - start)}^"
+        super().__init__(message, line, column)
+        self.unknown = unknown
 
 
 @lru_cache(maxsize=256)  # a sweep checks the same text with many inputs

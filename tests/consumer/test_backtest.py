@@ -27,11 +27,11 @@ from contracts.errors import NoPricesInRange
 from contracts.run_request import RunRequest, about
 from engine.engine import BacktestEngine
 from engine.metrics import measure
-from rules.catalog import RULES
 from rules.optimizer import ParameterOptimizer
 from rules.prices import Prices
 from rules.registry import build_rule
 from rules.technical import RsiRule
+from tests.rules.loops import EVALUATED
 from tests.rules.test_rules import random_params
 from tests.services.prices import packed_file, read_prices
 
@@ -73,7 +73,7 @@ def columns_of(request: RunRequest) -> dict[str, Any]:
     return backtest(request, packed_file(DATA, request.ticker)).columns
 
 
-@pytest.mark.parametrize("rule_type", RULES)
+@pytest.mark.parametrize("rule_type", EVALUATED)
 def test_a_run_of_thirteen_years_takes_at_most_40_kb(rule_type: str) -> None:
     columns = columns_of(replace(WHOLE, rule_type=rule_type))
 
@@ -226,7 +226,7 @@ def test_dates_beyond_the_prices_are_clipped_and_said() -> None:
     assert "clipped to 2000-03-01 to 2013-03-01" in clipped
 
 
-@pytest.mark.parametrize("rule_type", RULES)
+@pytest.mark.parametrize("rule_type", EVALUATED)
 def test_the_signals_of_a_run_are_those_of_the_whole_history_cut_at_its_dates(
     rule_type: str,
 ) -> None:
@@ -264,7 +264,7 @@ def test_a_history_that_is_shorter_than_the_rule_needs_is_said() -> None:
     assert decode_signals(columns["signals_json"])[0][0] >= 359
 
 
-@pytest.mark.parametrize("rule_type", RULES)
+@pytest.mark.parametrize("rule_type", EVALUATED)
 def test_the_note_on_a_short_history_is_never_contradicted_by_a_signal(rule_type: str) -> None:
     noted, starts = 0, (date(2000, 3, 1), date(2000, 3, 30), date(2000, 9, 1))
 

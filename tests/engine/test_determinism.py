@@ -30,7 +30,7 @@ for settings in (
     {"stop_loss_pct": 3, "take_profit_pct": 7, "trailing_stop_pct": 5},
 ):
     for rule_type in RULES:
-        if rule_type == "COMPOSITE":
+        if rule_type in ("COMPOSITE", "PYTHON"):
             continue
         rule = build_rule(rule_type, {})
         result = BacktestEngine(**settings).run(prices, rule.generate_signals, "TEST", first_bar=250)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.engine import BacktestEngine, BacktestResult
-from rules.catalog import RULES
 from rules.registry import build_rule
+from tests.rules.loops import EVALUATED
 from tests.services.prices import read_prices
 
 FOLDER = Path(__file__).parent
@@ -27,14 +27,16 @@ SETTINGS: dict[str, dict[str, Any]] = {
 def golden(ticker: str) -> dict[str, Any]:
     """Every rule under every setting: metrics, counts, and samples of trades and equity at 10 significant digits."""
     prices = read_prices(DATA, ticker, "1d", date(2000, 1, 1), date(2013, 12, 31))
-    signals = {name: build_rule(name, {}).generate_signals(prices.bars.columns) for name in RULES}
+    signals = {
+        name: build_rule(name, {}).generate_signals(prices.bars.columns) for name in EVALUATED
+    }
     return {
         f"{name}, {label}": summary(
             BacktestEngine(**settings).run(
                 prices.bars.columns, lambda _, s=signals[name]: s, ticker
             )
         )
-        for name in RULES
+        for name in EVALUATED
         for label, settings in SETTINGS.items()
     }
 

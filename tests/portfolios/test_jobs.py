@@ -15,7 +15,7 @@ from consumer.kinds.portfolio import LegRun, PortfolioTrading
 from consumer.kinds.setup import Setup
 from contracts.portfolio_request import LegRequest, PortfolioRequest, Sharing
 from contracts.run_request import RunRequest
-from rules.catalog import RULES
+from tests.rules.loops import EVALUATED
 from tests.rules.test_rules import random_params
 from tests.services.prices import DATA, packed_file
 
@@ -33,7 +33,7 @@ ALIKE = (
 def random_request(seed: int) -> RunRequest:
     """A run of a rule under terms that are drawn from the seed, every field of orders and stops among them."""
     draw = random.Random(seed)
-    rule_type = list(RULES)[seed % len(RULES)]
+    rule_type = EVALUATED[seed % len(EVALUATED)]
     size_type = draw.choice(["value", "percent"])
     year = draw.randint(2001, 2010)
     return RunRequest(

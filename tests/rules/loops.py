@@ -3,6 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from rules.catalog import RULES
+
+# rules that need no sealed process
+EVALUATED = [name for name in RULES if name != "PYTHON"]
+# of them, those with conditions of their own
+SINGLE = [name for name in EVALUATED if name not in ("COMPOSITE", "FORMULA")]
+
 
 @contextmanager
 def naming(**inputs: object) -> Iterator[None]:

@@ -149,7 +149,7 @@ def test_an_unknown_rule_is_refused_by_name():
     ],
 )
 def test_an_unknown_rule_is_answered_with_the_nearest_names(unknown, meant):
-    assert check_params(unknown, {})["rule_type"].endswith(f"FORMULA; did you mean {meant}?")
+    assert check_params(unknown, {})["rule_type"].endswith(f"PYTHON; did you mean {meant}?")
     assert "did you mean" not in check_params("ZZZZ", {})["rule_type"]
 
 

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from rules.catalog import RULES, check_params, checked_rule, complete_params
 from rules.registry import build_rule
+from tests.rules.loops import SINGLE
 
 # the same examples every time, and no clock: a busy machine must not fail a test
 unhurried = settings(
@@ -41,6 +42,10 @@ def likely(param):
         return st.sampled_from(param.choices)
     if param.kind == "text":
         return st.sampled_from(["close > n", "close > 1", "n = 2\nclose > n", "", "close >"])
+    if param.kind == "code":
+        return st.sampled_from(
+            ["def on_bar(bars, n=2): pass", "def signals(bars, n=2, m=1.5): pass", "", "def ("]
+        )
     if param.kind == "inputs":
         return st.dictionaries(
             st.sampled_from(["n", "m", "1"]), st.integers() | st.floats(), max_size=2
@@ -72,9 +77,7 @@ def test_any_json_is_explained_or_usable(rule_type, params):
 def test_params_near_the_bounds_are_explained_or_usable(data, rule_type):
     params = data.draw(likely_params(rule_type))
     if rule_type == "COMPOSITE":
-        members = st.sampled_from(
-            [name for name in RULES if name not in ("COMPOSITE", "FORMULA")]
-        ).flatmap(
+        members = st.sampled_from(SINGLE).flatmap(
             lambda name: st.fixed_dictionaries(
                 {"rule_type": st.just(name), "params": likely_params(name)}
             )

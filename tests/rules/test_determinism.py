@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 FINGERPRINT = """
 import hashlib
 import numpy as np
-from rules.catalog import RULES
+from tests.rules.loops import EVALUATED
 from rules.indicators import adx, atr, bollinger_bands, ema, macd, obv, rsi, sma, stochastic, vwap
 from rules.registry import build_rule
 
@@ -21,7 +21,7 @@ high, low, volume = close * 1.011, close * 0.987, np.abs(steps) * 1000.0
 data = {"Open": close, "High": high, "Low": low, "Close": close, "Volume": volume}
 lines = [sma(close, 20), ema(close, 20), rsi(close, 14), atr(high, low, close, 14), obv(close, volume),
          vwap(high, low, close, volume), *macd(close), *bollinger_bands(close), *adx(high, low, close),
-         *stochastic(high, low, close), *(build_rule(name).generate_signals(data) for name in RULES)]
+         *stochastic(high, low, close), *(build_rule(name).generate_signals(data) for name in EVALUATED)]
 print(hashlib.sha256(b"".join(line.tobytes() for line in lines)).hexdigest())
 """
 

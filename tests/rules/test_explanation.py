@@ -5,12 +5,12 @@ import pytest
 
 from adapters.runs.lines import RunLines, counted
 from rules.arrays import levels
-from rules.catalog import RULES, complete_params
+from rules.catalog import complete_params
 from rules.explanation import MAX_LINES, Explanation
 from rules.language import EXAMPLES
 from rules.prices import Prices
 from rules.registry import build_rule
-from tests.rules.loops import naming
+from tests.rules.loops import EVALUATED, naming
 from tests.rules.test_rules import random_params
 
 TICKERS = ("AAPL", "GOOG", "IBM", "MSFT", "FB")
@@ -45,7 +45,7 @@ def signals_of(explanation):
     return levels(buy, sell)
 
 
-@pytest.mark.parametrize("rule_type", RULES)
+@pytest.mark.parametrize("rule_type", EVALUATED)
 def test_the_conditions_of_a_rule_give_its_signals(rule_type, real_ohlcv):
     signalled = 0
 
@@ -60,7 +60,7 @@ def test_the_conditions_of_a_rule_give_its_signals(rule_type, real_ohlcv):
     assert signalled > 100
 
 
-@pytest.mark.parametrize("rule_type", RULES)
+@pytest.mark.parametrize("rule_type", EVALUATED)
 def test_an_explanation_from_a_bar_on_is_the_rest_of_the_whole(rule_type, real_ohlcv):
     params, prices = cases(rule_type)[0], real_ohlcv("IBM")
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from rules.catalog import RULES, complete_params
+from rules.catalog import complete_params
 from rules.language import free_names
 from rules.registry import build_rule
 from tests.rules.formulas import formula
-from tests.rules.loops import naming
+from tests.rules.loops import SINGLE, naming
 from tests.rules.test_rules import random_params
 
 TICKERS = ("AAPL", "GOOG", "IBM", "MSFT", "FB")
@@ -25,9 +25,7 @@ def as_formula(rule_type, params):
     return formula(*rule.conditions(), **used)
 
 
-@pytest.mark.parametrize(
-    "rule_type", [name for name in RULES if name not in ("COMPOSITE", "FORMULA")]
-)
+@pytest.mark.parametrize("rule_type", SINGLE)
 def test_a_rule_written_as_a_formula_gives_the_same_signals(rule_type, real_ohlcv):
     params = [
         complete_params(rule_type, {}),

@@ -12,7 +12,7 @@ from rules.catalog import RULES, check_params, checked_rule, complete_params
 from rules.formula.examples import EXAMPLES
 from rules.prices import Prices
 from rules.registry import build_rule
-from tests.rules.loops import naming
+from tests.rules.loops import EVALUATED, SINGLE, naming
 
 WITHOUT_TIME = [example for example in EXAMPLES if "month" not in example.buy]
 DRAWS = 6  # random params per rule, from a fixed seed
@@ -32,7 +32,7 @@ def random_params(rule_type, seed, spread=300):
     if rule_type == "FORMULA":
         return draw.choice(WITHOUT_TIME).params
     if rule_type == "COMPOSITE":
-        members = draw.sample([name for name in RULES if name not in ("COMPOSITE", "FORMULA")], 3)
+        members = draw.sample(SINGLE, 3)
         rules = [{"rule_type": name, "params": random_params(name, seed)} for name in members]
         return {"mode": draw.choice(["all", "any", "majority"]), "rules": rules}
     while True:
@@ -51,7 +51,7 @@ def variants(rule_type):
     ]
 
 
-every_rule = pytest.mark.parametrize("rule_type", RULES)
+every_rule = pytest.mark.parametrize("rule_type", EVALUATED)
 
 
 def cut(ohlcv, bars):
@@ -109,9 +109,7 @@ def test_asking_twice_gives_the_same_and_leaves_the_prices_alone(rule_type, rand
                 np.testing.assert_array_equal(ohlcv[name], column)
 
 
-@pytest.mark.parametrize(
-    "rule_type", [name for name in RULES if name not in ("RSI_MACD", "COMPOSITE", "FORMULA")]
-)
+@pytest.mark.parametrize("rule_type", [name for name in SINGLE if name != "RSI_MACD"])
 def test_the_first_signal_comes_as_soon_as_the_longest_lookback_says(rule_type, random_ohlcv):
     waits = []
 

@@ -13,7 +13,7 @@ from adapters.runs.stored_series import unpacked_json
 from adapters.settings import PROJECT_ROOT
 from consumer.kinds.backtest import backtest
 from contracts.run_request import RunRequest
-from rules.catalog import RULES
+from tests.rules.loops import EVALUATED
 from tests.services.prices import packed_file
 
 LARGEST_LINE = 9 * 1024  # bytes, of 3,270 bars
@@ -54,7 +54,7 @@ def test_truths_come_back_with_what_is_unknown():
     np.testing.assert_array_equal(kept.values, [np.arange(len(truth))])  # of the prices
 
 
-@pytest.mark.parametrize("rule_type", RULES)
+@pytest.mark.parametrize("rule_type", EVALUATED)
 def test_a_line_of_a_run_of_thirteen_years_takes_at_most_9_kb(rule_type):
     outcome = backtest(
         RunRequest(rule_type=rule_type, **WHOLE),

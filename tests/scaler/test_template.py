@@ -311,10 +311,10 @@ before = set(sys.modules)
 import consumer.job.task, consumer.kinds.draw_charts, consumer.kinds.portfolio, consumer.kinds.screen
 from consumer.kinds.backtest import backtest
 from contracts.run_request import RunRequest
-from rules.catalog import RULES
+from tests.rules.loops import EVALUATED
 from tests.kernel.test_packages import PACKAGES
 request = RunRequest(ticker="AAPL", rule_type="RSI", start_date=date(2000, 3, 1), end_date=date(2013, 3, 1))
-for rule_type in RULES:
+for rule_type in EVALUATED:
     backtest(replace(request, rule_type=rule_type), packed)
 loaded = {name for name in set(sys.modules) - before if name.split(".")[0] in PACKAGES}
 print(*sorted(loaded))
