@@ -26,7 +26,7 @@ from matplotlib.ticker import MaxNLocator
 from backtests import Client
 from backtests.cli import ARGUMENTS, WHOLE_NUMBER, described, exit_code, form
 from backtests.commands import EXIT_OK, EXIT_SOME_FAILED
-from backtests.progress import Progress
+from backtests.output import Progress
 from backtests.transport import Json
 
 MANIFEST = Path(__file__).resolve().parents[1] / "keda" / "scaledjob.yaml"

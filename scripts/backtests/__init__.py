@@ -1,8 +1,7 @@
 """Backtests on a running platform: `Client` for programs and notebooks, the command `backtests` for whole sweeps."""
 
-from backtests.bulk import Plan, Submitted
-from backtests.client import Client
-from backtests.errors import BacktestsError, BadInput, Refused, Unreachable
+from backtests.client import Client, Plan, Submitted
+from backtests.transport import BacktestsError, BadInput, Refused, Unreachable
 
 __version__ = "1.0.0"
 

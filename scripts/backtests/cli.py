@@ -15,14 +15,12 @@ from contextlib import suppress
 from datetime import date
 from typing import Any
 
-from backtests import __version__, commands, plan_commands
+from backtests import __version__, commands
 from backtests.client import Client
 from backtests.commands import EXIT_BAD_INPUT, EXIT_DETACHED, EXIT_UNREACHABLE, called
-from backtests.errors import BacktestsError, Unreachable
 from backtests.loading import BAD_ROWS, TIMEFRAMES
-from backtests.progress import Progress
-from backtests.results import FORMATS
-from backtests.transport import DEFAULT_URL, Json
+from backtests.output import FORMATS, Progress
+from backtests.transport import DEFAULT_URL, BacktestsError, Json, Unreachable
 
 Work = Callable[[Client, argparse.Namespace, Progress], int]
 
@@ -146,9 +144,9 @@ COMMANDS: dict[Work, str] = {
     commands.results: f"sweep --batch --set {RANKED}",
     commands.cancel: "sweep --batch --set",
     commands.retry: "sweep --batch --set --failed --cancelled",
-    plan_commands.screen: f"spec --set {RANKED} --run",
-    plan_commands.study: "spec --set --dry-run --detach",
-    plan_commands.portfolio: "spec --set --detach",
+    commands.screen: f"spec --set {RANKED} --run",
+    commands.study: "spec --set --dry-run --detach",
+    commands.portfolio: "spec --set --detach",
     commands.load: (
         "files --folder --yahoo --from --ticker --timeframe --no-adjust --timezone --keep-dates --bad-rows --note "
         "--dry-run"

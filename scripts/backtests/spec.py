@@ -1,17 +1,20 @@
-"""Files of sweeps and portfolios in YAML or JSON, which the platform expands and checks; faults with their lines."""
+"""Files of sweeps and portfolios in YAML or JSON, which the platform expands and checks; faults with their lines.
+
+Values that YAML reads differently from people are refused, or named in messages.
+"""
 
 import hashlib
 import json
+import math
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 
-from backtests import yaml_values
 from backtests.client import Client
-from backtests.errors import BadInput, Refused
-from backtests.transport import Json
+from backtests.transport import BadInput, Json, Refused
 
 MAX_DEPTH = 4  # of entries with a line; aliases may be circular
 MAX_MISREAD = 3  # values that one message names
@@ -72,8 +75,8 @@ class Spec(NamedTuple):
 
     def _misread(self, field: str) -> str:
         """Name the values there that YAML reads differently from their text, as the end of a message."""
-        nodes = yaml_values.scalars(self.nodes.get(self._place(field)))
-        differences = [*dict.fromkeys(filter(None, map(yaml_values.difference, nodes)))]
+        nodes = scalars(self.nodes.get(self._place(field)))
+        differences = [*dict.fromkeys(filter(None, map(difference, nodes)))]
         return f" ({'; '.join(differences[:MAX_MISREAD])})" if differences else ""
 
     def _place(self, field: str) -> str:
@@ -116,7 +119,7 @@ def read_spec(path: Path) -> Spec:
 
 def _refused(document: yaml.Node | None) -> list[str]:
     """Return the faults of numbers that YAML reads differently from people, with their lines."""
-    refusals = ((node, yaml_values.refusal(node)) for node in yaml_values.scalars(document))
+    refusals = ((node, refusal(node)) for node in scalars(document))
     return [f"line {node.start_mark.line + 1}: {fault}" for node, fault in refusals if fault]
 
 
@@ -127,7 +130,7 @@ def _read(path: Path) -> tuple[Any, yaml.Node | None]:
         # JSON is YAML, too, except for tabs and numbers such as 1e-3
         if path.suffix == ".json":
             return json.loads(text), yaml.compose(text.expandtabs(), Loader=yaml.SafeLoader)
-        loader = yaml_values.Loader
+        loader = Loader
         return yaml.load(text, loader), yaml.compose(text, loader)
     except json.JSONDecodeError as error:
         raise BadInput(f"line {error.lineno}: not JSON: {error.msg}") from None
@@ -147,3 +150,78 @@ def _places(node: yaml.Node | None, inside: str = "") -> Iterator[tuple[str, int
         yield place, (key or value).start_mark.line + 1, value
         if inside.count(".") < MAX_DEPTH:
             yield from _places(value, f"{place}.")
+
+
+# in YAML 1.1 a leading zero makes a number octal, and 12:30 is 750
+_OCTAL = re.compile(r"[-+]?0[0-7_]+")
+_TIME = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?")
+
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+
+
+class Loader(yaml.SafeLoader):
+    """YAML without dates, which stay text as in JSON."""
+
+
+Loader.yaml_implicit_resolvers = {
+    letter: [each for each in resolvers if each[0] != "tag:yaml.org,2002:timestamp"]
+    for letter, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def scalars(node: yaml.Node | None) -> Iterator[yaml.ScalarNode]:
+    """Yield every unquoted value below a node; those of an alias where they are defined."""
+    waiting, seen = [node], set[int]()
+    while waiting:
+        each = waiting.pop()
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        if isinstance(each, yaml.ScalarNode) and each.style is None:
+            yield each
+        elif isinstance(each, yaml.MappingNode):
+            waiting += [value for _, value in reversed(each.value)]
+        elif isinstance(each, yaml.SequenceNode):
+            waiting += reversed(each.value)
+
+
+def refusal(node: yaml.ScalarNode) -> str | None:
+    """Say why a value is probably not what was meant; None if it is fine."""
+    if node.tag not in _NUMBERS:
+        return None
+    text, value = node.value, value_of(node)
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"{text} is not a number that JSON has"
+    if _TIME.fullmatch(text):
+        return f"YAML reads {text} as the number {value} (base 60); {_quoted(text)}"
+    if _OCTAL.fullmatch(text):
+        number = text.replace("_", "").lstrip("+-0") or "0"
+        return f"YAML reads {text} as the number {value} (octal); {_quoted(text)}, or write the number {number}"
+    return None
+
+
+def difference(node: yaml.ScalarNode) -> str | None:
+    """Name a value that is read differently from its text, and say how to write it; None if there is no difference."""
+    text, value = node.value, value_of(node)
+    if isinstance(value, str):
+        try:
+            number = float(text)
+        except ValueError:
+            return None
+        return f"YAML reads {text} as text; as a number it is written {_plain(number)}"
+    if text == json.dumps(value):
+        return None
+    return f"YAML reads {text or 'nothing'} as {json.dumps(value)}; {_quoted(text)}"
+
+
+def value_of(node: yaml.ScalarNode) -> Any:
+    """Return the value that YAML reads."""
+    return Loader("").construct_object(node)
+
+
+def _quoted(text: str) -> str:
+    return f'quote it where text is meant: "{text}"'
+
+
+def _plain(number: float) -> str:
+    return json.dumps(int(number) if number.is_integer() else number)

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from backtests.client import Client
-from backtests.errors import BadInput, Refused
 from backtests.spec import Spec, general_faults, read_spec
-from backtests.transport import Json
+from backtests.transport import BadInput, Json, Refused
 
 MAX_NAME = 40  # characters of the name that go into the batch id
 FIRST_REQUESTS = 5  # in a plan

@@ -13,8 +13,6 @@ from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import HTTPHandler, HTTPRedirectHandler, Request, build_opener
 from uuid import uuid4
 
-from backtests.errors import BadInput, Refused, Unreachable
-
 DEFAULT_URL = "http://127.0.0.1:5000"
 TIMEOUT_S = 60.0  # of one call
 LONG_TIMEOUT_S = 600.0  # checking a million bars took 33 s on a busy machine
@@ -28,6 +26,36 @@ AWAY = (502, 503, 504)  # the platform behind a proxy, or its database, is down
 Json = dict[str, Any]
 Seen = Callable[[Json], None]  # called with the answer of each poll
 RunRequest = Mapping[str, Any]  # the fields of one run, as POST /run_backtest takes them
+
+
+class BacktestsError(Exception):
+    """Base of all errors of this package."""
+
+
+class BadInput(BacktestsError):
+    """The input is wrong, and nothing was sent; `faults` has one line for each fault."""
+
+    def __init__(self, *faults: str) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = list(faults)
+
+
+class Refused(BacktestsError):
+    """The platform refused the request.
+
+    code: the HTTP status, 400 to 499. message: the platform's sentence. errors: its faults by field, of many runs by
+    `<number of the run, from 1>.<field>`; empty when it names no field.
+    """
+
+    def __init__(self, code: int, message: str, errors: Mapping[str, str]) -> None:
+        super().__init__(
+            "\n".join(f"{field}: {fault}" for field, fault in errors.items()) or message
+        )
+        self.code, self.message, self.errors = code, message, dict(errors)
+
+
+class Unreachable(BacktestsError):
+    """The address does not answer, or not as the platform does, or only with an internal error (HTTP 5xx)."""
 
 
 class Transport:

@@ -17,11 +17,13 @@ from adapters.settings import PROJECT_ROOT
 from contracts.values import Values
 from docs.tools.rule_pictures import draw_missing, stale_pictures
 from rules import catalog, language
-from scripts.reference.api import operations
-from scripts.reference.commands import commands
-from scripts.reference.contract import freeze_new_fields
-from scripts.reference.database import tables
-from scripts.reference.settings import sections
+from scripts.reference.pages import commands, operations, sections, tables
+from web.documents.contract_schemas import (
+    portfolio_schema,
+    request_schema,
+    result_schema,
+    sweep_schema,
+)
 
 DOCS = PROJECT_ROOT / "docs"
 START, END = (
@@ -86,6 +88,23 @@ _TEMPLATES.filters |= {
     "json": json.dumps,  # jinja's own is for HTML
     "short": lambda number: "" if number is None else f"{number:g}",
 }
+
+
+def freeze_new_fields() -> None:
+    """Add new fields of the contracts, and new parts of the result, to their frozen schemas; existing ones stay."""
+    schemas = {
+        "run_request": request_schema(),
+        "run_result": result_schema(),
+        "sweep": sweep_schema(),
+        "portfolio_request": portfolio_schema(),
+    }
+    for name, now in schemas.items():
+        path = PROJECT_ROOT / f"contracts/{name}.schema.json"
+        frozen = json.loads(path.read_text("utf-8"))
+        for group in frozen.keys() & {"properties", "$defs"}:
+            # new ones at the end, existing ones unchanged
+            frozen[group] = frozen[group] | now[group] | frozen[group]
+        path.write_text(json.dumps(frozen, indent=2) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from contracts.status import ErrorType
-from scripts.reference.api import BODIES
+from scripts.reference.pages import BODIES
 from tests.services.live_web import served
 from tests.services.portfolios import complete
 from tests.services.processes import PROJECT_ROOT

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from backtests import Client
-from backtests.bulk import Submitted
+from backtests.client import Submitted
 from scripts.verify_mvp import verify
 from tests.faults.injection_point import INJECTION
 from tests.faults.points import POINTS

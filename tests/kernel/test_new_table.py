@@ -17,7 +17,7 @@ from adapters.maintenance.retention import Removed, prune_runs
 from adapters.maintenance.storage import bytes_by_kind
 from adapters.schema import create_schema
 from scripts.reference.__main__ import rendered
-from scripts.reference.database import tables
+from scripts.reference.pages import tables
 from tests.services.new_table import notes_of_runs
 from tests.services.old_runs import ended
 from tests.services.runs import Submitter

@@ -34,8 +34,8 @@ CLIENT_LIBRARIES = STDLIB | {"backtests", "yaml", "yfinance"}
 MORE = {
     "rules/optimizer.py": frozenset({"engine"}),
     # pages and schemas that follow from web
-    "scripts/reference/api.py": frozenset({"web"}),
-    "scripts/reference/contract.py": frozenset({"web"}),
+    "scripts/reference/pages.py": frozenset({"web"}),
+    "scripts/reference/__main__.py": frozenset({"web"}),
 }
 # Which subjects of its package each subject may import. "kernel" stands for the files beside the subjects: all of the
 # package may import them, and they import a subject only where they put the program together (ASSEMBLY).

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-import supervision
+import run_local
 from tests.services.waiting import wait_until
 
 
@@ -13,14 +13,14 @@ def test_pauses_grow_until_a_program_has_run_for_long(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clock = SimpleNamespace(now=0.0)
-    monkeypatch.setattr(supervision, "time", SimpleNamespace(monotonic=lambda: clock.now))
-    program = supervision.Program("false", ["false"], {})
+    monkeypatch.setattr(run_local, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    program = run_local.Program("false", ["false"], {})
 
-    for lived_s in (0,) * 8 + (supervision.STEADY_S + 1, 0):
+    for lived_s in (0,) * 8 + (run_local.STEADY_S + 1, 0):
         wait_until(lambda: program.has_ended)
         clock.now += lived_s
         program.supervise()
-        clock.now += supervision.LONGEST_PAUSE_S
+        clock.now += run_local.LONGEST_PAUSE_S
         program.supervise()
 
     said = capsys.readouterr().out

@@ -174,7 +174,7 @@ def test_faults_are_numbered_over_all_calls(monkeypatch: pytest.MonkeyPatch) -> 
         body = {"error": "1 of 2 runs", "errors": {"1.ticker": "unknown"}}
         return Response(json.dumps(body), 400)
 
-    monkeypatch.setattr("backtests.bulk.RUNS_PER_CALL", 2)
+    monkeypatch.setattr("backtests.client.RUNS_PER_CALL", 2)
     with server_that(view) as url, pytest.raises(Refused) as raised:
         Client(url).plan(RUNS, "b")
 
@@ -233,7 +233,7 @@ def test_a_refusal_that_is_not_about_the_runs_is_told_once(
         asked.append(request.path)
         return Response('{"error": "a token is needed"}', 401)
 
-    monkeypatch.setattr("backtests.bulk.RUNS_PER_CALL", 1)
+    monkeypatch.setattr("backtests.client.RUNS_PER_CALL", 1)
     with server_that(view) as url, pytest.raises(Refused, match=r"^a token is needed$"):
         Client(url).plan(RUNS)
 

@@ -10,9 +10,9 @@ from adapters.plans.batch import surface_of
 from adapters.plans.conditions import Reader
 from adapters.plans.flat_params import flat_params, with_params
 from backtests import Client
-from backtests.errors import BadInput
-from backtests.results import as_csv
+from backtests.output import as_csv
 from backtests.table_files import RunTable, read_sweep
+from backtests.transport import BadInput
 from contracts.errors import InvalidRequest
 from rules.catalog import check_params
 from tests.sweep.test_expansion import expansion_of

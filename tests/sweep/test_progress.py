@@ -3,7 +3,7 @@
 import io
 from itertools import count
 
-from backtests.progress import Progress, describe, duration
+from backtests.output import Progress, describe, duration
 
 EMPTY = {"pending": 4, "running": 0, "completed": 0, "failed": 0}
 HALF = {"pending": 1, "running": 1, "completed": 1, "failed": 1}

@@ -10,8 +10,8 @@ from flask import Flask
 
 from adapters.tables import runs
 from backtests import Client
-from backtests.errors import BadInput
 from backtests.table_files import RunTable, read_sweep
+from backtests.transport import BadInput
 from tests.services.processes import PROJECT_ROOT
 
 SPEC = """name: My sweep

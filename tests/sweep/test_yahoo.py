@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from backtests.errors import BadInput
-from backtests.yahoo import yahoo_csv
+from backtests.loading import yahoo_csv
+from backtests.transport import BadInput
 from tests.services.processes import PROJECT_ROOT
 
 STAND_IN = """

@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from backtests import Client
-from backtests.errors import BadInput
 from backtests.spec import read_spec
+from backtests.transport import BadInput
 from tests.sweep.test_sweep_files import faults_of, platform, written
 
 __all__ = ["platform"]  # a fixture

@@ -1,1 +1,0 @@
-"""The parts of docs/ that are written from code."""
