@@ -8,7 +8,7 @@ changed=$({ git diff --name-only --diff-filter=d "$base"; git ls-files --others 
 python=$(echo "$changed" | grep '\.py$' || true)
 [ -z "$python" ] || { "$1/ruff" check $python && "$1/ruff" format --check $python; }
 "$1/mypy"
-# adapters/prices/bars.py is tested by tests/prices, web/prices/api.py by tests/web/prices, rules/base.py by tests/rules
+# adapters/prices/bars.py is tested by tests/prices, web/prices.py by tests/web/prices, rules/base.py by tests/rules
 packages=$(for file in $changed; do
     folder=$(dirname "$file")
     case $file in tests/*/*) echo "$folder" ;; esac

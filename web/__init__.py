@@ -3,27 +3,26 @@
 import secrets
 from importlib import import_module
 
-from flask import Flask
+from flask import Blueprint, Flask
 
 from adapters.logs import configure_logging
 from adapters.settings import Settings, load_settings
-from web import formats, security, titles
-from web.access import recording
+from web import access, formats, maintenance, security, titles
 from web.api import register_errors
 from web.app import Platform, register_assets, template_context
 from web.formats import IdConverter
-from web.maintenance import health
 
-# fmt: off
-VIEWS = [import_module(f"web.{name}").blueprint for name in (
-    "access.login", "access.audit", "maintenance.health", "documents.catalog", "rules.api", "documents.openapi",
-    "documents.pages",
-    "runs.api", "charts.explanations", "runs.form", "runs.history", "runs.page", "charts.bars",
-    "charts.curves", "runs.tables", "runs.comparison", "batches.api", "batches.pages", "batches.choice",
-    "screens.api", "screens.pages", "studies.api", "studies.pages", "portfolios.api", "portfolios.pages", "prices.api",
-    "prices.pages", "runs.presets", "queue.pages",
-)]
-# fmt: on
+VIEWS = (
+    "access maintenance documents.catalog documents.openapi rules.api runs.api runs.form runs.history runs.page "
+    "runs.comparison runs.presets charts.bars charts.explanations batches.api batches.pages screens.views "
+    "studies.views portfolios.api portfolios.pages prices queue"
+)
+BLUEPRINTS = [
+    each
+    for name in VIEWS.split()
+    for each in vars(import_module(f"web.{name}")).values()
+    if isinstance(each, Blueprint)
+]
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -37,14 +36,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the contract's order is the readable one
     app.extensions["platform"] = Platform(settings)
     app.url_map.converters["uuid"] = IdConverter
-    health.measure(app)
+    maintenance.measure(app)
     security.protect(app)
-    app.after_request(recording.record_response)
+    app.after_request(access.record_response)
     register_errors(app)
     app.context_processor(template_context)
     filters = (*formats.FILTERS, *titles.FILTERS)
     app.jinja_env.filters |= {each.__name__: each for each in filters}
     register_assets(app)
-    for views in VIEWS:
-        app.register_blueprint(views)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
     return app

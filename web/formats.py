@@ -70,6 +70,11 @@ def signed(value: float | None, decimals: int = 2) -> str:
     return f"+{text}" if value and value > 0 and text.strip("0.,") else text
 
 
+def return_words(percent: float) -> str:
+    """Format a return as words: gained 12.3%."""
+    return f"{'gained' if percent >= 0 else 'lost'} {abs(percent):,.1f}%"
+
+
 def direction_class(value: float | None) -> str:
     """Return the CSS class of a rise, a fall, or neither."""
     return "flat" if not value else "up" if value > 0 else "down"

@@ -27,7 +27,7 @@ from tests.services.mariadb_server import DURABLE, MariaDBServer, data_template
 from tests.services.redis_server import RedisServer
 from tests.web.made_runs import make
 from web import create_app
-from web.runs.view import TABS
+from web.runs.page import TABS
 
 ROWS = 1_000_000
 ROUNDS = 5

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, expect
 from tests.browser.test_legibility import AXE, MEASURE, RUN_AXE
 from tests.docs.test_site import build
 from tests.services.live_web import served
-from web.documents import pages
+from web.documents import catalog
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_pages_are_legible_and_searched_under_the_policy(
     theme: str,
 ) -> None:
     build(tmp_path / "site")
-    monkeypatch.setattr(pages, "SITE", tmp_path / "site")
+    monkeypatch.setattr(catalog, "SITE", tmp_path / "site")
     faults: list[str] = []
     page = browser.new_page(viewport={"width": width, "height": 844})
     page.on(

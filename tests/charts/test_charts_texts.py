@@ -5,7 +5,7 @@ import pytest
 
 from adapters.runs.series import RunSeries
 from contracts.run_result import RunResult
-from web.charts.texts import CHARTS
+from web.charts.pictures import CHARTS
 
 
 def result(**changed) -> RunResult:

@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.services.processes import PROJECT_ROOT
-from web.documents import pages
+from web.documents import catalog
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_every_page_is_served(
 ) -> None:
     built = build(tmp_path / "site")
     assert built.returncode == 0, built.stderr
-    monkeypatch.setattr(pages, "SITE", tmp_path / "site")
+    monkeypatch.setattr(catalog, "SITE", tmp_path / "site")
 
     names = sorted(
         path.relative_to(tmp_path / "site").as_posix() for path in tmp_path.glob("site/**/*.*")
@@ -57,7 +57,7 @@ def test_every_page_is_served(
 def test_a_site_that_was_not_built_says_how(
     client: FlaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pages, "SITE", tmp_path / "nothing")
+    monkeypatch.setattr(catalog, "SITE", tmp_path / "nothing")
 
     answer = client.get("/docs/", headers={"Accept": "text/html"})
 

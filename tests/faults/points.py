@@ -51,7 +51,7 @@ POINTS = {
     "in the verdict's process": Point("adapters.studies.verdict:stitched"),
     # of the web tier
     "between a submission's commit and its message": Point("web.runs.operations:enqueue"),
-    "while readiness asks the database": Point("web.maintenance.health:Readiness.database"),
+    "while readiness asks the database": Point("web.maintenance:Readiness.database"),
 }
 # points in the parent of a Job; at the others its child process is stopped
 IN_PARENT = ("between pop and claim", "after the claim")

@@ -16,7 +16,7 @@ from adapters.runs.series import RunSeries, run_series
 from consumer.kinds.backtest import backtest
 from tests.consumer.test_backtest import DATA, WHOLE
 from tests.services.prices import packed_file
-from web.runs.view import months
+from web.runs.page import months
 
 
 def seconds(*texts: str) -> np.ndarray:

@@ -20,7 +20,7 @@ ON_BOTH_DATABASES = pytest.mark.parametrize("database_url", ["sqlite", "mariadb"
 @pytest.fixture(autouse=True)
 def charts_may_take_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing starts a process, which on a machine with a load of 24 took longer than people are let wait."""
-    monkeypatch.setattr("web.charts.drawing.DRAWING_S", 300.0)
+    monkeypatch.setattr("web.charts.pictures.DRAWING_S", 300.0)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from tests.services.portfolios import ASKED as PORTFOLIO
 from tests.services.processes import PROJECT_ROOT
 from tests.services.studies import WALK_FORWARD
 from tests.services.web_app import run_values
-from web.documents import pages
+from web.documents import catalog
 
 HOST = "http://localhost"
 PREFIX = "/tools/bt"
@@ -156,7 +156,7 @@ def test_no_address_leaves_the_prefix(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (tmp_path / "index.html").write_text("The documentation")
-    monkeypatch.setattr(pages, "SITE", tmp_path)
+    monkeypatch.setattr(catalog, "SITE", tmp_path)
     crawl = Crawl(client)
     crawl.visit("/")
     linked = len(crawl.seen)

@@ -1,30 +1,37 @@
 """The HTTP API of batches: submission of many runs in one call, progress, leaderboard."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import compress
+from typing import Any
 from uuid import uuid4
 
-from flask import Response, g, url_for
+from flask import Blueprint, Response, g, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection, RowMapping, and_, true
 
+from adapters.metrics.table import HEADLINE_NAMES, METRICS_BY_NAME
 from adapters.plans.batch import (
     Batch,
+    Measurement,
     batch_named,
     batch_page,
     batch_summary,
+    columns_of,
     leaders,
     measured_runs,
     plan_of_batch,
+    surface_of,
 )
+from adapters.plans.conditions import METRIC_CONDITIONS, Condition, Reader
 from adapters.plans.export import export_rows
-from adapters.plans.ranking import DEFAULT, Ranking, tried_note
-from adapters.plans.store import ranking_of, set_default_title, set_ranking
+from adapters.plans.ranking import DEFAULT, Ranking, default_goal, tried_note
+from adapters.plans.store import ranking_of, set_default_title, set_ranking, spec_of
 from adapters.tables import IS_CANCELLED, RUN
 from contracts.run_request import TITLE_LENGTH
 from contracts.status import PlanKind
-from contracts.values import Json
+from contracts.values import Json, frozen, picked
 from web.api import (
     AFTER,
     DRY_RUN,
@@ -37,21 +44,157 @@ from web.api import (
     json_body,
     limit,
     operation,
+    read_argument,
 )
 from web.app import ask_database, change_database, platform, reading_database, stored_key
-from web.batches.bodies import batch_id_of, read_lines, read_sweep, validate_lines
-from web.batches.bulk_submission import plan_bulk, submit_bulk
-from web.batches.choice import RANKING, ranking_query, read_ranking
-from web.batches.origins import origin_of
-from web.formats import flag, sha256, whole_number, words
-from web.plans.resource import PlanResource, Row
+from web.batches.submission import (
+    batch_id_of,
+    plan_bulk,
+    read_lines,
+    read_sweep,
+    submit_bulk,
+    validate_lines,
+)
+from web.formats import (
+    TEXT,
+    Parser,
+    any_text,
+    flag,
+    one_of,
+    sha256,
+    ticker_symbol,
+    whole_number,
+    words,
+)
+from web.plans import PlanResource, Row
 from web.runs.operations import retry_among
 from web.runs.validation import ValidRequest
 from web.security import require_owner
 from web.titles import batch_title, run_title
 
+_NOTES = {
+    "study": "These are Jobs of a study: most of what it tried is no run of its own, and its page has the verdict.",
+    "screen": "These are the best of a screen: its page shows what luck alone gives among all its combinations.",
+    "portfolio": "These are the legs of a portfolio; its page shows them traded together.",
+}
+_PAGES = {"study": "studies", "screen": "screens", "portfolio": "portfolios"}
+
+
+@frozen
+class Origin:
+    """Origin of a batch: a study, screen or portfolio."""
+
+    kind: str
+    note: str  # on reading the best of its runs
+    page: str  # its address
+
+
+def origin_of(plan: RowMapping) -> Origin | None:
+    """Return the plan that submitted the runs of a batch; None when somebody submitted it directly."""
+    kind, plan_id = str(plan["kind"]), plan["plan_id"]
+    if kind == PlanKind.BATCH:
+        kind, plan_id = "screen", spec_of(plan).get("screen_id")
+    if plan_id is None:
+        return None
+    return Origin(kind, _NOTES[kind], url_for(f"{_PAGES[kind]}.page", **{f"{kind}_id": plan_id}))
+
+
+exploring = Blueprint("exploring", __name__)
+
+
+def ranking_arguments(conditions: Reader, what: str) -> tuple[Argument, ...]:
+    """Declare the arguments of a ranking by a metric of these conditions; what: the kind of plan."""
+    about = f"to rank by; by default the one that the {what} was submitted with"
+    kept = "a condition on ranked runs, such as num_trades >= 5"
+    return (
+        Argument("metric", one_of(*conditions.names), about),
+        Argument("goal", one_of("max", "min"), "follows from the metric"),
+        Argument("constraint", Parser(conditions.parse, TEXT), kept),
+    )
+
+
+RANKING = ranking_arguments(METRIC_CONDITIONS, "batch")
+MOST_POINTS = 3000  # in one chart; more would overlap
+MOST_AXES = 6  # parameters in addition to the metrics
+EVERY_RUN = Condition("", frozenset(), ())
+WHERE = Argument(
+    "where",
+    any_text,
+    "which runs, by parameters and metrics: period >= 10 and num_trades > 20",
+)
+TICKER = Argument("ticker", ticker_symbol, "of this ticker only")
+
+
+def ranking_query(*more: str) -> dict[str, str]:
+    """Return the ranking arguments of the query, and `more` of it, for links; an empty constraint counts."""
+    values = picked(request.args, (*(each.name for each in RANKING), *more))
+    return {name: value for name, value in values.items() if value or name == "constraint"}
+
+
+def read_ranking(default: Ranking) -> Ranking:
+    """Read metric, goal and constraints from the query, each by default from the plan's ranking.
+
+    The default goal of another metric is the better direction of it. An empty constraint means no constraint.
+    """
+    query = arguments()
+    metric, constraint = query["metric"] or default.metric, query["constraint"]
+    better = default.goal if metric == default.metric else default_goal(metric)
+    constraints = default.constraints
+    if "constraint" in request.args:
+        constraints = [constraint] if constraint else []
+    return Ranking(metric, query["goal"] or better, constraints)
+
+
+def filter_runs(
+    connection: Connection, plan_id: str, measured: Sequence[Measurement], ranking: Ranking
+) -> tuple[Sequence[Measurement], Condition]:
+    """Return the measured runs of a batch that fulfil `?where=`, and its condition."""
+    if not request.args.get("where"):
+        return measured, EVERY_RUN
+    columns = columns_of(connection, plan_id, surface_of(measured), ranking.metric)
+    kept, where = _apply_where(columns)
+    return list(compress(measured, kept)), where
+
+
+def _apply_where(columns: Mapping[str, Sequence[Any]]) -> tuple[list[bool], Condition]:
+    """Return for each row of these columns whether it fulfils `?where=`, and its condition; InvalidRequest."""
+    reader = Reader("parameters and metrics of these runs", columns, (int, float, str))
+    where = read_argument("where", Parser(reader.parse, TEXT), EVERY_RUN)
+    rows = zip(*columns.values(), strict=True)
+    return [where.holds(dict(zip(columns, row, strict=True))) for row in rows], where
+
+
+@exploring.get("/api/batches/<batch_id>/points")
+@operation("200 Points: runs as columns", "404 no such batch", asks=(*RANKING, WHERE, TICKER))
+def points(batch_id: str) -> Response:
+    """The completed runs of a batch as columns of varying parameters and metrics; at most 3,000, evenly thinned."""
+    ticker = arguments()["ticker"]
+    with reading_database() as connection:
+        plan = plan_of_batch(connection, batch_id)
+        ranking, plan_id = read_ranking(ranking_of(plan)), plan["plan_id"]
+        surface = surface_of(measured_runs(connection, plan_id, ranking, ticker))
+        columns = columns_of(connection, plan_id, surface, ranking.metric)
+    kept, _ = _apply_where(columns)
+    every = max(1, -(-len(kept) // MOST_POINTS))
+    thinned = {name: column[::every] for name, column in columns.items()}
+    about = {name: METRICS_BY_NAME[name] for name in (ranking.metric, *HEADLINE_NAMES)}
+    return conditional(
+        {
+            "batch_id": batch_id,
+            "runs": len(kept),
+            "chosen": sum(kept),
+            "run_ids": surface.run_ids[::every],
+            "params": picked(thinned, surface.varying()[:MOST_AXES]),
+            "metrics": picked(thinned, about),
+            "about": {
+                name: {"title": each.title, "better": each.better} for name, each in about.items()
+            },
+        }
+    )
+
+
 BATCH = PlanResource(PlanKind.BATCH, "batches", plan_of_batch, accepts_none=True, id_type="")
-blueprint = BATCH.api
+api = BATCH.api
 
 MAX_PAGE = 2000  # runs in one answer of a batch's runs
 MAX_TOP = 5000  # ranks in one leaderboard
@@ -66,7 +209,7 @@ MANY_RUNS = {
 }
 
 
-@blueprint.post("/api/runs/bulk")
+@api.post("/api/runs/bulk")
 @operation(
     "200 Bulk: nothing was new, or a dry run",
     "202 Bulk: recorded",
@@ -86,7 +229,7 @@ def bulk() -> ResponseReturnValue:
     return _submit(batch_id, valid, read_ranking(DEFAULT) if ranking_query() else None)
 
 
-@blueprint.post("/api/batches")
+@api.post("/api/batches")
 @operation(
     "200 SweepAccepted: nothing was new, or a dry run",
     "202 SweepAccepted: recorded",
@@ -134,7 +277,7 @@ def _issued_batch_id() -> str:
     return f"key-{hashlib.sha256(key.encode()).hexdigest()[:32]}" if key else str(uuid4())
 
 
-@blueprint.get("/api/batches/<batch_id>")
+@api.get("/api/batches/<batch_id>")
 @operation("200 Batch: counts, times, leaderboard", BATCH.missing, asks=(*RANKING, TOP))
 def batch(batch_id: str) -> Response:
     """Counts, times and the leaderboard of a batch: ?metric=sharpe_ratio&goal=max&constraint=num_trades>=5&top=10."""
@@ -169,7 +312,7 @@ def note_of(batch: Batch, completed: int, kept: int) -> str:
     return tried_note(completed, completed - kept, to_come=batch.living)
 
 
-@blueprint.get("/api/batches/<batch_id>/runs")
+@api.get("/api/batches/<batch_id>/runs")
 @operation(
     "200 BatchPage: runs, a page at a time",
     BATCH.missing,
@@ -185,7 +328,7 @@ def batch_members(batch_id: str) -> ResponseReturnValue:
     return {"batch_id": batch_id, "runs": titled_runs(page), "next_after": next_after}
 
 
-@blueprint.get("/api/batches/<batch_id>/runs.csv")
+@api.get("/api/batches/<batch_id>/runs.csv")
 @operation("200 text/csv: the runs", BATCH.missing)
 def batch_csv(batch_id: str) -> Response:
     """All runs of a batch as CSV, one per line."""

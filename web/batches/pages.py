@@ -34,9 +34,16 @@ from contracts.portfolio_request import MAX_LEGS
 from contracts.values import Json, picked
 from web.api import Argument, arguments, operation, read_argument
 from web.app import ask_database, reading_database
-from web.batches.api import BATCH, note_of, titled_summary
-from web.batches.choice import RANKING, filter_runs, ranking_query, read_ranking
-from web.batches.origins import origin_of
+from web.batches.api import (
+    BATCH,
+    RANKING,
+    filter_runs,
+    note_of,
+    origin_of,
+    ranking_query,
+    read_ranking,
+    titled_summary,
+)
 from web.formats import (
     account_decimals,
     line,
@@ -51,7 +58,7 @@ from web.formats import (
 )
 from web.titles import FIELDS, SHARING, batch_title, short
 
-blueprint = BATCH.pages
+pages = BATCH.pages
 
 MOST_LEADERS = 500  # rows of the ranked table
 SHADES = 5
@@ -96,7 +103,7 @@ BATCH.add_list(
 )
 
 
-@blueprint.get("/batches/<batch_id>")
+@pages.get("/batches/<batch_id>")
 @operation(asks=(*RANKING, TOP))
 def page(batch_id: str) -> str:
     """A batch, ranked and mapped: ?metric=sharpe_ratio&constraint=num_trades>=5&ticker=AAPL&x=period&top=500."""

@@ -22,9 +22,17 @@ from adapters.runs.stored_series import decode_signals
 from contracts.values import Json, Values, picked
 from web.api import NO_RUN, UNFINISHED, Argument, arguments, operation
 from web.app import ask_database, platform
-from web.charts.bars import FROM, TO, WINDOW, bars_of, completed_row, json_numbers, read_window
+from web.charts.bars import (
+    FROM,
+    POSITION_WORDS,
+    TO,
+    WINDOW,
+    bars_of,
+    completed_row,
+    json_numbers,
+    read_window,
+)
 from web.formats import whole_number
-from web.runs.tables import POSITION_WORDS
 
 blueprint = Blueprint("explanations", __name__)
 

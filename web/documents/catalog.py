@@ -1,9 +1,10 @@
-"""The catalogs of rules and metrics as JSON."""
+"""The catalogs of rules and metrics as JSON, and the documentation as a site, which `make docs` builds."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, abort, send_from_directory
 
 from adapters.metrics.table import METRICS
 from contracts.values import Json
@@ -11,12 +12,12 @@ from rules.catalog import RULES
 from rules.language import EXAMPLES, FUNCTIONS, SERIES
 from web.api import conditional
 
-blueprint = Blueprint("catalog", __name__)
+catalog = Blueprint("catalog", __name__)
 
 RULE_FIELDS = ("title", "description", "category", "buy", "sell", "source", "constraints")
 
 
-@blueprint.get("/api/rules")
+@catalog.get("/api/rules")
 def rules() -> Response:
     """Return the rule catalog: parameters, bounds, conditions and sources; and the language of FORMULA."""
     listed = [
@@ -41,7 +42,7 @@ def _language() -> Json:
     }
 
 
-@blueprint.get("/api/metrics")
+@catalog.get("/api/metrics")
 def metrics() -> Response:
     """Return every metric of a run: its unit, its formula, and whether more or less of it is better."""
     return conditional(
@@ -52,3 +53,23 @@ def metrics() -> Response:
 def _fields(items: Iterable[Any], names: Sequence[str]) -> list[Json]:
     """Return the attributes of these names of each item."""
     return [{name: getattr(each, name) for name in names} for each in items]
+
+
+documents = Blueprint("documents", __name__)
+
+SITE = Path(__file__).resolve().parents[1] / "site"
+
+
+@documents.get("/docs/")
+@documents.get("/docs/<path:name>")
+def page(name: str = "index.html") -> Response:
+    """Serve a file of the documentation; 404 with the build command if it was not built."""
+    if not SITE.is_dir():
+        abort(
+            404,
+            "The documentation was not built: run `make docs`, and reload this page.",
+        )
+    file = send_from_directory(SITE, name)
+    file.direct_passthrough = False
+    file.make_sequence()  # in memory, so that it is compressed as other pages are
+    return file

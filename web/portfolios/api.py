@@ -27,7 +27,7 @@ from contracts.values import Json
 from web.api import ENDED, KEY, REFUSED, UNFINISHED, arguments, conditional, operation, typed_body
 from web.app import ask_database, change_database, platform, submit_plan
 from web.charts.bars import POINTS, Window, cache_for_hour, json_numbers
-from web.plans.resource import PlanResource, Row, cancel_runs, retry_runs
+from web.plans import PlanResource, Row, cancel_runs, retry_runs
 from web.portfolios.validation import checked_portfolio
 from web.portfolios.view import PortfolioView, describe_portfolio, listed_portfolio
 from web.runs.operations import (

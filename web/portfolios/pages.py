@@ -9,13 +9,12 @@ from contracts.status import RunStatus
 from contracts.tickers import normalize_tickers
 from contracts.values import Json, without
 from web.api import csv_file
-from web.charts.breakdown import breakdown
+from web.charts.bars import COLUMNS, POSITION_WORDS, trade_page, trade_rows
+from web.charts.pictures import breakdown
 from web.portfolios.api import PORTFOLIO
 from web.portfolios.pictures import weights_picture
 from web.portfolios.view import PortfolioView
-from web.runs import view as run_view
-from web.runs.page import report_page
-from web.runs.tables import COLUMNS, POSITION_WORDS, trade_page, trade_rows
+from web.runs.page import market, months, report_page, sections
 from web.studies.pictures import equity_picture
 from web.titles import format_fields, read_fields
 
@@ -74,11 +73,9 @@ def _result_context(portfolio: PortfolioView, tab: str) -> Json:
         trades=series.trades if series and tab != "legs" else [],
     )
     return {
-        "sections": run_view.sections(measured["values"]),
+        "sections": sections(measured["values"]),
         "view": view,
-        "market": run_view.market(
-            measured["values"], "buying the same assets equally and holding them"
-        ),
+        "market": market(measured["values"], "buying the same assets equally and holding them"),
         **(_OF_TAB[tab](series) if series else {}),
     }
 
@@ -90,7 +87,7 @@ def _legs(series: PortfolioSeries) -> Json:
 
 def _stats(series: PortfolioSeries) -> Json:
     return {
-        "months": run_view.months(series.account),
+        "months": months(series.account),
         "parts": breakdown(series.account),
     }
 

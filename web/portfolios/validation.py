@@ -22,7 +22,7 @@ from contracts.values import Json, Values, picked, without
 from rules.language import series_fault
 from web.api import parse_json
 from web.app import ask_database, platform
-from web.batches.bodies import MAX_FAULTS, read_sweep
+from web.batches.submission import MAX_FAULTS, read_sweep
 from web.runs.validation import (
     Faults,
     ValidRequest,

@@ -22,7 +22,7 @@ from contracts.status import RunStatus
 from web.api import ENDED, FAULTS, KEY, NO_RUN, REFUSED, TITLED, conditional, json_body, operation
 from web.app import ask_database, change_database, platform
 from web.charts.bars import cache_for_hour
-from web.charts.drawing import pictures
+from web.charts.pictures import pictures
 from web.formats import run_word
 from web.runs import operations
 from web.runs.validation import check_contract, read_title, validate_request

@@ -1,25 +1,102 @@
 """Comparison of two to five completed runs: equity, metrics, and differences of their settings.
 
-Also the comparison of a reproduced run with its origin, bit for bit.
+Also the curves of several runs, and the comparison of a reproduced run with its origin, bit for bit.
 """
 
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from flask import Blueprint, render_template
+import numpy as np
+from flask import Blueprint, Response, jsonify, render_template, request
 from sqlalchemy import Connection, RowMapping, select
 
 from adapters.metrics.entry import Metric
 from adapters.metrics.table import METRICS
 from adapters.plans.ranking import is_ruined
+from adapters.runs.queries import all_rows
+from adapters.runs.run_bars import benchmark_equity
+from adapters.runs.series import RunSeries, run_series
 from adapters.runs.stored_series import decode_signals, short
 from adapters.tables import RUN, runs
+from contracts.errors import InvalidRequest
 from contracts.run_request import LABEL_FIELDS
 from contracts.status import RunStatus
 from contracts.values import Json, frozen, without
-from web.charts.curves import read_runs
-from web.titles import differing_values, full_params
+from web.api import NO_RUN, Argument, arguments, operation
+from web.app import ask_database, platform
+from web.charts.bars import POINTS, Window, cache_for_hour, json_numbers
+from web.formats import run_id
+from web.titles import differing_values, full_params, run_title
+
+curves_api = Blueprint("curves_api", __name__)
+
+MOST_RUNS = 10
+RUNS = Argument("run", run_id, "run_id, once for each", many=(1, MOST_RUNS))
+
+
+@curves_api.get("/api/curves")
+@operation("200 Curves: the curves", "400 not 1 to 10 completed", NO_RUN, asks=(RUNS, POINTS))
+def curves() -> Response:
+    """Equity in percent of the initial capital, and drawdown, of completed runs: ?run=<run_id>&run=…&max=4000."""
+    most, rows = arguments()["max"], read_runs(1, MOST_RUNS)
+    named = [(row, run_series(row)) for row in rows]
+    # one benchmark curve per version of prices and span of time
+    benchmarks: dict[tuple[str, int, int], RunSeries] = {}
+    for _, run in named:
+        if run.request.get("benchmark"):
+            benchmarks.setdefault(
+                (run.request["benchmark_hash"], *run.times[[0, -1]].tolist()), run
+            )
+    body = {
+        "curves": [_curve(row, run, most) for row, run in named],
+        "benchmarks": [_benchmark(run, most) for run in benchmarks.values()],
+    }
+    return cache_for_hour(jsonify(body))
+
+
+def _curve(row: RowMapping, run: RunSeries, most: int) -> Json:
+    window = Window(0, len(run.times), most)
+    return {
+        "run_id": row["run_id"],
+        "name": run_title(row),
+        "bars_per_point": window.group,
+        "time": run.times[window.lasts].tolist(),
+        "growth_pct": json_numbers(run.equity[window.lasts] / run.capital * 100, 4),
+        "drawdown_pct": np.maximum.reduceat(run.drawdown_pct, window.starts).tolist(),
+    }
+
+
+def _benchmark(run: RunSeries, most: int) -> Json:
+    lasts = Window(0, len(run.times), most).lasts
+    growth_pct = benchmark_equity(run, platform().prices.bars, 100.0)[lasts]
+    return {
+        "name": run.request["benchmark"],
+        "time": run.times[lasts].tolist(),
+        "growth_pct": json_numbers(growth_pct, 4),
+    }
+
+
+def read_runs(least: int, most: int) -> list[RowMapping]:
+    """Return the completed runs named by ?run=<run_id>&run=<run_id>…; InvalidRequest, or UnknownRun, for others."""
+    run_ids = list(dict.fromkeys(request.args.getlist("run")))
+    if not least <= len(run_ids) <= most:
+        raise InvalidRequest(
+            {"run": f"{len(run_ids)} runs are chosen; choose {least} to {most} runs to compare"}
+        )
+    for each in run_ids:
+        try:
+            run_id(each)
+        except ValueError:
+            raise InvalidRequest({"run": f"{each[:60]!r} is not the id of a run"}) from None
+    rows = ask_database(all_rows, select(runs), run_ids)
+    for each in run_ids:
+        status = RunStatus(rows[each]["status"])
+        if status is not RunStatus.SUCCEEDED:
+            fault = f"{each} is {status.public}; only completed runs can be compared"
+            raise InvalidRequest({"run": fault})
+    return [rows[each] for each in run_ids]
+
 
 blueprint = Blueprint("comparison", __name__)
 
@@ -138,7 +215,8 @@ def _judge(origin: RowMapping, again: RowMapping, other: RowMapping) -> Reproduc
 
 def _python_versions(row: RowMapping) -> Json | None:
     """Return the versions under which a strategy in Python ran; None for other rules."""
-    return row["python_json"] and json.loads(row["python_json"])["versions"]
+    versions: Json | None = row["python_json"] and json.loads(row["python_json"])["versions"]
+    return versions
 
 
 def _stored_results(row: RowMapping) -> Json:

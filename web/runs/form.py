@@ -20,7 +20,7 @@ from contracts.values import Json
 from rules.catalog import RULES
 from rules.language import EXAMPLES, FUNCTIONS, SERIES
 from web.app import ask_database, platform
-from web.prices.api import ticker_ranges
+from web.prices import ticker_ranges
 from web.titles import FIELDS, SHARING, reusable_values
 
 blueprint = Blueprint("form", __name__)

@@ -21,7 +21,7 @@ from contracts.values import Json, without
 from rules.catalog import check_params, complete_params
 from web.api import parse_json
 from web.app import ask_database, platform
-from web.batches.bodies import few_fields, read_sweep
+from web.batches.submission import few_fields, read_sweep
 from web.runs.validation import DAY, Faults, bounded_json, priced_days, validate_request
 from web.titles import adapter_of, differing_values, reusable_values
 

@@ -86,7 +86,7 @@ def check_folders(platform: Platform) -> Iterator[str]:
 
 def check_metrics(platform: Platform) -> Iterator[str]:
     """Alerts and panels over metrics that web does not expose; they would stay silent forever."""
-    exposed = {*_EXPOSED.findall(platform.text("web/maintenance/health.py"))}
+    exposed = {*_EXPOSED.findall(platform.text("web/maintenance.py"))}
     for document in platform.documents:
         if document.file.startswith("k8s/monitoring/"):
             text = json.dumps(document.body).replace(r"\n", " ")

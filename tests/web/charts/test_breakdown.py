@@ -7,7 +7,7 @@ import numpy as np
 
 from adapters.runs.series import RunSeries
 from contracts.values import Json
-from web.charts.breakdown import (
+from web.charts.pictures import (
     breakdown,
     ending_of,
     returns_histogram,

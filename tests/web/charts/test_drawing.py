@@ -14,7 +14,7 @@ from adapters.runs.states import save_charts
 from adapters.tables import run_charts
 from contracts.run_result import CHART_NAMES
 from tests.web.conftest import RunMaker
-from web.charts import drawing
+from web.charts import pictures
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -83,7 +83,7 @@ def test_the_result_of_a_run_without_some_of_its_charts_has_them_again(
 ) -> None:
     run_id = make_run(charts=True)
     lose(page_app, run_id, lost)
-    monkeypatch.setattr(drawing, "JOB_DRAWS_S", 0.0)
+    monkeypatch.setattr(pictures, "JOB_DRAWS_S", 0.0)
 
     charts = browser_client.get(f"/api/runs/{run_id}").json["charts"]
 
@@ -109,7 +109,7 @@ def test_a_run_that_has_just_ended_is_left_to_its_job(
 ) -> None:
     run_id, engine = make_run(charts=True), page_app.extensions["platform"].engine
     lose(page_app, run_id)
-    monkeypatch.setattr(drawing, "JOB_DRAWS_S", 60.0)
+    monkeypatch.setattr(pictures, "JOB_DRAWS_S", 60.0)
 
     def job() -> None:
         with engine.begin() as connection:
@@ -139,7 +139,7 @@ def test_a_run_that_has_not_completed_has_no_charts(
 def test_a_drawing_that_takes_too_long_is_ended(
     browser_client: FlaskClient, make_run: RunMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(drawing, "DRAWING_S", 0.01)
+    monkeypatch.setattr(pictures, "DRAWING_S", 0.01)
 
     answer = chart(browser_client, make_run())
 
@@ -152,9 +152,9 @@ def test_only_so_many_charts_are_drawn_at_once(
     monkeypatch: pytest.MonkeyPatch,
     no_process: list[Any],
 ) -> None:
-    monkeypatch.setattr(drawing, "DRAWING_S", 0.1)
-    monkeypatch.setattr(drawing, "_drawers", threading.BoundedSemaphore(1))
-    drawing._drawers.acquire()
+    monkeypatch.setattr(pictures, "DRAWING_S", 0.1)
+    monkeypatch.setattr(pictures, "_drawers", threading.BoundedSemaphore(1))
+    pictures._drawers.acquire()
 
     answer = chart(browser_client, make_run())
 

@@ -132,11 +132,11 @@ def test_without_redis_there_is_no_depth_but_everything_else(
 def test_the_section_storage_says_once_a_minute_what_a_day_takes_and_for_how_long_there_is_room(
     client: FlaskClient, make_run: RunMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("web.maintenance.storage.monotonic", lambda: 6_000.0)
+    monkeypatch.setattr("web.maintenance.monotonic", lambda: 6_000.0)
     before = client.get("/queue").get_data(as_text=True)
     make_run()
     soon = client.get("/queue").get_data(as_text=True)
-    monkeypatch.setattr("web.maintenance.storage.monotonic", lambda: 6_060.0)
+    monkeypatch.setattr("web.maintenance.monotonic", lambda: 6_060.0)
     after = client.get("/queue").get_data(as_text=True)
 
     assert "No runs in the last week" in before

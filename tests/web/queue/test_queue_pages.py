@@ -20,8 +20,7 @@ from adapters.runs.times import percentile
 from adapters.tables import run_events, runs
 from tests.services.redis_server import RedisServer
 from tests.web.conftest import ON_BOTH_DATABASES, RunMaker
-from web.queue.picture import MOST_LABELS, history_svg, time_labels
-from web.queue.troubles import describe
+from web.queue import MOST_LABELS, describe, history_svg, time_labels
 
 Event = tuple[str, str | None, str, datetime]  # run, from, to, at
 

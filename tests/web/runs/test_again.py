@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from adapters.tables import runs
 from contracts.status import Kind
 from tests.web.conftest import RunMaker
-from web.runs.view import tunables
+from web.runs.page import tunables
 
 FORMULA = {
     "buy": "close < lowest(low, n)",

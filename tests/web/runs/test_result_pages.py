@@ -16,9 +16,8 @@ from adapters.runs import series as run_series
 from adapters.runs.run_bars import rolling_bars
 from adapters.tables import runs
 from tests.web.conftest import RunMaker
-from web.charts.bars import bars_of
+from web.charts.bars import COLUMNS, bars_of
 from web.runs import page
-from web.runs.tables import COLUMNS
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 

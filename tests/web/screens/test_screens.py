@@ -15,7 +15,7 @@ from adapters.tables import runs, screens
 from contracts.errors import QueueFull
 from tests.services.jobs import run_all
 from tests.services.web_app import web_app
-from web.screens import submission
+from web.screens import jobs as screen_jobs
 
 BASE = {
     "ticker": "AAPL",
@@ -252,7 +252,7 @@ def test_a_screen_is_recorded_on_all_of_its_tickers_or_on_none(
         recorded.append(run_id)
         insert_search(connection, run_id, *given)
 
-    monkeypatch.setattr(submission, "insert_search", insert_first)
+    monkeypatch.setattr(screen_jobs, "insert_search", insert_first)
     answer = client.post("/api/screens", json=SPEC | both)
 
     assert answer.status_code == 429

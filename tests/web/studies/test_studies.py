@@ -30,7 +30,7 @@ from tests.services.studies import (
     work_through,
 )
 from tests.services.web_app import sweep_values, web_app
-from web.studies.pages import _tried
+from web.studies.views import _tried
 
 MANY = [{"fast": 2 + number % 150, "slow": 200 + number // 150} for number in range(5000)]
 

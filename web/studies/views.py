@@ -1,37 +1,68 @@
-"""The HTTP API of studies: cost, submission, progress, verdict."""
+"""The API and the pages of studies: cost, submission, progress, verdict; the list with the form for a new one."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
-from flask import Response, url_for
+from flask import Response, render_template, url_for
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 from sqlalchemy import Connection, RowMapping
 
+from adapters.metrics.table import METRICS
 from adapters.plans.batch import Batch, batch_summary, batches_of, latest_batches
 from adapters.plans.store import plan_row
 from adapters.plans.study import cancel_study, insert_study, judge_again, study_batch, study_of
-from adapters.runs.stored_series import unpacked_json
+from adapters.prices.bars import bar_dates
+from adapters.runs.stored_series import decode_equity, unpacked_json
 from adapters.runs.times import utc_text
 from contracts.run_request import canonical_hash
 from contracts.status import PlanKind
-from contracts.study import StudyPlan, StudyStatus
-from contracts.values import Json, picked
-from web.api import DRY_RUN, ENDED, KEY, REFUSED, arguments, conditional, operation, typed_body
-from web.app import ask_database, ask_queue, change_database, reading_database, submit_plan
-from web.plans.resource import PlanResource, Row, cancel_runs
+from contracts.study import VERDICT_METHOD, StudyPlan, StudyStatus
+from contracts.values import Json, picked, without
+from rules.catalog import RULES
+from web.api import (
+    DRY_RUN,
+    ENDED,
+    KEY,
+    REFUSED,
+    Argument,
+    arguments,
+    conditional,
+    operation,
+    typed_body,
+)
+from web.app import (
+    ask_database,
+    ask_queue,
+    change_database,
+    platform,
+    reading_database,
+    submit_plan,
+)
+from web.formats import any_text
+from web.plans import PlanResource, Row, cancel_runs
 from web.runs.operations import refuse_when_full
-from web.studies.validation import checked_plan
-from web.titles import study_title
+from web.studies.pictures import (
+    equity_picture,
+    folds_picture,
+    histogram_picture,
+    luck_of_best,
+    luck_of_one,
+)
+from web.studies.validation import checked_plan, study_of_batch
+from web.titles import PART, full_params, study_title
 
 STUDY = PlanResource(PlanKind.STUDY, "studies", accepts_none=True)
-blueprint = STUDY.api
+api = STUDY.api
 
 LOOKED_AT = 10  # latest batches, to estimate the pace
 LEAST_RUNS = 20  # of a batch that is used for it
 TRIALS_PER_RUN = 10  # combinations that a screen tries in the time of a run
 
 
-@blueprint.post("/api/studies")
+@api.post("/api/studies")
 @operation(
     "200 a dry run, or this key has its study already",
     "202 StudyAccepted: recorded; it runs by itself",
@@ -92,7 +123,7 @@ def listed_study(row: RowMapping) -> Json:
     }
 
 
-@blueprint.get("/api/studies/<uuid:study_id>")
+@api.get("/api/studies/<uuid:study_id>")
 @operation("200 Study: plan, progress, choices, verdict", STUDY.missing)
 def study(study_id: str) -> Response:
     """Everything about a study: plan, progress, choices, verdict."""
@@ -125,7 +156,7 @@ def _seconds_left(connection: Connection, batch: Batch, plan: StudyPlan) -> floa
     return round(left_s * (to_come + living) / living, 1) if left_s and living else None
 
 
-@blueprint.post("/api/studies/<uuid:study_id>/judge")
+@api.post("/api/studies/<uuid:study_id>/judge")
 @operation(
     "202 judged again; until then it keeps its verdict",
     STUDY.missing,
@@ -158,3 +189,91 @@ STUDY.add_cancel(
     ENDED,
     cancel=_cancel,
 )
+
+
+pages = STUDY.pages
+
+BATCH = Argument("batch", any_text, "whose combinations fill the form")
+AXIS_KINDS = {"int", "float", "choice"}  # kinds of params whose values the form can list
+FORMED = [rule for rule in RULES.values() if {each.kind for each in rule.params} <= AXIS_KINDS]
+
+
+def _form() -> Json:
+    """Return what the form for a new study offers; with ?batch=<batch_id> the combinations of that batch."""
+    batch_id: str | None = arguments()["batch"]
+    return {
+        "batch": study_of_batch(batch_id) if batch_id else None,
+        "batch_id": batch_id,
+        "rules": FORMED,
+        "tickers": platform().prices.all(),
+        "metrics": METRICS,
+    }
+
+
+STUDY.add_list(lambda rows: [(row, listed_study(row)) for row in rows], (BATCH,), _form)
+
+
+@pages.get("/studies/<uuid:study_id>")
+def page(study_id: str) -> str:
+    """One study: the verdict in a sentence, then charts and tables; live until it has ended."""
+    study = describe_study(study_id)
+    verdict = study["verdict"]
+    return render_template(
+        "studies/study.html",
+        study=study,
+        verdict=verdict,
+        method=VERDICT_METHOD,
+        pictures=[each for each in _pictures(verdict) if each[1]] if verdict else [],
+        is_live=study["completed_at"] is None,
+        total=study["runs"]["training"] + study["runs"]["test"],
+        **_tried(study),
+    )
+
+
+def _tried(study: Json) -> Json:
+    """Return the parameters that vary over the combinations, their short names, and the shared ones."""
+    complete = partial(full_params, study["rule_type"])
+    first, *others = map(complete, study["request"]["combinations"])
+    varying = [name for name in first if any(each.get(name) != first[name] for each in others)]
+    return {
+        "complete": complete,
+        "varying": varying,
+        "shared": without(first, varying),
+        "names": {name: name.removeprefix(PART) for name in first},
+    }
+
+
+def _pictures(verdict: Json) -> Iterator[tuple[str, Markup | None]]:
+    """Yield titles and charts of a verdict; None for a chart that would show nothing."""
+    folds, ahead = verdict["folds"], verdict["out_of_sample"]
+    if ahead:
+        what = "Sharpe ratio by fold: left in sample, right out of sample"
+        yield what, folds_picture(list(map(_ratios, folds)))
+    if permuted := verdict.get("permutation"):
+        what = "Best result of the search on shuffled bars, and on the real ones"
+        yield what, _of_permutations(permuted)
+    if verdict["equity"]:
+        times, equity = decode_equity(verdict["equity"])
+        what = "Out-of-sample equity over consecutive test parts" if ahead else "Equity"
+        yield what, equity_picture(bar_dates(times, "1d"), equity)
+    part = ahead or folds[0]
+    proof = part.get("timing", part["evidence"])  # by the first method, its Sharpe ratio
+    if ahead and proof:
+        what = "Sharpe ratio of timing out of sample: expected without skill, and observed"
+        yield what, luck_of_one(proof)
+    elif proof:
+        what = f"Sharpe ratio of timing: expected by luck as the best of {proof['trials']:,}, and observed"
+        yield what, luck_of_best(proof)
+
+
+def _of_permutations(permuted: Json) -> Markup | None:
+    bests = [value for value in permuted["bests"] if value is not None]
+    if not bests or permuted["observed"] is None:
+        return None
+    return histogram_picture(bests, permuted["observed"], "real")
+
+
+def _ratios(fold: Json) -> tuple[float | None, float | None]:
+    first = fold["chosen"][0] if fold["chosen"] else {}
+    train, test = (first.get(part) or {} for part in ("train", "test"))
+    return train.get("sharpe_ratio"), test.get("sharpe_ratio")

@@ -1,9 +1,10 @@
-"""Liveness and readiness probes, and metrics for Prometheus."""
+"""Liveness and readiness probes, metrics for Prometheus, and the size of stored data for the queue page."""
 
 import logging
 import time
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
+from time import monotonic
 
 from flask import Blueprint, Flask, Response, g, request
 from flask.typing import ResponseReturnValue
@@ -16,12 +17,12 @@ from prometheus_client.core import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector
-from sqlalchemy import false, select, text, update
+from sqlalchemy import Engine, false, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.database import connect_database, reading
 from adapters.database_errors import is_locked, takes_no_changes
-from adapters.maintenance.storage import bytes_by_kind
+from adapters.maintenance.storage import bytes_a_day, bytes_by_kind, bytes_left
 from adapters.plans.screen import all_differing
 from adapters.queue.connection import connect_redis, reachable
 from adapters.queue.liveness import Liveness, liveness
@@ -30,9 +31,38 @@ from adapters.runs.totals import RUN, WAIT, Totals, histogram, totals
 from adapters.settings import Settings
 from adapters.tables import runs
 from contracts.errors import QueueUnavailable
-from web.access.recording import ANONYMOUS_REQUESTS
+from contracts.values import Json
+from web.access import ANONYMOUS_REQUESTS
 from web.api import operation
 from web.app import ask_queue, platform, reading_database
+
+FRESH_S = (
+    60  # the page refreshes every second, and a database is slow to report the size of its tables
+)
+
+
+def storage() -> Json:
+    """Return bytes by kind, largest first, the growth per day, the free space, and the retention settings."""
+    current = platform()
+    kept = {
+        name: value for name, value in vars(current.settings).items() if name.startswith("keep_")
+    }
+    return _sizes(current.engine, current.settings, int(monotonic() / FRESH_S)) | {"kept": kept}
+
+
+@lru_cache(maxsize=1)
+def _sizes(engine: Engine, settings: Settings, _period: int) -> Json:
+    """Query the sizes, once in each period of FRESH_S."""
+    with reading(engine) as connection:
+        sizes = bytes_by_kind(connection)
+        total = sum(sizes.values())
+        a_day, free = bytes_a_day(connection, total), bytes_left(settings, connection, total)
+    return {
+        "sizes": sorted(sizes.items(), key=lambda item: -item[1]),
+        "a_day": a_day,
+        "free": free,
+    }
+
 
 blueprint = Blueprint("health", __name__)
 log = logging.getLogger(__name__)

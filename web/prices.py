@@ -1,16 +1,23 @@
-"""The HTTP API of prices: series, their versions, and uploads."""
+"""The API and the pages of prices: series, their versions, and uploads."""
 
 from dataclasses import replace
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 
 from adapters.prices.bars import candle_columns, csv_chunks, joined
 from adapters.prices.containers import unpacked
 from adapters.prices.dates import BAD_ROWS
 from adapters.prices.loading import delete_version, examine, save_version
+from adapters.prices.looks import ZONES
 from adapters.prices.reading import Meaning
-from adapters.prices.store import Version, current_versions, run_counts, versions_of
+from adapters.prices.store import (
+    Version,
+    current_versions,
+    run_counts,
+    version_counts,
+    versions_of,
+)
 from adapters.runs.times import utc_text
 from contracts.timeframes import TIMEFRAMES, Timeframe
 from contracts.values import Json
@@ -27,8 +34,9 @@ from web.api import (
 from web.app import ask_database, platform, reading_database
 from web.charts.bars import WINDOW, read_window
 from web.formats import flag, one_of, ticker_symbol, time_zone, words
+from web.titles import FIELDS
 
-blueprint = Blueprint("prices", __name__)
+api = Blueprint("prices", __name__)
 
 NO_SERIES, NO_VERSION = "404 no such series", "404 no such version"
 LOADING = (
@@ -64,7 +72,7 @@ LOADING = (
 FILE = {"type": "string", "format": "binary"}
 
 
-@blueprint.get("/api/tickers")
+@api.get("/api/tickers")
 def tickers() -> Response:
     """Tickers with their timeframes and date ranges."""
     listed = [
@@ -91,14 +99,14 @@ def ticker_ranges() -> dict[str, dict[str, Json]]:
     }
 
 
-@blueprint.get("/api/prices")
+@api.get("/api/prices")
 @operation("200 PriceSeries: the current version of every series")
 def series() -> Response:
-    """The current version of every series."""
+    """Return the current version of every series."""
     return conditional({"series": [*map(_as_json, ask_database(current_versions))]})
 
 
-@blueprint.get("/api/prices/<ticker>/<timeframe>")
+@api.get("/api/prices/<ticker>/<timeframe>")
 @operation("200 PriceVersions: the versions, latest first", NO_SERIES)
 def versions(ticker: str, timeframe: str) -> Response:
     """All versions of one series, the latest first, with the number of runs that read each."""
@@ -132,7 +140,7 @@ def _as_json(version: Version) -> Json:
     return fields | {"loaded_at": utc_text(version.loaded_at)}
 
 
-@blueprint.put("/api/prices/<ticker>/<timeframe>")
+@api.put("/api/prices/<ticker>/<timeframe>")
 @operation(
     "200 PriceReport: a dry run, or nothing was new",
     "201 PriceReport: loaded",
@@ -170,10 +178,10 @@ def put(ticker: str, timeframe: str) -> ResponseReturnValue:
     return report | {"stored": stores}, 201 if stores else 200
 
 
-@blueprint.get("/api/prices/<ticker>/<timeframe>/<data_hash>.csv")
+@api.get("/api/prices/<ticker>/<timeframe>/<data_hash>.csv")
 @operation("200 text/csv: the bars", NO_VERSION)
 def file(ticker: str, timeframe: str, data_hash: str) -> Response:
-    """The bars of a version as the CSV whose SHA-256 is its data_hash."""
+    """Return the bars of a version as the CSV whose SHA-256 is its data_hash."""
     version = platform().prices.get(*named_series(ticker, timeframe), data_hash)
     response = Response(
         csv_chunks(platform().prices.bars(version.data_hash)), mimetype="text/csv"
@@ -186,10 +194,10 @@ def file(ticker: str, timeframe: str, data_hash: str) -> Response:
     return response
 
 
-@blueprint.get("/api/prices/<ticker>/<timeframe>/bars")
+@api.get("/api/prices/<ticker>/<timeframe>/bars")
 @operation("200 Bars: the bars", NO_SERIES, asks=WINDOW)
 def bars(ticker: str, timeframe: str) -> Response:
-    """The current version's bars as columns: ?from=0&to=3270&max=4000, bar numbers and the most points."""
+    """Return the current version's bars as columns: ?from=0&to=3270&max=4000, bar numbers and the most points."""
     version = platform().prices.get(*named_series(ticker, timeframe))
     window = read_window(version.bars)
     series = platform().prices.bars(version.data_hash)
@@ -203,7 +211,7 @@ def bars(ticker: str, timeframe: str) -> Response:
     return conditional(body | candle_columns(candles))
 
 
-@blueprint.delete("/api/prices/<ticker>/<timeframe>/<data_hash>")
+@api.delete("/api/prices/<ticker>/<timeframe>/<data_hash>")
 @operation(
     "204 deleted", NO_VERSION, "409 it is the current one, or runs refer to it", needs="admin"
 )
@@ -231,3 +239,26 @@ def named_series(ticker: str, timeframe: str) -> tuple[str, Timeframe]:
         Argument("timeframe", one_of(*TIMEFRAMES), "of its bars", "1d"),
     )
     return series["ticker"], series["timeframe"]
+
+
+pages = Blueprint("prices_pages", __name__)
+
+
+@pages.get("/prices")
+def listed() -> str:
+    """All series with their ranges, and the upload form."""
+    return render_template(
+        "prices/list.html",
+        series=ask_database(current_versions),
+        version_counts=ask_database(version_counts),
+        max_mb=platform().settings.max_prices_mb,
+        timeframes=FIELDS["timeframe"].choices,
+        zones=ZONES,
+    )
+
+
+@pages.get("/prices/<ticker>/<timeframe>")
+def page(ticker: str, timeframe: str) -> str:
+    """One series: its latest bars, and its versions with their changes and the number of runs that read each."""
+    versions, counts = versions_with_runs(ticker, timeframe)
+    return render_template("prices/series.html", versions=versions, run_counts=counts)

@@ -1,32 +1,54 @@
-"""The HTTP API of screens: submission, progress, best combinations, and runs of them."""
+"""The API and the page of screens: submission, progress, best rows, batches of them, the metric by parameter."""
 
 import json
 from collections.abc import Sequence
 
-from flask import Response, url_for
+from flask import Response, render_template, url_for
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 from sqlalchemy import Connection, RowMapping
 
-from adapters.plans.combinations import CORE_CONDITIONS, MAX_COMBINATIONS
-from adapters.plans.ranking import Ranking
+from adapters.metrics.table import METRICS_BY_NAME
+from adapters.plans.combinations import CORE, CORE_CONDITIONS, MAX_COMBINATIONS
+from adapters.plans.ranking import Ranking, tried_note
 from adapters.plans.screen import screen_jobs
 from adapters.plans.store import plan_row, ranking_of
+from adapters.plans.surface import Surface
 from adapters.runs.times import utc_text
 from contracts.errors import Conflict, InvalidRequest
 from contracts.status import PlanKind, RunStatus
 from contracts.values import Json, picked, side_by_side
-from web.api import ENDED, KEY, REFUSED, Argument, arguments, conditional, json_body, operation
+from web.api import (
+    ENDED,
+    KEY,
+    REFUSED,
+    Argument,
+    arguments,
+    conditional,
+    json_body,
+    operation,
+    read_argument,
+)
 from web.app import ask_database, platform
-from web.batches.bodies import read_sweep
-from web.batches.bulk_submission import submit_bulk
-from web.batches.choice import ranking_arguments, read_ranking
-from web.formats import ticker_symbol, whole_number
-from web.plans.resource import PlanResource
+from web.batches.api import ranking_arguments, ranking_query, read_ranking
+from web.batches.pages import shown_parameters
+from web.batches.submission import read_sweep, submit_bulk
+from web.formats import ticker_among, ticker_symbol, whole_number
+from web.plans import PlanResource
 from web.runs import operations
 from web.runs.api import accepted_answer
-from web.screens.rows import Row, ScreenedJob, leaderboard, ranked_rows, screened_jobs
-from web.screens.submission import submit_screen
-from web.titles import screen_title
+from web.runs.page import await_end
+from web.screens.jobs import (
+    Row,
+    ScreenedJob,
+    leaderboard,
+    ranked_rows,
+    screened_jobs,
+    submit_screen,
+    surface_of,
+)
+from web.studies.pictures import histogram_picture
+from web.titles import format_fields, screen_title
 
 
 def _find(connection: Connection, screen_id: str) -> RowMapping:
@@ -40,7 +62,7 @@ def _state(screen_id: str) -> Json:
 
 
 SCREEN = PlanResource(PlanKind.SCREEN, "screens", _find, _state)
-blueprint = SCREEN.api
+api = SCREEN.api
 
 MAX_TOP = 1000  # rows in one leaderboard
 RECEIPT = (
@@ -60,7 +82,7 @@ NUMBER = Argument("number", whole_number(0), "of the combination in the leaderbo
 TICKER = Argument("ticker", ticker_symbol, "of this ticker; by default the first one")
 
 
-@blueprint.post("/api/screens")
+@api.post("/api/screens")
 @operation(
     "200 ScreenAccepted: this key has its screen already",
     "202 ScreenAccepted: recorded",
@@ -78,7 +100,7 @@ def submit() -> ResponseReturnValue:
     return SCREEN.accepted(screen_id, is_new, "result_url", **facts)
 
 
-@blueprint.get("/api/screens/<uuid:screen_id>")
+@api.get("/api/screens/<uuid:screen_id>")
 @operation("200 Screen: its progress and its best rows", SCREEN.missing, asks=(*RANKING, TOP))
 def screen(screen_id: str) -> Response:
     """Progress of a screen and its best rows: ?metric=sharpe_ratio&goal=max&constraint=num_trades>=5&top=10."""
@@ -115,7 +137,7 @@ def describe_screen(jobs: Sequence[RowMapping]) -> Json:
     }
 
 
-@blueprint.post("/api/screens/<uuid:screen_id>/run")
+@api.post("/api/screens/<uuid:screen_id>/run")
 @operation(
     "202 Accepted: recorded",
     SCREEN.missing,
@@ -134,7 +156,7 @@ def run(screen_id: str) -> ResponseReturnValue:
     return accepted_answer(*operations.submit_run(valid))
 
 
-@blueprint.post("/api/screens/<uuid:screen_id>/batch")
+@api.post("/api/screens/<uuid:screen_id>/batch")
 @operation(
     "200 ScreenBatch: nothing was new",
     "202 ScreenBatch: recorded",
@@ -181,3 +203,71 @@ SCREEN.add_retry(
     "202 waits again",
     "409 nothing of it has failed",
 )
+
+
+pages = SCREEN.pages
+
+PAGE_TOP = Argument("top", whole_number(1, MAX_TOP), "rows; 20 by default", 20)
+# variables of every screen page
+OFFERED: Json = {
+    "core": [METRICS_BY_NAME[name] for name in CORE],
+    "most": MAX_TOP,
+    "batches": (10, 100),  # sizes of the batches that buttons submit
+    "has_runs": False,
+}
+
+
+@pages.get("/screens/<uuid:screen_id>")
+@operation(asks=(*RANKING, PAGE_TOP))
+def page(screen_id: str) -> str:
+    """A screen, ranked and mapped: ?metric=sharpe_ratio&constraint=num_trades>=20&ticker=AAPL&x=fast&top=1000."""
+    await_end(screen_id)
+    jobs = ask_database(screen_jobs, screen_id)
+    ranking, top = screen_ranking(jobs), arguments()["top"]
+    tickers = {job["ticker"]: job["combinations"] for job in jobs}
+    ticker: str | None = read_argument("ticker", ticker_among(tickers), None)
+    completed = screened_jobs(jobs, ticker)
+    run_request = json.loads(jobs[0]["request_json"])
+    living = [job for job in jobs if not RunStatus(job["status"]).is_terminal]
+    screen, surface = describe_screen(jobs), surface_of(completed, ranking)
+    return render_template(
+        "screens/screen.html",
+        **OFFERED,
+        screen=screen,
+        first=jobs[0],
+        query=ranking_query(),
+        run_request=run_request,
+        terms=format_fields(run_request, "orders", "stops"),
+        living=living,
+        leaders=leaderboard(ranked_rows(completed, ranking, top)),
+        tickers=tickers,
+        ticker=ticker,
+        note=tried_note(
+            sum(each.job["combinations"] for each in completed),
+            to_come=sum(job["combinations"] for job in living),
+            what="combination",
+        ),
+        evidence=None if living else _evidence(completed),
+        placed=len(surface.metrics),
+        histogram=_histogram(surface, ranking),
+        **shown_parameters(surface, ranking),
+    )
+
+
+def _histogram(surface: Surface, ranking: Ranking) -> Markup | None:
+    """Draw the distribution of the metric over the ranked combinations, with the best one marked."""
+    values = [value for value in surface.metrics if value is not None]
+    if not values:
+        return None
+    best = (max if ranking.goal == "max" else min)(values)
+    return histogram_picture(values, best, f"best {METRICS_BY_NAME[ranking.metric].title}:")
+
+
+def _evidence(completed: list[ScreenedJob]) -> Json | None:
+    """Return the evidence for the highest Sharpe ratio of all tickers against luck in as many trials."""
+    proven = [each for each in completed if each.best.get("evidence")]
+    if not proven:
+        return None
+    of = max(proven, key=lambda each: float(each.best["metrics"]["sharpe_ratio"]))
+    run = Row(of, of.best["number"]).run().request.to_json()
+    return {"run": run, "evidence": of.best["evidence"], "metrics": of.best["metrics"]}

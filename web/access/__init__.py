@@ -1,1 +1,0 @@
-"""Log-in, sessions and the audit."""

@@ -1,1 +1,0 @@
-"""Probes, metrics for Prometheus, and the size of stored data."""

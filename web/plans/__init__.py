@@ -1,1 +1,0 @@
-"""Plans of every kind: the operations that batches, screens, studies and portfolios share."""

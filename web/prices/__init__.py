@@ -1,1 +1,0 @@
-"""Prices: series of tickers, their versions, and uploads."""

@@ -1,1 +1,0 @@
-"""The queue, now and over time."""
