@@ -118,9 +118,11 @@ def read_spec(path: Path) -> Spec:
 
 
 def _refused(document: yaml.Node | None) -> list[str]:
-    """Return the faults of numbers that YAML reads differently from people, with their lines."""
-    refusals = ((node, refusal(node)) for node in scalars(document))
-    return [f"line {node.start_mark.line + 1}: {fault}" for node, fault in refusals if fault]
+    """Return the faults of keys and numbers that YAML reads differently from people, with their lines."""
+    refusals = [(node, refusal(node)) for node in scalars(document)]
+    refusals += [(key, key_refusal(key)) for key in keys(document)]
+    by_line = sorted((node.start_mark.line + 1, fault) for node, fault in refusals if fault)
+    return [f"line {line}: {fault}" for line, fault in by_line]
 
 
 def _read(path: Path) -> tuple[Any, yaml.Node | None]:
@@ -156,6 +158,7 @@ def _places(node: yaml.Node | None, inside: str = "") -> Iterator[tuple[str, int
 _OCTAL = re.compile(r"[-+]?0[0-7_]+")
 _TIME = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?")
 
+_KEYS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
 _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 
 
@@ -169,20 +172,39 @@ Loader.yaml_implicit_resolvers = {
 }
 
 
-def scalars(node: yaml.Node | None) -> Iterator[yaml.ScalarNode]:
-    """Yield every unquoted value below a node; those of an alias where they are defined."""
+def nodes_of(node: yaml.Node | None) -> Iterator[yaml.Node]:
+    """Yield a node and every value below it, in order; those of an alias where they are defined."""
     waiting, seen = [node], set[int]()
     while waiting:
         each = waiting.pop()
         if each is None or id(each) in seen:
             continue
         seen.add(id(each))
-        if isinstance(each, yaml.ScalarNode) and each.style is None:
-            yield each
-        elif isinstance(each, yaml.MappingNode):
+        yield each
+        if isinstance(each, yaml.MappingNode):
             waiting += [value for _, value in reversed(each.value)]
         elif isinstance(each, yaml.SequenceNode):
             waiting += reversed(each.value)
+
+
+def scalars(node: yaml.Node | None) -> list[yaml.ScalarNode]:
+    """Return every unquoted value below a node."""
+    values = (each for each in nodes_of(node) if isinstance(each, yaml.ScalarNode))
+    return [each for each in values if each.style is None]
+
+
+def keys(node: yaml.Node | None) -> list[yaml.ScalarNode]:
+    """Return every key below a node."""
+    mappings = (each for each in nodes_of(node) if isinstance(each, yaml.MappingNode))
+    return [key for each in mappings for key, _ in each.value]
+
+
+def key_refusal(key: yaml.ScalarNode) -> str | None:
+    """Say why a key is not text, as all keys of JSON are; None if it is text or the merge key."""
+    if key.tag in _KEYS:
+        return None
+    value = json.dumps(value_of(key), default=str)
+    return f'YAML reads the key {key.value} as {value}; quote it: "{key.value}"'
 
 
 def refusal(node: yaml.ScalarNode) -> str | None:

@@ -117,6 +117,29 @@ def test_a_number_that_yaml_reads_as_text_is_named(
     assert f"written {json.dumps(int(number) if number.is_integer() else number)}" in fault
 
 
+@pytest.mark.parametrize("place", ["{}: 1", "base: {{{}: 1}}", "legs: [{{{}: 1}}]"])
+def test_a_key_that_yaml_does_not_read_as_text_is_refused(tmp_path: Path, place: str) -> None:
+    for key in (*BOOLEANS, "1", "1.5e+3", "12:30", "0x1F", "~", "null"):
+        path = written(tmp_path, f"seed: 1\n{place.format(key)}\n")
+
+        with pytest.raises(BadInput) as raised:
+            read_spec(path)
+
+        [fault] = raised.value.faults
+        assert fault.startswith(f"line 2: YAML reads the key {key} as {read_as(key)};"), key
+        assert f'"{key}"' in fault
+        quoted = place.format(f'"{key}"')
+        assert key in json.dumps(read_spec(written(tmp_path, f"seed: 1\n{quoted}\n")).values)
+
+
+def test_dates_exponents_and_merged_mappings_are_keys(tmp_path: Path) -> None:
+    path = written(tmp_path, "2004-01-01: 1\n1e3: 2\nbase: &b {label: x}\nother: {<<: *b}\n")
+
+    values = read_spec(path).values
+
+    assert (values["2004-01-01"], values["1e3"], values["other"]) == (1, 2, {"label": "x"})
+
+
 def test_dates_and_names_stay_as_they_are_written(tmp_path: Path) -> None:
     for value in ("2004-02-30", "2020-01-01", "NO", "1.10", "2024", "2001-12-14T21:59:43Z"):
         spec = read_spec(written(tmp_path, f"name: {value}\nbase: {{label: 2004-02-30}}\n"))
