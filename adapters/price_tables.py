@@ -30,7 +30,7 @@ price_parts = table(
     data_hash=key(Sha256),
     part=key(Integer),
     bars=Integer,
-    packed=required(LongBlob, doc="see adapters.prices.packing"),
+    packed=required(LongBlob, doc="see adapters.columns"),
 )
 
 price_versions = table(

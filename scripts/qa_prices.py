@@ -7,7 +7,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from adapters.prices.checks import oddities, other_tickers
-from adapters.prices.containers import unpacked
+from adapters.prices.decoding import unpacked
 from adapters.prices.reading import Meaning, read_prices
 from adapters.prices.table import RefusedFile
 from adapters.prices.tickers import name_fault, price_files, series_of_file

@@ -6,10 +6,9 @@ from flask import Blueprint, Response, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 
 from adapters.prices.bars import candle_columns, csv_chunks, joined
-from adapters.prices.containers import unpacked
-from adapters.prices.dates import BAD_ROWS
+from adapters.prices.dates import BAD_ROWS, ZONES
+from adapters.prices.decoding import unpacked
 from adapters.prices.loading import delete_version, examine, save_version
-from adapters.prices.looks import ZONES
 from adapters.prices.reading import Meaning
 from adapters.prices.store import (
     Version,

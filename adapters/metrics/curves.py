@@ -8,8 +8,7 @@ import numpy as np
 
 from adapters.metrics.rates import AccountRates
 from adapters.money import CENTS, rounded
-from adapters.prices.bar_times import CLOSE_OFFSET_S, fill_time
-from adapters.prices.bars import DAY_S, Column, Whole, bar_dates
+from adapters.prices.bars import CLOSE_OFFSET_S, DAY_S, Column, Whole, bar_dates, fill_time
 from contracts.run_result import (
     Candle,
     PortfolioPoint,

@@ -1,7 +1,6 @@
 """Combinations that one Job tries, and their metrics, in columns: 100,000 of them take a few megabytes."""
 
 import json
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -11,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from adapters.columns import pack, unpack
 from adapters.metrics.measured import Array
 from adapters.plans.conditions import Reader
 from adapters.plans.flat_params import flat_params
 from adapters.plans.ranking import RUIN_PCT, Ranking
-from adapters.prices.packing import packed_columns, unpacked_columns
 from contracts.values import Json, Values, side_by_side
 
 # metrics of a combination that are equal to those of its run
@@ -61,38 +60,27 @@ class Combinations:
 
     def hash_with(self, request_hash: str) -> str:
         """Return the SHA-256 over a request and all its combinations."""
-        packed = self.packed()
-        return sha256(
-            f"{request_hash} {packed['values_json']}".encode() + packed["places"]
-        ).hexdigest()
+        text = f"{request_hash} {json.dumps(self.values, ensure_ascii=False)}"
+        return sha256(text.encode() + self.places.tobytes()).hexdigest()
 
     def packed(self) -> Json:
         """Return the columns of the database."""
         return {
             "combinations": len(self),
             "values_json": json.dumps(self.values, ensure_ascii=False),
-            "places": packed_columns(self.places.T),
+            "places": pack(dict(zip(self.values, self.places.T, strict=True))),
         }
 
     @classmethod
     def unpacked(cls, row: Mapping[Any, Any]) -> "Combinations":
         """Restore the combinations from the columns of `packed`."""
-        places = np.array(unpacked_columns(row["places"]), dtype=np.int64)
+        places = np.array([*unpack(row["places"]).values()], np.int64)
         return cls(json.loads(row["values_json"]), places.reshape(-1, row["combinations"]).T)
 
 
 def packed_metrics(measured: Array, names: Sequence[str] = MEASURED) -> bytes:
     """Compress metrics. measured: (combinations, names) float64, NaN where a metric has no value."""
-    return zlib.compress(
-        " ".join(names).encode() + b"\n" + np.ascontiguousarray(measured.T, "<f8").tobytes()
-    )
-
-
-def unpacked_metrics(packed: bytes) -> dict[str, Array]:
-    """Return each metric by combination, as `packed_metrics` packed them."""
-    names, _, numbers = zlib.decompress(packed).partition(b"\n")
-    columns = np.frombuffer(numbers, "<f8").reshape(names.count(b" ") + 1, -1)
-    return dict(zip(names.decode().split(), columns, strict=True))
+    return pack(dict(zip(names, measured.T, strict=True)))
 
 
 def ranked_places(

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, RowMapping, func, insert, or_, select
 
+from adapters.columns import unpack
 from adapters.declarations import update_by
 from adapters.metrics.measured import Array
 from adapters.plan_tables import PLAN, plans
-from adapters.plans.combinations import Combinations, unpacked_metrics
+from adapters.plans.combinations import Combinations
 from adapters.plans.ranking import Ranking
 from adapters.plans.store import ranking_of
 from adapters.rows import rows_by
@@ -50,7 +51,7 @@ def search_metrics(connection: Connection, run_ids: Sequence[str]) -> dict[str, 
     """Return the metrics of the combinations of Jobs, by run_id; Jobs without a result are left out."""
     query = select(*screens.c["run_id", "metrics"]).where(screens.c.metrics.is_not(None))
     rows = rows_by(connection, query, screens.c.run_id, run_ids)
-    return {run_id: unpacked_metrics(row["metrics"]) for run_id, row in rows.items()}
+    return {run_id: unpack(row["metrics"]) for run_id, row in rows.items()}
 
 
 def screen_jobs(connection: Connection, screen_id: str) -> Sequence[RowMapping]:

@@ -14,8 +14,7 @@ from adapters.prices.bars import (
     bar_dates,
     bars_per_year,
 )
-from adapters.prices.looks import duration, usual_distance_s
-from adapters.prices.sessions import LEAST_BARS, STRAY
+from adapters.prices.dates import LEAST_BARS, STRAY, duration, usual_distance_s
 from adapters.prices.table import listed
 from adapters.prices.tickers import names_ticker
 from contracts.timeframes import BY_DAY, LENGTH_S

@@ -1,17 +1,257 @@
-"""Dates of a price file: their format, what they suggest about the file, and the time of each bar."""
+"""Dates of a price file: the timeframe, exchange and sessions that they suggest, and the time of each bar."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
+from functools import cached_property
+from itertools import groupby
 from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
-from adapters.prices.looks import Looks
-from adapters.prices.moments import date_reader, order_in_words
-from adapters.prices.sessions import SessionDays, exists, has_time
+import numpy as np
+
+from adapters.prices.bars import Timestamps, Whole
+from adapters.prices.cells import date_reader, order_in_words
 from adapters.prices.table import listed, refuse
-from contracts.timeframes import BY_DAY, IN_WORDS, Timeframe
+from contracts.timeframes import BY_DAY, IN_WORDS, LENGTH_S, TIMEFRAMES, Timeframe
 from contracts.values import frozen_by_name
+
+# bars from which the spacing is derived; fewer may all have weekends and holidays between them
+LEAST_SPACED = 4
+LEAST_DAYS = 0.5  # share of the days that must begin and end alike to count as sessions
+
+
+# hours of exchanges by their local clocks, and their lunch breaks, if any
+SESSIONS = (
+    ("America/New_York", "09:30", "16:00"),
+    ("America/New_York", "04:00", "20:00"),  # with the hours before and after
+    ("Europe/London", "08:00", "16:30"),
+    ("Europe/Berlin", "09:00", "17:30"),
+    ("Asia/Tokyo", "09:00", "15:00", "11:30", "12:30"),
+    ("Asia/Tokyo", "09:00", "15:30", "11:30", "12:30"),  # since November 2024
+    ("Asia/Hong_Kong", "09:30", "16:00", "12:00", "13:00"),
+    ("Asia/Shanghai", "09:30", "15:00", "11:30", "13:00"),
+    ("Asia/Kolkata", "09:15", "15:30"),
+    ("Australia/Sydney", "10:00", "16:00"),
+)
+ZONES = tuple(dict.fromkeys(["UTC", *(zone for zone, *_ in SESSIONS)]))
+
+
+def usual_distance_s(times: Whole) -> int | None:
+    """Seconds between bars, the lower quartile so that weekends and gaps do not count; None for too few bars.
+
+    times: ascending, none twice.
+    """
+    return (
+        int(np.sort(np.diff(times))[(len(times) - 1) // 4])
+        if len(times) >= LEAST_SPACED
+        else None
+    )
+
+
+def duration(seconds: int) -> str:
+    """Format a number of seconds: 5 minutes, 1 hour, 7 days."""
+    units = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+    unit_s, word = next(each for each in units if seconds % each[0] == 0)
+    return f"{seconds // unit_s:,} {word}{'' if seconds == unit_s else 's'}"
+
+
+class Looks:
+    """Dates of some of a file's first bars, as written.
+
+    apart_s: usual seconds between bars. timeframe: the one with that spacing. lacks_offset: True when a time has no
+    offset from UTC.
+    """
+
+    def __init__(self, moments: Sequence[datetime]) -> None:
+        self.moments = moments
+        # local times, so that clock changes do not alter the spacing
+        walls = {each.replace(tzinfo=None) for each in moments}
+        self._times = np.array(sorted(walls), "M8[s]").astype(np.int64)
+        self.apart_s = usual_distance_s(self._times)
+        fitting = (each for each in TIMEFRAMES if LENGTH_S[each] == self.apart_s)
+        self.timeframe = next(fitting, None)
+        self.lacks_offset = any(each.tzinfo is None for each in moments)
+
+    def contradicts(self, timeframe: Timeframe) -> bool:
+        """True when these cannot be bars of a timeframe: they are closer together, or all spaced as another's."""
+        if self.apart_s is None:
+            return False
+        length_s = LENGTH_S[timeframe]
+        steps = np.diff(self._times)
+        return self.apart_s < length_s or bool(self.timeframe and length_s not in steps)
+
+    @cached_property
+    def hours(self) -> tuple[time, time] | None:
+        """Start of the first and of the last bar of a usual day; None where days differ or are cut off."""
+        by_day = groupby(sorted(self.moments, key=datetime.date), datetime.date)
+        days = [[each.time() for each in day] for _, day in by_day]
+        # the first and the last day may be incomplete
+        whole = days[1:-1] or days
+        hours, count = Counter((min(day), max(day)) for day in whole).most_common(1)[0]
+        return hours if count >= LEAST_DAYS * len(whole) else None
+
+    @cached_property
+    def zone(self) -> str | None:
+        """Zone of the exchange that has these hours; None for no exchange or several."""
+        fitting = [each for each in SESSIONS if self._fits(*map(time.fromisoformat, each[1:]))]
+        if (self.apart_s or 0) <= LENGTH_S["1h"]:  # longer bars would hide a break
+            fitting = [each for each in fitting if each[3:]] or fitting
+        zones = {each[0] for each in fitting}
+        return zones.pop() if len(zones) == 1 else None
+
+    def _fits(self, opens: time, closes: time, *pause: time) -> bool:
+        first, last = self.hours or (time.max, time.min)
+        end_s = _second(last) + (self.apart_s or 0)
+        paused = pause and any(pause[0] <= each.time() < pause[1] for each in self.moments)
+        return first == opens and _second(last) < _second(closes) <= end_s and not paused
+
+    def in_words(self, timeframe: Timeframe) -> str:
+        """Describe the dates for the user, who confirms the timeframe and, where offsets are missing, the zone."""
+        if timeframe in BY_DAY or not self.lacks_offset:
+            return self.spacing_in_words
+        return f"{self.spacing_in_words}; {self.hours_in_words}"
+
+    @property
+    def spacing_in_words(self) -> str:
+        """Describe the spacing of the bars and the timeframe that has it."""
+        if self.apart_s is None:
+            return f"fewer than {LEAST_SPACED} bars do not show how far they are apart"
+        timeframe = (
+            f"as those of {self.timeframe} are"
+            if self.timeframe
+            else f"which is none of {', '.join(TIMEFRAMES)}"
+        )
+        return f"the bars are {duration(self.apart_s)} apart, {timeframe}"
+
+    @property
+    def hours_in_words(self) -> str:
+        """Describe the hours of a day's bars by the file's clock, and the exchange that has them."""
+        if self.hours is None:
+            return "its days begin and end at different hours, which tell no time zone"
+        first, last = (each.isoformat("minutes") for each in self.hours)
+        zone = f"which looks like {self.zone}" if self.zone else "which tells no time zone"
+        return f"its days have bars from {first} to {last}, {zone}"
+
+
+def _second(clock: time) -> int:
+    return clock.hour * 3600 + clock.minute * 60 + clock.second
+
+
+LEAST_BARS = 5  # bars that show on which days of the week a market trades
+# share of bars at weekends or on the day of another bar, by the dates as written; fewer are special sessions
+LEAST_ODD = 0.01
+STRAY = 0.2  # share of those that may remain by the sessions' dates
+CLOCK_CHANGE = np.timedelta64(1, "h")
+_HOURS = sorted(range(-12, 13), key=abs)
+
+
+def session_hours(moments: Sequence[datetime]) -> int:
+    """Hours to add to the times of daily bars so that their dates are those of the sessions; 0 where they already are.
+
+    A session that begins in the evening belongs to the day after. Its bars are recognised by their days of the week: as
+    written some are at weekends or two on one day, with the hours added hardly any; or by clock times on both sides of
+    midnight that differ by a clock change alone. One number of hours serves both sides of such a change. Dates without
+    a time of day are taken as written: 0.
+    """
+    if len(moments) < LEAST_BARS or not any(map(has_time, moments)):
+        return 0
+    clocks: Timestamps = np.array([each.replace(tzinfo=None) for each in moments], "M8[s]")
+    shifted: dict[int, Timestamps] = {
+        hours: clocks + np.timedelta64(hours, "h") for hours in _HOURS
+    }
+    spreads = {hours: np.ptp(each - each.astype("M8[D]")) for hours, each in shifted.items()}
+    narrowest = min(spreads.values())
+    if (
+        narrowest <= CLOCK_CHANGE
+    ):  # keep shifts under which midnight does not separate the two times
+        shifted = {hours: each for hours, each in shifted.items() if spreads[hours] == narrowest}
+    odd = {hours: _odd_share(each) for hours, each in shifted.items()}
+    best, as_written = min(odd, key=odd.__getitem__), _odd_share(clocks)
+    is_clear = as_written >= LEAST_ODD and odd[best] <= STRAY * as_written
+    return best if is_clear or (0 not in odd and odd[best] <= as_written) else 0
+
+
+def has_time(moment: datetime) -> bool:
+    """True when a time of day is written; midnight stands for a date alone."""
+    return moment.time() != time.min
+
+
+def _odd_share(clocks: Timestamps) -> float:
+    """Share of bars at weekends, plus the share on the day of another bar."""
+    days = clocks.astype("M8[D]")
+    return float((~np.is_busday(days)).mean()) + 1 - len(np.unique(days)) / len(days)
+
+
+class SessionDays:
+    """Days of a file's daily bars: those of their sessions, or as written.
+
+    moments: of a sample of its bars. zone: of the exchange, if known; it decides for times with an offset, and a
+    session that begins there in the evening still belongs to the day after. keep: take the dates as written.
+    """
+
+    def __init__(
+        self, moments: Sequence[datetime], zone: ZoneInfo | None, *, keep: bool = False
+    ) -> None:
+        has_times = not keep and any(map(has_time, moments))
+        self._zone = zone if has_times else None
+        self.hours = session_hours([*map(self._local, moments)]) if has_times else 0
+        self.may_differ = bool(self._zone or self.hours)
+
+    @property
+    def reason(self) -> str:
+        """Reason why the days differ from the dates as written."""
+        if not self.hours:
+            return f"by the clock of {self._zone}"
+        return (
+            "sessions begin the evening before"
+            if self.hours > 0
+            else "the bars are stamped the day after"
+        )
+
+    def day(self, moment: datetime) -> datetime:
+        """Midnight UTC of the bar's day."""
+        local = self._local(moment) + timedelta(hours=self.hours)
+        return datetime(local.year, local.month, local.day, tzinfo=UTC)
+
+    def _local(self, moment: datetime) -> datetime:
+        return moment.astimezone(self._zone) if self._zone and moment.tzinfo else moment
+
+
+def repeated_s(second: int, zone: ZoneInfo) -> int:
+    """Seconds by which clocks go back if the local time of this UTC time occurs twice, else 0."""
+    local = datetime.fromtimestamp(second, zone)
+    before, after = local.replace(fold=0).utcoffset(), local.replace(fold=1).utcoffset()
+    return int(((before or timedelta()) - (after or timedelta())).total_seconds())
+
+
+def exists(moment: datetime) -> bool:
+    """True when this local time exists; clocks that go forward skip an hour."""
+    local = moment.astimezone(UTC).astimezone(moment.tzinfo)
+    return local.replace(tzinfo=None) == moment.replace(tzinfo=None)
+
+
+def in_file_order(times: Whole, zone: ZoneInfo) -> tuple[Whole, Whole]:
+    """Move the second pass through each repeated hour after the first; return the times and the indexes moved.
+
+    times: (bars,) seconds since 1970 in the file's order, oldest first, each the first of the two UTC times that its
+    clock time may stand for. The second pass begins where the times stop ascending.
+    """
+    later, places = times.copy(), list[int]()
+    for place in np.flatnonzero(np.diff(times) <= 0) + 1:
+        back_s = repeated_s(int(times[place]), zone)
+        if not back_s or (places and place <= places[-1]):
+            continue
+        stop = int(place)
+        while stop < len(times) and abs(times[stop] - times[place]) < back_s:
+            if not repeated_s(int(times[stop]), zone):
+                break
+            stop += 1
+        later[place:stop] += back_s
+        places += range(int(place), stop)
+    return later, np.array(places, np.int64)
+
 
 SAMPLE = 2_000  # rows that determine the order of day and month and the spacing of bars
 FRIDAY = 4  # as datetime.weekday counts

@@ -14,8 +14,8 @@ from adapters.logs import current_actor
 from adapters.price_tables import VERSION, price_parts, price_series, price_versions
 from adapters.prices.bars import PriceBars, bars_per_year
 from adapters.prices.checks import changes, oddities, other_tickers
-from adapters.prices.containers import unpacked
-from adapters.prices.packing import pack
+from adapters.prices.decoding import unpacked
+from adapters.prices.packing import pack_bars
 from adapters.prices.reading import Meaning, read_prices
 from adapters.prices.store import (
     IS_CURRENT,
@@ -112,7 +112,7 @@ def _save(connection: Connection, row: Json, bars: PriceBars) -> None:
         connection, price_series, **series, **current
     ):  # another process has just stored the first version of this series
         connection.execute(replaced)
-    for number, (count, packed) in enumerate(pack(bars)):
+    for number, (count, packed) in enumerate(pack_bars(bars)):
         if not insert_if_new(
             connection, price_parts, **current, part=number, bars=count, packed=packed
         ):

@@ -1,19 +1,15 @@
-"""Compressed form of bars in the database, in parts of at most 65,536, and the bars that a run reads from it.
+"""Compressed form of bars in the database, in parts of at most 65,536, and the bars that a run reads from it."""
 
-A column is its first number and the steps from bar to bar, in the smallest integers that hold them, their bytes sorted
-by significance: 3,270 daily bars take about 60 KB, a million intraday ones about 8 MB.
-"""
-
-import struct
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
-from typing import Any
 
 import numpy as np
 
+from adapters.columns import pack, unpack
 from adapters.prices.bars import (
     CLOSES_ONLY,
+    COLUMNS,
     Column,
     PriceBars,
     Whole,
@@ -27,9 +23,6 @@ from contracts.values import frozen
 
 # six columns of at most eight bytes, sent as hexadecimal digits: 6 MB, below the documented packet of 8 MB
 BARS_PER_PART = 65_536
-_TYPES = "bhiq"  # signed integers of 1, 2, 4 and 8 bytes
-# head of a column: type of the steps, first number, number of steps
-_HEAD = struct.Struct("<cqI")
 
 
 @frozen
@@ -50,64 +43,24 @@ class PackedPrices:
     benchmark: "PackedPrices | None" = None
 
 
-def pack(bars: PriceBars) -> Iterator[tuple[int, bytes]]:
+def pack_bars(bars: PriceBars) -> Iterator[tuple[int, bytes]]:
     """(number of bars, compressed columns) of each part, in order."""
     for start in range(0, len(bars), BARS_PER_PART):
         part = bars[start : start + BARS_PER_PART]
-        yield len(part), packed_columns((part.times, *part.prices, part.volume))
+        numbers = (part.times, *part.prices, part.volume)
+        yield len(part), pack(dict(zip(COLUMNS, numbers, strict=True)))
 
 
-def unpack(packed: PackedPrices) -> PriceBars:
-    """The bars that `pack` packed; BadPrices when the parts are not what was packed."""
+def unpack_bars(packed: PackedPrices) -> PriceBars:
+    """The bars that `pack_bars` packed; BadPrices when the parts are not what was packed."""
     try:
-        by_column = zip(*map(unpacked_columns, packed.parts), strict=True)
-        times, *prices, volume = map(np.concatenate, by_column)
-    except (zlib.error, struct.error, ValueError) as error:
+        columns = unpack(*packed.parts)
+        times, *prices, volume = (columns[name] for name in COLUMNS)
+    except (zlib.error, ValueError, KeyError) as error:
         named = f"{packed.ticker} {packed.timeframe} {packed.data_hash[:12]}"
         raise BadPrices(f"the stored prices of {named} are damaged: {error}") from error
-    return PriceBars(
-        packed.timeframe,
-        times,
-        tuple(prices),
-        volume,
-        packed.price_decimals,
-        packed.volume_decimals,
-    )
-
-
-def packed_columns(columns: Iterable[Any]) -> bytes:
-    """Columns of whole numbers, each with at least one, as one compressed part."""
-    return zlib.compress(b"".join(map(_packed, columns)))
-
-
-def _packed(column: Any) -> bytes:
-    steps = np.diff(column)
-    most = max(int(steps.max(initial=0)), -1 - int(steps.min(initial=0)))
-    kind = next(kind for kind in _TYPES if most <= np.iinfo(kind).max)
-    lowest_first = steps.astype(np.dtype(kind).newbyteorder("<"))
-    # all lowest bytes, then all second ones, and so on: this compresses to half the size of plain numbers
-    by_significance = lowest_first.view(np.uint8).reshape(len(steps), lowest_first.itemsize).T
-    return bytes(
-        _HEAD.pack(kind.encode(), int(column[0]), len(steps)) + by_significance.tobytes()
-    )
-
-
-def unpacked_columns(part: bytes) -> list[Whole]:
-    """The columns of one packed part."""
-    raw, at, columns = zlib.decompress(part), 0, list[Whole]()
-    while at < len(raw):
-        kind, first, count = _HEAD.unpack_from(raw, at)
-        size = np.dtype(kind).itemsize
-        mixed = np.frombuffer(raw, np.uint8, count * size, at + _HEAD.size)
-        column = np.empty(count + 1, np.int64)
-        column[0] = first
-        np.cumsum(
-            mixed.reshape(size, -1).T.copy().view(f"<{kind.decode()}").ravel(), out=column[1:]
-        )
-        column[1:] += first
-        columns.append(column)
-        at += _HEAD.size + count * size
-    return columns
+    decimals = packed.price_decimals, packed.volume_decimals
+    return PriceBars(packed.timeframe, times, tuple(prices), volume, *decimals)
 
 
 @frozen
@@ -142,7 +95,7 @@ class RunPrices:
 
 def benchmark_closes(packed: PackedPrices, times: Whole) -> Column | None:
     """(times,) the benchmark's close at each time, NaN where it has no bar; None without a benchmark."""
-    return common_closes(unpack(packed.benchmark), times) if packed.benchmark else None
+    return common_closes(unpack_bars(packed.benchmark), times) if packed.benchmark else None
 
 
 def benchmark_note(packed: PackedPrices, closes: Column | None, times: Whole) -> str | None:
@@ -173,7 +126,7 @@ def run_prices(
     override_per_year: bars of a year as set by the request, in place of the count of the whole series.
     NoPricesInRange when fewer than two bars are between the dates: a backtest needs two.
     """
-    bars = unpack(packed)
+    bars = unpack_bars(packed)
     traded = bars.between(start_date, end_date)
     first, last, start, end = bars.first[:10], bars.last[:10], str(start_date), str(end_date)
     extent = f"{packed.ticker} has {packed.timeframe} prices from {first} to {last}"

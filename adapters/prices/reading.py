@@ -1,20 +1,27 @@
-"""Read a price file into bars: interpret it, report the interpretation, and check every line."""
+"""Read a price file into bars: interpret it, report how, check every line, and mend what may be mended."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, replace
 from decimal import Context, Decimal
 from functools import partial
-from itertools import chain
+from zoneinfo import ZoneInfo
 
 import numpy as np
+from numpy.typing import NDArray
 
 from adapters.prices.bars import LEAST_DECIMALS, MOST_DIGITS, PriceBars, Whole
-from adapters.prices.dates import Dates
+from adapters.prices.cells import (
+    VOLUMES,
+    ambiguous_cell,
+    clock_reader,
+    number,
+    with_clock,
+    writes_decimal_comma,
+)
+from adapters.prices.dates import BadRows, Dates, in_file_order, repeated_s
 from adapters.prices.dates import Meaning as Meaning
-from adapters.prices.encodings import decode
-from adapters.prices.moments import clock_reader, with_clock
-from adapters.prices.rows import PRICES, check_rows, mend_rows, separate_repeated_hours
+from adapters.prices.decoding import decode
 from adapters.prices.table import NAME, Faults, Objects, PriceTable, listed, read_table, refuse
 from contracts.timeframes import Timeframe
 
@@ -25,7 +32,6 @@ _EXACT = Context(
     prec=5 * MOST_DIGITS
 )  # digits that LEAST, MOST and the ratio of both can give a price
 MOST_NAMES = 20  # names of ignored columns in one sentence
-VOLUMES = ("volume", "ticks")
 NULLS = frozenset({"", "null", "nan", "none", "na", "n/a", "#n/a", "-", "--", "."})
 _TITLES = {"adjusted": "Adj Close", "clock": "Time", "ticks": "Tick volume"}
 _NO_CLOCK = "{!r} is not a time of day; HH:MM is understood everywhere"
@@ -35,7 +41,6 @@ _DIGITS_ALONE = re.compile("[0-9.,]*")
 _MONEY = re.compile(
     r"(?<![^+-])([A-Z]{0,3}[$€£¥₩₹]|(USD|EUR|GBP) )\s*(?=[\d.])|\s*([$€£¥₩₹¢円원]|USD|EUR|GBP)$"
 )
-_SCALES = {"K": Decimal(10**3), "M": Decimal(10**6), "B": Decimal(10**9)}
 
 
 @dataclass(slots=True)
@@ -256,45 +261,113 @@ def _scaled(values: Objects, decimals: int) -> Whole:
     return np.fromiter(map(whole.__getitem__, values), np.int64, len(values))
 
 
-def _numbers(decimal: str, thousands: str) -> re.Pattern[str]:
-    # India writes 12,34,567
-    grouped = rf"[1-9]\d{{0,2}}({thousands}\d{{2,3}})*{thousands}\d{{3}}"
-    return re.compile(
-        rf"[+-]?(({grouped}|\d+)({decimal}\d*)?|{decimal}\d+)([eE][+-]?\d{{1,2}})?[KMBkmb]?",
-        re.ASCII,
+PRICES = ("open", "high", "low", "close")
+# as a fraction of a price: an error of High or Low up to this comes from rounded floats
+ROUNDING = Decimal("1e-9")
+_TWICE = {"1d": "on one day", "1w": "in one week"}
+_LOADED_WITH = "bad_rows=widen or bad_rows=drop loads the file all the same"
+
+
+def separate_repeated_hours(columns: dict[str, Objects], zone: ZoneInfo, done: list[str]) -> None:
+    """Move the second pass through a repeated hour, when clocks go back, after the first, as in the file."""
+    times, places = in_file_order(columns["date"].astype(np.int64), zone)
+    if len(places):
+        columns["date"] = times.astype(object)
+        moments = [f"{each}Z" for each in times[places].view("M8[s]").astype(str)]
+        done.append(
+            f"clocks go back in {zone}: of bars at one clock time the second is taken as the later one, "
+            f"{len(places):,} in all: {listed(moments)}"
+        )
+
+
+def mend_rows(
+    rows: PriceTable, bad_rows: BadRows, done: list[str], warnings: list[str]
+) -> PriceTable:
+    """Return the rows with High and Low around Open and Close: rounding errors mended, others treated by `bad_rows`."""
+    open_, high, low, close = (rows.columns[name] for name in PRICES)
+    top, bottom = np.maximum(open_, close), np.minimum(open_, close)
+    bad = (high < top) | (low > bottom)
+    off = np.maximum(top - high, low - bottom)
+    by_rounding = bad & (off <= ROUNDING * top)
+    bad &= ~by_rounding
+    if by_rounding.any():
+        rows = _widened(rows, by_rounding)
+        done.append(
+            f"High or Low off in its last digits set to Open or Close in {_counted(rows.lines[by_rounding])}"
+        )
+    if not bad.any() or bad_rows == "refuse":
+        return rows
+    here = _counted(rows.lines[bad])
+    if bad_rows == "widen":
+        warnings.append(f"High and Low widened to Open and Close in {here}")
+        return _widened(rows, bad)
+    if bad.all():
+        raise refuse("every row has a High or Low that contradicts its other prices")
+    warnings.append(f"rows left out whose High or Low contradicts their other prices: {here}")
+    return rows.part(~bad)
+
+
+def _counted(lines: Whole) -> str:
+    """Format lines for a sentence: `1 row: line 3`, `7 rows: lines 3, 4, 8, 9, 11 and 2 more`."""
+    s = "" if len(lines) == 1 else "s"
+    return f"{len(lines):,} row{s}: line{s} {listed(sorted(lines.tolist()))}"
+
+
+def _widened(rows: PriceTable, here: NDArray[np.bool_]) -> PriceTable:
+    open_, high, low, close = (rows.columns[name] for name in PRICES)
+    widest = {
+        "high": np.where(here, np.maximum(np.maximum(open_, close), high), high),
+        "low": np.where(here, np.minimum(np.minimum(open_, close), low), low),
+    }
+    return replace(rows, columns=rows.columns | widest)
+
+
+def check_rows(rows: PriceTable, timeframe: Timeframe, zone: ZoneInfo | None) -> None:
+    """Raise RefusedFile with every bar that is out of order, repeated or impossible."""
+    faults = Faults()
+    _check_order(rows, timeframe, zone, faults)
+    _check_ranges(rows, faults)
+    faults.check()
+
+
+def _check_order(
+    rows: PriceTable, timeframe: Timeframe, zone: ZoneInfo | None, faults: Faults
+) -> None:
+    times, later = rows.columns["date"], rows.lines[1:]
+    steps = np.diff(times)
+    at_change = np.zeros(len(steps), bool)
+    if zone:
+        places = np.flatnonzero(steps <= 0)
+        at_change[places] = [repeated_s(each, zone) != 0 for each in times[places + 1]]
+    faults.add(
+        f"Date is not after that of the row above, in the hour that clocks of {zone} show twice when they go back; "
+        "write the times in UTC or with their offsets",
+        later[at_change],
+    )
+    faults.add(
+        f"Date appears twice: two bars {_TWICE.get(timeframe, 'at one time')}",
+        later[(steps == 0) & ~at_change],
+    )
+    faults.add(
+        "Date is before that of the row above; the dates must ascend, or descend, throughout",
+        later[(steps < 0) & ~at_change],
     )
 
 
-_WITH_POINT, _WITH_COMMA = _numbers(r"\.", ","), _numbers(",", r"\.")
-
-
-def number(text: str, decimal_comma: bool) -> Decimal | None:
-    """Return the number that a cell stands for, also 1,234.50 and 12.3M; None if it is no number."""
-    if not (_WITH_COMMA if decimal_comma else _WITH_POINT).fullmatch(text):
-        return None
-    plain = text.replace(".", "").replace(",", ".") if decimal_comma else text.replace(",", "")
-    scale = _SCALES.get(plain[-1].upper())
-    return Decimal(plain[:-1]) * scale if scale else Decimal(plain)
-
-
-def writes_decimal_comma(columns: Mapping[str, Iterable[str]], delimiter: str) -> bool:
-    """True when a file's numbers have decimal commas.
-
-    One unambiguous cell decides for all. Without any, the separator in the prices is taken as that of decimals, unless
-    it is a comma in a file that commas delimit.
-    """
-    for fitting, other in ((_WITH_POINT, _WITH_COMMA), (_WITH_COMMA, _WITH_POINT)):
-        cells = chain.from_iterable(columns.values())
-        if any(fitting.fullmatch(cell) and not other.fullmatch(cell) for cell in cells):
-            return fitting is _WITH_COMMA
-    prices = chain.from_iterable(cells for name, cells in columns.items() if name not in VOLUMES)
-    return delimiter != "," and {mark for cell in prices for mark in cell} & {*",."} == {","}
-
-
-def ambiguous_cell(cells: Iterable[str], delimiter: str) -> str | None:
-    """Return a cell whose separator may be that of decimals or of thousands in all its column, else None."""
-    separated = [cell for cell in cells if "," in cell or ("." in cell and delimiter != ",")]
-    ambiguous = all(
-        _WITH_POINT.fullmatch(cell) and _WITH_COMMA.fullmatch(cell) for cell in separated
+def _check_ranges(rows: PriceTable, faults: Faults) -> None:
+    open_, high, low, close = (rows.columns[name] for name in PRICES)
+    highest, lowest = np.maximum(np.maximum(open_, close), low), np.minimum(open_, close)
+    under = high < highest
+    over = (low > lowest) & ~under
+    faults.add(
+        f"High {{}} is below the highest of Open, Low and Close ({{}}); {_LOADED_WITH}",
+        rows.lines[under],
+        high[under],
+        highest[under],
     )
-    return min(separated, default=None) if ambiguous else None
+    faults.add(
+        f"Low {{}} is above the lowest of Open and Close ({{}}); {_LOADED_WITH}",
+        rows.lines[over],
+        low[over],
+        lowest[over],
+    )

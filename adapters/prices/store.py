@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, and_, func, select
 from adapters.database import reading
 from adapters.price_tables import VERSION, price_parts, price_series, price_versions
 from adapters.prices.bars import SHOWN_DECIMALS, PriceBars, candles
-from adapters.prices.packing import PackedPrices, unpack
+from adapters.prices.packing import PackedPrices, unpack_bars
 from adapters.prices.tickers import is_ticker, nearest_tickers, parse_ticker
 from adapters.tables import RUN
 from contracts.errors import UnknownTicker
@@ -215,7 +215,7 @@ class PriceStore:
                 raise UnknownTicker(
                     f"the prices with data_hash {data_hash[:12]} are not in the store"
                 )
-            return unpack(_packed(connection, versions[0]))
+            return unpack_bars(_packed(connection, versions[0]))
 
     def _candles(self, data_hash: str, start_date: date, end_date: date) -> list[Candle] | None:
         """Candles of a version, both days included; None if it is not in the store. Callers must not change it."""

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapters.prices.bars import Whole
-from adapters.prices.forms import Header
-from adapters.prices.headers import COMMENT, Layout, find_layout, is_ticker_like, split_line
+from adapters.prices.forms import COMMENT, Header, Layout, find_layout, is_ticker_like, split_line
 from adapters.prices.tickers import names_ticker
 from contracts.errors import InvalidRequest
 from contracts.values import frozen

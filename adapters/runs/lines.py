@@ -1,17 +1,17 @@
 """Storage of the lines that a rule used in a run: a head, and parts of BARS_PER_PART bars.
 
-The columns of a part are those of adapters.prices.packing: of each line its values, whole numbers of six digits, and
-whether it has one, then the truth of each condition. 3,270 bars take 5 to 10 KB per line.
+The columns of a part: the truth of each condition, and of each line its values, whole numbers of six digits, and
+whether it has one. 3,270 bars take 5 to 10 KB per line.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from adapters.columns import pack
 from adapters.money import decimals_for
 from adapters.prices.bars import Column, PriceBars, Whole
-from adapters.prices.packing import packed_columns
 from adapters.runs.reasons import SIGNS
 from adapters.runs.stored_series import packed_json
 from contracts.values import Json, Values, frozen
@@ -31,19 +31,25 @@ class RunLines:
 
 def packed_lines(lines: RunLines) -> list[bytes]:
     """Pack all lines of a run as head and parts; stored lines get their decimals, conditions their counts."""
-    columns: list[Any] = []
-    for line, each in zip(lines.head["lines"], lines.values, strict=True):
+    columns = {f"truth {number}": each for number, each in enumerate(lines.truths)}
+    for number, (line, values) in enumerate(zip(lines.head["lines"], lines.values, strict=True)):
         if "column" not in line:
-            is_number = ~np.isnan(each)
-            largest = float(np.abs(each[is_number]).max(initial=0.0))
+            has_value = ~np.isnan(values)
+            largest = float(np.abs(values[has_value]).max(initial=0.0))
             line["decimals"] = decimals_for(largest, DIGITS)
-            columns += [_without_gaps(each, is_number, line["decimals"]), is_number.view(np.int8)]
-    columns += lines.truths
-    parts = [
-        packed_columns([column[start : start + BARS_PER_PART] for column in columns])
-        for start in range(0, len(columns[0]), BARS_PER_PART)
+            columns[f"line {number}"] = _without_gaps(values, has_value, line["decimals"])
+            columns[f"has {number}"] = has_value
+    bars = max(map(len, columns.values()))
+    starts = range(0, bars, BARS_PER_PART)
+    return [
+        packed_json(counted(lines)),
+        *(
+            pack(
+                {name: column[start : start + BARS_PER_PART] for name, column in columns.items()}
+            )
+            for start in starts
+        ),
     ]
-    return [packed_json(counted(lines)), *parts]
 
 
 def _without_gaps(values: Any, is_number: Any, decimals: int) -> Whole:
@@ -53,16 +59,16 @@ def _without_gaps(values: Any, is_number: Any, decimals: int) -> Whole:
     return whole
 
 
-def lines_on(bars: Whole, head: Json, columns: Iterator[Whole], traded: PriceBars) -> RunLines:
+def lines_on(bars: Whole, head: Json, columns: dict[str, Whole], traded: PriceBars) -> RunLines:
     """Restore the lines on these bars from the stored columns and the prices; NaN where a line has no value."""
     values = []
-    for line in head["lines"]:
+    for number, line in enumerate(head["lines"]):
         if "column" in line:  # it is not stored, since the prices are
             values.append(traded.columns[line["column"].capitalize()][bars])
         else:
-            numbers, is_number = next(columns), next(columns)
-            values.append(np.where(is_number, numbers / 10.0 ** line["decimals"], np.nan))
-    return RunLines(head, values, [*columns])
+            numbers = columns[f"line {number}"] / 10.0 ** line["decimals"]
+            values.append(np.where(columns[f"has {number}"], numbers, np.nan))
+    return RunLines(head, values, [each for name, each in columns.items() if name[:5] == "truth"])
 
 
 def counted(lines: RunLines) -> Json:

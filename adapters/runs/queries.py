@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from sqlalchemy import Connection, RowMapping, Select, and_, select
 
+from adapters.columns import unpack
 from adapters.database import has_rows
 from adapters.plan_tables import PLAN, plans
 from adapters.prices.bars import PriceBars, Whole
-from adapters.prices.packing import unpacked_columns
 from adapters.rows import one_row, rows_by
 from adapters.runs.lines import BARS_PER_PART, RunLines, lines_on
 from adapters.runs.stored_series import unpacked_json
@@ -128,10 +127,9 @@ def lines_of(
     between = run_lines.c.part.between(first + 1, last + 1)
     mine = select(run_lines.c.packed).filter_by(run_id=row["run_id"])
     parts = connection.scalars(mine.where(between).order_by(run_lines.c.part))
-    columns = zip(*map(unpacked_columns, parts), strict=True)
     places = bars - first * BARS_PER_PART
-    chosen = (np.concatenate(each)[places] for each in columns)
-    return lines_on(bars, unpacked_json(row["lines_head"]), chosen, traded)
+    columns = {name: column[places] for name, column in unpack(*parts).items()}
+    return lines_on(bars, unpacked_json(row["lines_head"]), columns, traded)
 
 
 def chart_pngs(connection: Connection, run_id: str) -> dict[str, bytes]:

@@ -8,8 +8,7 @@ from sqlalchemy import RowMapping
 
 from adapters.metrics.curves import shares_held
 from adapters.metrics.returns import rolling_sharpe
-from adapters.prices.bar_times import PERIODS_PER_YEAR
-from adapters.prices.bars import Column, PriceBars, buy_and_hold
+from adapters.prices.bars import PERIODS_PER_YEAR, Column, PriceBars, buy_and_hold
 from adapters.runs.series import RunSeries, run_series
 from contracts.run_request import RunRequest
 from contracts.timeframes import Timeframe

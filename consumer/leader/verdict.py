@@ -17,7 +17,7 @@ from adapters.metrics.rates import AccountRates
 from adapters.plans.store import plan_row
 from adapters.plans.study import Study, move_study, result_of, study_of
 from adapters.prices.bars import closes_at
-from adapters.prices.packing import unpack
+from adapters.prices.packing import unpack_bars
 from adapters.prices.store import prices_of
 from adapters.runs.stored_series import packed_json, unpacked_json
 from adapters.settings import load_settings
@@ -58,8 +58,8 @@ def judge(engine: Engine, study: Study) -> Json:
         packed = prices_of(connection, request)
     if isinstance(packed, UnknownTicker):
         raise packed
-    bars, rates = unpack(packed), AccountRates(request.borrow_rate, request.cash_rate)
-    benchmark = closes_at(unpack(packed.benchmark), bars.times) if packed.benchmark else None
+    bars, rates = unpack_bars(packed), AccountRates(request.borrow_rate, request.cash_rate)
+    benchmark = closes_at(unpack_bars(packed.benchmark), bars.times) if packed.benchmark else None
     market = StudyMarket(bars.times, bars.columns["Close"], benchmark, rates)
     data = partial(run_data, capital=request.initial_capital, market=market)
 

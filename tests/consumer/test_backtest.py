@@ -17,7 +17,7 @@ from adapters.metrics import table
 from adapters.metrics.curves import cash_curve, portfolio_points, shares_held, trade_rows
 from adapters.metrics.rates import AccountRates
 from adapters.prices.bars import bar_dates
-from adapters.prices.packing import unpack
+from adapters.prices.packing import unpack_bars
 from adapters.runs.series import run_series
 from adapters.runs.stored_series import decode_equity, decode_signals, decode_trades
 from adapters.settings import PROJECT_ROOT
@@ -341,7 +341,7 @@ def test_on_closes_only_a_stop_fills_at_a_close_and_the_run_says_so(closes_only:
 
     trades, _, notes = decode_trades(backtest(request, packed).columns["trades_json"])
 
-    closes = unpack(packed).columns["Close"]
+    closes = unpack_bars(packed).columns["Close"]
     stopped = [trade for trade in trades if trade["exit_reason"] == "stop_loss"]
     assert stopped
     assert all(trade["exit_price"] == closes[trade["exit_bar"]] for trade in stopped)

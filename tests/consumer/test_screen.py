@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from adapters.columns import unpack
 from adapters.metrics.sharpe_evidence import sharpe_variance, timing_evidence
 from adapters.metrics.timing import measured_timing
 from adapters.plans.combinations import (
@@ -18,7 +19,6 @@ from adapters.plans.combinations import (
     Combinations,
     packed_metrics,
     ranked_places,
-    unpacked_metrics,
 )
 from adapters.plans.flat_params import with_params
 from adapters.plans.ranking import Ranking, ranking_by
@@ -55,7 +55,7 @@ def screened(
     request: RunRequest, members: list[dict[str, Any]]
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
     metrics, best = screen(Setup.of(request, AAPL), Combinations.of(members), lambda done: None)
-    return unpacked_metrics(metrics), best
+    return unpack(metrics), best
 
 
 def ran(request: RunRequest, members: list[dict[str, Any]]) -> list[dict[str, Any]]:

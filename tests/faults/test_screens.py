@@ -13,8 +13,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from adapters.columns import unpack
 from adapters.database import reading
-from adapters.plans.combinations import unpacked_metrics
 from adapters.plans.screen import search_of
 from adapters.tables import screens
 from consumer.kinds.screen import screen
@@ -52,7 +52,7 @@ def figures(submitter: Submitter, screen_id: str) -> dict[str, list[float]]:
         packed = connection.execute(
             select(screens.c.metrics).where(screens.c.run_id == screen_id)
         ).scalar_one()
-    return {name: column.tolist() for name, column in unpacked_metrics(packed).items()}
+    return {name: column.tolist() for name, column in unpack(packed).items()}
 
 
 def undisturbed(submitter: Submitter, screen_id: str) -> dict[str, list[float]]:
@@ -61,7 +61,7 @@ def undisturbed(submitter: Submitter, screen_id: str) -> dict[str, list[float]]:
     with reading(submitter.engine) as connection:
         prices, tried = run_prices(connection, request), search_of(connection, screen_id)[0]
     packed, _ = screen(Setup.of(request, prices), tried, lambda done: None)
-    return {name: column.tolist() for name, column in unpacked_metrics(packed).items()}
+    return {name: column.tolist() for name, column in unpack(packed).items()}
 
 
 LOSSES = {

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from adapters.prices.bars import bars_per_year
-from adapters.prices.packing import unpack
+from adapters.prices.packing import unpack_bars
 from adapters.settings import PROJECT_ROOT
 from tests.services.prices import packed_file
 
@@ -36,7 +36,7 @@ def bars(days: np.ndarray, times: list[str]) -> np.ndarray:
 
 @pytest.mark.parametrize("ticker", ["AAPL", "FB", "GOOG", "IBM", "MSFT"])
 def test_daily_bars_of_new_york_are_252_over_any_range(ticker: str) -> None:
-    times = unpack(packed_file(PROJECT_ROOT / "data", ticker)).times
+    times = unpack_bars(packed_file(PROJECT_ROOT / "data", ticker)).times
     chance = Random(ticker)
 
     ranges = [sorted(chance.sample(range(len(times)), 2)) for _ in range(300)]

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from adapters.prices.bars import PriceBars, buy_and_hold, closes_at, common_closes
-from adapters.prices.packing import run_prices, unpack
+from adapters.prices.packing import run_prices, unpack_bars
 from adapters.runs.stored_series import decode_trades
 from consumer.kinds.backtest import backtest
 from contracts.run_request import RunRequest
@@ -115,7 +115,7 @@ def test_a_run_that_is_its_benchmark_has_no_information():
 
 
 def test_closes_of_a_benchmark_are_those_known_at_each_bar():
-    google = unpack(packed_file(DATA, "GOOG"))
+    google = unpack_bars(packed_file(DATA, "GOOG"))
     # its first is 2004-08-19
     days = np.array(["2004-08-18", "2004-08-19", "2004-08-21", "2004-08-23"], "M8[s]")
 

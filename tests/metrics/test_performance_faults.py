@@ -8,11 +8,12 @@ from functools import wraps
 import numpy as np
 import pytest
 
+from adapters.columns import unpack
 from adapters.metrics.measured import Measured
 from adapters.metrics.rates import AccountRates
 from adapters.metrics.returns import rolling_sharpe
 from adapters.metrics.table import METRIC_NAMES, METRICS_BY_NAME, performance
-from adapters.plans.combinations import Combinations, unpacked_metrics
+from adapters.plans.combinations import Combinations
 from consumer.job.task import TimeLimit
 from consumer.kinds.backtest import backtest
 from consumer.kinds.portfolio import LegRun, PortfolioTrading
@@ -187,13 +188,13 @@ def test_a_metric_that_fails_is_null_and_nothing_else_changes(kind, caplog):
 def test_a_metric_that_fails_leaves_a_screen_its_other_numbers(monkeypatch, caplog):
     setup = Setup.of(REQUEST, packed_file(DATA, "AAPL"))
     tried = Combinations.of([{"fast": 5, "slow": 20}, {"fast": 10, "slow": 50}])
-    whole = unpacked_metrics(screen(setup, tried, print)[0])
+    whole = unpack(screen(setup, tried, print)[0])
 
     def broken(*_):
         raise ZeroDivisionError
 
     monkeypatch.setattr("consumer.kinds.screen._timing_ratio", broken)
-    found = unpacked_metrics(screen(setup, tried, print)[0])
+    found = unpack(screen(setup, tried, print)[0])
 
     assert np.isnan(found["timing_sharpe_ratio"]).all()
     assert found["sharpe_ratio"].tolist() == whole["sharpe_ratio"].tolist()

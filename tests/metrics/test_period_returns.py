@@ -11,7 +11,7 @@ import pytest
 
 from adapters.metrics.returns import monthly_returns, rolling_sharpe
 from adapters.prices.bars import DAY_S, joined
-from adapters.prices.packing import PackedPrices, pack, unpack
+from adapters.prices.packing import PackedPrices, pack_bars, unpack_bars
 from adapters.runs.series import RunSeries, run_series
 from consumer.kinds.backtest import backtest
 from tests.consumer.test_backtest import DATA, WHOLE
@@ -79,11 +79,11 @@ def test_the_best_month_of_weeks_is_that_of_the_table() -> None:
 
 def weekly() -> PackedPrices:
     """AAPL's days as weeks, each dated by its Monday."""
-    days = unpack(packed_file(DATA, "AAPL"))
+    days = unpack_bars(packed_file(DATA, "AAPL"))
     mondays = (days.times // DAY_S + 3) // 7
     starts = np.flatnonzero(np.diff(mondays, prepend=0))
     weeks = replace(joined(days, starts), timeframe="1w", times=(mondays[starts] * 7 - 3) * DAY_S)
-    parts = [part for _, part in pack(weeks)]
+    parts = [part for _, part in pack_bars(weeks)]
     return PackedPrices("AAPL", "1w", "weeks", days.price_decimals, days.volume_decimals, parts)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from adapters.prices.bars import PriceBars
-from adapters.prices.packing import PackedPrices, pack, unpack
+from adapters.prices.packing import PackedPrices, pack_bars, unpack_bars
 from consumer.kinds.portfolio import LegRun, PortfolioTrading
 from consumer.kinds.setup import Setup
 from contracts.portfolio_request import LegRequest, PortfolioRequest, Sharing
@@ -34,7 +34,7 @@ def prices_of(times: np.ndarray, ticker: str, seed: int) -> PackedPrices:
         10_000 * np.exp(np.random.default_rng(seed).normal(0, 0.01, len(times)).cumsum())
     ).astype(np.int64)
     bars = PriceBars("1d", times, (close, close, close, close), np.full(len(times), 1000), 2, 0)
-    return PackedPrices(ticker, "1d", f"{seed}", 2, 0, [part for _, part in pack(bars)])
+    return PackedPrices(ticker, "1d", f"{seed}", 2, 0, [part for _, part in pack_bars(bars)])
 
 
 def days(first: str, last: str, weekends: bool = False) -> np.ndarray:
@@ -160,7 +160,7 @@ def test_a_bar_with_any_open_position_counts_as_exposed(seed: int) -> None:
 
 
 def test_the_example_of_the_documents_has_262_bars_in_its_year() -> None:
-    shipped = unpack(packed_file(DATA, "AAPL")).times
+    shipped = unpack_bars(packed_file(DATA, "AAPL")).times
     coin = days("2010-01-01", "2011-02-23", weekends=True)
 
     assert (len(shipped), len(coin)) == (3270, 418)

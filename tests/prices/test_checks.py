@@ -10,7 +10,7 @@ import numpy as np
 
 from adapters.prices.bars import CLOSES_ONLY, PriceBars
 from adapters.prices.checks import changes, oddities
-from adapters.prices.containers import unpacked
+from adapters.prices.decoding import unpacked
 from adapters.prices.reading import Meaning, read_prices
 
 DATA = Path(__file__).resolve().parents[2] / "data"

@@ -14,7 +14,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import pytest
 
 from adapters.prices.bars import csv_chunks
-from adapters.prices.containers import unpacked
+from adapters.prices.decoding import unpacked
 from adapters.prices.reading import Meaning, read_prices
 from adapters.prices.table import RefusedFile
 from tests.prices.vendors import DAILY

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.prices.bars import PriceBars
-from adapters.prices.packing import BARS_PER_PART, PackedPrices, pack, unpack
+from adapters.prices.packing import BARS_PER_PART, PackedPrices, pack_bars, unpack_bars
 
 NUMBERS = st.integers(-(10**15), 10**15)
 
@@ -21,7 +21,7 @@ def series(columns: list[list[int]]) -> PriceBars:
 
 
 def packed_prices(bars: PriceBars) -> PackedPrices:
-    parts = [part for _, part in pack(bars)]
+    parts = [part for _, part in pack_bars(bars)]
     return PackedPrices("ABC", "1d", "hash", bars.price_decimals, bars.volume_decimals, parts)
 
 
@@ -30,7 +30,7 @@ def numbers(bars: PriceBars) -> list[list[int]]:
 
 
 def unpacked(bars: PriceBars) -> PriceBars:
-    return unpack(packed_prices(bars))
+    return unpack_bars(packed_prices(bars))
 
 
 @settings(deadline=None)
@@ -45,7 +45,7 @@ def test_a_part_of_the_largest_numbers_fits_a_packet_and_parts_join_without_a_se
     wild = [(-1) ** number * (10**15 - number * number) for number in range(BARS_PER_PART + 5)]
     bars = series([wild] * 6)
 
-    parts = list(pack(bars))
+    parts = list(pack_bars(bars))
 
     assert [count for count, _ in parts] == [BARS_PER_PART, 5]
     assert max(len(packed) for _, packed in parts) < 4_000_000

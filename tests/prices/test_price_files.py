@@ -12,7 +12,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from adapters.prices.containers import unpacked
+from adapters.prices.decoding import unpacked
 from adapters.prices.tickers import price_files
 from scripts.download_prices import (
     ARCH,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from adapters.prices.bars import csv_chunks
-from adapters.prices.containers import unpacked
+from adapters.prices.decoding import unpacked
 from adapters.prices.reading import Meaning, Reading, read_prices
 from adapters.prices.table import RefusedFile
 from adapters.prices.tickers import price_files

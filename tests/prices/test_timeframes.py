@@ -1,12 +1,12 @@
 """What follows from a timeframe's name, and what is named by timeframe once more."""
 
-from adapters.prices.bar_times import (
+from adapters.prices.bars import (
     CLOSE_OFFSET_S,
     OPEN_OFFSET_S,
     PERIODS_PER_YEAR,
     fill_time,
 )
-from adapters.prices.looks import duration
+from adapters.prices.dates import duration
 from adapters.runs.run_bars import rolling_bars
 from adapters.tables import runs
 from backtests import loading

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from hypothesis import given, settings
 
-from adapters.prices.containers import unpacked
-from adapters.prices.packing import unpack
+from adapters.prices.decoding import unpacked
+from adapters.prices.packing import unpack_bars
 from adapters.prices.reading import Meaning, read_prices
 from adapters.prices.tickers import price_files
 from tests.prices.test_packing import COLUMNS, packed_prices, series
@@ -19,7 +19,7 @@ def test_every_number_of_the_shipped_prices_is_the_float_of_its_text() -> None:
         bars = read_prices(content, Meaning(timeframe="1d")).bars
         rows = [line.split(",") for line in content.decode().splitlines()[1:]]
 
-        found = unpack(packed_prices(bars))
+        found = unpack_bars(packed_prices(bars))
 
         assert found.dates() == [row[0] for row in rows]
         for place, name in enumerate(("Open", "High", "Low", "Close", "Volume"), start=1):
@@ -34,6 +34,6 @@ def test_every_number_of_the_shipped_prices_is_the_float_of_its_text() -> None:
 def test_any_price_is_the_float_of_its_quotient(columns: list[list[int]]) -> None:
     bars = series(columns)
 
-    found = unpack(packed_prices(bars))
+    found = unpack_bars(packed_prices(bars))
 
     assert found.columns["High"].tolist() == [price / 10**6 for price in bars.prices[1].tolist()]

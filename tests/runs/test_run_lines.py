@@ -5,8 +5,8 @@ from datetime import date
 import numpy as np
 import pytest
 
+from adapters.columns import unpack
 from adapters.prices.bars import PriceBars
-from adapters.prices.packing import unpacked_columns
 from adapters.runs.condition_summary import condition_summaries
 from adapters.runs.lines import BARS_PER_PART, RunLines, lines_on, packed_lines
 from adapters.runs.stored_series import unpacked_json
@@ -24,10 +24,9 @@ def read_back(line, values, truth):
     always = {"op": "constant", "truth": 0, "of": []}
     head = {"lines": [line], "buy": always, "sell": always}
     first, *parts = packed_lines(RunLines(head, [values], [truth]))
-    columns = zip(*map(unpacked_columns, parts), strict=True)
     bars = np.arange(len(truth))
     traded = PriceBars("1d", bars, (bars,) * 4, bars, 0, 0)
-    return lines_on(bars, unpacked_json(first), map(np.concatenate, columns), traded)
+    return lines_on(bars, unpacked_json(first), unpack(*parts), traded)
 
 
 @pytest.mark.parametrize("largest", [1e-9, 0.02, 1.0, 70.0, 5e3, 4e9, 1e40])

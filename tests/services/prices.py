@@ -12,9 +12,9 @@ from sqlalchemy.engine import Connection, Engine
 
 from adapters.database import connect_database, reading
 from adapters.price_tables import price_parts, price_series, price_versions
-from adapters.prices.containers import unpacked
+from adapters.prices.decoding import unpacked
 from adapters.prices.loading import load_folder
-from adapters.prices.packing import PackedPrices, RunPrices, pack
+from adapters.prices.packing import PackedPrices, RunPrices, pack_bars
 from adapters.prices.packing import run_prices as prices_of_run
 from adapters.prices.reading import Meaning
 from adapters.prices.reading import read_prices as read
@@ -31,7 +31,7 @@ DATA = Path(__file__).resolve().parents[2] / "data"
 def packed_content(content: bytes, ticker: str, timeframe: Timeframe) -> PackedPrices:
     """A price file as the store keeps it."""
     bars = read(content, Meaning(timeframe=timeframe)).bars
-    parts = [part for _, part in pack(bars)]
+    parts = [part for _, part in pack_bars(bars)]
     return PackedPrices(
         ticker, timeframe, bars.data_hash, bars.price_decimals, bars.volume_decimals, parts
     )

@@ -14,7 +14,7 @@ from adapters.metrics.rates import AccountRates
 from adapters.plans.combinations import ranked_places
 from adapters.plans.store import plan_row
 from adapters.plans.study import Study, result_of, study_of
-from adapters.prices.packing import unpack
+from adapters.prices.packing import unpack_bars
 from adapters.prices.store import prices_of
 from adapters.studies.path import RunData, StudyMarket, run_data
 from adapters.studies.trials import trial, tried_of
@@ -83,7 +83,7 @@ def verdict_by_runs(client: FlaskClient, engine: Engine, values: Json) -> Json:
     with reading(engine) as connection:
         study = study_of(plan_row(connection, PlanKind.STUDY, values["study_id"]))
         request = RunRequest.from_json(study.plan.request.base)
-        bars = unpack(prices_of(connection, request))
+        bars = unpack_bars(prices_of(connection, request))
     rates = AccountRates(request.borrow_rate, request.cash_rate)
     market = StudyMarket(bars.times, bars.columns["Close"], None, rates)
 

@@ -11,9 +11,10 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping
 
+from adapters.columns import unpack
 from adapters.logs import log_context
 from adapters.metrics.measured import Array
-from adapters.plans.combinations import CORE, Combinations, ranked_places, unpacked_metrics
+from adapters.plans.combinations import CORE, Combinations, ranked_places
 from adapters.plans.expansion import Expansion
 from adapters.plans.flat_params import with_params
 from adapters.plans.ranking import DEFAULT, Ranking
@@ -186,7 +187,7 @@ def screened_jobs(jobs: Sequence[RowMapping], ticker: str | None = None) -> list
         ScreenedJob(
             job,
             Combinations.unpacked(job),
-            unpacked_metrics(job["metrics"]),
+            unpack(job["metrics"]),
             RunRequest.from_json(json.loads(job["request_json"])),
             json.loads(job["best_json"]) or {},
         )

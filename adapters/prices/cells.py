@@ -1,9 +1,11 @@
-"""Parse dates and times by the one format that fits a whole column."""
+"""Cells of a price file: dates, times of day and numbers, by the one notation that fits a whole column."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, time
+from decimal import Decimal
 from functools import partial
+from itertools import chain
 
 from adapters.prices.table import refuse
 
@@ -184,3 +186,51 @@ def _read_clock(cell: str, width: int) -> time | None:
 def with_clock(day: str, clock: time) -> str:
     """Join a date and a time of day; the time replaces a midnight that the date is written with."""
     return f"{_MIDNIGHT.sub('', day)} {clock}"
+
+
+VOLUMES = ("volume", "ticks")
+_SCALES = {"K": Decimal(10**3), "M": Decimal(10**6), "B": Decimal(10**9)}
+
+
+def _numbers(decimal: str, thousands: str) -> re.Pattern[str]:
+    # India writes 12,34,567
+    grouped = rf"[1-9]\d{{0,2}}({thousands}\d{{2,3}})*{thousands}\d{{3}}"
+    return re.compile(
+        rf"[+-]?(({grouped}|\d+)({decimal}\d*)?|{decimal}\d+)([eE][+-]?\d{{1,2}})?[KMBkmb]?",
+        re.ASCII,
+    )
+
+
+_WITH_POINT, _WITH_COMMA = _numbers(r"\.", ","), _numbers(",", r"\.")
+
+
+def number(text: str, decimal_comma: bool) -> Decimal | None:
+    """Return the number that a cell stands for, also 1,234.50 and 12.3M; None if it is no number."""
+    if not (_WITH_COMMA if decimal_comma else _WITH_POINT).fullmatch(text):
+        return None
+    plain = text.replace(".", "").replace(",", ".") if decimal_comma else text.replace(",", "")
+    scale = _SCALES.get(plain[-1].upper())
+    return Decimal(plain[:-1]) * scale if scale else Decimal(plain)
+
+
+def writes_decimal_comma(columns: Mapping[str, Iterable[str]], delimiter: str) -> bool:
+    """True when a file's numbers have decimal commas.
+
+    One unambiguous cell decides for all. Without any, the separator in the prices is taken as that of decimals, unless
+    it is a comma in a file that commas delimit.
+    """
+    for fitting, other in ((_WITH_POINT, _WITH_COMMA), (_WITH_COMMA, _WITH_POINT)):
+        cells = chain.from_iterable(columns.values())
+        if any(fitting.fullmatch(cell) and not other.fullmatch(cell) for cell in cells):
+            return fitting is _WITH_COMMA
+    prices = chain.from_iterable(cells for name, cells in columns.items() if name not in VOLUMES)
+    return delimiter != "," and {mark for cell in prices for mark in cell} & {*",."} == {","}
+
+
+def ambiguous_cell(cells: Iterable[str], delimiter: str) -> str | None:
+    """Return a cell whose separator may be that of decimals or of thousands in all its column, else None."""
+    separated = [cell for cell in cells if "," in cell or ("." in cell and delimiter != ",")]
+    ambiguous = all(
+        _WITH_POINT.fullmatch(cell) and _WITH_COMMA.fullmatch(cell) for cell in separated
+    )
+    return min(separated, default=None) if ambiguous else None
