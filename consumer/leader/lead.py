@@ -145,11 +145,18 @@ class Plans:
     """All plans that have not ended."""
 
     def __init__(self, engine: Engine, enqueue: Enqueue) -> None:
-        self._engine = engine
+        self._engine, self._enqueue = engine, enqueue
         self._kinds: tuple[PlanSteps, ...] = (
-            StudySteps(engine, enqueue),
-            PortfolioSteps(engine, enqueue),
+            StudySteps(engine, self._send),
+            PortfolioSteps(engine, self._send),
         )
+
+    def _send(self, run_ids: list[str]) -> None:
+        """Send the messages of runs, unless Redis is away; then the repairs do it later."""
+        try:
+            self._enqueue(run_ids)
+        except QueueUnavailable as error:
+            log.warning("enqueue_postponed runs=%d reason=%s", len(run_ids), error)
 
     def advance(self) -> bool:
         """Take each living plan one step further; True if there is any."""

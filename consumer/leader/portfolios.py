@@ -20,7 +20,6 @@ from adapters.plans.portfolio import (
 from adapters.runs.new_runs import NewRun, insert_runs
 from adapters.runs.queries import run_row
 from adapters.tables import RUN
-from contracts.errors import QueueUnavailable
 from contracts.portfolio_request import PortfolioStatus
 from contracts.run_request import LABEL_FIELDS, RunRequest
 from contracts.status import Kind, PlanKind, RunStatus
@@ -30,14 +29,13 @@ log = logging.getLogger(__name__)
 
 
 class PortfolioSteps:
-    """Start a portfolio's Job once its legs have ended; `enqueue` sends the messages of Jobs by their ids."""
+    """Start a portfolio's Job once its legs have ended; `send` sends the messages of Jobs by their ids."""
 
     kind = PlanKind.PORTFOLIO
     living = (PortfolioStatus.LEGS,)
 
-    def __init__(self, engine: Engine, enqueue: Callable[[list[str]], None]) -> None:
-        self._engine = engine
-        self._enqueue = enqueue
+    def __init__(self, engine: Engine, send: Callable[[list[str]], None]) -> None:
+        self._engine, self._send = engine, send
 
     def advance(self, plan: RowMapping) -> None:
         """Start the Job once all legs have a result; fail the portfolio with the error of the first that has none."""
@@ -57,10 +55,7 @@ class PortfolioSteps:
             log.info(
                 "portfolio_started portfolio_id=%s legs=%d", portfolio_id, len(portfolio.legs)
             )
-            try:
-                self._enqueue([portfolio_id])
-            except QueueUnavailable as error:
-                log.warning("enqueue_postponed portfolio_id=%s reason=%s", portfolio_id, error)
+            self._send([portfolio_id])
 
     def fail(self, connection: Connection, plan: RowMapping, reason: str) -> None:
         """Fail a portfolio whose Job has not started."""

@@ -34,7 +34,6 @@ from adapters.plans.study import (
 )
 from adapters.runs.new_runs import NewRun, insert_runs
 from adapters.studies.trials import OF_TRIAL
-from contracts.errors import QueueUnavailable
 from contracts.run_request import RunRequest, request_hash
 from contracts.status import Kind, PlanKind
 from contracts.study import StudyStatus, StudyWindow
@@ -174,14 +173,13 @@ def _search_metrics(
 
 
 class StudySteps:
-    """Start a study's runs, choose, and start the verdict; `enqueue` sends the messages of runs by their ids."""
+    """Start a study's runs, choose, and start the verdict; `send` sends the messages of runs by their ids."""
 
     kind = PlanKind.STUDY
     living = LIVING
 
-    def __init__(self, engine: Engine, enqueue: Callable[[list[str]], None]) -> None:
-        self._engine = engine
-        self._enqueue = enqueue
+    def __init__(self, engine: Engine, send: Callable[[list[str]], None]) -> None:
+        self._engine, self._send = engine, send
         self._judge_process: subprocess.Popen[bytes] | None = None
 
     def advance(self, plan: RowMapping) -> None:
@@ -228,10 +226,7 @@ class StudySteps:
             after.public,
             len(jobs),
         )
-        try:
-            self._enqueue([job.run.run_id for job in jobs])
-        except QueueUnavailable as error:
-            log.warning("enqueue_postponed study_id=%s reason=%s", study.study_id, error)
+        self._send([job.run.run_id for job in jobs])
 
     def _finish_tests(self, study: Study) -> None:
         """Once the test parts have ended, let the study be judged."""

@@ -12,7 +12,7 @@ import numpy as np
 from sqlalchemy import Connection, Engine
 
 from adapters.database import connect_database, persist, reading
-from adapters.logs import configure_logging
+from adapters.logs import run_program
 from adapters.metrics.rates import AccountRates
 from adapters.plans.store import plan_row
 from adapters.plans.study import Study, move_study, result_of, study_of
@@ -20,7 +20,7 @@ from adapters.prices.bars import closes_at
 from adapters.prices.packing import unpack_bars
 from adapters.prices.store import prices_of
 from adapters.runs.stored_series import packed_json, unpacked_json
-from adapters.settings import load_settings
+from adapters.settings import Settings
 from adapters.studies.path import RunData, StudyMarket, run_data
 from adapters.studies.resampling import permuted
 from adapters.studies.trials import OF_TRIAL, Tried, tried_of
@@ -41,8 +41,10 @@ PATIENCE_S = 60.0
 
 def main() -> int:
     """Judge the study that the command line names."""
-    settings = load_settings()
-    configure_logging(settings, role="verdict")
+    return run_program("verdict", _judge_named)
+
+
+def _judge_named(settings: Settings) -> int:
     engine = connect_database(settings.database_url, pool_size=1)
     with reading(engine) as connection:
         study = study_of(plan_row(connection, PlanKind.STUDY, sys.argv[1]))
