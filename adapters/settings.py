@@ -1,24 +1,77 @@
 """Every setting of every role, read once from the environment; the only reader of `os.environ`."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from adapters.setting_parsers import (
-    Parser,
-    boolean,
-    one_of,
-    port_number,
-    positive,
-    token_list,
-    whole,
-    word_list,
-)
 from contracts.errors import InvalidSettings
 from contracts.values import Json
+
+Parser = Callable[[str], object]
+
+
+def positive(kind: type[int] | type[float]) -> Parser:
+    """Make a parser of positive numbers."""
+
+    def parse(text: str) -> int | float:
+        try:
+            number = kind(text)
+        except ValueError:
+            number = 0
+        if not 0 < number < 1e12:
+            raise ValueError(
+                f"a positive {'whole number' if kind is int else 'number'} is expected"
+            )
+        return number
+
+    return parse
+
+
+def whole(accepted: range, fault: str) -> Parser:
+    """Make a parser of whole numbers in a range."""
+
+    def parse(text: str) -> int:
+        if not text.isdecimal() or int(text) not in accepted:
+            raise ValueError(fault)
+        return int(text)
+
+    return parse
+
+
+port_number = whole(range(1, 65536), "a number from 1 to 65535 is expected")
+
+
+def one_of(*accepted: str) -> Parser:
+    """Make a parser that accepts one of these words."""
+
+    def parse(text: str) -> str:
+        if text not in accepted:
+            raise ValueError(f"accepted: {', '.join(accepted)}")
+        return text
+
+    return parse
+
+
+def word_list(text: str) -> tuple[str, ...]:
+    """Split words at commas."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def token_list(text: str) -> tuple[str, ...]:
+    """Split tokens at commas; each has at least 16 characters."""
+    tokens = word_list(text)
+    if any(len(token) < 16 for token in tokens):
+        raise ValueError("each token, separated by commas, has at least 16 characters")
+    return tokens
+
+
+def boolean(text: str) -> bool:
+    """Parse true or false."""
+    return one_of("true", "false")(text) == "true"
+
 
 Source = Mapping[str, str]  # by name, as the environment is
 Faults = list[str]  # of all settings, as they are found

@@ -165,7 +165,7 @@ run_lines = table(
         worker="SELECT INSERT",
     ),
     run_id=key(Uuid),
-    part=key(Integer, doc="0 is the head, see adapters.runs.lines"),
+    part=key(Integer, doc="0 is the head, see adapters.runs.explanations"),
     packed=LongBlob,
 )
 

@@ -6,10 +6,9 @@ import sys
 from sqlalchemy import Connection, RowMapping
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from adapters.access.audit import record_entry
-from adapters.access.tokens import SCOPES, list_tokens, make_token, revoke_token
+from adapters.access import SCOPES, list_tokens, make_token, record_entry, revoke_token
 from adapters.database import connect_database
-from adapters.runs.events import HOST
+from adapters.runs.states import HOST
 from adapters.settings import load_settings
 from contracts.errors import PlatformError
 

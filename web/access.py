@@ -25,8 +25,7 @@ from sqlalchemy import RowMapping
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import Unauthorized
 
-from adapters.access.audit import all_entries, list_entries, record_entry
-from adapters.access.tokens import digest_of
+from adapters.access import all_entries, digest_of, list_entries, record_entry
 from adapters.access_tables import audit
 from adapters.runs.times import utc_text
 from contracts.values import Json

@@ -19,16 +19,15 @@ from limits.strategies import FixedWindowRateLimiter
 from redis.exceptions import RedisError
 from sqlalchemy import Connection, RowMapping
 
-from adapters.access.tokens import TokenStore
+from adapters.access import TokenStore
 from adapters.database import committed, connect_database, reading
 from adapters.database_errors import DuplicateKey
 from adapters.logs import current_actor
 from adapters.plan_tables import plans
 from adapters.plans.store import plan_named
 from adapters.prices.store import PriceStore
-from adapters.queue.connection import connect_redis
-from adapters.queue.run_queue import RunQueue
-from adapters.runs.idempotency import actor_key, row_with_key
+from adapters.queue.run_queue import RunQueue, connect_redis
+from adapters.runs.changes import actor_key, row_with_key
 from adapters.runs.queries import has_tag
 from adapters.settings import Settings
 from contracts.errors import Conflict, QueueUnavailable

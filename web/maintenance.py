@@ -24,8 +24,8 @@ from adapters.database import connect_database, reading
 from adapters.database_errors import is_locked, takes_no_changes
 from adapters.maintenance.storage import bytes_a_day, bytes_by_kind, bytes_left
 from adapters.plans.screen import all_differing
-from adapters.queue.connection import connect_redis, reachable
-from adapters.queue.liveness import Liveness, liveness
+from adapters.queue.history import Liveness, liveness
+from adapters.queue.run_queue import connect_redis, reachable
 from adapters.runs.times import seconds_between
 from adapters.runs.totals import RUN, WAIT, Totals, histogram, totals
 from adapters.settings import Settings

@@ -10,8 +10,7 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 from sqlalchemy import Connection
 
-from adapters.queue.history import QueuePoint, QueueState, queue_state
-from adapters.queue.liveness import Liveness, liveness
+from adapters.queue.history import Liveness, QueuePoint, QueueState, liveness, queue_state
 from adapters.queue.run_queue import ScalerState
 from adapters.runs.times import spread, utc_text
 from contracts.values import Json

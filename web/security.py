@@ -26,8 +26,7 @@ from werkzeug.exceptions import (
     Unauthorized,
 )
 
-from adapters.access.owners import submitter, submitters
-from adapters.access.tokens import Actor, digest_of
+from adapters.access import Actor, digest_of, submitter, submitters
 from adapters.logs import set_log_context
 from web.api import MAX_BODY_BYTES, current_operation
 from web.app import platform, reading_database

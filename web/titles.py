@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from adapters.plans.batch import Batch
-from adapters.plans.flat_params import flat_params
+from adapters.plans.ranking import flat_params
 from contracts.portfolio_request import MODE_OF, Sharing
 from contracts.run_request import About, RunRequest, Section, about
 from contracts.status import ErrorType, Kind

@@ -6,7 +6,6 @@ from typing import Any
 import matplotlib
 import numpy as np
 
-from adapters.charts.candles import legible_candles
 from adapters.charts.frame import (
     BOTTOM,
     DOWN,
@@ -18,6 +17,7 @@ from adapters.charts.frame import (
     Figure,
     chart,
     header,
+    legible_candles,
     line,
     number,
     panel,
@@ -27,9 +27,9 @@ from adapters.charts.frame import (
     value_axis,
 )
 from adapters.metrics.curves import fills
-from adapters.metrics.measured import Array
+from adapters.metrics.moments import Array
 from adapters.prices.bars import PriceBars
-from adapters.runs.run_bars import RunBars
+from adapters.runs.series import RunBars
 
 VOLUME_TOP = 138  # pixels from the bottom; prices begin above
 DASHED: Any = {"linewidth": 0.8, "linestyle": (0, (4, 4))}

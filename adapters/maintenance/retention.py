@@ -28,7 +28,7 @@ from sqlalchemy import (
     select,
 )
 
-from adapters.access.audit import delete_old_entries
+from adapters.access import delete_old_entries
 from adapters.database import committed, database_now, reading
 from adapters.declarations import rows_of, tables_of, update_by
 from adapters.plan_tables import PLAN, plans

@@ -1,20 +1,24 @@
-"""Comparison of a run with its benchmark, the request's or buy and hold of the same: bar by bar, close to close."""
+"""Timing, and comparison with the benchmark, the request's or buy and hold of the same, from close to close."""
 
 import math
 
-from adapters.metrics.entry import BENCHMARK
-from adapters.metrics.measured import (
+from adapters.metrics.measured import BENCHMARK, TIMING, Measured
+from adapters.metrics.moments import (
+    ROUNDING_NOISE,
+    RUINED,
     STEADY,
+    TOO_FEW_BARS,
     Array,
-    Measured,
     NoValue,
     average,
     bar_rate,
     centred,
     deviation,
+    kurtosis_of,
+    skewness_of,
+    spread,
     total,
 )
-from adapters.metrics.risk import ROUNDING_NOISE
 
 
 @BENCHMARK(
@@ -105,3 +109,47 @@ def _yearly(growth: float, times: float) -> float:
         raise NoValue("it leaves nothing to compound")
     compounded: float = growth**times
     return (compounded - 1.0) * 100.0
+
+
+@TIMING("Average net exposure", "percent")
+def average_exposure_pct(run: Measured) -> float:
+    """Mean of the positions' value over equity, at each close but the last; shorts count below 0."""
+    return average(run.timing.exposures) * 100.0
+
+
+@TIMING("Average gross exposure", "percent")
+def average_gross_exposure_pct(run: Measured) -> float:
+    """Mean of the positions' value over equity, at each close but the last; shorts count by their size."""
+    if run.is_ruined or run.bars < 2:
+        raise NoValue(RUINED if run.is_ruined else TOO_FEW_BARS)
+    return average(run.gross_value[:-1] / run.path[1:-1]) * 100.0
+
+
+@TIMING(
+    "Timing, a year",
+    "percent",
+    "high",
+    signed=True,
+    source="Grinblatt & Titman (1993), Journal of Business 66(1)",
+)
+def timing_return_pct(run: Measured) -> float:
+    """Mean return, costs paid, above holding the same share of the asset all the time, times P."""
+    return average(run.timed) * run.periods_per_year * 100.0
+
+
+@TIMING("Sharpe ratio of timing", "ratio", "high")
+def timing_sharpe_ratio(run: Measured) -> float:
+    """Mean / standard deviation (ddof 1) of the returns above holding the same share all the time, times sqrt(P)."""
+    return average(run.timed) / spread(run.timed) * math.sqrt(run.periods_per_year)
+
+
+@TIMING("Skewness of timing", "ratio", "high")
+def timing_skewness(run: Measured) -> float:
+    """Adjusted Fisher-Pearson skewness of the returns above holding the same share all the time."""
+    return skewness_of(run.timed)
+
+
+@TIMING("Excess kurtosis of timing", "ratio")
+def timing_kurtosis(run: Measured) -> float:
+    """Unbiased excess kurtosis of the returns above holding the same share all the time."""
+    return kurtosis_of(run.timed)

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
 from typing import NamedTuple, cast
 
 import numpy as np
 
-from adapters.metrics.rates import AccountRates
 from adapters.money import CENTS, rounded
 from adapters.prices.bars import CLOSE_OFFSET_S, DAY_S, Column, Whole, bar_dates, fill_time
 from contracts.run_result import (
@@ -16,7 +17,40 @@ from contracts.run_result import (
     TradeRow,
 )
 from contracts.timeframes import BY_DAY, Timeframe
-from contracts.values import Json, Values, picked
+from contracts.values import Json, Values, frozen, picked
+
+DAYS_PER_YEAR = 365
+
+
+@frozen
+class AccountRates:
+    """Yearly rates as fractions: fee on the value of shorts, and interest on idle cash; 0 turns each off."""
+
+    borrow_rate: float = 0.0
+    cash_rate: float = 0.0
+
+    def __bool__(self) -> bool:
+        return bool(self.borrow_rate or self.cash_rate)
+
+    def accrued(self, cash: float, equity: float, days: int) -> tuple[float, float]:
+        """Interest earned and borrow fee paid over `days` calendar days, from the account before them.
+
+        A short is worth cash - equity, and that much of the cash is its collateral, so equity is idle; while long or
+        flat, cash is. Interest compounds to the yearly rate; the fee is simple. Below zero both are 0.
+        """
+        if equity < 0.0:
+            return 0.0, 0.0
+        borrowed, idle = max(cash - equity, 0.0), max(min(cash, equity), 0.0)
+        return idle * _growth(
+            self.cash_rate, days
+        ), borrowed * self.borrow_rate * days / DAYS_PER_YEAR
+
+
+@lru_cache(maxsize=1024)
+def _growth(yearly_rate: float, days: int) -> float:
+    """Interest on 1; in decimals, since a power of floats may differ in its last bit on another CPU."""
+    return float((1 + Decimal(yearly_rate)) ** (Decimal(days) / DAYS_PER_YEAR) - 1)
+
 
 DAY = timedelta(days=1)
 FILLED_BARS = ("entry_bar", "exit_bar")  # fields of a trade

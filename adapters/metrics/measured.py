@@ -1,35 +1,29 @@
-"""Input of the metrics: a run in numbers, and the sums that they share."""
+"""Input of the metrics, a run in numbers, and the declaration of a metric: its texts and its function."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from statistics import fmean
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import cached_property, partial
+from typing import Literal, NamedTuple
 
 import numpy as np
 
-from adapters.metrics.curves import drawdowns, falls, shares_held
-from adapters.metrics.rates import AccountRates
+from adapters.metrics.curves import AccountRates, drawdowns, falls, shares_held
+from adapters.metrics.moments import (
+    LEAST_PAIRS,
+    NO_CLOSED_TRADES,
+    RUINED,
+    STEADY,
+    TOO_FEW_BARS,
+    Array,
+    NoValue,
+    bar_rate,
+    simple_returns,
+)
+from adapters.metrics.timing import Timing, timing_over
 from contracts.values import Values
-
-if TYPE_CHECKING:
-    from adapters.metrics.timing import Timing
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 DAY_S = 86_400
 DAYS_PER_YEAR = 365.25
-LEAST_PAIRS = 30  # returns of run and benchmark; with fewer their relation is chance
-TOO_FEW_BARS = "fewer than two returns"
-RUINED = "equity fell to zero or below"
-STEADY = "equity did not vary"
-NO_CLOSED_TRADES = "no closed trades"
-SAME_SHARE = "it held the same share all the time"
-
-
-class NoValue(Exception):
-    """Metric that does not exist for this run; the text gives the reason."""
 
 
 class CommonReturns(NamedTuple):
@@ -90,10 +84,8 @@ class Measured:
         return shares_held(self.trades, self.bars) if self.shares is None else self.shares
 
     @cached_property
-    def timing(self) -> "Timing":
+    def timing(self) -> Timing:
         """Timing of the run; NoValue for a ruined run, and for a single bar."""
-        from adapters.metrics.timing import timing_over  # that module imports this one
-
         if self.is_ruined or self.bars < 2:
             raise NoValue(RUINED if self.is_ruined else TOO_FEW_BARS)
         return timing_over(
@@ -214,42 +206,54 @@ class Measured:
         return [float(trade["pnl_abs"]) for trade in self.closed]
 
 
-def simple_returns(values: Array) -> Array:
-    """(values - 1,) change of each value from the one before, as a fraction of that."""
-    returns: Array = values[1:] / values[:-1] - 1.0
-    return returns
+Unit = Literal["percent", "ratio", "money", "days", "bars", "count"]
+Compute = Callable[[Measured], float]
+
+# in display order
+SECTIONS = ("Return", "Risk", "Drawdown", "Timing", "Benchmark", "Trades", "Costs")
+DECLARED: list["Metric"] = []
 
 
-def bar_rate(yearly_rate: float, periods_per_year: float) -> float:
-    """The return of one bar that compounds to a yearly rate; both are fractions."""
-    rate: float = (1.0 + yearly_rate) ** (1.0 / periods_per_year) - 1.0
-    return rate
+@dataclass(slots=True, eq=False)
+class Metric:
+    """Metric of a run: the decorator of the function that computes it, whose name and docstring it takes.
+
+    compute: the function; NoValue with a reason where the metric does not exist. better: the preferable direction, high
+    or low; None if there is none. signed: a gain or a loss, displayed with its sign. headline: short name, in addresses
+    and indexes, of a metric with a column of its own, by which runs are listed, filtered and sorted. holding: name of
+    the metric that is the same number for buying and holding, displayed with it. plain: plain name of one of the few
+    metrics that are displayed first. source: origin of the definition.
+    """
+
+    section: str
+    title: str
+    unit: Unit
+    better: Literal["high", "low"] | None = None
+    signed: bool = False
+    headline: str | None = None
+    holding: str | None = None
+    plain: str | None = None
+    source: str | None = None
+    compute: Compute = field(init=False)
+
+    def __call__(self, compute: Compute) -> Compute:
+        """Declare the metric; within a section metrics are displayed in the order of their functions."""
+        self.compute = compute
+        DECLARED.append(self)
+        return compute
+
+    @property
+    def name(self) -> str:
+        """Name of the metric in results."""
+        return self.compute.__name__
+
+    @property
+    def formula(self) -> str:
+        """The definition in a sentence or two, for documents and pages."""
+        return " ".join(str(self.compute.__doc__).split())
 
 
-def total(values: Array) -> float:
-    """Sum of an array in its order; numpy's own sum depends on the CPU."""
-    return float(values.cumsum()[-1])
-
-
-def average(values: Array) -> float:
-    """Arithmetic mean of an array, summed in its order."""
-    return total(values) / len(values)
-
-
-def centred(values: Array) -> Array:
-    """Differences of an array from its mean."""
-    return values - average(values)
-
-
-def deviation(values: Array) -> float:
-    """Standard deviation (ddof 1) of an array; NoValue for fewer than two values."""
-    if len(values) < 2:
-        raise NoValue(TOO_FEW_BARS)
-    distances = centred(values)
-    return math.sqrt(total(distances * distances) / (len(values) - 1))
-
-
-def variance(values: Sequence[float]) -> float:
-    """Variance (ddof 1) of at least two values, the same on every CPU."""
-    mean = fmean(values)
-    return math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
+# a metric of one section each
+RETURN, RISK, DRAWDOWN, TIMING, BENCHMARK, TRADES, COSTS = (
+    partial(Metric, section) for section in SECTIONS
+)

@@ -6,8 +6,8 @@ from collections.abc import Collection
 import numpy as np
 
 from adapters.metrics.curves import fills
-from adapters.metrics.entry import COSTS, RETURN
-from adapters.metrics.measured import RUINED, Array, Measured, NoValue, average, bar_rate
+from adapters.metrics.measured import COSTS, RETURN, Measured
+from adapters.metrics.moments import RUINED, Array, NoValue, average, bar_rate
 from adapters.prices.bars import Column, Whole
 from contracts.values import frozen
 

@@ -1,23 +1,22 @@
-"""Risk of a run: how unevenly its return came about."""
+"""Risk and drawdowns of a run: how unevenly its return came about."""
 
 import math
 
-from adapters.metrics.entry import RISK
-from adapters.metrics.measured import (
-    STEADY,
-    Array,
-    Measured,
+import numpy as np
+
+from adapters.metrics.measured import DAY_S, DRAWDOWN, RISK, Measured
+from adapters.metrics.moments import (
+    ROUNDING_NOISE,
     NoValue,
     average,
-    centred,
     deviation,
-    total,
+    kurtosis_of,
+    skewness_of,
+    spread,
 )
 from adapters.metrics.returns import cagr
 
 TAIL = 0.05  # share of the bars, on either side
-# standard deviation of returns; E1/E0 - 1 near 0 is itself only exact to about 2e-16
-ROUNDING_NOISE = 1e-15
 
 
 @RISK(
@@ -131,50 +130,72 @@ def bars_per_year(run: Measured) -> float:
     return run.periods_per_year
 
 
-def spread(returns: Array) -> float:
-    """Standard deviation of returns; NoValue when it is no more than rounding."""
-    value = deviation(returns)
-    if value <= ROUNDING_NOISE:
-        raise NoValue(STEADY)
-    return value
-
-
-def skewness_of(returns: Array) -> float:
-    """Adjusted Fisher-Pearson skewness, equal to that of pandas."""
-    if len(returns) < 3:
-        raise NoValue("fewer than three returns")
-    n, distances, squares = _moments(returns)
-    return (
-        n
-        * math.sqrt(n - 1)
-        / (n - 2)
-        * total(squares * distances)
-        / math.pow(total(squares), 1.5)
-    )
-
-
-def kurtosis_of(returns: Array) -> float:
-    """Unbiased excess kurtosis, equal to that of pandas: 0 for a normal distribution."""
-    if len(returns) < 4:
-        raise NoValue("fewer than four returns")
-    n, distances, squares = _moments(returns)
-    scale = (n - 1) / ((n - 2) * (n - 3))
-    return scale * (
-        n * (n + 1) * total(squares * distances * distances) / total(squares) ** 2 - 3 * (n - 1)
-    )
-
-
-def _moments(returns: Array) -> tuple[int, Array, Array]:
-    """Number of returns, their differences from the mean, and the squares of these; NoValue when they do not vary."""
-    spread(returns)
-    distances = centred(returns)
-    # a product is the same on every CPU, a power need not be
-    return len(returns), distances, distances * distances
-
-
 def quantile(run: Measured, share: float) -> float:
     """Return below which that share of the bars lie, interpolated linearly between two of them."""
     ordered, place = run.ordered_returns, (run.bars - 1) * share
     low = int(place)
     high = min(low + 1, run.bars - 1)
     return float(ordered[low] + (place - low) * (ordered[high] - ordered[low]))
+
+
+@DRAWDOWN(
+    "Maximum drawdown",
+    "percent",
+    "low",
+    headline="drawdown",
+    holding="buy_hold_max_drawdown_pct",
+    plain="Worst fall",
+)
+def max_drawdown_pct(run: Measured) -> float:
+    """Largest fall of equity from its running peak, in percent of the peak; the initial capital is the first peak."""
+    return run.core_value("max_drawdown_pct")
+
+
+@DRAWDOWN("Maximum drawdown of buy and hold", "percent")
+def buy_hold_max_drawdown_pct(run: Measured) -> float:
+    """Largest fall of buying and holding from its running peak; the initial capital is the first peak."""
+    return float(run.holding.drawdowns.max()) * 100.0
+
+
+@DRAWDOWN("Deepest drawdown lasted", "days", "low")
+def max_drawdown_days(run: Measured) -> float:
+    """Calendar days from the peak before the maximum drawdown until equity is back at it, or to the last bar."""
+    return run.days_between(*deepest_span(run))
+
+
+@DRAWDOWN("Deepest drawdown in bars", "bars", "low")
+def max_drawdown_bars(run: Measured) -> float:
+    """Duration of the deepest drawdown, counted in bars."""
+    peak, recovery = deepest_span(run)
+    return recovery - peak
+
+
+def deepest_span(run: Measured) -> list[int]:
+    """Positions in the path of the peak before the maximum drawdown and of its recovery, or the last; equal if none."""
+    bottom = run.drawdowns.argmax()
+    return next((fall for fall in run.falls if fall[0] < bottom <= fall[1]), [0, 0])
+
+
+@DRAWDOWN("Longest drawdown", "days", "low")
+def longest_drawdown_days(run: Measured) -> float:
+    """Calendar days of the longest stretch from a peak until equity is back at it, or to the last bar; it need not be
+    the deepest.
+    """
+    return int(np.diff(run.seconds[run.falls]).max(initial=0)) / DAY_S
+
+
+@DRAWDOWN("Time under water", "percent", "low")
+def time_under_water_pct(run: Measured) -> float:
+    """Share of the bars at whose close equity is below an earlier peak."""
+    return int((run.drawdowns[1:] > 0.0).sum()) / run.bars * 100.0
+
+
+@DRAWDOWN(
+    "Ulcer index",
+    "percent",
+    "low",
+    source="Martin & McCann (1989), The Investor's Guide to Fidelity Funds",
+)
+def ulcer_index(run: Measured) -> float:
+    """Square root of the mean squared drawdown of the bars. Quantstats divides by n - 1."""
+    return math.sqrt(average(run.drawdowns[1:] ** 2)) * 100.0

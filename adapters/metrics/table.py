@@ -10,9 +10,9 @@ from functools import partial
 
 import numpy as np
 
-from adapters.metrics import benchmark, drawdown, returns, risk, timing, trades  # noqa: F401
-from adapters.metrics.entry import DECLARED, SECTIONS
-from adapters.metrics.measured import Measured, NoValue
+from adapters.metrics import benchmark, returns, risk, trades  # noqa: F401
+from adapters.metrics.measured import DECLARED, SECTIONS, Measured
+from adapters.metrics.moments import NoValue
 from contracts.errors import PlatformError
 from contracts.values import frozen
 

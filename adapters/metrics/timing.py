@@ -6,25 +6,20 @@ the position with the asset's next move, Grinblatt & Titman (1993), Performance 
 of Business 66(1): 0 without skill, however the market drifts.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from adapters.metrics.entry import TIMING
-from adapters.metrics.measured import (
-    RUINED,
+from adapters.metrics.curves import AccountRates
+from adapters.metrics.moments import (
+    ROUNDING_NOISE,
     SAME_SHARE,
-    TOO_FEW_BARS,
     Array,
-    Measured,
+    MeasuredSharpe,
     NoValue,
-    average,
+    timing_probability,
 )
-from adapters.metrics.rates import AccountRates
-from adapters.metrics.risk import ROUNDING_NOISE, kurtosis_of, skewness_of, spread
-from adapters.metrics.sharpe_evidence import MeasuredSharpe, timing_probability
 
 # the tenth (1 / SHADOW) of the bars that follows a bar is left out of its usual exposure
 SHADOW = 10
@@ -119,50 +114,6 @@ def usual_exposures(exposures: Array) -> Array:
     until = np.minimum(after + bars // SHADOW, bars)
     usual: Array = (sums[-1] - (sums[until] - sums[after])) / (bars - (until - after))
     return usual
-
-
-@TIMING("Average net exposure", "percent")
-def average_exposure_pct(run: Measured) -> float:
-    """Mean of the positions' value over equity, at each close but the last; shorts count below 0."""
-    return average(run.timing.exposures) * 100.0
-
-
-@TIMING("Average gross exposure", "percent")
-def average_gross_exposure_pct(run: Measured) -> float:
-    """Mean of the positions' value over equity, at each close but the last; shorts count by their size."""
-    if run.is_ruined or run.bars < 2:
-        raise NoValue(RUINED if run.is_ruined else TOO_FEW_BARS)
-    return average(run.gross_value[:-1] / run.path[1:-1]) * 100.0
-
-
-@TIMING(
-    "Timing, a year",
-    "percent",
-    "high",
-    signed=True,
-    source="Grinblatt & Titman (1993), Journal of Business 66(1)",
-)
-def timing_return_pct(run: Measured) -> float:
-    """Mean return, costs paid, above holding the same share of the asset all the time, times P."""
-    return average(run.timed) * run.periods_per_year * 100.0
-
-
-@TIMING("Sharpe ratio of timing", "ratio", "high")
-def timing_sharpe_ratio(run: Measured) -> float:
-    """Mean / standard deviation (ddof 1) of the returns above holding the same share all the time, times sqrt(P)."""
-    return average(run.timed) / spread(run.timed) * math.sqrt(run.periods_per_year)
-
-
-@TIMING("Skewness of timing", "ratio", "high")
-def timing_skewness(run: Measured) -> float:
-    """Adjusted Fisher-Pearson skewness of the returns above holding the same share all the time."""
-    return skewness_of(run.timed)
-
-
-@TIMING("Excess kurtosis of timing", "ratio")
-def timing_kurtosis(run: Measured) -> float:
-    """Unbiased excess kurtosis of the returns above holding the same share all the time."""
-    return kurtosis_of(run.timed)
 
 
 def measured_timing(metrics: Mapping[str, float | None], bars: int) -> MeasuredSharpe:

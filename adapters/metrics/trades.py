@@ -4,8 +4,8 @@ import math
 from itertools import groupby
 from statistics import fmean
 
-from adapters.metrics.entry import TRADES
-from adapters.metrics.measured import Measured, NoValue, variance
+from adapters.metrics.measured import TRADES, Measured
+from adapters.metrics.moments import NoValue, variance
 
 
 @TRADES("Trades", "count", headline="trades", plain="Trades")

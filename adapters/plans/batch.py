@@ -12,11 +12,9 @@ from sqlalchemy import Connection, RowMapping, case, exists, func, or_, select, 
 
 from adapters.database import has_rows
 from adapters.plan_tables import PLAN, plans
-from adapters.plans.conditions import Condition
-from adapters.plans.flat_params import flat_params
-from adapters.plans.ranking import RUIN_PCT, Ranking
+from adapters.plans.combinations import Surface
+from adapters.plans.ranking import RUIN_PCT, Condition, Ranking, flat_params
 from adapters.plans.store import plan_named
-from adapters.plans.surface import Surface
 from adapters.price_tables import price_series
 from adapters.rows import latest_rows, rows_by
 from adapters.runs.times import (

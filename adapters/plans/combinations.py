@@ -1,21 +1,20 @@
 """Combinations that one Job tries, and their metrics, in columns: 100,000 of them take a few megabytes."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import count, product
-from statistics import fmean
+from itertools import chain, count, product
+from statistics import fmean, pvariance
 from typing import Any
 
 import numpy as np
 
 from adapters.columns import pack, unpack
-from adapters.metrics.measured import Array
-from adapters.plans.conditions import Reader
-from adapters.plans.flat_params import flat_params
-from adapters.plans.ranking import RUIN_PCT, Ranking
-from contracts.values import Json, Values, side_by_side
+from adapters.metrics.moments import Array
+from adapters.plans.ranking import RUIN_PCT, Ranking, Reader, flat_params
+from contracts.values import Json, Values, frozen, side_by_side
 
 # metrics of a combination that are equal to those of its run
 CORE = ("total_return_pct", "sharpe_ratio", "max_drawdown_pct", "num_trades")
@@ -135,3 +134,60 @@ def _places(column: Sequence[Any]) -> list[int | str]:
     numbers = sorted({value for value in column if type(value) in (int, float)})
     ranks = dict(zip(numbers, count()))
     return [ranks[value] if type(value) in (int, float) else repr(value) for value in column]
+
+
+Cell = tuple[Any, Any]  # the values of two parameters
+
+
+@frozen
+class Surface:
+    """Runs as columns: metric, None where a run has none, run_id, and parameters by name."""
+
+    metrics: Sequence[float | None]
+    run_ids: Sequence[str]
+    params: Mapping[str, Sequence[Any]]  # None for a run without the parameter
+
+    def varying(self) -> list[str]:
+        """The parameters that have more than one value, the one with the most values first."""
+        counts = {
+            name: len({*column} - {None})
+            for name, column in self.params.items()
+            if not {list, dict} & {*map(type, column)}
+        }
+        several = (name for name in counts if counts[name] > 1)
+        return sorted(several, key=counts.__getitem__, reverse=True)
+
+    def importance(self, name: str) -> float | None:
+        """Share of the metric's variance between a parameter's values, from 0 to 1 (eta squared).
+
+        Each parameter is considered alone: two that matter only in combination both have a small share. None where the
+        metric is constant.
+        """
+        groups = self.groups(name).values()
+        metrics = list(chain.from_iterable(groups))
+        if len(metrics) < 2 or not (total := pvariance(metrics) * len(metrics)):
+            return None
+        middle = fmean(metrics)
+        return min(sum(len(each) * (fmean(each) - middle) ** 2 for each in groups) / total, 1.0)
+
+    def groups(self, name: str) -> dict[Any, list[float]]:
+        """Return the metrics by a parameter's values; the key None has runs without the parameter."""
+        groups = defaultdict[Any, list[float]](list)
+        for value, metric in zip(self.params[name], self.metrics, strict=True):
+            if metric is not None:
+                groups[value].append(metric)
+        return groups
+
+    def cells(self, x: str, y: str) -> dict[Cell, list[tuple[float, str]]]:
+        """Return metric and run_id of each run with the metric, by its values of two parameters."""
+        by_cell = defaultdict[Cell, list[tuple[float, str]]](list)
+        cells = zip(self.params[x], self.params[y], strict=True)
+        for cell, metric, run_id in zip(cells, self.metrics, self.run_ids, strict=True):
+            if metric is not None and None not in cell:
+                by_cell[cell].append((metric, run_id))
+        return by_cell
+
+
+def ordered(values: Iterable[Any]) -> list[Any]:
+    """Sort the distinct values, without None, numbers before texts."""
+    return sorted({*values} - {None}, key=lambda value: (isinstance(value, str), value))

@@ -1,15 +1,18 @@
-"""Portfolios: recorded by the web tier with the runs of their legs, moved on by the leader.
-
-Each change of status is one UPDATE guarded by the old status; the caller owns the transaction.
-"""
+"""Portfolios in the database, their series for pages, and the correlations of their legs."""
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from itertools import combinations_with_replacement
 from typing import Any
 
+import numpy as np
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, or_, select
 
 from adapters.database import database_now
+from adapters.metrics.curves import trade_rows
+from adapters.metrics.moments import Array
 from adapters.plan_tables import PLAN, plans
 from adapters.plans.store import (
     LISTED,
@@ -18,11 +21,14 @@ from adapters.plans.store import (
     spec_of,
     update_plan,
 )
+from adapters.prices.bars import bar_dates
 from adapters.rows import latest_rows, rows_by
+from adapters.runs.series import run_series, unpacked_json
 from adapters.tables import IS_LIVING, IS_SUCCEEDED, RUN, runs
 from contracts.portfolio_request import PortfolioRequest, PortfolioStatus
+from contracts.run_result import TradeRow
 from contracts.status import PlanKind
-from contracts.values import frozen, picked
+from contracts.values import Json, frozen, picked
 
 JOB_COLUMNS = (
     RUN.status.label("job_status"),
@@ -133,3 +139,116 @@ def move_portfolio(
         completed_at=database_now() if has_ended else None,
         **values,
     )
+
+
+PRUNED = (
+    "Equity, trades and weights were deleted after the time that they are kept; "
+    "submit the portfolio again to see them."
+)
+
+
+class PortfolioSeries:
+    """Series of a portfolio. account: times, equity and trades, as of a run.
+
+    result: the other results of its Job, see consumer.kinds.portfolio. tickers: by leg.
+    """
+
+    def __init__(self, job: Mapping[Any, Any], packed: bytes, tickers: Sequence[str]) -> None:
+        self.account, self.result, self.tickers = run_series(job), unpacked_json(packed), tickers
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Name of each leg: its ticker, with the leg's number if a ticker has several legs."""
+        counts = Counter(self.tickers)
+        named = enumerate(self.tickers, start=1)
+        return [
+            ticker if counts[ticker] == 1 else f"{ticker} #{number}" for number, ticker in named
+        ]
+
+    def dates_of(self, bars: Sequence[int]) -> list[str]:
+        """Return the dates of these bars."""
+        return bar_dates(
+            self.account.times[np.asarray(bars, dtype=np.int64)], self.account.timeframe
+        )
+
+    @cached_property
+    def trades(self) -> list[TradeRow]:
+        """Trades as in the contract of a run, with leg, ticker, resizes and the date of the signal that opened each."""
+        account = self.account
+        rows = trade_rows(
+            account.trades, account.times, account.timeframe, account.money_decimals
+        )
+        late = int(account.request["fill"] == "next_open")
+        signalled = self.dates_of([trade["entry_bar"] - late for trade in account.trades])
+        for row, (leg, resized), date in zip(
+            rows, self.result["of_trades"], signalled, strict=True
+        ):
+            ticker = self.tickers[leg]
+            of_leg: Any = {"leg": leg, "ticker": ticker, "resized": resized, "signal_date": date}
+            row.update(of_leg)
+        return rows
+
+    def left_out(self) -> Json:
+        """Return the orders that opened nothing: counts by reason, and the first of them with their dates."""
+        left_out = self.result["left_out"]
+        dates = self.dates_of([bar for bar, *_ in left_out["first"]])
+        orders = [
+            {
+                "date": date,
+                "leg": leg,
+                "ticker": self.tickers[leg],
+                "side": side,
+                "reason": reason,
+            }
+            for date, (_, leg, side, reason) in zip(dates, left_out["first"], strict=True)
+        ]
+        return {"counts": left_out["counts"], "orders": orders}
+
+    def legs(self) -> list[Json]:
+        """Return the tradable dates of each leg, and its contribution to the profit."""
+        spans, contributions = self.result["legs"], self.result["contributions"]
+        firsts, lasts = (
+            self.dates_of([span[end] for span in spans]) for end in ("first", "last")
+        )
+        return [
+            {
+                "contribution": earned + 0.0,
+                "first_date": first,
+                "last_date": last,
+                "ends": span["ends"],
+            }
+            for earned, first, last, span in zip(contributions, firsts, lasts, spans, strict=True)
+        ]
+
+
+# legs that are correlated; of more, those that earned or lost most
+CORRELATED = 30
+
+
+def correlated(earned: Array, has_bar: Array) -> Json:
+    """Correlate the legs' profits, of each pair from one common bar to the next.
+
+    earned: (legs, bars), money up to each bar. has_bar: (bars, legs), True where a leg can be traded. In the answer,
+    legs: numbers of the correlated legs; of: rows of correlations, None for a leg without any profit or loss, and for a
+    pair with fewer than two common bars.
+    """
+    order = np.argsort(-np.abs(earned[:, -1]), kind="stable")[:CORRELATED]
+    legs = np.sort(order).tolist()
+    pairs = {
+        (one, other): _correlation(earned[[one, other]], has_bar[:, one] & has_bar[:, other])
+        for one, other in combinations_with_replacement(legs, 2)
+    }
+    rows = [[pairs[min(one, other), max(one, other)] for other in legs] for one in legs]
+    return {"legs": legs, "of": rows}
+
+
+def _correlation(earned: Array, is_common: Array) -> float | None:
+    """Correlation of the profits of two legs, (2, bars), between their common bars; None where it does not exist."""
+    bars = np.flatnonzero(is_common)
+    if len(bars) < 2:
+        return None
+    before = earned[:, bars[0] - 1] if bars[0] else np.zeros(2)
+    gains = np.diff(earned[:, bars], axis=1, prepend=before[:, None])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value: float = np.corrcoef(gains)[0, 1].round(3).item()
+    return None if value != value else value

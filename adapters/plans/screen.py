@@ -7,7 +7,7 @@ from sqlalchemy import Connection, RowMapping, func, insert, or_, select
 
 from adapters.columns import unpack
 from adapters.declarations import update_by
-from adapters.metrics.measured import Array
+from adapters.metrics.moments import Array
 from adapters.plan_tables import PLAN, plans
 from adapters.plans.combinations import Combinations
 from adapters.plans.ranking import Ranking

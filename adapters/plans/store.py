@@ -4,7 +4,7 @@ A change of status is one UPDATE guarded by the old status; the caller owns the 
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ from adapters.declarations import update_by
 from adapters.plan_tables import PLAN, plans
 from adapters.plans.ranking import DEFAULT, Ranking, ranking_by
 from adapters.rows import latest_rows, one_row, update_row
-from adapters.tables import IS_LIVING, RUN
+from adapters.tables import IS_LIVING, RUN, screens
 from contracts.errors import (
     Conflict,
     PlatformError,
@@ -156,3 +156,24 @@ def spec_of(plan: RowMapping) -> Json:
     """Return the submitted request of a plan, in the form of its kind."""
     spec: Json = json.loads(plan["spec"] or "{}")
     return spec
+
+
+def save_progress(connection: Connection, run_id: str, done: int) -> None:
+    """Record how many combinations a Job has tried; its lease was extended in the same transaction."""
+    connection.execute(update_by(screens.c.run_id).filter_by(run_id=run_id).values(done=done))
+
+
+def save_screen_result(
+    connection: Connection, run_id: str, metrics: bytes, best: Mapping[str, Any] | None
+) -> None:
+    """Record the metrics of all combinations; the run was finished in the same transaction."""
+    best_json = json.dumps(best, allow_nan=False)
+    values = {"metrics": metrics, "best_json": best_json, "done": screens.c.combinations}
+    connection.execute(update_by(screens.c.run_id).filter_by(run_id=run_id).values(values))
+
+
+def save_portfolio_result(connection: Connection, portfolio_id: str, result: bytes) -> None:
+    """Record the packed series of a portfolio; its Job was finished in the same transaction."""
+    connection.execute(
+        update_by(plans.c.plan_id).filter_by(plan_id=portfolio_id).values(result=result)
+    )

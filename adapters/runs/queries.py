@@ -10,8 +10,8 @@ from adapters.database import has_rows
 from adapters.plan_tables import PLAN, plans
 from adapters.prices.bars import PriceBars, Whole
 from adapters.rows import one_row, rows_by
-from adapters.runs.lines import BARS_PER_PART, RunLines, lines_on
-from adapters.runs.stored_series import unpacked_json
+from adapters.runs.explanations import BARS_PER_PART, RunLines, lines_on
+from adapters.runs.series import unpacked_json
 from adapters.runs.times import utc_text
 from adapters.tables import (
     EVENT,

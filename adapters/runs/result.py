@@ -14,9 +14,8 @@ from adapters.metrics.curves import (
     trade_rows,
 )
 from adapters.prices.bars import bar_dates
-from adapters.runs.condition_summary import condition_summaries
-from adapters.runs.series import RunSeries, series_of
-from adapters.runs.stored_series import PRUNED, decode_signals, unpacked_json
+from adapters.runs.explanations import condition_summaries
+from adapters.runs.series import PRUNED, RunSeries, decode_signals, series_of, unpacked_json
 from adapters.runs.times import times_of
 from contracts.run_request import RunRequest
 from contracts.run_result import Candle, RunResult

@@ -1,24 +1,60 @@
-"""The run repository: each change of a run's state is one UPDATE guarded by the old state, and one event.
+"""Changes of a run's state: each one UPDATE guarded by the old state, and one event; and runs that need repair.
 
 The caller owns the transaction. Every function says what it raises when another process was faster.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import Connection, and_, insert, select
+from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select
 
 from adapters.database import database_now, has_rows
 from adapters.declarations import update_by
 from adapters.plan_tables import PLAN, plans
-from adapters.queue.messages import Attempt
-from adapters.runs.events import METRIC_FAILED, event
-from adapters.tables import RUN, Criterion, run_charts, run_events, run_lines, runs
+from adapters.queue.messages import Attempt, RunMessage
+from adapters.tables import (
+    IS_LIVING,
+    IS_WAITING,
+    RUN,
+    Criterion,
+    run_charts,
+    run_events,
+    run_lines,
+    runs,
+)
 from contracts.errors import LeaseLost, StaleMessage, UnknownRun
 from contracts.run_request import RunRequest
 from contracts.status import ErrorType, Kind, PlanKind, RunStatus
 from contracts.values import Json, Values, frozen
+
+HOST = socket.gethostname()[:128]
+REASON_LENGTH = 255  # characters, the width of the column
+# first words of the reason of a run that finished without some of its metrics
+METRIC_FAILED = "finished, could not compute"
+
+
+def event(
+    run_id: str,
+    attempt: int,
+    from_status: RunStatus | None,
+    to_status: RunStatus,
+    reason: str,
+    at: datetime | database_now,
+) -> dict[str, Any]:
+    """Make the row of one event."""
+    return {
+        "run_id": run_id,
+        "attempt": attempt,
+        "from_status": from_status,
+        "to_status": to_status,
+        "reason": reason[:REASON_LENGTH],
+        "host": HOST,
+        "at": at,
+    }
+
 
 ERROR_MESSAGE_LENGTH = 1000  # characters, the width of the column
 
@@ -232,3 +268,70 @@ def failed_values(error_type: ErrorType, message: str) -> Json:
         "completed_at": database_now(),
         **_NO_LEASE,
     }
+
+
+PAGE = 5_000  # rows that are in memory at a time, where many are read
+SUBMISSION_S = 5.0  # a submission may take so long from its rows to its messages
+
+
+def expired_leases(connection: Connection, limit: int) -> list[Lease]:
+    """Lock and return up to `limit` running attempts whose lease has expired, the longest expired first.
+
+    Rows locked by another transaction are skipped; a later call returns them.
+    """
+    query = (
+        select(*RUN["run_id", "attempt", "lease_token"])
+        .where(RUN.status == RunStatus.RUNNING, RUN.lease_until < database_now())
+        .order_by(RUN.lease_until)
+        .limit(limit)
+        .with_for_update(skip_locked=True)  # SQLite, with one writer, ignores this
+    )
+    return [Lease(*row) for row in connection.execute(query)]
+
+
+def overdue_attempts(connection: Connection, grace_s: float) -> Iterator[Attempt]:
+    """Yield waiting attempts whose message was enqueued more than `grace_s` ago, or never, the oldest run first.
+
+    Most of them simply wait in a long queue, so rows are read in pages.
+    """
+    never = and_(
+        RUN.enqueued_at.is_(None), _is_over(RUN.waiting_since, min(grace_s, SUBMISSION_S))
+    )
+    query = (
+        select(*RUN["run_id", "attempt"])
+        .where(IS_WAITING, or_(never, _is_over(RUN.enqueued_at, grace_s)))
+        .order_by(RUN.id)
+        .execution_options(yield_per=PAGE)
+    )
+    return (Attempt(*row) for row in connection.execute(query))
+
+
+def _is_over(since: ColumnElement[Any], seconds: float) -> Criterion:
+    """Select times more than so many seconds ago, or in the future, as after the clock was set back."""
+    return or_(since < database_now(-seconds), since > database_now())
+
+
+def messages_for(connection: Connection, run_ids: Sequence[str]) -> list[RunMessage]:
+    """Return the messages of those runs that are waiting now, oldest run first."""
+    rows = connection.execute(
+        select(*RUN["run_id", "attempt", "request_json"])
+        .where(RUN.run_id.in_(run_ids), IS_WAITING)
+        .order_by(RUN.id)
+    )
+    return [
+        RunMessage.of_stored(run_id, attempt, json.loads(request))
+        for run_id, attempt, request in rows
+    ]
+
+
+def unqueueable(connection: Connection, waited_s: float, limit: int) -> list[Attempt]:
+    """Return up to `limit` attempts that have been waiting for longer than `waited_s`."""
+    waits = (IS_WAITING, RUN.waiting_since < database_now(-waited_s))
+    query = select(*RUN["run_id", "attempt"]).where(*waits).limit(limit)
+    return [Attempt(*row) for row in connection.execute(query)]
+
+
+def live_attempts(connection: Connection, run_ids: Sequence[str]) -> list[Attempt]:
+    """Return the attempts of these runs that still wait or run."""
+    query = select(*RUN["run_id", "attempt"]).where(RUN.run_id.in_(run_ids), IS_LIVING)
+    return [Attempt(*row) for row in connection.execute(query)]

@@ -14,7 +14,7 @@ from itertools import accumulate
 from sqlalchemy import Connection, func, insert, select, update
 
 from adapters.database import database_now
-from adapters.runs.events import METRIC_FAILED
+from adapters.runs.states import METRIC_FAILED
 from adapters.tables import EVENT, run_events, run_totals
 from contracts.status import ErrorType, RunStatus
 

@@ -9,8 +9,7 @@ from itertools import accumulate, pairwise
 
 import numpy as np
 
-from adapters.metrics.measured import Array, NoValue
-from adapters.metrics.sharpe_evidence import LEAST_RETURNS
+from adapters.metrics.moments import LEAST_RETURNS, Array, NoValue
 from adapters.plans.ranking import Goal
 from contracts.values import Json
 

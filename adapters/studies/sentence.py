@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import NamedTuple
 
-from adapters.metrics.sharpe_evidence import CONFIDENCE, SIGNIFICANCE
+from adapters.metrics.moments import CONFIDENCE, SIGNIFICANCE
 from adapters.metrics.timing import percent, than_holding
 from contracts.values import Values
 

@@ -9,18 +9,27 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any, Literal
 
-from adapters.metrics.measured import Array, NoValue, average
+from adapters.metrics.moments import (
+    Array,
+    NoValue,
+    average,
+    evidence,
+    sharpe_variance,
+    timing_evidence,
+)
 from adapters.metrics.returns import cagr
-from adapters.metrics.sharpe_evidence import evidence, sharpe_variance, timing_evidence
 from adapters.metrics.table import METRICS_BY_NAME
 from adapters.metrics.timing import Timing
-from adapters.plans.flat_params import flat_params
-from adapters.runs.stored_series import encode_equity
+from adapters.plans.ranking import flat_params
+from adapters.runs.series import encode_equity
 from adapters.studies.path import (
+    BLOCKS,
     RunData,
     Stitched,
     StudyMarket,
+    Tried,
     measured_sharpe,
+    overfitting,
     stitched,
     yearly_growth,
 )
@@ -32,7 +41,6 @@ from adapters.studies.sentence import (
     of_selection,
     of_test_parts,
 )
-from adapters.studies.trials import BLOCKS, Tried, overfitting
 from contracts.study import VERDICT_METHOD, StudyPlan
 from contracts.values import Json, side_by_side
 

@@ -17,7 +17,7 @@ from adapters.database import persist
 from adapters.logs import log_context
 from adapters.queue.messages import RunMessage
 from adapters.queue.run_queue import RunQueue
-from adapters.runs.new_runs import mark_enqueued
+from adapters.runs.changes import mark_enqueued
 from adapters.runs.states import Claim, fail, hand_back, lose
 from adapters.settings import Settings
 from consumer.job.termination import termination

@@ -25,7 +25,6 @@ from rq.worker import WorkerStatus
 from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
 
 from adapters.logs import set_log_context
-from adapters.queue.connection import as_words
 from adapters.queue.messages import (
     FOREIGN,
     KEPT_S,
@@ -34,6 +33,7 @@ from adapters.queue.messages import (
     Attempt,
     attempt_of,
 )
+from adapters.queue.run_queue import as_words
 from adapters.settings import Settings
 from consumer.job.child import ChildExit
 from consumer.job.termination import termination

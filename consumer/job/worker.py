@@ -25,15 +25,14 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from adapters.database import connect_database, persist, reading
 from adapters.logs import run_program, set_log_context
-from adapters.plans.progress import save_progress
+from adapters.plans.store import save_progress
 from adapters.prices.packing import PackedPrices
 from adapters.prices.store import prices_of
-from adapters.queue.connection import queues_of
-from adapters.queue.liveness import leading_image
+from adapters.queue.history import leading_image
 from adapters.queue.messages import STALE, Attempt, attempt_of
-from adapters.queue.run_queue import IDLE_EXPIRY_S, mark_idle
+from adapters.queue.run_queue import IDLE_EXPIRY_S, mark_idle, queues_of
+from adapters.runs.scheduling import Turn, claim_turn, mark_served
 from adapters.runs.states import Claim, extend_lease
-from adapters.runs.turns import Turn, claim_turn, mark_served
 from adapters.settings import Settings
 from consumer.job.child import ChildExit, ChildProcess, record_outcome
 from consumer.job.messages import MessageWorker, redis_may_fail

@@ -6,12 +6,12 @@ from dataclasses import asdict, field, fields
 from typing import TYPE_CHECKING
 
 from adapters.metrics.curves import excursions
-from adapters.metrics.measured import Array
+from adapters.metrics.moments import Array
 from adapters.metrics.table import HEADLINE_NAMES, Performance, performance
 from adapters.prices.bars import PriceBars
 from adapters.prices.packing import PackedPrices, RunPrices
-from adapters.runs.lines import RunLines, packed_lines
-from adapters.runs.stored_series import encode_equity, encode_signals, encode_trades, significant
+from adapters.runs.explanations import RunLines, packed_lines
+from adapters.runs.series import encode_equity, encode_signals, encode_trades, significant
 from adapters.sparkline import encode_sparkline
 from consumer.kinds.setup import Setup
 from contracts.run_request import RunRequest, canonical_hash

@@ -15,7 +15,7 @@ from adapters.database_errors import DuplicateKey
 from adapters.logs import run_program
 from adapters.prices.store import PriceStore
 from adapters.runs.queries import chart_pngs, run_row
-from adapters.runs.run_bars import run_bars
+from adapters.runs.series import run_bars
 from adapters.runs.states import save_charts
 from adapters.settings import Settings
 from contracts.errors import Conflict, PlatformError

@@ -11,18 +11,16 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection
 
-from adapters.metrics.curves import excursions
-from adapters.metrics.measured import Array
-from adapters.metrics.rates import AccountRates
+from adapters.metrics.curves import AccountRates, excursions
+from adapters.metrics.moments import Array
 from adapters.metrics.table import Performance, performance
 from adapters.money import money_decimals
-from adapters.plans.correlations import correlated
-from adapters.plans.portfolio import Portfolio, legs_of, portfolio_of
+from adapters.plans.portfolio import Portfolio, correlated, legs_of, portfolio_of
 from adapters.plans.store import plan_row
 from adapters.prices.bars import bar_dates
 from adapters.prices.packing import PackedPrices, benchmark_closes, benchmark_note
 from adapters.prices.store import packed_prices
-from adapters.runs.stored_series import decode_signals, encode_trades, packed_json
+from adapters.runs.series import decode_signals, encode_trades, packed_json
 from adapters.tables import RUN
 from consumer.kinds.backtest import TRADE_FIELDS, JobResult, columns_of
 from consumer.kinds.setup import Setup, metric_inputs_of

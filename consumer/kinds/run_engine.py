@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from adapters.metrics.rates import AccountRates
+from adapters.metrics.curves import AccountRates
 from engine.bars import Bars, check_bars, check_first_bar, check_signals
 from engine.engine import BacktestEngine, _check_optional
 from engine.ledger import Booked, Ledger

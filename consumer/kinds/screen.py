@@ -9,9 +9,16 @@ from functools import partial
 import numpy as np
 from rq.timeouts import JobTimeoutException
 
-from adapters.metrics.measured import STEADY, Array, NoValue, average
-from adapters.metrics.risk import measured_sharpe, spread
-from adapters.metrics.sharpe_evidence import sharpe_variance, timing_evidence
+from adapters.metrics.moments import (
+    STEADY,
+    Array,
+    NoValue,
+    average,
+    sharpe_variance,
+    spread,
+    timing_evidence,
+)
+from adapters.metrics.risk import measured_sharpe
 from adapters.metrics.table import computed, performance
 from adapters.metrics.timing import measured_timing, timing_over
 from adapters.plans.combinations import (
@@ -22,8 +29,7 @@ from adapters.plans.combinations import (
     ranked_places,
 )
 from adapters.plans.ranking import Ranking
-from adapters.studies.path import StudyMarket, run_data
-from adapters.studies.trials import OF_TRIAL, trial
+from adapters.studies.path import OF_TRIAL, StudyMarket, run_data, trial
 from consumer.kinds.backtest import JobResult, run_rule, trades_of
 from consumer.kinds.setup import Setup
 from consumer.leader.studies import BEST, columns_of

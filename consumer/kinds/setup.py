@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adapters.metrics.curves import last_days
-from adapters.metrics.measured import Array, Measured
+from adapters.metrics.measured import Measured
+from adapters.metrics.moments import Array
 from adapters.metrics.table import ANALYSIS_VERSION
-from adapters.plans.flat_params import with_params
+from adapters.plans.ranking import with_params
 from adapters.prices.packing import PackedPrices, RunPrices, run_prices
 from consumer.kinds.run_engine import RunEngine, interest_and_fees
 from contracts.errors import BadParams

@@ -17,18 +17,20 @@ from adapters.database import portions, reading
 from adapters.database_errors import lacks_schema
 from adapters.logs import log_context
 from adapters.plans.store import living_plans, plan_row
-from adapters.queue.liveness import give_up_lead, take_lead
+from adapters.queue.history import give_up_lead, take_lead
 from adapters.queue.messages import Attempt, attempt_of
 from adapters.queue.run_queue import RunQueue
-from adapters.runs.lost_runs import (
+from adapters.runs.changes import mark_enqueued
+from adapters.runs.states import (
+    Lease,
     expired_leases,
+    give_up,
     live_attempts,
+    lose,
     messages_for,
     overdue_attempts,
     unqueueable,
 )
-from adapters.runs.new_runs import mark_enqueued
-from adapters.runs.states import Lease, give_up, lose
 from adapters.settings import Settings
 from consumer.leader.portfolios import PortfolioSteps
 from consumer.leader.studies import StudySteps

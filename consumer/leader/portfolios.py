@@ -17,7 +17,7 @@ from adapters.plans.portfolio import (
     move_portfolio,
     portfolio_of,
 )
-from adapters.runs.new_runs import NewRun, insert_runs
+from adapters.runs.changes import NewRun, insert_runs
 from adapters.runs.queries import run_row
 from adapters.tables import RUN
 from contracts.portfolio_request import PortfolioStatus

@@ -19,7 +19,7 @@ import numpy as np
 from sqlalchemy import Connection, Engine, RowMapping
 
 from adapters.database import reading
-from adapters.metrics.measured import Array
+from adapters.metrics.moments import Array
 from adapters.plans.combinations import CORE, Combinations, ranked_places
 from adapters.plans.ranking import Ranking
 from adapters.plans.screen import insert_search, search_metrics
@@ -32,8 +32,8 @@ from adapters.plans.study import (
     move_study,
     study_of,
 )
-from adapters.runs.new_runs import NewRun, insert_runs
-from adapters.studies.trials import OF_TRIAL
+from adapters.runs.changes import NewRun, insert_runs
+from adapters.studies.path import OF_TRIAL
 from contracts.run_request import RunRequest, request_hash
 from contracts.status import Kind, PlanKind
 from contracts.study import StudyStatus, StudyWindow

@@ -13,17 +13,16 @@ from sqlalchemy import Connection, Engine
 
 from adapters.database import connect_database, persist, reading
 from adapters.logs import run_program
-from adapters.metrics.rates import AccountRates
+from adapters.metrics.curves import AccountRates
 from adapters.plans.store import plan_row
 from adapters.plans.study import Study, move_study, result_of, study_of
 from adapters.prices.bars import closes_at
 from adapters.prices.packing import unpack_bars
 from adapters.prices.store import prices_of
-from adapters.runs.stored_series import packed_json, unpacked_json
+from adapters.runs.series import packed_json, unpacked_json
 from adapters.settings import Settings
-from adapters.studies.path import RunData, StudyMarket, run_data
+from adapters.studies.path import OF_TRIAL, RunData, StudyMarket, Tried, run_data, tried_of
 from adapters.studies.resampling import permuted
-from adapters.studies.trials import OF_TRIAL, Tried, tried_of
 from adapters.studies.verdict import Part, Verdict
 from consumer.kinds.backtest import backtest
 from consumer.leader.studies import permuted_bests, run_of, training_metrics

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
 from adapters.plan_tables import PLAN
-from adapters.runs.new_runs import NewRun, insert_runs
+from adapters.runs.changes import NewRun, insert_runs
 from adapters.runs.queries import with_plan
 from adapters.tables import run_events, runs
 from tests.services.redis_server import RedisServer

@@ -7,7 +7,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
-from adapters.plans.axes import axis_values
+from adapters.plans.expansion import axis_values
 from adapters.tables import runs
 from tests.services.studies import WALK_FORWARD
 

@@ -13,7 +13,7 @@ from urllib.request import Request, urlopen
 from uuid import uuid4
 
 from adapters.database import connect_database
-from adapters.runs.new_runs import NewRun, insert_runs
+from adapters.runs.changes import NewRun, insert_runs
 from tests.bench.services import Platform, cores, platform, row
 from tests.services.runs import new_request
 

@@ -10,9 +10,9 @@ from uuid import uuid4
 from sqlalchemy.engine import Connection
 
 from adapters.database import committed
-from adapters.queue.connection import queues_of
 from adapters.queue.messages import attempt_of
-from adapters.runs.turns import Turn, claim_turn, mark_served
+from adapters.queue.run_queue import queues_of
+from adapters.runs.scheduling import Turn, claim_turn, mark_served
 from consumer.job.messages import MessageWorker
 from tests.bench.services import platform, row
 from tests.services.runs import Submitter

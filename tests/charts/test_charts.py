@@ -16,11 +16,10 @@ from matplotlib.text import Text
 from PIL import Image
 
 from adapters.charts import frame
-from adapters.charts.candles import legible_candles
+from adapters.charts.frame import legible_candles
 from adapters.charts.render import CHARTS, TIP_DOWN, TIP_UP, render_charts
 from adapters.prices.bars import PriceBars
-from adapters.runs.run_bars import RunBars
-from adapters.runs.series import RunSeries
+from adapters.runs.series import RunBars, RunSeries
 from contracts.run_result import CHART_NAMES
 from tests.services.prices import read_prices
 

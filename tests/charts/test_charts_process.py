@@ -19,7 +19,7 @@ import psutil
 
 from adapters.charts.frame import Figure
 from adapters.charts.render import render_charts
-from adapters.runs.run_bars import RunBars
+from adapters.runs.series import RunBars
 from adapters.runs.series import RunSeries
 from tests.services.prices import read_prices
 

@@ -14,12 +14,16 @@ import numpy as np
 import pytest
 
 from adapters.metrics import table
-from adapters.metrics.curves import cash_curve, portfolio_points, shares_held, trade_rows
-from adapters.metrics.rates import AccountRates
+from adapters.metrics.curves import (
+    AccountRates,
+    cash_curve,
+    portfolio_points,
+    shares_held,
+    trade_rows,
+)
 from adapters.prices.bars import bar_dates
 from adapters.prices.packing import unpack_bars
-from adapters.runs.series import run_series
-from adapters.runs.stored_series import decode_equity, decode_signals, decode_trades
+from adapters.runs.series import decode_equity, decode_signals, decode_trades, run_series
 from adapters.settings import PROJECT_ROOT
 from consumer.kinds.backtest import backtest
 from consumer.kinds.setup import Setup

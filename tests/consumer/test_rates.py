@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.metrics.curves import cash_curve
-from adapters.metrics.rates import AccountRates
+from adapters.metrics.curves import AccountRates, cash_curve
 from consumer.kinds.run_engine import RunEngine, interest_and_fees
 from rules.indicators import atr
 from rules.optimizer import ParameterOptimizer

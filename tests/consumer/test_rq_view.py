@@ -8,8 +8,8 @@ from rq import Queue, Worker
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from adapters.queue.connection import connect_redis
 from adapters.queue.messages import KEPT_S
+from adapters.queue.run_queue import connect_redis
 from tests.faults.injection_point import Fault
 from tests.services.processes import Programs
 from tests.services.redis_server import RedisServer

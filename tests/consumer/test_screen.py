@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from adapters.columns import unpack
-from adapters.metrics.sharpe_evidence import sharpe_variance, timing_evidence
+from adapters.metrics.moments import sharpe_variance, timing_evidence
 from adapters.metrics.timing import measured_timing
 from adapters.plans.combinations import (
     CORE,
@@ -20,8 +20,7 @@ from adapters.plans.combinations import (
     packed_metrics,
     ranked_places,
 )
-from adapters.plans.flat_params import with_params
-from adapters.plans.ranking import Ranking, ranking_by
+from adapters.plans.ranking import Ranking, ranking_by, with_params
 from consumer.kinds.backtest import backtest
 from consumer.kinds.screen import screen
 from consumer.kinds.setup import Setup

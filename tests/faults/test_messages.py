@@ -9,9 +9,8 @@ from rq import Callback, Queue, Retry, Webhook
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from adapters.queue.connection import queues_of
 from adapters.queue.messages import RUN_FUNCTION
-from adapters.queue.run_queue import RunQueue
+from adapters.queue.run_queue import RunQueue, queues_of
 from tests.services.invariants import check_queue_is_clean, check_tables, left_in_redis
 from tests.services.ports import free_port
 from tests.services.processes import Programs

@@ -16,7 +16,7 @@ from sqlalchemy import Row, select, update
 
 from adapters.database import database_now, reading
 from adapters.plan_tables import leases
-from adapters.queue.liveness import take_lead
+from adapters.queue.history import take_lead
 from adapters.queue.messages import Attempt
 from adapters.runs.states import claim
 from adapters.settings import Settings

@@ -10,7 +10,7 @@ import psutil
 import pytest
 from ruamel.yaml import YAML
 
-from adapters.queue.liveness import take_lead
+from adapters.queue.history import take_lead
 from tests.services.invariants import check_queue_is_clean, check_tables
 from tests.services.processes import PROJECT_ROOT, Program, Programs
 from tests.services.redis_server import RedisServer

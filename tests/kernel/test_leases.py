@@ -6,7 +6,7 @@ from sqlalchemy.engine import Engine
 
 from adapters.database import database_now
 from adapters.plan_tables import leases
-from adapters.queue.liveness import give_up_lead, take_lead
+from adapters.queue.history import give_up_lead, take_lead
 from tests.services.runs import Submitter
 
 LEAD_S, GAP_S = 10, 20

@@ -44,13 +44,12 @@ SUBJECTS = {
     "adapters": {
         "prices": NOTHING,
         "queue": NOTHING,
-        "access": NOTHING,
         "metrics": frozenset({"prices"}),
         "runs": frozenset({"metrics", "prices", "queue"}),
         "plans": frozenset({"metrics", "prices", "runs"}),
         "charts": frozenset({"metrics", "prices", "runs"}),
         "studies": frozenset({"metrics", "plans", "runs"}),
-        "maintenance": frozenset({"access", "plans"}),
+        "maintenance": frozenset({"plans"}),
         "kernel": NOTHING,
     },
     "consumer": {

@@ -12,7 +12,7 @@ from pathlib import Path
 from redis import Redis
 from redis.exceptions import RedisError
 
-from adapters.queue.connection import connect_redis
+from adapters.queue.run_queue import connect_redis
 from tests.manifests.checks.documents import Platform
 from tests.services.ports import free_port
 from tests.services.redis_server import installed

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from adapters.access.tokens import digest_of
+from adapters.access import digest_of
 from scripts.fill_secret import TEMPLATE, fill
 from scripts.set_image import set_image
 from tests.manifests.checks.__main__ import faults_of, main

@@ -15,9 +15,8 @@ import pytest
 from redis import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError
 
-from adapters.queue.connection import connect_redis, queues_of
 from adapters.queue.messages import BYTES_PER_MESSAGE, RunMessage
-from adapters.queue.run_queue import RunQueue
+from adapters.queue.run_queue import RunQueue, connect_redis, queues_of
 from adapters.settings import load_settings
 from consumer.job.child import ChildExit
 from consumer.job.messages import MessageWorker

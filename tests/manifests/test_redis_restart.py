@@ -15,9 +15,8 @@ from redis import Redis
 from redis.exceptions import AuthenticationError
 from ruamel.yaml import YAML
 
-from adapters.queue.connection import connect_redis, queues_of
 from adapters.queue.messages import RunMessage
-from adapters.queue.run_queue import RunQueue
+from adapters.queue.run_queue import RunQueue, connect_redis, queues_of
 from adapters.settings import load_settings
 from consumer.job.child import ChildExit
 from consumer.job.messages import MessageWorker

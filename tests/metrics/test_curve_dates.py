@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from adapters.prices.bars import bar_dates
-from adapters.runs.stored_series import decode_equity, encode_equity
+from adapters.runs.series import decode_equity, encode_equity
 from contracts.run_request import Timeframe
 
 DAILY = ["1999-12-30", "1999-12-31", "2000-01-03", "2000-02-29", "2000-03-01", "2013-03-01"]

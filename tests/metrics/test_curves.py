@@ -9,9 +9,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from adapters.metrics.curves import cash_curve, drawdowns, portfolio_points, shares_held
-from adapters.metrics.rates import AccountRates
-from adapters.runs.stored_series import (
+from adapters.metrics.curves import (
+    AccountRates,
+    cash_curve,
+    drawdowns,
+    portfolio_points,
+    shares_held,
+)
+from adapters.runs.series import (
     TRADE_COLUMNS,
     decode_equity,
     decode_signals,

@@ -11,7 +11,7 @@ import pytest
 
 from adapters.prices.bars import PriceBars, buy_and_hold, closes_at, common_closes
 from adapters.prices.packing import run_prices, unpack_bars
-from adapters.runs.stored_series import decode_trades
+from adapters.runs.series import decode_trades
 from consumer.kinds.backtest import backtest
 from contracts.run_request import RunRequest
 from contracts.timeframes import LENGTH_S, TIMEFRAMES

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from adapters.columns import unpack
+from adapters.metrics.curves import AccountRates
 from adapters.metrics.measured import Measured
-from adapters.metrics.rates import AccountRates
 from adapters.metrics.returns import rolling_sharpe
 from adapters.metrics.table import METRIC_NAMES, METRICS_BY_NAME, performance
 from adapters.plans.combinations import Combinations

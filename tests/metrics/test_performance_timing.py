@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from adapters.metrics.measured import Measured, NoValue
-from adapters.metrics.rates import AccountRates
+from adapters.metrics.curves import AccountRates
+from adapters.metrics.measured import Measured
+from adapters.metrics.moments import NoValue
 from adapters.metrics.table import METRICS
 from adapters.metrics.timing import Timing, joined, usual_exposures
 from tests.metrics.test_performance import of, trade

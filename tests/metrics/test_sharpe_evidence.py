@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import scipy
 
-from adapters.metrics.measured import NoValue
-from adapters.metrics.sharpe_evidence import (
+from adapters.metrics.moments import (
     MeasuredSharpe,
+    NoValue,
     evidence,
     least_timing_record,
     least_track_record,
@@ -34,7 +34,7 @@ def deflated(measured: MeasuredSharpe, sharpe_variance: float, trials: int) -> f
 def test_the_probabilistic_ratio_is_that_of_the_papers_example(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("adapters.metrics.sharpe_evidence.LEAST_RETURNS", 24)
+    monkeypatch.setattr("adapters.metrics.moments.LEAST_RETURNS", 24)
 
     assert probabilistic_sharpe(
         MeasuredSharpe(**MONTHS, skewness=0, kurtosis=3)

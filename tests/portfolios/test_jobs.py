@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adapters.runs.stored_series import decode_equity, decode_trades, unpacked_json
+from adapters.runs.series import decode_equity, decode_trades, unpacked_json
 from consumer.kinds.backtest import backtest
 from consumer.kinds.portfolio import LegRun, PortfolioTrading
 from consumer.kinds.setup import Setup

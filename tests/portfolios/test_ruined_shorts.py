@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from adapters.metrics.rates import AccountRates
+from adapters.metrics.curves import AccountRates
 from consumer.kinds.portfolio import _accrue
 from consumer.kinds.run_engine import RunEngine, interest_and_fees
 from engine.engine import check_bars

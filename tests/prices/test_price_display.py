@@ -5,7 +5,7 @@ import pytest
 from adapters.metrics.curves import signal_points, trade_rows
 from adapters.prices.bars import PriceBars, candles
 from adapters.prices.reading import Meaning, read_prices
-from adapters.runs.stored_series import (
+from adapters.runs.series import (
     decode_signals,
     decode_trades,
     encode_signals,

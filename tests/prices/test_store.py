@@ -21,7 +21,7 @@ from adapters.prices.loading import (
 )
 from adapters.prices.reading import Meaning, read_prices
 from adapters.prices.store import PriceStore, packed_prices, version, versions_of
-from adapters.runs.new_runs import NewRun, insert_runs
+from adapters.runs.changes import NewRun, insert_runs
 from adapters.tables import runs
 from contracts.errors import Conflict, UnknownTicker
 from tests.services.prices import without_prices

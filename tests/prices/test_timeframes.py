@@ -7,7 +7,7 @@ from adapters.prices.bars import (
     fill_time,
 )
 from adapters.prices.dates import duration
-from adapters.runs.run_bars import rolling_bars
+from adapters.runs.series import rolling_bars
 from adapters.tables import runs
 from backtests import loading
 from contracts.timeframes import BY_DAY, IN_WORDS, LENGTH_S, TIMEFRAMES

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from adapters.runs.lines import RunLines, counted
+from adapters.runs.explanations import RunLines, counted
 from rules.arrays import levels
 from rules.catalog import complete_params
 from rules.explanation import MAX_LINES, Explanation

@@ -15,17 +15,27 @@ from sqlalchemy import Connection, Engine, Table, event, insert, update
 from adapters.database import committed, connect_database
 from adapters.plan_tables import PLAN, plans
 from adapters.plans.portfolio import move_portfolio
-from adapters.plans.progress import (
+from adapters.plans.ranking import DEFAULT
+from adapters.plans.screen import count_differing
+from adapters.plans.store import (
     save_portfolio_result,
     save_progress,
     save_screen_result,
+    set_ranking,
+    set_title,
+    update_plan,
 )
-from adapters.plans.ranking import DEFAULT
-from adapters.plans.screen import count_differing
-from adapters.plans.store import set_ranking, set_title, update_plan
 from adapters.queue.messages import Attempt, RunMessage
-from adapters.runs.changes import CANCEL, RETRY, change_tags
-from adapters.runs.new_runs import NewRun, insert_runs, mark_enqueued, now_waiting
+from adapters.runs.changes import (
+    CANCEL,
+    RETRY,
+    NewRun,
+    change_tags,
+    insert_runs,
+    mark_enqueued,
+    now_waiting,
+)
+from adapters.runs.scheduling import announce
 from adapters.runs.states import (
     Lease,
     claim,
@@ -37,7 +47,6 @@ from adapters.runs.states import (
     lose,
     set_annotations,
 )
-from adapters.runs.turns import announce
 from adapters.tables import PLAN_INDEX, RUN, runs, screens
 from contracts.portfolio_request import PortfolioStatus
 from contracts.run_request import TagChange, request_hash

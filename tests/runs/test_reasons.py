@@ -3,9 +3,7 @@
 import numpy as np
 import pytest
 
-from adapters.runs.condition_summary import condition_summaries
-from adapters.runs.lines import RunLines, counted
-from adapters.runs.reasons import BarState
+from adapters.runs.explanations import BarState, RunLines, condition_summaries, counted
 from rules.explanation import Explanation
 from rules.prices import Prices
 from rules.registry import build_rule

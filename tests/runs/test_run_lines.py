@@ -7,9 +7,14 @@ import pytest
 
 from adapters.columns import unpack
 from adapters.prices.bars import PriceBars
-from adapters.runs.condition_summary import condition_summaries
-from adapters.runs.lines import BARS_PER_PART, RunLines, lines_on, packed_lines
-from adapters.runs.stored_series import unpacked_json
+from adapters.runs.explanations import (
+    BARS_PER_PART,
+    RunLines,
+    condition_summaries,
+    lines_on,
+    packed_lines,
+)
+from adapters.runs.series import unpacked_json
 from adapters.settings import PROJECT_ROOT
 from consumer.kinds.backtest import backtest
 from contracts.run_request import RunRequest

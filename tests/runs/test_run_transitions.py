@@ -9,8 +9,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from adapters.database import connect_database
 from adapters.queue.messages import Attempt, RunMessage
-from adapters.runs.changes import CANCEL, RETRY
-from adapters.runs.new_runs import mark_enqueued
+from adapters.runs.changes import CANCEL, RETRY, mark_enqueued
 from adapters.runs.states import (
     Claim,
     claim,

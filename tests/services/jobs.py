@@ -4,7 +4,7 @@ from sqlalchemy import select
 from sqlalchemy.engine import Engine
 
 from adapters.database import reading
-from adapters.plans.progress import save_portfolio_result, save_screen_result
+from adapters.plans.store import save_portfolio_result, save_screen_result
 from adapters.queue.messages import Attempt
 from adapters.runs.states import claim, finish
 from adapters.tables import runs

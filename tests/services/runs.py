@@ -13,7 +13,7 @@ from adapters.database import connect_database, reading
 from adapters.plans.store import join_batch
 from adapters.queue.messages import RunMessage
 from adapters.queue.run_queue import RunQueue
-from adapters.runs.new_runs import NewRun, insert_runs, mark_enqueued
+from adapters.runs.changes import NewRun, insert_runs, mark_enqueued
 from adapters.settings import Settings, load_settings
 from adapters.tables import run_events, runs
 from contracts.run_request import RunRequest, request_hash

@@ -17,13 +17,12 @@ from unittest.mock import patch
 import numpy as np
 
 from adapters.metrics.curves import shares_held
-from adapters.metrics.measured import NoValue
-from adapters.metrics.risk import kurtosis_of, skewness_of
+from adapters.metrics.moments import NoValue, kurtosis_of, skewness_of
 from adapters.metrics.timing import timing_over
 from adapters.plans.combinations import CORE, ranked_places
 from adapters.plans.ranking import Ranking
 from adapters.prices.bars import bar_dates
-from adapters.studies import trials
+from adapters.studies import path as study_path
 from adapters.studies import verdict as verdicts
 from adapters.studies.path import RunData, StudyMarket
 from consumer.kinds.backtest import TRADE_FIELDS
@@ -166,7 +165,9 @@ class World:
             self._choice(ids, test) for ids, (_, test) in zip(training, windows, strict=True)
         ]
         tried = [
-            trials.tried_of(np.array([trials.trial(self.load(run_id)) for run_id in run_ids]))
+            study_path.tried_of(
+                np.array([study_path.trial(self.load(run_id)) for run_id in run_ids])
+            )
             for run_ids in training
         ]
         return verdicts.Verdict(plan, choices, tried, self.market, self._part).to_json()
@@ -215,7 +216,7 @@ def _nothing(*_: Any) -> None:
 
 
 @patch.multiple(verdicts, overfitting=_nothing, bootstrap=_nothing, shuffled_trades=_nothing)
-@patch.multiple(trials, block_sums=_nothing)
+@patch.multiple(study_path, block_sums=_nothing)
 def said(cell: Cell, seed: int) -> dict[str, tuple[bool, bool]]:
     """By kind of study: whether the verdict holds, and whether a Sharpe ratio above 0 alone would."""
     world = World(cell, seed)

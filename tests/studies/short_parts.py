@@ -11,7 +11,7 @@ from functools import cache
 
 import numpy as np
 
-from adapters.metrics.measured import Array, NoValue
+from adapters.metrics.moments import Array, NoValue
 from adapters.metrics.timing import Timing
 from adapters.studies.sentence import of_test_parts
 from adapters.studies.verdict import _timed_ahead

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 
 from adapters.plans.combinations import ranked_places
-from adapters.plans.conditions import METRIC_CONDITIONS
-from adapters.plans.ranking import Ranking
+from adapters.plans.ranking import METRIC_CONDITIONS, Ranking
 
 SHARPE = Ranking("sharpe_ratio", "max")
 PARAMS = [{"period": period} for period in (10, 20, 30, 40)]

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import scipy
 
-from adapters.metrics.measured import NoValue
-from adapters.studies.trials import block_sums, overfitting
+from adapters.metrics.moments import NoValue
+from adapters.studies.path import block_sums, overfitting
 
 Matrix = np.ndarray
 

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.engine import Engine
 
 from adapters.database import reading
-from adapters.metrics.measured import Array
+from adapters.metrics.moments import Array
 from adapters.plans.combinations import Combinations
 from adapters.plans.ranking import Ranking
 from adapters.studies.resampling import permuted

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from adapters.metrics.measured import NoValue
+from adapters.metrics.moments import NoValue
 from adapters.studies.resampling import (
     LEAST_TRADES,
     bootstrap,
@@ -92,7 +92,7 @@ def test_growth_and_drawdown_are_those_of_each_sample() -> None:
 PROGRAM = """
 import numpy as np
 from adapters.studies.resampling import bootstrap, shuffled_trades
-from adapters.studies.trials import block_sums, overfitting
+from adapters.studies.path import block_sums, overfitting
 rng = np.random.default_rng(7)
 noise = rng.normal(0, 0.01, (40, 320))
 print(bootstrap(rng.normal(0.0006, 0.01, 1001), 4.0, 252.0, 0.0001, 1, 300))

@@ -10,14 +10,13 @@ from sqlalchemy import select
 from sqlalchemy.engine import Engine
 
 from adapters.database import reading
-from adapters.metrics.rates import AccountRates
+from adapters.metrics.curves import AccountRates
 from adapters.plans.combinations import ranked_places
 from adapters.plans.store import plan_row
 from adapters.plans.study import Study, result_of, study_of
 from adapters.prices.packing import unpack_bars
 from adapters.prices.store import prices_of
-from adapters.studies.path import RunData, StudyMarket, run_data
-from adapters.studies.trials import trial, tried_of
+from adapters.studies.path import RunData, StudyMarket, run_data, trial, tried_of
 from adapters.studies.verdict import Part, Verdict
 from adapters.tables import runs
 from consumer.leader.studies import metric_names

@@ -4,20 +4,20 @@ from typing import Any
 
 import pytest
 
-from adapters.plans import axes
-from adapters.plans.axes import axis_values
-from adapters.plans.conditions import Reader
+from adapters.plans import expansion
+from adapters.plans.expansion import axis_values
+from adapters.plans.ranking import Reader
 
 AXES = {"fast": [5, 10, 15], "slow": [10, 20]}
 WHERE = [Reader("parameters", ("fast", "slow")).parse("fast < slow")]
 
 
 def grid(*given: Any) -> list[dict[str, Any]]:
-    return list(axes.grid(*given))
+    return list(expansion.grid(*given))
 
 
 def drawn(*given: Any, seed: int) -> list[dict[str, Any]]:
-    return list(axes.sample(*given, seed))
+    return list(expansion.sample(*given, seed))
 
 
 @pytest.mark.parametrize(

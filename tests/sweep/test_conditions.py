@@ -2,7 +2,7 @@
 
 import pytest
 
-from adapters.plans.conditions import Reader
+from adapters.plans.ranking import Reader
 
 WHERE = Reader("parameters", ("fast", "slow", "kind"), (int, float, str))
 

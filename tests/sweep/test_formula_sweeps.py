@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from adapters.plans.batch import surface_of
-from adapters.plans.conditions import Reader
-from adapters.plans.flat_params import flat_params, with_params
+from adapters.plans.ranking import Reader, flat_params, with_params
 from backtests import Client
 from backtests.output import as_csv
 from backtests.table_files import RunTable, read_sweep

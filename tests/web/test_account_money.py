@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.engine import Engine
 
 from adapters.money import money_decimals, rounded
-from adapters.runs.stored_series import decode_equity, encode_equity
+from adapters.runs.series import decode_equity, encode_equity
 from adapters.tables import runs
 from tests.services.jobs import run_all
 from tests.web.made_results import BUY, NOTHING, SELL, load_prices, request_of

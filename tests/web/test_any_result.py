@@ -11,7 +11,7 @@ from sqlalchemy.engine import Engine
 from adapters.charts.render import render_charts
 from adapters.plan_tables import PLAN
 from adapters.runs.queries import run_row, with_plan
-from adapters.runs.run_bars import run_bars
+from adapters.runs.series import run_bars
 from adapters.tables import RUN, runs
 from contracts.run_result import CHART_NAMES
 from tests.services.jobs import run_all

@@ -24,9 +24,16 @@ from adapters.plans.batch import (
     plan_of_batch,
     surface_of,
 )
-from adapters.plans.conditions import METRIC_CONDITIONS, Condition, Reader
 from adapters.plans.export import export_rows
-from adapters.plans.ranking import DEFAULT, Ranking, default_goal, tried_note
+from adapters.plans.ranking import (
+    DEFAULT,
+    METRIC_CONDITIONS,
+    Condition,
+    Ranking,
+    Reader,
+    default_goal,
+    tried_note,
+)
 from adapters.plans.store import ranking_of, set_default_title, set_ranking, spec_of
 from adapters.tables import IS_CANCELLED, RUN
 from contracts.run_request import TITLE_LENGTH

@@ -23,12 +23,12 @@ from adapters.plans.batch import (
     measured_runs,
     surface_of,
 )
-from adapters.plans.luck import batch_evidence
+from adapters.plans.combinations import Surface, ordered
+from adapters.plans.export import batch_evidence
 from adapters.plans.ranking import Goal, Ranking
 from adapters.plans.store import ranking_of
-from adapters.plans.surface import Surface, ordered
 from adapters.runs.queries import run_row
-from adapters.runs.stored_series import significant
+from adapters.runs.series import significant
 from adapters.runs.times import utc_text
 from contracts.portfolio_request import MAX_LEGS
 from contracts.values import Json, picked

@@ -18,7 +18,7 @@ from adapters.database_errors import DuplicateKey
 from adapters.logs import log_context
 from adapters.plans.batch import runs_by_hash, runs_on_other_prices
 from adapters.plans.expansion import Expansion, expand
-from adapters.runs.new_runs import NewRun
+from adapters.runs.changes import NewRun
 from contracts.errors import Conflict, InvalidRequest
 from contracts.status import RunStatus
 from contracts.sweep import ACCEPTED, SweepSpec

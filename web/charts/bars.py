@@ -15,9 +15,7 @@ from adapters.metrics.curves import FILLED_BARS
 from adapters.metrics.curves import trade_rows as dated_trades
 from adapters.prices.bars import Column, Whole, candle_columns, joined
 from adapters.runs.queries import run_row
-from adapters.runs.run_bars import RunBars, run_bars
-from adapters.runs.series import RunSeries, run_series
-from adapters.runs.stored_series import significant
+from adapters.runs.series import RunBars, RunSeries, run_bars, run_series, significant
 from contracts.errors import Conflict, InvalidRequest
 from contracts.run_result import TradeRow
 from contracts.status import RunStatus

@@ -12,13 +12,18 @@ from flask.typing import ResponseReturnValue
 
 from adapters.metrics.curves import shares_held
 from adapters.prices.bars import MOST_DIGITS
-from adapters.runs.condition_summary import OPENING, condition_summaries, held_back
-from adapters.runs.lines import RunLines, counted
+from adapters.runs.explanations import (
+    OPENING,
+    BarState,
+    RunLines,
+    comparisons,
+    condition_summaries,
+    counted,
+    held_back,
+    number_text,
+)
 from adapters.runs.queries import lines_of
-from adapters.runs.reasons import BarState, comparisons, number_text
-from adapters.runs.run_bars import traded_bars
-from adapters.runs.series import RunSeries
-from adapters.runs.stored_series import decode_signals
+from adapters.runs.series import RunSeries, decode_signals, traded_bars
 from contracts.values import Json, Values, picked
 from web.api import NO_RUN, UNFINISHED, Argument, arguments, operation
 from web.app import ask_database, platform

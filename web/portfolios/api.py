@@ -16,9 +16,9 @@ from adapters.plans.portfolio import (
     list_portfolios,
     move_portfolio,
 )
-from adapters.runs.new_runs import NewRun
+from adapters.runs.changes import NewRun
 from adapters.runs.queries import runs_alike
-from adapters.runs.run_bars import benchmark_equity
+from adapters.runs.series import benchmark_equity
 from adapters.tables import RUN
 from contracts.errors import Conflict
 from contracts.portfolio_request import PortfolioRequest, PortfolioStatus

@@ -2,7 +2,7 @@
 
 from flask import Response, abort, render_template, request
 
-from adapters.plans.portfolio_series import PortfolioSeries
+from adapters.plans.portfolio import PortfolioSeries
 from contracts.portfolio_request import Sharing
 from contracts.run_result import RunResult
 from contracts.status import RunStatus

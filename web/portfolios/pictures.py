@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 from markupsafe import Markup, escape
 
-from adapters.plans.portfolio_series import PortfolioSeries
+from adapters.plans.portfolio import PortfolioSeries
 from web.formats import polygon, scale, text
 from web.studies.pictures import HEIGHT, WIDTH, ends, frame_picture
 

@@ -8,8 +8,7 @@ from typing import Any
 from sqlalchemy import RowMapping, select
 
 from adapters.metrics.curves import points
-from adapters.plans.portfolio import legs_of, portfolio_of
-from adapters.plans.portfolio_series import PRUNED, PortfolioSeries
+from adapters.plans.portfolio import PRUNED, PortfolioSeries, legs_of, portfolio_of
 from adapters.plans.store import plan_row, spec_of
 from adapters.rows import rows_by
 from adapters.runs.times import utc_text

@@ -11,13 +11,11 @@ import numpy as np
 from flask import Blueprint, Response, jsonify, render_template, request
 from sqlalchemy import Connection, RowMapping, select
 
-from adapters.metrics.entry import Metric
+from adapters.metrics.measured import Metric
 from adapters.metrics.table import METRICS
 from adapters.plans.ranking import is_ruined
 from adapters.runs.queries import all_rows
-from adapters.runs.run_bars import benchmark_equity
-from adapters.runs.series import RunSeries, run_series
-from adapters.runs.stored_series import decode_signals, short
+from adapters.runs.series import RunSeries, benchmark_equity, decode_signals, run_series, short
 from adapters.tables import RUN, runs
 from contracts.errors import InvalidRequest
 from contracts.run_request import LABEL_FIELDS

@@ -15,10 +15,9 @@ from sqlalchemy import Column, select, true
 from adapters.metrics.table import HEADLINE_NAMES, HEADLINES, METRICS
 from adapters.plan_tables import PLAN
 from adapters.plans.store import plan_named
-from adapters.runs.lists import STATES, Cursor, RunFilter, list_runs
+from adapters.runs.lists import STATES, Cursor, RunFilter, Word, list_runs, unmatched_words
 from adapters.runs.queries import run_with_prefix
 from adapters.runs.times import times_of
-from adapters.runs.words import Word, unmatched_words
 from adapters.tables import RUN, Criterion, run_tags
 from contracts.run_request import TAG_LENGTH
 from contracts.status import RunStatus

@@ -18,13 +18,19 @@ from sqlalchemy.exc import DBAPIError
 from adapters.logs import current_actor, log_context
 from adapters.plans.batch import runs_by_hash
 from adapters.plans.store import join_batch
-from adapters.queue.liveness import count_runs
+from adapters.queue.history import count_runs
 from adapters.queue.messages import Attempt, RunMessage
-from adapters.runs.changes import CANCEL, RETRY
-from adapters.runs.idempotency import row_with_key
-from adapters.runs.new_runs import NewRun, insert_runs, mark_enqueued, now_waiting
+from adapters.runs.changes import (
+    CANCEL,
+    RETRY,
+    NewRun,
+    insert_runs,
+    mark_enqueued,
+    now_waiting,
+    row_with_key,
+)
 from adapters.runs.queries import run_row
-from adapters.runs.turns import most_before
+from adapters.runs.scheduling import most_before
 from adapters.tables import Criterion, runs
 from contracts.errors import Conflict, QueueFull, QueueUnavailable
 from contracts.run_request import RunRequest

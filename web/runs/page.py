@@ -18,15 +18,14 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection, RowMapping
 
 from adapters.metrics.curves import last_days
-from adapters.metrics.entry import Metric
+from adapters.metrics.measured import Metric
 from adapters.metrics.returns import monthly_returns
 from adapters.metrics.table import METRICS
 from adapters.metrics.timing import run_timing
-from adapters.runs.condition_summary import OPENING, held_back
+from adapters.runs.explanations import OPENING, held_back
 from adapters.runs.queries import events_of, run_row, run_status
 from adapters.runs.result import run_result
-from adapters.runs.series import RunSeries, run_series, series_of
-from adapters.runs.stored_series import decode_signals
+from adapters.runs.series import RunSeries, decode_signals, run_series, series_of
 from contracts.errors import UnknownRun
 from contracts.run_result import RunResult
 from contracts.status import Kind, RunStatus

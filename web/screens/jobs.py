@@ -13,14 +13,12 @@ from sqlalchemy import Connection, RowMapping
 
 from adapters.columns import unpack
 from adapters.logs import log_context
-from adapters.metrics.measured import Array
-from adapters.plans.combinations import CORE, Combinations, ranked_places
+from adapters.metrics.moments import Array
+from adapters.plans.combinations import CORE, Combinations, Surface, ranked_places
 from adapters.plans.expansion import Expansion
-from adapters.plans.flat_params import with_params
-from adapters.plans.ranking import DEFAULT, Ranking
+from adapters.plans.ranking import DEFAULT, Ranking, with_params
 from adapters.plans.screen import count_differing, insert_search
 from adapters.plans.store import insert_plan
-from adapters.plans.surface import Surface
 from adapters.runs.queries import runs_alike
 from contracts.errors import InvalidRequest
 from contracts.run_request import RunRequest, canonical_hash, request_hash

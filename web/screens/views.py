@@ -9,11 +9,10 @@ from markupsafe import Markup
 from sqlalchemy import Connection, RowMapping
 
 from adapters.metrics.table import METRICS_BY_NAME
-from adapters.plans.combinations import CORE, CORE_CONDITIONS, MAX_COMBINATIONS
+from adapters.plans.combinations import CORE, CORE_CONDITIONS, MAX_COMBINATIONS, Surface
 from adapters.plans.ranking import Ranking, tried_note
 from adapters.plans.screen import screen_jobs
 from adapters.plans.store import plan_row, ranking_of
-from adapters.plans.surface import Surface
 from adapters.runs.times import utc_text
 from contracts.errors import Conflict, InvalidRequest
 from contracts.status import PlanKind, RunStatus

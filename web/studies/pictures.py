@@ -6,7 +6,7 @@ from statistics import NormalDist
 
 from markupsafe import Markup
 
-from adapters.metrics.sharpe_evidence import luck_sharpe
+from adapters.metrics.moments import luck_sharpe
 from adapters.prices.bars import Column
 from contracts.values import Json
 from web.formats import bar, coarse_money, line, number, picture, plain, polyline, scale, text

@@ -9,11 +9,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from adapters.metrics.sharpe_evidence import LEAST_RETURNS
+from adapters.metrics.moments import LEAST_RETURNS
 from adapters.plans.batch import batch_requests
 from adapters.plans.combinations import CORE_CONDITIONS
-from adapters.plans.conditions import METRIC_CONDITIONS
 from adapters.plans.expansion import Expansion
+from adapters.plans.ranking import METRIC_CONDITIONS
 from contracts.errors import InvalidRequest
 from contracts.run_request import LABEL_FIELDS, RunRequest, canonical_json
 from contracts.study import StudyPlan, StudyRequest, StudyWindow

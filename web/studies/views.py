@@ -15,7 +15,7 @@ from adapters.plans.batch import Batch, batch_summary, batches_of, latest_batche
 from adapters.plans.store import plan_row
 from adapters.plans.study import cancel_study, insert_study, judge_again, study_batch, study_of
 from adapters.prices.bars import bar_dates
-from adapters.runs.stored_series import decode_equity, unpacked_json
+from adapters.runs.series import decode_equity, unpacked_json
 from adapters.runs.times import utc_text
 from contracts.run_request import canonical_hash
 from contracts.status import PlanKind

@@ -8,7 +8,7 @@ from flask import Flask
 from sqlalchemy import delete
 from werkzeug.routing import Rule
 
-from adapters.access.tokens import SCOPES
+from adapters.access import SCOPES
 from adapters.access_tables import tokens
 from adapters.database import connect_database
 from tests.services.web_app import web_app

@@ -176,7 +176,7 @@ def test_what_one_name_is_refused_is_told_sixty_times_a_minute(
 def test_the_audit_is_a_file_by_the_same_filters(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("adapters.access.audit.PORTION", 2)
+    monkeypatch.setattr("adapters.access.PORTION", 2)
     for fee_rate in (0.001, 0.002, 0.5, 0.003, 0.004):
         client.post("/run_backtest", json=run_values(fee_rate=fee_rate), headers=SHOWN)
 
@@ -194,7 +194,7 @@ def test_the_audit_is_a_file_by_the_same_filters(
 def test_the_audit_is_kept_as_long_as_the_setting_says(
     client: FlaskClient, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("adapters.access.audit.PORTION", 2)
+    monkeypatch.setattr("adapters.access.PORTION", 2)
     engine, settings = connect_database(database_url), replace(Settings(), keep_audit_days=30)
     for _ in range(5):
         client.post("/run_backtest", json={}, headers=SHOWN)

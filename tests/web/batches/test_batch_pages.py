@@ -9,10 +9,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from adapters.database import reading
-from adapters.metrics.sharpe_evidence import MeasuredSharpe, luck_sharpe, timing_probability
+from adapters.metrics.moments import MeasuredSharpe, luck_sharpe, timing_probability
 from adapters.plans.batch import plan_of_batch
-from adapters.plans.luck import batch_evidence
-from adapters.plans.surface import Surface
+from adapters.plans.combinations import Surface
+from adapters.plans.export import batch_evidence
 from tests.services.finished_runs import succeed
 from tests.web.conftest import ON_BOTH_DATABASES, RunMaker
 from web.batches.pages import heat_map, shade

@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 from jsonschema import Draft202012Validator
 
-from adapters.plans.surface import Surface
+from adapters.plans.combinations import Surface
 from tests.web.conftest import RunMaker
 
 

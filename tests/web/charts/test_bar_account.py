@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adapters.runs.series import RunSeries
-from adapters.runs.stored_series import decode_trades, encode_trades
+from adapters.runs.series import RunSeries, decode_trades, encode_trades
 from consumer.kinds.backtest import TRADE_FIELDS
 from consumer.kinds.run_engine import RunEngine
 from engine.engine import BacktestResult, Fill

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from matplotlib.axes import Axes
 
 from adapters.charts import render
-from adapters.runs.run_bars import RunBars
+from adapters.runs.series import RunBars
 from consumer.kinds import draw_charts
 from tests.web.conftest import RunMaker
 

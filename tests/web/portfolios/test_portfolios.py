@@ -16,8 +16,7 @@ from sqlalchemy.engine import Engine
 from adapters.database import database_now, reading
 from adapters.maintenance.retention import prune_runs
 from adapters.plan_tables import plans
-from adapters.plans.portfolio import batch_name, portfolio_of
-from adapters.plans.portfolio_series import PRUNED
+from adapters.plans.portfolio import PRUNED, batch_name, portfolio_of
 from adapters.plans.store import plan_row
 from adapters.tables import runs
 from consumer.leader.lead import Plans

@@ -13,8 +13,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import insert, select
 
 from adapters.database import database_now, reading
-from adapters.queue.history import queue_state
-from adapters.queue.liveness import Liveness
+from adapters.queue.history import Liveness, queue_state
 from adapters.queue.run_queue import RunQueue, ScalerState
 from adapters.runs.times import percentile
 from adapters.tables import run_events, runs

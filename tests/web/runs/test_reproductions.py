@@ -8,8 +8,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from adapters.queue.messages import Attempt
+from adapters.runs.series import decode_signals
 from adapters.runs.states import claim, finish
-from adapters.runs.stored_series import decode_signals
 from adapters.tables import runs
 from consumer.kinds.backtest import backtest
 from tests.services.prices import run_prices

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from adapters.runs import series as run_series
-from adapters.runs.run_bars import rolling_bars
+from adapters.runs.series import rolling_bars
 from adapters.tables import runs
 from tests.web.conftest import RunMaker
 from web.charts.bars import COLUMNS, bars_of

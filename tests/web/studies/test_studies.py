@@ -14,7 +14,7 @@ from sqlalchemy.engine import Engine
 from adapters.plan_tables import plans
 from adapters.plans.store import plan_row
 from adapters.plans.study import fail_study, study_of
-from adapters.runs.stored_series import packed_json, unpacked_json
+from adapters.runs.series import packed_json, unpacked_json
 from adapters.tables import runs
 from contracts.status import PlanKind
 from contracts.study import VERDICT_METHOD

@@ -12,8 +12,8 @@ from adapters.database import committed, database_now
 from adapters.plan_tables import PLAN, plans
 from adapters.queue.messages import Attempt
 from adapters.runs.changes import CANCEL
+from adapters.runs.scheduling import Turn, claim_turn, mark_served, most_before
 from adapters.runs.states import Claim, hand_back
-from adapters.runs.turns import Turn, claim_turn, mark_served, most_before
 from contracts.errors import StaleMessage
 from tests.faults.injection_point import Fault
 from tests.services.processes import Programs

@@ -1,4 +1,4 @@
-"""Evidence of a Sharpe ratio, given the number of returns and of trials. Standard library only.
+"""Sums and moments of returns, equal on every CPU, and the evidence of a Sharpe ratio, given returns and trials.
 
 Sharpe ratios here are per bar, not annualised; kurtosis is 3 for a normal distribution. NoValue with the reason is
 raised for a number that would be meaningless.
@@ -6,10 +6,123 @@ raised for a number that would be meaningless.
 
 import math
 from collections.abc import Callable, Sequence
-from statistics import NormalDist
+from statistics import NormalDist, fmean
+from typing import Any
 
-from adapters.metrics.measured import NoValue, variance
+import numpy as np
+
 from contracts.values import Json, frozen
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+LEAST_PAIRS = 30  # returns of run and benchmark; with fewer their relation is chance
+
+
+TOO_FEW_BARS = "fewer than two returns"
+
+
+RUINED = "equity fell to zero or below"
+
+
+STEADY = "equity did not vary"
+
+
+NO_CLOSED_TRADES = "no closed trades"
+
+
+SAME_SHARE = "it held the same share all the time"
+
+
+class NoValue(Exception):
+    """Metric that does not exist for this run; the text gives the reason."""
+
+
+def simple_returns(values: Array) -> Array:
+    """(values - 1,) change of each value from the one before, as a fraction of that."""
+    returns: Array = values[1:] / values[:-1] - 1.0
+    return returns
+
+
+def bar_rate(yearly_rate: float, periods_per_year: float) -> float:
+    """The return of one bar that compounds to a yearly rate; both are fractions."""
+    rate: float = (1.0 + yearly_rate) ** (1.0 / periods_per_year) - 1.0
+    return rate
+
+
+def total(values: Array) -> float:
+    """Sum of an array in its order; numpy's own sum depends on the CPU."""
+    return float(values.cumsum()[-1])
+
+
+def average(values: Array) -> float:
+    """Arithmetic mean of an array, summed in its order."""
+    return total(values) / len(values)
+
+
+def centred(values: Array) -> Array:
+    """Differences of an array from its mean."""
+    return values - average(values)
+
+
+def deviation(values: Array) -> float:
+    """Standard deviation (ddof 1) of an array; NoValue for fewer than two values."""
+    if len(values) < 2:
+        raise NoValue(TOO_FEW_BARS)
+    distances = centred(values)
+    return math.sqrt(total(distances * distances) / (len(values) - 1))
+
+
+def variance(values: Sequence[float]) -> float:
+    """Variance (ddof 1) of at least two values, the same on every CPU."""
+    mean = fmean(values)
+    return math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
+
+
+# standard deviation of returns; E1/E0 - 1 near 0 is itself only exact to about 2e-16
+ROUNDING_NOISE = 1e-15
+
+
+def spread(returns: Array) -> float:
+    """Standard deviation of returns; NoValue when it is no more than rounding."""
+    value = deviation(returns)
+    if value <= ROUNDING_NOISE:
+        raise NoValue(STEADY)
+    return value
+
+
+def skewness_of(returns: Array) -> float:
+    """Adjusted Fisher-Pearson skewness, equal to that of pandas."""
+    if len(returns) < 3:
+        raise NoValue("fewer than three returns")
+    n, distances, squares = _moments(returns)
+    return (
+        n
+        * math.sqrt(n - 1)
+        / (n - 2)
+        * total(squares * distances)
+        / math.pow(total(squares), 1.5)
+    )
+
+
+def kurtosis_of(returns: Array) -> float:
+    """Unbiased excess kurtosis, equal to that of pandas: 0 for a normal distribution."""
+    if len(returns) < 4:
+        raise NoValue("fewer than four returns")
+    n, distances, squares = _moments(returns)
+    scale = (n - 1) / ((n - 2) * (n - 3))
+    return scale * (
+        n * (n + 1) * total(squares * distances * distances) / total(squares) ** 2 - 3 * (n - 1)
+    )
+
+
+def _moments(returns: Array) -> tuple[int, Array, Array]:
+    """Number of returns, their differences from the mean, and the squares of these; NoValue when they do not vary."""
+    spread(returns)
+    distances = centred(returns)
+    # a product is the same on every CPU, a power need not be
+    return len(returns), distances, distances * distances
+
 
 # with fewer, the estimate's distribution is not the one that the formulas assume
 LEAST_RETURNS = 30

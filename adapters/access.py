@@ -1,19 +1,89 @@
-"""Tokens and their scopes. Only digests are stored; tokens are random, so they need no slow hash."""
+"""Access: the audit, owners of runs and plans, and tokens with their scopes.
+
+Only digests of tokens are stored; they are random, so they need no slow hash.
+"""
 
 import hashlib
 import re
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from typing import Any
 
-from sqlalchemy import Connection, Engine, RowMapping, delete, insert, or_, select, update
+from sqlalchemy import Connection, Engine, RowMapping, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from adapters.access_tables import ended_sessions, tokens
+from adapters.access_tables import audit, ended_sessions, tokens
 from adapters.database import database_now, has_rows, insert_if_new, reading
+from adapters.plan_tables import PLAN
+from adapters.rows import latest_rows
+from adapters.tables import RUN
 from contracts.errors import Conflict, InvalidRequest
+from contracts.status import PlanKind
 from contracts.values import frozen
+
+ADDRESS_LENGTH, SUBJECT_LENGTH = 45, 255  # characters, the widths of the columns
+PORTION = 1000  # rows per query of an export, and per transaction that deletes
+
+
+def record_entry(connection: Connection, /, address: str, subject: str, **others: Any) -> None:
+    """Append one row at the database's time; `others`: its other columns."""
+    cut = {"address": address[:ADDRESS_LENGTH], "subject": subject[:SUBJECT_LENGTH]}
+    connection.execute(insert(audit).values(at=database_now(), **cut, **others))
+
+
+def list_entries(
+    connection: Connection, after: int | None, limit: int, **equal: Any
+) -> Sequence[RowMapping]:
+    """List rows before the one numbered `after`, latest first, whose named columns have these values."""
+    return latest_rows(connection, after, limit, select(audit).filter_by(**equal), audit)
+
+
+def all_entries(engine: Engine, after: int | None, **equal: Any) -> Iterator[RowMapping]:
+    """Yield all such rows, read in portions."""
+    while True:
+        with reading(engine) as connection:
+            rows = list_entries(connection, after, PORTION, **equal)
+        yield from rows
+        if len(rows) < PORTION:
+            return
+        after = rows[-1]["id"]
+
+
+def delete_old_entries(connection: Connection, days: float, *, dry_run: bool) -> int:
+    """Delete up to PORTION rows older than `days` and return their number; a dry run counts all of them."""
+    too_old = database_now(-days * 86_400)
+    if dry_run:
+        return connection.execute(select(func.count()).where(audit.c.at < too_old)).scalar_one()
+    # ids grow with time
+    oldest = select(*audit.c["id", "at"]).order_by(audit.c.id).limit(PORTION).subquery()
+    last = select(func.max(oldest.c.id)).where(oldest.c.at < too_old)
+    last_id = connection.scalar(last) or 0
+    return connection.execute(delete(audit).where(audit.c.id <= last_id)).rowcount
+
+
+# by the names in URLs; any Job of a screen identifies the screen
+_COLUMNS = {
+    **dict.fromkeys((f"{kind}_id" for kind in PlanKind), PLAN.plan_id),
+    "run_id": RUN.run_id,
+    "screen_id": RUN.run_id,
+    "batch_id": PLAN.name,
+}
+
+
+def submitter(connection: Connection, kind: str, name: str) -> str | None:
+    """Return the submitter of a run, by its run_id, or of a plan, by its batch_id, study_id, …; None if unknown."""
+    column = _COLUMNS[kind]
+    query = select(column.table.c.submitted_by).where(column == name)
+    return connection.scalar(query)
+
+
+def submitters(connection: Connection, run_ids: Sequence[str]) -> set[str | None]:
+    """Return the submitters of those of these runs that exist."""
+    query = select(RUN.submitted_by).where(RUN.run_id.in_(run_ids)).distinct()
+    return {*connection.scalars(query)}
+
 
 SCOPES = ("read", "submit", "admin")  # each includes those before it
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")  # no colon, which only names from other sources have

@@ -1,1 +1,0 @@
-"""Access: tokens, owners of runs and plans, and the audit."""
