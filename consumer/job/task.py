@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rq.timeouts import JobTimeoutException, UnixSignalDeathPenalty
 from sqlalchemy import Connection, Engine
@@ -22,13 +23,21 @@ from consumer.kinds.setup import Setup
 from contracts.errors import (
     BadParams,
     BadPrices,
+    CodeError,
+    CodeOutOfMemory,
     LeaseLost,
+    LookAhead,
     NoPricesInRange,
+    NotDeterministic,
     PlatformError,
     RunTimeout,
+    SealUnavailable,
     UnknownTicker,
 )
 from contracts.status import ErrorType, Kind
+
+if TYPE_CHECKING:
+    from consumer.sealed.evaluator import Evaluator
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +50,11 @@ ERROR_TYPES: dict[type[Exception], ErrorType] = {  # of errors whose own text is
     BadPrices: ErrorType.BAD_PRICES,
     BadParams: ErrorType.BAD_PARAMS,
     RunTimeout: ErrorType.TIMEOUT,
+    CodeError: ErrorType.CODE_ERROR,
+    CodeOutOfMemory: ErrorType.MEMORY,
+    LookAhead: ErrorType.LOOK_AHEAD,
+    NotDeterministic: ErrorType.NOT_DETERMINISTIC,
+    SealUnavailable: ErrorType.SYSTEM_ERROR,
 }
 
 
@@ -61,8 +75,9 @@ def run_backtest(
         with (
             memory_limit(settings.run_memory_mb),
             UnixSignalDeathPenalty(limit_s, TimeLimit),
+            evaluator_of(claim, settings) as evaluator,
         ):
-            result = compute(claim, prices, engine, child.report_progress)
+            result = compute(claim, prices, engine, child.report_progress, evaluator)
     except Exception as error:  # every error of a run is recorded as its reason
         child.mark_computed()
         too_long = RunTimeout(f"the run took longer than its time limit of {limit_s} s")
@@ -92,12 +107,13 @@ def compute(
     prices: PackedPrices | UnknownTicker,
     engine: Engine,
     report_progress: Callable[[int], None],
+    evaluator: "Evaluator | None" = None,
 ) -> JobResult:
     """Compute a Job of any kind; `report_progress` gets the number of combinations of a grid that are done."""
     if isinstance(prices, UnknownTicker):
         raise prices
     if claim.kind is Kind.RUN:
-        return backtest(claim.request, prices, keeps_lines=claim.keeps_lines)
+        return backtest(claim.request, prices, keeps_lines=claim.keeps_lines, evaluator=evaluator)
     with reading(engine) as connection:
         if claim.kind is Kind.PORTFOLIO:
             from consumer.kinds.portfolio import portfolio  # a plain run does not need it
@@ -107,7 +123,20 @@ def compute(
         from consumer.kinds.screen import run_search
 
         search = search_of(connection, claim.run_id)
-    return run_search(Setup.of(claim.request, prices), claim.kind, search, report_progress)
+    setup = Setup.of(claim.request, prices, evaluator)
+    return run_search(setup, claim.kind, search, report_progress)
+
+
+@contextmanager
+def evaluator_of(claim: Claim, settings: Settings) -> Iterator["Evaluator | None"]:
+    """Start the process of a strategy in Python, and end it; None for other rules."""
+    if claim.request.rule_type != "PYTHON" or claim.kind is Kind.PORTFOLIO:
+        yield None
+        return
+    from consumer.sealed.evaluator import Evaluator  # other rules do not need it
+
+    with Evaluator(claim.request.params, settings) as evaluator:
+        yield evaluator
 
 
 @contextmanager

@@ -37,6 +37,7 @@ import consumer.job.task
 import consumer.kinds.draw_charts
 import consumer.kinds.portfolio
 import consumer.kinds.screen
+import consumer.sealed.evaluator
 import rules.explanation
 import rules.formula.compiling
 import rules.formula.evaluation

@@ -151,6 +151,10 @@ class RunWorker:
 
             return run_backtest(claim, prices, self._engine, self._settings, child)
 
+        if claim.request.rule_type == "PYTHON":
+            from consumer.sealed.seal import hide_memory
+
+            hide_memory()  # of this process and of the child
         self._deadline = time.monotonic() + self._settings.run_timeout_s + OVERTIME_S
         self._engine.dispose()  # a connection must not live in two processes
         child = ChildProcess(run)

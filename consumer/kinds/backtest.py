@@ -18,9 +18,9 @@ from contracts.run_request import RunRequest, canonical_hash
 from contracts.values import Json, Values, frozen
 from engine.engine import BacktestResult, Trade
 from rules.base import BaseRule
-from rules.prices import Prices
 
 if TYPE_CHECKING:
+    from consumer.sealed.evaluator import Evaluator  # nor this one
     from portfolio.result import PortfolioResult  # a plain run does not need it
 
 # asdict would copy each value, at five times the cost
@@ -42,14 +42,18 @@ class JobResult:
 
 
 def backtest(
-    request: RunRequest, packed: PackedPrices, *, keeps_lines: bool = False
+    request: RunRequest,
+    packed: PackedPrices,
+    *,
+    keeps_lines: bool = False,
+    evaluator: "Evaluator | None" = None,
 ) -> JobResult:
     """Run one request, with the rule's lines if `keeps_lines`; PlatformError for invalid prices or params."""
-    setup = Setup.of(request, packed)
+    setup = Setup.of(request, packed, evaluator)
     rule = setup.rule()
     result = run_rule(setup, rule)
     if keeps_lines:
-        result.lines.extend(lines_of(rule, setup.prices, setup.bars))
+        result.lines.extend(lines_of(setup, rule))
     return result
 
 
@@ -69,6 +73,8 @@ def run_rule(setup: Setup, rule: BaseRule) -> JobResult:
         "signals_json": encode_signals(result.signals),
         **setup.versions,
     }
+    if setup.evaluator:
+        columns["python_json"] = json.dumps(setup.evaluator.receipt(setup.prices.first_bar))
     return JobResult(columns, failed_metrics=computed.failed)
 
 
@@ -99,11 +105,16 @@ def trades_of(result: BacktestResult, traded: PriceBars) -> list[Json]:
     return [trade | excursions(trade, high, low) for trade in trades]
 
 
-def lines_of(rule: BaseRule, prices: RunPrices, bars: Prices) -> list[bytes]:
-    """The rule's lines and the truth of its conditions on the traded bars."""
+def lines_of(setup: Setup, rule: BaseRule) -> list[bytes]:
+    """The rule's lines and the truth of its conditions on the traded bars; the lines that code has plotted."""
+    prices = setup.prices
+    if setup.evaluator:
+        columns = prices.traded.columns
+        plotted = setup.evaluator.lines(prices.first_bar, columns["Low"], columns["High"])
+        return packed_lines(plotted) if plotted else []
     from rules.explanation import Explanation  # bulk runs do not need it
 
-    explanation = Explanation(rule, bars, prices.first_bar)
+    explanation = Explanation(rule, setup.bars, prices.first_bar)
     return packed_lines(RunLines(explanation.head, explanation.values, explanation.truths))
 
 

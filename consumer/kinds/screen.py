@@ -64,6 +64,7 @@ def run_search(
 def screen(setup: Setup, tried: Combinations, report: Report) -> tuple[bytes, Json | None]:
     """Packed metrics of every combination, and all metrics of the best one; PlatformError as for a run."""
     measured = np.empty((len(tried), len(MEASURED)))
+    setup.expect(tried)
     for number in range(len(tried)):
         result = setup.result_of(setup.rule(tried.member(number)))
         timing = _value("timing_sharpe_ratio", partial(_timing_ratio, setup, result))
@@ -131,6 +132,7 @@ def train(setup: Setup, tried: Combinations, ranking: Ranking, report: Report) -
     names, bars = columns_of(ranking), setup.prices.bars
     market = StudyMarket(bars.times, bars.columns["Close"], rates=setup.engine.rates)
     measured = np.full((len(tried), len(names)), np.nan)
+    setup.expect(tried)
     for number in range(len(tried)):
         try:
             columns = run_rule(setup, setup.rule(tried.member(number))).columns
@@ -160,6 +162,7 @@ def permute(
     """
     numbers = range(permuted["first"], permuted["last"])
     bests = np.empty((len(numbers), 1))
+    setup.expect(tried)
     values = bests_of(setup, tried, ranking, permuted["seed"], numbers)
     for done, best in enumerate(values, start=1):
         bests[done - 1] = best

@@ -1,6 +1,7 @@
 """A request with its prices, ready to run any rule under its terms: once for a run, once a row for a screen."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from adapters.metrics.curves import last_days
 from adapters.metrics.measured import Measured
 from adapters.metrics.moments import Array
 from adapters.metrics.table import ANALYSIS_VERSION
+from adapters.plans.combinations import Combinations
 from adapters.plans.ranking import with_params
 from adapters.prices.packing import PackedPrices, RunPrices, run_prices
 from consumer.kinds.run_engine import RunEngine, interest_and_fees
@@ -20,9 +22,11 @@ from contracts.values import Json, Values
 from engine.engine import ENGINE_VERSION, BacktestResult, Bars, check_bars
 from rules.base import BaseRule
 from rules.prices import TIME, Prices
+from rules.python.rule import PythonRule
 from rules.registry import build_rule
 
 if TYPE_CHECKING:
+    from consumer.sealed.evaluator import Evaluator  # nor does another rule
     from portfolio.result import PortfolioResult  # a plain run does not need it
 
 ENGINE_TERMS = {each.name for each in fields(RunEngine)} & {
@@ -38,13 +42,16 @@ class Setup:
     prices: RunPrices
     # prices that replace those of the same bars
     columns: Mapping[str, Array] | None = None
+    evaluator: "Evaluator | None" = None  # of rules in Python
 
     @classmethod
-    def of(cls, request: RunRequest, packed: PackedPrices) -> "Setup":
+    def of(
+        cls, request: RunRequest, packed: PackedPrices, evaluator: "Evaluator | None" = None
+    ) -> "Setup":
         """Cut the packed prices to the request's dates; NoPricesInRange or BadPrices when that is impossible."""
+        dates = (request.start_date, request.end_date)
         return cls(
-            request,
-            run_prices(packed, request.start_date, request.end_date, request.bars_per_year),
+            request, run_prices(packed, *dates, request.bars_per_year), evaluator=evaluator
         )
 
     def on(self, columns: Mapping[str, Array]) -> "Setup":
@@ -55,9 +62,22 @@ class Setup:
         """Build the request's rule with a combination of swept params; BadParams when the rule refuses them."""
         params = with_params(self.request.params, member or {})
         try:
-            return build_rule(self.request.rule_type, params)
+            rule = build_rule(self.request.rule_type, params)
         except ValueError as error:
             raise BadParams(str(error)) from error
+        if isinstance(rule, PythonRule):
+            rule.evaluator = self.evaluator
+        return rule
+
+    def expect(self, tried: Combinations) -> None:
+        """Let combinations of a rule in Python share their way through the bars, as others share indicators."""
+        if not self.evaluator:
+            return
+        rules = list[BaseRule]()
+        for number in range(len(tried)):
+            with suppress(BadParams):  # raised where that combination is run
+                rules.append(self.rule(tried.member(number)))
+        self.evaluator.expect(rules)
 
     @property
     def versions(self) -> dict[str, str]:

@@ -53,9 +53,12 @@ SUBJECTS = {
         "kernel": NOTHING,
     },
     "consumer": {
-        "job": frozenset({"kinds"}),
-        "kinds": frozenset({"leader"}),  # the columns of a training part, which the verdict reads
+        "job": frozenset({"kinds", "sealed"}),
+        "kinds": frozenset(
+            {"leader", "sealed"}
+        ),  # the columns of a training part, which the verdict reads
         "leader": frozenset({"job", "kinds"}),
+        "sealed": NOTHING,
         "kernel": NOTHING,
     },
     "web": {

@@ -7,8 +7,9 @@ from adapters.database import reading
 from adapters.plans.store import save_portfolio_result, save_screen_result
 from adapters.queue.messages import Attempt
 from adapters.runs.states import claim, finish
+from adapters.settings import Settings
 from adapters.tables import runs
-from consumer.job.task import compute
+from consumer.job.task import compute, evaluator_of
 from contracts.status import RunStatus
 from tests.services.prices import run_prices
 
@@ -31,7 +32,8 @@ def run_one(engine: Engine, run_id: str) -> None:
     with engine.begin() as connection:
         claimed = claim(connection, Attempt(run_id, 1), "token", 60.0, "test")
         prices = run_prices(connection, claimed.request)
-        result = compute(claimed, prices, engine, lambda done: None)
+        with evaluator_of(claimed, Settings()) as evaluator:
+            result = compute(claimed, prices, engine, lambda done: None, evaluator)
         finish(connection, claimed, result.columns, result.lines, result.failed_metrics)
         if result.screened:
             save_screen_result(connection, run_id, *result.screened)
