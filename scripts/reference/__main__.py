@@ -18,7 +18,7 @@ from contracts.values import Values
 from docs.tools.rule_pictures import draw_missing, stale_pictures
 from rules import catalog, language
 from scripts.reference.pages import commands, operations, sections, tables
-from web.documents.contract_schemas import (
+from web.documents.openapi import (
     portfolio_schema,
     request_schema,
     result_schema,

@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tests.services.web_app import run_values
-from web.documents.contract_schemas import (
+from web.documents.openapi import (
     portfolio_schema,
     request_schema,
     result_schema,

@@ -17,7 +17,7 @@ from tests.services.jobs import run_one
 from tests.services.portfolios import ASKED, complete
 from tests.services.studies import WALK_FORWARD
 from tests.services.web_app import run_values, sweep_values
-from web.documents.openapi_schemas import ANSWERS
+from web.documents.openapi import ANSWERS
 
 JSON = "application/json"
 
@@ -74,7 +74,11 @@ def test_requests_are_accepted_by_the_schema_exactly_when_the_platform_accepts_t
     client: FlaskClient, document: dict[str, Any]
 ) -> None:
     schema = validator(document, {"$ref": "#/components/schemas/RunRequest"})
-    good = [run_values(), *(run_values(rule_type=name, params={}) for name in RULES)]
+    good = [
+        run_values(),
+        run_values(ticker="aapl"),
+        *(run_values(rule_type=name, params={}) for name in RULES),
+    ]
     bad = [
         run_values(fee_rate=0.1),
         run_values(fill="soon"),

@@ -62,6 +62,7 @@ from web.batches.submission import (
     submit_bulk,
     validate_lines,
 )
+from web.documents.plan_answers import Points
 from web.formats import (
     TEXT,
     Parser,
@@ -185,19 +186,18 @@ def points(batch_id: str) -> Response:
     every = max(1, -(-len(kept) // MOST_POINTS))
     thinned = {name: column[::every] for name, column in columns.items()}
     about = {name: METRICS_BY_NAME[name] for name in (ranking.metric, *HEADLINE_NAMES)}
-    return conditional(
-        {
-            "batch_id": batch_id,
-            "runs": len(kept),
-            "chosen": sum(kept),
-            "run_ids": surface.run_ids[::every],
-            "params": picked(thinned, surface.varying()[:MOST_AXES]),
-            "metrics": picked(thinned, about),
-            "about": {
-                name: {"title": each.title, "better": each.better} for name, each in about.items()
-            },
-        }
-    )
+    body: Points = {
+        "batch_id": batch_id,
+        "runs": len(kept),
+        "chosen": sum(kept),
+        "run_ids": [*surface.run_ids[::every]],
+        "params": picked(thinned, surface.varying()[:MOST_AXES]),
+        "metrics": picked(thinned, about),
+        "about": {
+            name: {"title": each.title, "better": each.better} for name, each in about.items()
+        },
+    }
+    return conditional(body)
 
 
 BATCH = PlanResource(PlanKind.BATCH, "batches", plan_of_batch, accepts_none=True, id_type="")

@@ -23,6 +23,7 @@ from web.api import ENDED, FAULTS, KEY, NO_RUN, REFUSED, TITLED, conditional, js
 from web.app import ask_database, change_database, platform
 from web.charts.bars import cache_for_hour
 from web.charts.pictures import pictures
+from web.documents.run_answers import Accepted
 from web.formats import run_word
 from web.runs import operations
 from web.runs.validation import check_contract, read_title, validate_request
@@ -53,7 +54,7 @@ def accepted_answer(run_id: str, is_new: bool = True) -> ResponseReturnValue:
     status = (
         RunStatus.PENDING if is_new else RunStatus(ask_database(run_status, run_id)["status"])
     )
-    body = {
+    body: Accepted = {
         "run_id": run_id,
         "status": status.public,
         "status_url": url_for("run_api.status", run_id=run_id),

@@ -24,6 +24,7 @@ from contracts.values import Json, frozen, without
 from web.api import NO_RUN, Argument, arguments, operation
 from web.app import ask_database, platform
 from web.charts.bars import POINTS, Window, cache_for_hour, json_numbers
+from web.documents.run_answers import BenchmarkCurve, Curves, GrowthCurve
 from web.formats import run_id
 from web.titles import differing_values, full_params, run_title
 
@@ -46,14 +47,14 @@ def curves() -> Response:
             benchmarks.setdefault(
                 (run.request["benchmark_hash"], *run.times[[0, -1]].tolist()), run
             )
-    body = {
+    body: Curves = {
         "curves": [_curve(row, run, most) for row, run in named],
         "benchmarks": [_benchmark(run, most) for run in benchmarks.values()],
     }
     return cache_for_hour(jsonify(body))
 
 
-def _curve(row: RowMapping, run: RunSeries, most: int) -> Json:
+def _curve(row: RowMapping, run: RunSeries, most: int) -> GrowthCurve:
     window = Window(0, len(run.times), most)
     return {
         "run_id": row["run_id"],
@@ -65,7 +66,7 @@ def _curve(row: RowMapping, run: RunSeries, most: int) -> Json:
     }
 
 
-def _benchmark(run: RunSeries, most: int) -> Json:
+def _benchmark(run: RunSeries, most: int) -> BenchmarkCurve:
     lasts = Window(0, len(run.times), most).lasts
     growth_pct = benchmark_equity(run, platform().prices.bars, 100.0)[lasts]
     return {

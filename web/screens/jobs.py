@@ -27,6 +27,7 @@ from contracts.values import Json, frozen, picked
 from rules.catalog import check_params, checked_rule
 from web.app import ask_database, change_database, platform, submit_plan
 from web.batches.submission import MAX_FAULTS
+from web.documents.plan_answers import ScreenRow
 from web.runs.operations import new_run, refuse_when_full, start_runs
 from web.runs.validation import ValidRequest, validate_request
 
@@ -163,7 +164,7 @@ class Row:
         request = replace(shared, params=params, rule_id=rule.label, run_id=None, **labels)
         return ValidRequest(request, request_hash(request, rule.params))
 
-    def to_json(self, run: RowMapping | None) -> Json:
+    def to_json(self, run: RowMapping | None) -> ScreenRow:
         """Return the row for the API; is_equal: `run` has the same metrics, null unless it has completed."""
         values = {name: self.value(name) for name in CORE}
         numbers = {name: None if math.isnan(value) else value for name, value in values.items()}
@@ -174,7 +175,7 @@ class Row:
             "ticker": self.of.job["ticker"],
             "params": self.member,
             "metrics": metrics,
-            "run_id": run and run["run_id"],
+            "run_id": run["run_id"] if run else None,
             "is_equal": picked(run, metrics) == metrics if run and has_ended else None,
         }
 
@@ -207,7 +208,7 @@ def ranked_rows(
     return sorted(rows, key=lambda row: row.value(ranking.metric), reverse=is_most)[:top]
 
 
-def leaderboard(rows: Sequence[Row]) -> list[Json]:
+def leaderboard(rows: Sequence[Row]) -> list[ScreenRow]:
     """Return rows for the API with their runs, and count for /metrics the runs with other metrics.
 
     There should never be one.

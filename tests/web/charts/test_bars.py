@@ -6,8 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.web.conftest import RunMaker
-from web.documents.openapi_schemas import ANSWERS
-from web.documents.schema_parts import object_schema
+from web.documents.run_answers import RunBarsAnswer
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
@@ -32,7 +31,7 @@ def test_bars_are_those_of_the_result_and_the_account_is_beside_them(
 
     for name in ("open", "high", "low", "close", "volume"):
         assert bars[name] == column(result["price_candles"], name)
-    assert set(bars) == set(object_schema(ANSWERS["RunBars"])["required"])
+    assert set(bars) == RunBarsAnswer.__required_keys__
     assert bars["equity"] == column(result["equity_curve"], "equity")
     assert bars["drawdown_pct"] == column(result["drawdown_curve"], "drawdown_pct")
     cash = column(result["portfolio_curve"], "cash")

@@ -1,0 +1,298 @@
+"""Answers of the HTTP API about runs, charts, rules, prices and the audit; the schema of each is made from its type."""
+
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal, NotRequired
+
+from annotated_types import Ge, Le
+from pydantic import Field, WithJsonSchema
+from typing_extensions import TypedDict
+
+from contracts.status import RunStatus
+from contracts.values import Json
+
+
+def one_of(states: Iterable[Any]) -> WithJsonSchema:
+    """Describe a text as the public word of one of these states."""
+    return WithJsonSchema({"enum": [state.public for state in states]})
+
+
+def contract(name: str) -> WithJsonSchema:
+    """Refer to the schema of a contract, which pydantic does not know; the document's generator resolves it."""
+    return WithJsonSchema({CONTRACT: name})
+
+
+CONTRACT = "x-contract"
+Count = Annotated[int, Ge(0)]
+Percent = Annotated[float, Ge(0), Le(100)]
+Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+Times = Annotated[list[int], Field(description="seconds since 1970, UTC")]
+State = Annotated[str, one_of(RunStatus)]
+
+
+class RunTimes(TypedDict):
+    created_at: Moment | None
+    started_at: Moment | None
+    completed_at: Moment | None
+    queue_wait_s: float | None
+    run_s: float | None
+
+
+class BarsAnswer(TypedDict):
+    total: Count
+    first: Count
+    bars_per_point: Count
+    price_decimals: Count
+    time: Times
+    open: list[float]
+    high: list[float]
+    low: list[float]
+    close: list[float]
+    volume: list[float]
+
+
+class RunBarsAnswer(BarsAnswer):
+    equity: list[float]
+    holding: list[float]
+    drawdown_pct: list[float]
+    position: list[float]
+    rolling_sharpe: list[float | None]
+    benchmark: str | None
+    """the ticker that the run is held against"""
+    benchmark_equity: list[float | None] | None
+    """of holding it; null before its first bar and after its last"""
+    trade_count: Count
+    """trades that were open on these bars"""
+    trades: list[Json]
+    """they, or none of too many"""
+    money_decimals: Count
+    """of profits, fees and equity"""
+    trailing_stop: NotRequired[list[float | None]]
+    """its level during the bar, of runs that asked for one"""
+
+
+class GrowthCurve(TypedDict):
+    run_id: str
+    name: str
+    bars_per_point: Count
+    time: Times
+    growth_pct: list[float | None]
+    drawdown_pct: list[float]
+
+
+class BenchmarkCurve(TypedDict):
+    name: str
+    time: Times
+    growth_pct: list[float | None]
+
+
+class Curves(TypedDict):
+    curves: list[GrowthCurve]
+    benchmarks: list[BenchmarkCurve]
+
+
+class Error(TypedDict):
+    error: str
+    errors: NotRequired[dict[str, str]]
+    """by field; of a bulk call by line.field"""
+    run_id: NotRequired[str | None]
+
+
+class FaultPlace(TypedDict):
+    line: Count
+    column: Count
+
+
+class RuleCheck(TypedDict):
+    valid: bool
+    errors: dict[str, str]
+    """by field; empty when valid"""
+    places: dict[str, FaultPlace]
+    """of the faults in the texts of FORMULA, from 1"""
+    inputs: list[str] | None
+    """names that the texts leave open; null: unreadable"""
+    label: str | None
+    lookback_bars: Count | None
+    warmup_bars: Count | None
+    warnings: list[str]
+    """of a valid rule, what cannot have been meant"""
+
+
+class Accepted(TypedDict):
+    run_id: str
+    status: State
+    status_url: str
+    result_url: str
+
+
+class TitledAnswer(TypedDict):
+    title: str
+
+
+class RunsChanged(TypedDict):
+    changed: Count
+    left: dict[str, Count]
+    """as they were, by state; cancelled is one"""
+
+
+class Status(RunTimes):
+    run_id: str
+    status: State
+    attempt: int
+    position: NotRequired[Count | None]
+    queue_answers: NotRequired[bool | None]
+    """of a waiting run: whether Redis is there to tell the position"""
+    error_type: NotRequired[str | None]
+    error_message: NotRequired[str | None]
+    waiting_since: NotRequired[Moment | None]
+    result_url: NotRequired[str]
+
+
+class ListedRun(RunTimes):
+    run_id: str
+    title: str
+    ticker: str
+    timeframe: str
+    rule_type: str
+    rule_id: str | None
+    label: str | None
+    batch_id: str | None
+    error_type: str | None
+    status: State
+    metrics: dict[str, float | None] | None
+
+
+class Runs(TypedDict):
+    runs: list[ListedRun]
+    next: str | None
+    previous: str | None
+
+
+class ChartLine(TypedDict):
+    name: str
+    pane: Literal["price", "below"]
+    group: str
+    """lines of one group share a pane"""
+    levels: list[float]
+    values: list[float | None]
+
+
+class Lines(TypedDict):
+    total: Count
+    first: Count
+    bars_per_point: Count
+    lines: list[ChartLine] | None
+    note: NotRequired[str]
+    """why there are none"""
+
+
+class SideState(TypedDict):
+    met: bool | None
+    words: str
+
+
+class SideStates(TypedDict):
+    buy: SideState
+    sell: SideState
+
+
+class ConditionState(TypedDict):
+    side: Literal["buy", "sell"]
+    words: str
+    met: bool | None
+    member: NotRequired[str]
+
+
+class ExplanationAnswer(TypedDict):
+    bar: Count
+    date: str
+    signal: Literal["buy", "sell", "none"]
+    sides: SideStates | None
+    conditions: list[ConditionState]
+    account: list[str]
+    sentence: str
+    note: NotRequired[str]
+    """why there are no sides"""
+
+
+# "from" is a keyword, so not a class
+Stretch = TypedDict(
+    "Stretch",
+    {
+        "from": Count,
+        "to": Count,
+        "first": str,
+        "last": str,
+        "sentence": str,
+        "held_back": list[str],
+        "note": NotRequired[
+            Annotated[str, Field(description="why nothing is said of the rule's conditions")]
+        ],
+    },
+)
+
+
+class AuditEntry(TypedDict):
+    id: Count
+    at: Moment | None
+    actor: str | None
+    address: str
+    action: str
+    subject: str
+    status: Count
+    run_id: str | None
+    batch_id: str | None
+
+
+class Audit(TypedDict):
+    audit: list[AuditEntry]
+    next_after: Count | None
+
+
+class SeriesVersion(TypedDict):
+    ticker: str
+    timeframe: str
+    data_hash: str
+    first_bar: str
+    last_bar: str
+    bars: Count
+    bars_per_year: Count | None
+    closes_only: bool
+    is_current: bool
+    source: str | None
+    note: str | None
+    loaded_by: str | None
+    loaded_at: Moment | None
+
+
+class PriceVersion(SeriesVersion):
+    runs: Count
+    report: Json | None
+
+
+class PriceSeries(TypedDict):
+    series: list[SeriesVersion]
+
+
+class PriceVersions(TypedDict):
+    ticker: str
+    timeframe: str
+    versions: list[PriceVersion]
+
+
+class PriceReport(TypedDict):
+    ticker: str
+    timeframe: str
+    looks: str
+    timezone: str | None
+    outcome: Literal["new", "changed", "unchanged"]
+    stored: bool
+    data_hash: str
+    bars: Count
+    first_bar: str
+    last_bar: str
+    closes_only: bool
+    added: Count
+    revised: Count
+    removed: Count
+    done: list[str]
+    warnings: list[Json]
