@@ -214,13 +214,13 @@ def typed_body(*accepted: str) -> bytes:
 
 
 def read_body(max_bytes: int | None = None) -> bytes:
-    """Return the body, empty for a form, whose fields are in `request.form`; 413 above the limit of the view."""
+    """Return the body as it was sent, whatever its content type; 413 above the limit of the view."""
     max_bytes = max_bytes or max_body_bytes(current_app, request.endpoint)
     # a body without a length is cut there, and so detected
     request.max_content_length = max_bytes + 1
     if (request.content_length or 0) > max_bytes:
         raise _too_large(max_bytes)
-    body = request.get_data(parse_form_data=True)
+    body = request.get_data()
     if len(body) > max_bytes:
         raise _too_large(max_bytes)
     return body

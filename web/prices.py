@@ -17,6 +17,7 @@ from adapters.prices.store import (
     version_counts,
     versions_of,
 )
+from adapters.prices.table import refuse
 from adapters.runs.times import utc_text
 from contracts.timeframes import TIMEFRAMES, Timeframe
 from contracts.values import Json
@@ -169,12 +170,26 @@ def put(ticker: str, timeframe: str) -> ResponseReturnValue:
         keep_dates=query["keep_dates"],
         bad_rows=query["bad_rows"],
     )
-    content = unpacked(read_body(), max_body_bytes(current_app, request.endpoint))
+    body = read_body()
+    content = unpacked(body, max_body_bytes(current_app, request.endpoint))
+    if content is body:  # not packed
+        content = _in_utf8(body)
     bars, report = examine(platform().prices, symbol, content, meaning)
     stores = not query["dry_run"] and report["outcome"] != "unchanged"
     if stores:
         save_version(platform().engine, symbol, bars, report, query["source"], query["note"])
     return report | {"stored": stores}, 201 if stores else 200
+
+
+def _in_utf8(text: bytes) -> bytes:
+    """Return the text of a body in UTF-8 if its Content-Type names a known charset; RefusedFile for other text."""
+    charset = request.mimetype_params.get("charset", "")
+    try:
+        return text.decode(charset).encode()
+    except LookupError:  # none, or an unknown one: it is detected later
+        return text
+    except ValueError as error:
+        raise refuse(f"not {charset[:40]} text, as its Content-Type says: {error}") from None
 
 
 @api.get("/api/prices/<ticker>/<timeframe>/<data_hash>.csv")

@@ -204,8 +204,8 @@ PAGE_SIZE = 50  # of trades
 ROWS_PER_PAGE = 100  # of bars
 
 
-def filter_trades(trades: Sequence[TradeRow]) -> list[TradeRow]:
-    """Filter and sort trades by the query: side, outcome, reason, sort, order."""
+def filter_trades(trades: Sequence[TradeRow], run: RunSeries) -> list[TradeRow]:
+    """Filter and sort trades of a run by the query: side, outcome, reason, sort, order."""
     reasons = sorted({trade["exit_reason"] for trade in trades})
     query = read_arguments(
         request.args,
@@ -218,7 +218,10 @@ def filter_trades(trades: Sequence[TradeRow]) -> list[TradeRow]:
     chosen: list[Any] = [
         trade
         for trade in trades
-        if all(query[name] in (None, fact) for name, fact in _facts(trade).items())
+        if all(
+            query[name] in (None, fact)
+            for name, fact in _facts(trade, _profit(trade, run)).items()
+        )
     ]
     # an older run, whose trades have no excursions, keeps its order
     return sorted(
@@ -226,15 +229,20 @@ def filter_trades(trades: Sequence[TradeRow]) -> list[TradeRow]:
     )
 
 
-def _facts(trade: TradeRow) -> dict[str, str]:
-    outcome = "open" if trade["is_open"] else "won" if trade["pnl_abs"] > 0 else "lost"
+def _profit(trade: TradeRow, run: RunSeries) -> float:
+    """Return the unrounded profit of a trade: one of half a cent is won, though it is displayed as 0.00."""
+    return float(run.trades[trade["trade_no"]]["pnl_abs"])
+
+
+def _facts(trade: TradeRow, profit: float) -> dict[str, str]:
+    outcome = "open" if trade["is_open"] else "won" if profit > 0 else "lost"
     return {"side": trade["side"], "outcome": outcome, "reason": trade["exit_reason"]}
 
 
-def trade_page(trades: Sequence[TradeRow]) -> Json:
+def trade_page(trades: Sequence[TradeRow], run: RunSeries) -> Json:
     """Return the requested page of trades, counted from 1, with the number of matches and their total profit."""
-    chosen = filter_trades(trades)
-    pnl_abs = sum(trade["pnl_abs"] for trade in chosen)
+    chosen = filter_trades(trades, run)
+    pnl_abs = sum(_profit(trade, run) for trade in chosen)
     return _page_of(chosen, PAGE_SIZE) | {"matching": len(chosen), "pnl_abs": pnl_abs}
 
 
@@ -258,7 +266,8 @@ def trade_rows(
 def _trades(run_id: str) -> list[TradeRow]:
     """Return the requested trades; Conflict before there is a result, and after its series were deleted."""
     run = run_series(completed_row(run_id))
-    return filter_trades(dated_trades(run.trades, run.times, run.timeframe, run.money_decimals))
+    rows = dated_trades(run.trades, run.times, run.timeframe, run.money_decimals)
+    return filter_trades(rows, run)
 
 
 @tables.get("/result/<uuid:run_id>/trades.csv")

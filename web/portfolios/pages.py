@@ -99,7 +99,7 @@ def _trades(series: PortfolioSeries) -> Json:
     ticker = query.get("ticker")
     chosen = [trade for trade in series.trades if ticker in (None, trade["ticker"])]  # type: ignore[typeddict-item]
     return {
-        "trade_page": trade_page(chosen),
+        "trade_page": trade_page(chosen, series.account),
         "trade_columns": TRADE_COLUMNS,
         "tickers": sorted({*series.tickers}),
         "query": query,

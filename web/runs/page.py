@@ -260,16 +260,16 @@ def _completed(
         return shared
     shared["timing"] = run_timing(metrics, len(run.times), view.request["ticker"])
     if tab == "trades":
-        return shared | _trades(view)
+        return shared | _trades(view, run)
     if tab == "numbers":
         return shared | {"charts": chart_texts(view, run)}
     return shared | {"months": months(run), "parts": breakdown(run)}
 
 
-def _trades(view: RunResult) -> Json:
+def _trades(view: RunResult, run: RunSeries) -> Json:
     names = ("side", "outcome", "reason", "sort", "order")
     return {
-        "trade_page": trade_page(view.trades or []),
+        "trade_page": trade_page(view.trades or [], run),
         "price_decimals": platform().prices.decimals(view.data_hash),
         "trade_columns": COLUMNS,
         "position_words": POSITION_WORDS,

@@ -48,6 +48,36 @@ def test_a_dry_run_reports_and_stores_nothing(client: FlaskClient) -> None:
     assert client.get("/api/prices/NEW/1d").status_code == 404
 
 
+def test_a_file_is_loaded_whatever_its_content_type(client: FlaskClient) -> None:
+    as_curl_sends_it = client.put(
+        "/api/prices/NEW/1d",
+        data=HEADER + ROWS,
+        content_type="application/x-www-form-urlencoded",
+    )
+
+    assert (as_curl_sends_it.status_code, as_curl_sends_it.json["bars"]) == (201, 28)
+
+
+def test_a_known_charset_of_the_content_type_is_honoured(client: FlaskClient) -> None:
+    def put_as(charset: str, text: str, encoding: str):
+        return client.put(
+            "/api/prices/NEW/1d",
+            data=text.encode(encoding),
+            query_string={"dry_run": "true"},
+            content_type=f"text/csv; charset={charset}",
+        )
+
+    text = HEADER + ROWS
+    greek = put_as("iso-8859-7", text.replace("Date", "Ημερομηνία", 1), "iso-8859-7")
+    utf_32 = put_as("utf-32", text, "utf-32")
+    unknown = put_as("klingon", text, "utf-8")
+    wrong = put_as("ascii", text.replace("Date", "Fecha é", 1), "utf-8")
+
+    assert "the header has 'Ημερομηνία'" in greek.json["error"]
+    assert [each.status_code for each in (utf_32, unknown, wrong)] == [200, 200, 400]
+    assert "not ascii text, as its Content-Type says" in wrong.json["errors"]["file"]
+
+
 def test_a_file_that_names_another_ticker_is_loaded_with_a_warning(client: FlaskClient) -> None:
     lines = HEADER.strip() + ",Symbol\n" + ROWS.replace(",100\n", ",100,AAA.US\n")
 

@@ -5,6 +5,7 @@ import io
 import json
 import re
 import threading
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from adapters.runs import series as run_series
 from adapters.runs.series import rolling_bars
 from adapters.tables import runs
 from tests.web.conftest import RunMaker
-from web.charts.bars import COLUMNS, bars_of
+from web.charts.bars import COLUMNS, bars_of, trade_page
 from web.runs import page
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
@@ -69,6 +70,27 @@ def test_trades_are_filtered_by_side_outcome_and_reason(
         and trade["exit_reason"] == "stop_loss"
     ]
     assert listed == expected != []
+
+
+def test_a_trade_is_won_and_added_up_by_its_unrounded_profit(app: Flask) -> None:
+    profits = [0.004, -0.004, 0.004]
+    run = SimpleNamespace(trades=[{"pnl_abs": profit} for profit in profits])
+    rows = [
+        {
+            "trade_no": number,
+            "side": "BUY",
+            "pnl_abs": 0.0,
+            "is_open": False,
+            "exit_reason": "signal",
+        }
+        for number in range(3)
+    ]
+
+    with app.test_request_context("/?outcome=won"):
+        won = trade_page(rows, run)
+
+    assert [trade["trade_no"] for trade in won["rows"]] == [0, 2]
+    assert won["pnl_abs"] == pytest.approx(0.008)
 
 
 def test_sides_are_positions_on_the_page(browser_client: FlaskClient, run_id: str) -> None:
