@@ -8,6 +8,12 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+
+# A list of fonts built into the image is used in place. Otherwise Matplotlib needs a writable folder, and if that is
+# empty, as in every new container, it scans all fonts again, for 230 ms.
+if any(Path(matplotlib.get_data_path()).glob("fontlist-*.json")):
+    matplotlib.get_cachedir = matplotlib.get_data_path
+
 from matplotlib.axes import Axes as Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
@@ -51,12 +57,6 @@ def period_starts(timestamps: Timestamps, unit: str) -> Whole:
     thursday = np.timedelta64(3 if unit == "7D" else 0, "D")  # when 1970 began
     periods = (timestamps + thursday).astype(f"M8[{unit}]").astype(np.int64)
     return np.concatenate(([0], np.flatnonzero(np.diff(periods)) + 1))
-
-
-# A list of fonts built into the image is used in place. Otherwise Matplotlib needs a writable folder, and if that is
-# empty, as in every new container, it scans all fonts again, for 230 ms.
-if any(Path(matplotlib.get_data_path()).glob("fontlist-*.json")):
-    matplotlib.get_cachedir = matplotlib.get_data_path
 
 
 WIDTH_PX, HEIGHT_PX = 1600, 640  # twice the 800 × 320 CSS pixels at which pages show a chart

@@ -285,7 +285,10 @@ class Layout:
 
 def split_line(line: str, delimiter: str) -> list[str]:
     """Split a line into cells; the last one ends with a line break if its quote is not closed."""
-    return next(csv.reader([f"{line}\n"], delimiter=delimiter), [])
+    try:
+        return next(csv.reader([f"{line}\n"], delimiter=delimiter), [])
+    except csv.Error:  # a cell longer than the reader's limit is no number and no name
+        return [line]
 
 
 def find_layout(lines: Sequence[str]) -> Layout:

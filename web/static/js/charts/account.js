@@ -1,4 +1,4 @@
-// The account of a portfolio: equity compared with holding the same assets, drawdown, invested share, number of positions.
+// The account of a portfolio: equity compared with holding the same assets, drawdown, invested share, positions.
 import { percent, whole } from "./library.js";
 import { compactPercent, drawdown, moneyLine } from "./panes.js";
 import { line } from "./series.js";
