@@ -106,24 +106,27 @@ def faulty(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class PatchingLoader(importlib.abc.Loader):
-    """Runs the module as usual and replaces one name in it."""
+    """Runs the module as usual and replaces names in it."""
 
-    def __init__(self, loader: importlib.abc.Loader, patch: Callable[[ModuleType], None]) -> None:
+    def __init__(
+        self, loader: importlib.abc.Loader, patches: list[Callable[[ModuleType], None]]
+    ) -> None:
         self._loader = loader
-        self._patch = patch
+        self._patches = patches
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
         return self._loader.create_module(spec)
 
     def exec_module(self, module: ModuleType) -> None:
         self._loader.exec_module(module)
-        self._patch(module)
+        for patch in self._patches:
+            patch(module)
 
 
 class Finder(importlib.abc.MetaPathFinder):
     """Finds the same modules as the usual finder, but patches them."""
 
-    def __init__(self, patches: dict[str, Callable[[ModuleType], None]]) -> None:
+    def __init__(self, patches: dict[str, list[Callable[[ModuleType], None]]]) -> None:
         self._patches = patches
 
     def find_spec(
@@ -153,15 +156,15 @@ def set_constant(module: ModuleType) -> None:
     setattr(module, CONSTANT, float(VALUE))
 
 
-patches: dict[str, Callable[[ModuleType], None]] = {}
+patches: dict[str, list[Callable[[ModuleType], None]]] = collections.defaultdict(list)
 if MODULE:
-    patches[MODULE] = make_faulty
+    patches[MODULE].append(make_faulty)
 OWNER, _, ASSIGNMENT = os.environ.get("FAULT_CONSTANT", "").partition(":")  # module:NAME=seconds
 CONSTANT, _, VALUE = ASSIGNMENT.partition("=")
 if OWNER:
-    patches[OWNER] = set_constant
+    patches[OWNER].append(set_constant)
 if CLOCK_OFF_S := float(os.environ.get("FAULT_CLOCK_S", "0")):
     true_time = time.time
     time.time = lambda: true_time() + CLOCK_OFF_S
-    patches["rq.utils"] = move_rq_clock
+    patches["rq.utils"].append(move_rq_clock)
 sys.meta_path.insert(0, Finder(patches))
