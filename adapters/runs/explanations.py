@@ -5,7 +5,7 @@ whole numbers of six digits, and whether it has one. 3,270 bars take 5 to 10 KB 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -264,7 +264,7 @@ def counted(lines: RunLines) -> Json:
         sides = np.broadcast_arrays(truth, *map(values, condition["of"]))
         return {**condition, **counts, "nearest": _nearest_bar(*sides)}
 
-    return {**lines.head, **{side: with_counts(lines.head[side]) for side in ("buy", "sell")}}
+    return {**lines.head, **{side: with_counts(lines.head[side]) for side in _sides(lines.head)}}
 
 
 def _nearest_bar(truth: Whole, left: Column, right: Column) -> list[float] | None:
@@ -282,6 +282,12 @@ Head = (
 )
 
 
+def _sides(head: Head) -> list[Literal["buy", "sell"]]:
+    """Return the sides that have a condition; the lines of a strategy in Python come without any."""
+    sides: tuple[Literal["buy", "sell"], ...] = ("buy", "sell")
+    return [side for side in sides if side in head]
+
+
 def condition_summaries(head: Head, dates: Sequence[str]) -> list[ConditionSummary]:
     """Summarize each comparison of the rule, buy before sell; dates: of the traded bars."""
     return [
@@ -294,7 +300,7 @@ def condition_summaries(head: Head, dates: Sequence[str]) -> list[ConditionSumma
             "unknown": condition["unknown"],
             **_nearest(condition, head, dates),  # type: ignore[typeddict-item]  # both of its keys
         }
-        for side in ("buy", "sell")
+        for side in _sides(head)
         for member, condition in comparisons(head[side])
     ]
 

@@ -229,7 +229,7 @@ def error_of(fault: Any, code: str, moment: str) -> PlatformError:
     try:
         name, message = clean(str(fault["type"])), clean(str(fault["message"]))
         lines = [(int(line), clean(str(function))) for line, function in fault["lines"]]
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return CodeError("the process of the code broke the protocol")
     text = dict(enumerate(code.split("\n"), start=1))
     if not lines:  # an answer that is no signal

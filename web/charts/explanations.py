@@ -121,7 +121,8 @@ def _rule(kept: RunLines) -> Json:
         "sides": {
             side: {"met": state.met(each), "words": state.explain(each)}
             for side, each in sides.items()
-        },
+        }
+        or None,
         "conditions": [
             {"side": side, "words": state.requirement(each), "met": state.met(each)}
             | ({"member": member} if member else {})
