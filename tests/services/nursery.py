@@ -143,9 +143,10 @@ def _inject(path: Path) -> None:
     assert spec and spec.loader
     injection = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(injection)
-    for name, patch in injection.patches.items():
+    for name, patches in injection.patches.items():
         if name in sys.modules:
-            patch(sys.modules[name])
+            for patch in patches:
+                patch(sys.modules[name])
 
 
 if __name__ == "__main__":
