@@ -25,9 +25,8 @@ from PIL import Image
 from adapters.prices.bars import Column, PriceBars, Timestamps, Whole, joined
 from adapters.runs.series import RunBars
 
-MAX_CANDLES = (
-    200  # 7 of 1,400 pixels each, wide enough to distinguish a hollow body from a filled one
-)
+# 7 of 1,400 pixels each, wide enough to distinguish a hollow body from a filled one
+MAX_CANDLES = 200
 PERIODS = {
     "15m": "15-minute",
     "1h": "hourly",

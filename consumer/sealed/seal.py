@@ -15,10 +15,8 @@ from pathlib import Path
 
 # of linux/prctl.h and seccomp.h
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
-_ALLOW, _REFUSE = (
-    0x7FFF0000,
-    0x00050000 | 1,
-)  # the latter with EPERM, which Python raises as PermissionError
+# a refused call fails with EPERM, which Python raises as PermissionError
+_ALLOW, _REFUSE = 0x7FFF0000, 0x00050000 | 1
 ALLOWED = (
     "read", "write",  # of the two pipes, since no other descriptor is left
     "mmap", "munmap", "mremap", "mprotect", "madvise", "brk",  # memory

@@ -248,7 +248,7 @@ PEEKS = {
         "module.Bars.append = append",
     ),
     "parent_through_modules": _on_bar(
-        "later = sys.modules['consumer.sealed.evaluator']._records(0)[0]"
+        "later = sys.modules['consumer.sealed.evaluation']._records(0)[0]"
     ),
     "next_close": _signals(f"return {_PEEK}"),
     "mean_of_all": _signals("return np.where(bars.close > bars.close.mean(), 1, -1)"),
