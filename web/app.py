@@ -225,7 +225,8 @@ def fetch_page(
     return rows[:length], rows[length - 1]["id"] if len(rows) > length else None
 
 
-# files of installed packages whose Python is never imported: Bootstrap's style sheet, TradingView Lightweight Charts
+# files of installed packages whose Python is never imported: Bootstrap's style sheet, TradingView Lightweight Charts,
+# the Ace editor
 _PACKAGED = {
     "css/bootstrap.css": (
         "bootstrap-flask",
@@ -235,6 +236,14 @@ _PACKAGED = {
         "lightweight-charts-esistjosh",
         "lightweight_charts_esistjosh/js/lightweight-charts.js",
     ),
+    **{
+        f"{folder}/{name}": ("django-ace", f"django_ace/static/django_ace/ace/{path}")
+        for folder, name, path in (
+            ("js", "ace.js", "ace.js"),
+            ("js", "ace-mode-python.js", "mode-python.js"),
+            ("css", "ace.css", "css/ace.css"),
+        )
+    },
 }
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 FOREVER = "public, max-age=31536000, immutable"
