@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from rules import papers, technical, trend
 from rules.base import BaseRule as BaseRule
 from rules.formula.rule import FormulaRule
-from rules.parameters import FIELD_CHARACTERS, Faults, Json, Params, RuleSpec, quote
+from rules.parameters import FIELD_CHARACTERS, Faults, Json, Params, quote
 from rules.parameters import ParamSpec as ParamSpec
+from rules.parameters import RuleSpec as RuleSpec
 from rules.python.rule import PythonRule
 
 if TYPE_CHECKING:

@@ -287,7 +287,7 @@ def _fixed_params(base: Values, rules: Mapping[str, Values], errors: Faults) -> 
             f"{str(params)[:60]!r} is not an object of parameter names and their values"
         )
     else:
-        return flat_params({**rules[rule_type], **params})
+        return flat_params(rules[rule_type]) | flat_params(params)
     return None
 
 

@@ -12,6 +12,7 @@ from contracts.values import Json, frozen
 RUN_FUNCTION = "consumer.job.task.run_backtest"
 # finished and failed jobs stay visible in Redis for an hour; RQ's own default keeps failures for a year
 KEPT_S = 3600
+LONGEST_CODE = 500  # characters of a message
 REFUSED_KEY = "rq:refused"  # a hash: numbers of popped messages that were dropped, by cause
 # not sent by the platform; its attempt was not waiting
 REFUSED = FOREIGN, STALE = "foreign", "stale"
@@ -70,6 +71,16 @@ def describe(request: Json) -> str:
     return f"{request['ticker']} {rule} {request['start_date']}..{request['end_date']}"
 
 
+def _without_code(request: Json) -> Json:
+    """Return a request for people; of long code its size, since a queue of thousands must fit into Redis' memory."""
+    code = (request.get("params") or {}).get("code", "")
+    if len(code) <= LONGEST_CODE:
+        return request
+    return request | {
+        "params": request["params"] | {"code": f"{len(code):,} characters of Python"}
+    }
+
+
 def message_fields(message: RunMessage) -> dict[str, Any]:
     """Return the fields in which messages of one push differ: the call for RQ, and the request as text for people."""
     call: tuple[Any, ...] = (RUN_FUNCTION, None, [message.run_id, message.attempt], {})
@@ -78,6 +89,7 @@ def message_fields(message: RunMessage) -> dict[str, Any]:
         "data": json.dumps(call),
         "description": describe(message.request),
         "meta": json.dumps(
-            message.request | {"run_id": message.run_id, "attempt": message.attempt}
+            _without_code(message.request)
+            | {"run_id": message.run_id, "attempt": message.attempt}
         ),
     }

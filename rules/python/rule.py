@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from rules.prices import Prices
     from rules.python.source import Source
 
-EXAMPLE = """def on_bar(bars, fast=20, slow=50):
+EXAMPLE = '''"""Moving-average cross"""
+
+
+def on_bar(bars, fast=20, slow=50):
     if len(bars) <= slow:
         return 0
     before, now = (
@@ -30,7 +33,7 @@ EXAMPLE = """def on_bar(bars, fast=20, slow=50):
     if before >= 0 > now:
         return -1
     return 0
-"""
+'''
 
 
 class CodeParam(ParamSpec):

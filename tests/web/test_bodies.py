@@ -40,7 +40,7 @@ def test_a_login_reads_no_more_than_a_token_needs(guarded: Flask, kind: str) -> 
 
 
 def test_every_route_bounds_a_body_that_it_does_not_expect(client: FlaskClient) -> None:
-    assert client.application.config["MAX_CONTENT_LENGTH"] == 64 * 1024
+    assert client.application.config["MAX_CONTENT_LENGTH"] == 256 * 1024
 
 
 def test_chunks_that_break_their_format_or_the_bound_are_the_senders_fault(

@@ -27,7 +27,13 @@ from rules.catalog import RULES, complete_params
 from web.api import parse_json, typed_body
 from web.app import ask_database, platform, reading_database
 from web.runs.operations import join_own_batch, new_run, refuse_when_full, start_runs
-from web.runs.validation import ValidRequest, bounded_json, validate_request
+from web.runs.validation import (
+    ValidRequest,
+    bounded_json,
+    refuse_much_code,
+    rule_faults,
+    validate_request,
+)
 from web.titles import adapter_of
 
 LINE_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
@@ -100,6 +106,9 @@ def batch_id_of(lines: Sequence[Line], batch_argument: str | None) -> str | None
 
 def validate_lines(lines: Sequence[Line], batch_id: str) -> list[ValidRequest]:
     """Validate all runs of a call as members of its batch; InvalidRequest with the faults of every line."""
+    refuse_much_code(
+        line["params"] for _, line in lines if isinstance(line, dict) and "params" in line
+    )
     prices = platform().prices.remembered()
     read = _read_each(lines, lambda values: validate_request(_in_batch(values, batch_id), prices))
     return [valid for _, valid in read]
@@ -127,8 +136,9 @@ def few_fields(values: Any) -> Json:
 
 def read_sweep(values: Any, most: int) -> Expansion:
     """Expand the sweep in `values`, of at most so many runs; InvalidRequest with every fault by field."""
-    bounded_json(few_fields(values).get("base"))
-    params = {name: complete_params(name, {}) for name in RULES}
+    base = few_fields(values).get("base")
+    bounded_json(base)
+    params = {name: complete_params(name, {}) for name in RULES} | _of_code(base)
     try:
         spec = adapter_of(SweepSpec).validate_json(json.dumps(values), strict=True)
     except ValidationError as error:
@@ -138,6 +148,14 @@ def read_sweep(values: Any, most: int) -> Expansion:
             raise InvalidRequest(errors) from None
         return expand(SweepSpec(**without(values, errors)), params, most, errors)
     return expand(spec, params, most)
+
+
+def _of_code(base: Any) -> Json:
+    """Return the params of a base's PYTHON by its name, with the inputs that its code declares, to sweep over them."""
+    params = base.get("params") if isinstance(base, dict) else None
+    if not params or base.get("rule_type") != "PYTHON" or rule_faults("PYTHON", params):
+        return {}
+    return {"PYTHON": complete_params("PYTHON", params)}
 
 
 def _message(field: str, values: Json) -> str:

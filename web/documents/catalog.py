@@ -8,9 +8,10 @@ from flask import Blueprint, Response, abort, send_from_directory
 
 from adapters.metrics.table import METRICS
 from contracts.values import Json
-from rules.catalog import RULES
-from rules.language import EXAMPLES, FUNCTIONS, SERIES
+from rules.language import EXAMPLES, FUNCTIONS, PYTHON_EXAMPLES, SERIES
 from web.api import conditional
+from web.app import platform
+from web.runs.validation import offered_rules
 
 catalog = Blueprint("catalog", __name__)
 
@@ -19,7 +20,7 @@ RULE_FIELDS = ("title", "description", "category", "buy", "sell", "source", "con
 
 @catalog.get("/api/rules")
 def rules() -> Response:
-    """Return the rule catalog: parameters, bounds, conditions and sources; and the language of FORMULA."""
+    """Return the rule catalog: parameters, bounds, conditions, sources; FORMULA's language, PYTHON's modules."""
     listed = [
         {
             "rule_type": name,
@@ -27,9 +28,9 @@ def rules() -> Response:
             "params": rule.params,
             "schema": rule.schema(),
         }
-        for name, rule in RULES.items()
+        for name, rule in offered_rules().items()
     ]
-    return conditional({"rules": listed, "formula": _language()})
+    return conditional({"rules": listed, "formula": _language(), "python": _python()})
 
 
 def _language() -> Json:
@@ -39,6 +40,16 @@ def _language() -> Json:
         "series": _fields(SERIES.values(), ("name", "help")),
         "functions": _fields(FUNCTIONS.values(), function_fields),
         "examples": _fields(EXAMPLES, ("title", "source", "params")),
+    }
+
+
+def _python() -> Json | None:
+    """Return the modules that PYTHON's code may import, and worked examples; None where it is switched off."""
+    if "PYTHON" not in offered_rules():
+        return None
+    return {
+        "modules": platform().settings.python_modules,
+        "examples": _fields(PYTHON_EXAMPLES, ("title", "source", "params")),
     }
 
 

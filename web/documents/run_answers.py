@@ -102,14 +102,23 @@ class FaultPlace(TypedDict):
     column: Count
 
 
+class PythonSource(TypedDict):
+    function: Literal["on_bar", "signals"]
+    defaults: dict[str, float]
+    """of the inputs"""
+    imports: list[str]
+
+
 class RuleCheck(TypedDict):
     valid: bool
     errors: dict[str, str]
     """by field; empty when valid"""
     places: dict[str, FaultPlace]
-    """of the faults in the texts of FORMULA, from 1"""
+    """of the faults in the texts of FORMULA and the code of PYTHON, from 1"""
     inputs: list[str] | None
-    """names that the texts leave open; null: unreadable"""
+    """names that the texts leave open, or that the code declares; null: unreadable"""
+    python: PythonSource | None
+    """of PYTHON's code; null: unreadable, or another rule"""
     label: str | None
     lookback_bars: Count | None
     warmup_bars: Count | None

@@ -9,11 +9,19 @@ from flask.typing import ResponseReturnValue
 
 from contracts.errors import InvalidRequest, UnknownTicker
 from contracts.tickers import normalize_ticker
-from contracts.values import Values
-from rules.catalog import BaseRule, check_params, checked_rule, complete_params
-from rules.language import FormulaError, doubts, free_names, text_faults
+from contracts.values import Json, Values
+from rules.catalog import BaseRule, checked_rule, complete_params
+from rules.language import (
+    FormulaError,
+    SourceError,
+    doubts,
+    free_names,
+    read_source,
+    text_faults,
+)
 from web.api import json_body, operation
 from web.app import platform
+from web.runs.validation import Faults, rule_faults
 
 blueprint = Blueprint("rule_api", __name__)
 
@@ -47,13 +55,15 @@ def check() -> ResponseReturnValue:
         )
         raise InvalidRequest({"body": fault})
     rule_type, params = body["rule_type"], body.get("params", {})
-    errors = check_params(rule_type, params)
-    is_formula = rule_type == "FORMULA" and isinstance(params, dict)
+    errors = rule_faults(rule_type, params)
+    read = _READERS.get(rule_type) if isinstance(rule_type, str) else None
     answer = {
         "valid": not errors,
         "errors": errors,
-        "places": _places(params, errors) if is_formula and params else {},
-        "inputs": _open_names(params) if is_formula else [],
+        "places": {},
+        "inputs": [],
+        "python": None,
+        **(read(params, errors) if read and isinstance(params, dict) else {}),
     }
     if errors:
         return answer | {
@@ -97,6 +107,32 @@ def _bars_until(ticker: Any, timeframe: Any, end: Any) -> int | None:
     if last >= version.last_date:
         return version.bars
     return len(prices.bars(version.data_hash).between(version.first_date, last))
+
+
+def _read_formula(params: Json, errors: Faults) -> Json:
+    """Return places of faults, and the names that become inputs, of a FORMULA."""
+    places = _places(params, errors) if params else {}
+    return {"places": places, "inputs": _open_names(params)}
+
+
+def _read_python(params: Json, errors: Faults) -> Json:
+    """Return the place of a fault, inputs and imports of a PYTHON's code, which is parsed and never executed."""
+    code = params.get("code")
+    if not isinstance(code, str):
+        return {}
+    try:
+        source = read_source(code, platform().settings.python_modules)
+    except SourceError as fault:
+        place = {"line": fault.line, "column": fault.column}
+        return {
+            "places": {"params.code": place} if "params.code" in errors else {},
+            "inputs": None,
+        }
+    facts = {"function": source.function, "defaults": source.inputs, "imports": source.imports}
+    return {"inputs": [*source.inputs], "python": facts}
+
+
+_READERS = {"FORMULA": _read_formula, "PYTHON": _read_python}
 
 
 def _places(params: Values, errors: Mapping[str, str]) -> dict[str, dict[str, int]]:

@@ -17,10 +17,10 @@ from contracts.run_request import RunRequest
 from contracts.status import PlanKind
 from contracts.tickers import normalize_tickers
 from contracts.values import Json
-from rules.catalog import RULES
-from rules.language import EXAMPLES, FUNCTIONS, SERIES
+from rules.language import EXAMPLES, FUNCTIONS, PYTHON_EXAMPLES, SERIES
 from web.app import ask_database, platform
 from web.prices import ticker_ranges
+from web.runs.validation import offered_rules
 from web.titles import FIELDS, SHARING, reusable_values
 
 blueprint = Blueprint("form", __name__)
@@ -54,10 +54,12 @@ def page() -> str:
         "runs/new.html",
         fields=FIELDS,
         **SHARING,
-        rules=RULES.values(),
+        rules=offered_rules().values(),
         series=SERIES.values(),
         functions=FUNCTIONS.values(),
         examples=EXAMPLES,
+        python_examples=PYTHON_EXAMPLES,
+        python_modules=platform().settings.python_modules,
         tickers=tickers,
         unknown_ticker=unknown,
         levels=LEVELS,

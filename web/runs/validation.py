@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from itertools import chain
@@ -17,8 +17,10 @@ from contracts.run_request import RunRequest, Titled, request_hash
 from contracts.tickers import normalize_tickers
 from contracts.timeframes import BY_DAY
 from contracts.values import Json, Values, frozen, without
-from rules.catalog import check_params, checked_rule
+from rules.catalog import RULES, RuleSpec, check_params, checked_rule
+from rules.language import SourceError, read_source
 from web.api import MAX_BODY_BYTES, describe_ticker, json_body
+from web.app import platform
 from web.titles import FIELDS, RequestField, adapter_of, read_fields
 
 C = TypeVar("C")
@@ -26,6 +28,7 @@ Faults = dict[str, str]
 Span = tuple[date, date]  # first and last day
 SURE_DAYS = 40  # no market is closed for so long
 DAY = timedelta(days=1)
+MAX_CODE_BYTES = 128 * 2**20  # of PYTHON in one call, since each run stores its own
 LEAST_BARS = 2  # of a backtest; with fewer, its Job would fail with no_prices
 SHOWN_CHARACTERS = 60  # of a rejected value in its message
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -55,7 +58,7 @@ def validate_request(values: Any, prices: PriceStore) -> ValidRequest:
     errors: Faults = {}
     request = _parse_request(values, errors)
     if "params" not in errors and isinstance(values.get("rule_type"), str):
-        errors.update(check_params(values["rule_type"], values.get("params", {})))
+        errors.update(rule_faults(values["rule_type"], values.get("params", {})))
     span = _span(values, errors)
     version = _version(values, errors, prices, "ticker", "data_hash")
     benchmark_version = _version(values, errors, prices, "benchmark", "benchmark_hash")
@@ -75,6 +78,36 @@ def validate_request(values: Any, prices: PriceStore) -> ValidRequest:
         benchmark_hash=benchmark_version.data_hash if benchmark_version else None,
     )
     return ValidRequest(named, request_hash(named, rule.params))
+
+
+def offered_rules() -> dict[str, RuleSpec]:
+    """Return the rules that runs may use here, by name: those of the catalog, PYTHON unless it is switched off."""
+    is_off = platform().settings.python_rules == "off"
+    return {name: spec for name, spec in RULES.items() if name != "PYTHON" or not is_off}
+
+
+def rule_faults(rule_type: Any, params: Any) -> Faults:
+    """Return the faults of a rule and its params by field: those of the catalog, and of what the settings allow."""
+    faults = check_params(rule_type, params)
+    if rule_type != "PYTHON":
+        return faults
+    if rule_type not in offered_rules():
+        return {"rule_type": "PYTHON is switched off on this server (PYTHON_RULES=off)"}
+    if not faults and params:
+        try:
+            read_source(params["code"], platform().settings.python_modules)
+        except SourceError as error:
+            return {"params.code": error.with_place(params["code"])}
+    return faults
+
+
+def refuse_much_code(several: Iterable[Any]) -> None:
+    """Raise InvalidRequest for params of many runs whose code is too much to be stored with each of them."""
+    code = (each.get("code") for each in several if isinstance(each, Mapping))
+    size = sum(len(each) for each in code if isinstance(each, str))
+    if size > MAX_CODE_BYTES:
+        fault = f"{size / 2**20:,.0f} MB of code in all runs; at most {MAX_CODE_BYTES / 2**20:,.0f} MB are accepted"
+        raise InvalidRequest({"params.code": f"{fault}: shorten it, or use a screen"})
 
 
 def _parse_request(values: Values, errors: Faults) -> RunRequest | None:

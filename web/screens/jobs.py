@@ -24,12 +24,12 @@ from contracts.errors import InvalidRequest
 from contracts.run_request import RunRequest, canonical_hash, request_hash
 from contracts.status import Kind, PlanKind, RunStatus
 from contracts.values import Json, frozen, picked
-from rules.catalog import check_params, checked_rule
+from rules.catalog import checked_rule
 from web.app import ask_database, change_database, platform, submit_plan
 from web.batches.submission import MAX_FAULTS
 from web.documents.plan_answers import ScreenRow
 from web.runs.operations import new_run, refuse_when_full, start_runs
-from web.runs.validation import ValidRequest, validate_request
+from web.runs.validation import ValidRequest, rule_faults, validate_request
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ def _ranking_faults(sweep: Expansion) -> dict[str, str]:
 def _params_faults(sweep: Expansion) -> dict[str, str]:
     faults: dict[str, str] = {}
     for number, member in enumerate(sweep.members, start=1):
-        params_faults = check_params(sweep.base.get("rule_type"), sweep.params(member))
+        params_faults = rule_faults(sweep.base.get("rule_type"), sweep.params(member))
         faults |= {f"{number}.{field}": fault for field, fault in params_faults.items()}
         if len(faults) >= MAX_FAULTS:
             break

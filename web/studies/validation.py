@@ -18,11 +18,19 @@ from contracts.errors import InvalidRequest
 from contracts.run_request import LABEL_FIELDS, RunRequest, canonical_json
 from contracts.study import StudyPlan, StudyRequest, StudyWindow
 from contracts.values import Json, without
-from rules.catalog import check_params, complete_params
+from rules.catalog import complete_params
 from web.api import parse_json
 from web.app import ask_database, platform
 from web.batches.submission import few_fields, read_sweep
-from web.runs.validation import DAY, Faults, bounded_json, priced_days, validate_request
+from web.runs.validation import (
+    DAY,
+    Faults,
+    bounded_json,
+    priced_days,
+    refuse_much_code,
+    rule_faults,
+    validate_request,
+)
 from web.titles import adapter_of, differing_values, reusable_values
 
 # fields of a run that the study sets; tags of the base are those of all its runs
@@ -140,9 +148,10 @@ def _permutation_faults(request: StudyRequest) -> Faults:
 def _combination_faults(request: StudyRequest) -> Faults:
     """Return faults of the params by the place of their combination, from 0."""
     errors: Faults = {}
+    refuse_much_code(request.combinations)
     for number, params in enumerate(request.combinations):
         bounded_json(params)
-        for field, fault in check_params(request.base.get("rule_type"), params).items():
+        for field, fault in rule_faults(request.base.get("rule_type"), params).items():
             is_type = field == "rule_type"
             place = f"combinations.{number}{field.removeprefix('params')}"
             errors.setdefault("base.rule_type" if is_type else place, fault)

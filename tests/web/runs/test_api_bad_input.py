@@ -215,7 +215,7 @@ def test_a_megabyte_is_413(client: FlaskClient) -> None:
     answer = client.post("/run_backtest", json=run_values(label="x" * 1024 * 1024))
 
     assert answer.status_code == 413
-    assert "at most 65536" in answer.json["error"]
+    assert "at most 262144" in answer.json["error"]
 
 
 def test_a_refused_value_is_cut_in_the_answer(client: FlaskClient) -> None:

@@ -1,8 +1,11 @@
-// The editor of a rule of one's own: a field for each input that the texts name, and what the form's check has check.
+// The editor of a user's rule, a formula or Python: a field for each input that the texts name, and what the form's
+// check found.
 import { make } from "../elements.js";
+import { startCode } from "./code.js";
 import { showFault } from "./faults.js";
 import { numberOf } from "../inputs.js";
 
+const CALLED = { on_bar: "on_bar is called once a bar", signals: "signals is called once, with all bars" };
 const PARTS = { value: "value", min: "from", max: "to" };
 let fields = 0;
 
@@ -55,6 +58,7 @@ function write(area, text) {
 
 export function startFormula(editor, params) {
   const texts = [...editor.querySelectorAll("textarea")];
+  const code = "code" in editor.dataset ? startCode(texts[0]) : null;
   const list = editor.querySelector("[data-inputs]");
   const state = editor.querySelector("[data-formula-state]");
   const values = new Map(
@@ -63,13 +67,20 @@ export function startFormula(editor, params) {
   let current = texts[0];
 
   // A name that goes and comes back finds its number again.
-  function showInputs(names) {
+  function keepFields(names) {
     for (const [name, value] of Object.entries(readInputs(editor.parentElement).inputs)) values.set(name, value);
     const present = [...list.children].map((field) => field.dataset.input);
     if (names.join() === present.join()) return;
     const kept = new Map([...list.children].map((field) => [field.dataset.input, field]));
     list.replaceChildren(...names.map((name) => kept.get(name) ?? fieldOf(name, values.get(name))));
     editor.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+
+  // An empty field stands for the default of the code.
+  function showInputs(names, defaults) {
+    keepFields(names);
+    for (const input of list.querySelectorAll("[data-path]"))
+      input.placeholder = defaults[input.dataset.path.replace("params.inputs.", "")] ?? "";
   }
 
   function tell(check) {
@@ -80,16 +91,21 @@ export function startFormula(editor, params) {
     }
     const fieldNames = new Set([...editor.querySelectorAll(".fault")].map((line) => line.dataset.fault));
     const others = Object.entries(check.errors).filter(([field]) => !fieldNames.has(field));
+    const place = check.places["params.code"];
+    code?.mark(place && { ...place, text: check.errors["params.code"] });
     const bars = check.lookback_bars === 1 ? "1 bar" : `${check.lookback_bars} bars`;
-    const ready = check.warnings.join(" · ") || `✓ Ready. Warm-up: ${bars}.`;
+    const facts = CALLED[check.python?.function] ?? `Warm-up: ${bars}`;
+    const ready = check.warnings.join(" · ") || `✓ Ready. ${facts}.`;
     state.textContent = check.valid ? ready : others.map(([, text]) => text).join(" · ");
     state.classList.toggle("caution", check.warnings.length > 0);
   }
 
   function begin(example) {
+    if (code) values.clear(); // the code has its own
     for (const [name, value] of Object.entries(example.inputs)) values.set(name, value);
     list.replaceChildren(...Object.entries(example.inputs).map(([name, value]) => fieldOf(name, value)));
     for (const area of [...texts].reverse()) {
+      if (code?.write(example[area.dataset.param], true)) continue;
       area.select();
       write(area, example[area.dataset.param]);
     }
@@ -99,7 +115,7 @@ export function startFormula(editor, params) {
   editor.addEventListener("checked", ({ detail: { ok, body } }) => {
     if (ok) tell(body);
     else state.textContent = body.error;
-    if (body.inputs) showInputs(body.inputs);
+    if (body.inputs) showInputs(body.inputs, body.python?.defaults ?? {});
   });
   editor.addEventListener("focusin", (event) => {
     if (texts.includes(event.target)) current = event.target;
@@ -107,7 +123,7 @@ export function startFormula(editor, params) {
   editor.addEventListener("click", (event) => {
     const insert = event.target.closest("[data-insert]");
     const example = event.target.closest("[data-example]");
-    if (insert) write(current, insert.dataset.insert);
+    if (insert && !code?.write(insert.dataset.insert)) write(current, insert.dataset.insert);
     if (example) begin(JSON.parse(example.dataset.example));
   });
 }

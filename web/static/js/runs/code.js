@@ -1,0 +1,90 @@
+// An editor of Python over a textarea, which stays the form's field; where the editor cannot be loaded, the textarea
+// is used as it is. The library is a classic script that leaves one global name.
+import { make } from "../elements.js";
+
+let loading = null;
+
+async function loadAce() {
+  await import("../ace.js");
+  await import("../ace-mode-python.js");
+  window.ace.config.set("useStrictCSP", true); // its style sheet is linked instead
+  const href = new URL("../../css/ace.css", import.meta.url).href;
+  const sheet = make("link", { rel: "stylesheet", href });
+  const styled = new Promise((resolve, reject) => Object.assign(sheet, { onload: resolve, onerror: reject }));
+  document.head.prepend(sheet); // ours, which follows, has the last word
+  await styled;
+  return window.ace;
+}
+
+function edit(ace, area) {
+  const place = make("div", { className: "code-editor" });
+  area.before(place);
+  area.classList.add("visually-hidden");
+  area.tabIndex = -1;
+  const editor = ace.edit(place, {
+    mode: "ace/mode/python",
+    theme: { cssClass: "theme", cssText: "" }, // its colours are in terminal.css
+    useWorker: false,
+    tabSize: 4,
+    useSoftTabs: true,
+    minLines: 12,
+    maxLines: 32,
+    printMargin: false,
+    displayIndentGuides: false, // pictures that are not served
+    fontSize: "inherit",
+    highlightActiveLine: false,
+    highlightGutterLine: false,
+    showFoldWidgets: false,
+    enableKeyboardAccessibility: true, // Escape leaves it, so that Tab can indent
+    textInputAriaLabel: "Code",
+  });
+  editor.session.setValue(area.value);
+  editor.on("change", () => {
+    if (area.value === editor.getValue()) return;
+    area.value = editor.getValue();
+    area.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+  area.addEventListener("input", () => {
+    if (area.value !== editor.getValue()) editor.setValue(area.value, -1);
+  });
+  area.addEventListener("focus", () => editor.focus());
+  return editor;
+}
+
+// Shows the fault at its line, or none; `fault` is { line, column, text } from 1.
+function mark(editor, fault) {
+  const row = fault && Math.min(fault.line, editor.session.getLength()) - 1;
+  editor.session.setAnnotations(fault ? [{ row, column: fault.column - 1, text: fault.text, type: "error" }] : []);
+  if (editor.faultMarker) editor.session.removeMarker(editor.faultMarker);
+  const { Range } = window.ace.require("ace/range");
+  editor.faultMarker = fault && editor.session.addMarker(new Range(row, 0, row, 1), "fault-line", "fullLine");
+}
+
+// Puts an editor over the textarea; the answer marks a fault, and writes a text where the cursor is, once it is there.
+export function startCode(area) {
+  loading ??= loadAce();
+  let [editor, last] = [null, null];
+  loading
+    .then((ace) => {
+      if (!area.isConnected) return;
+      editor = edit(ace, area);
+      mark(editor, last);
+    })
+    .catch(() => {
+      loading = null; // the next one tries again
+    });
+  return {
+    mark(fault) {
+      last = fault;
+      if (editor) mark(editor, fault);
+    },
+    // false while the textarea is all there is
+    write(text, isWhole) {
+      if (!editor) return false;
+      if (isWhole) editor.selectAll();
+      editor.insert(text);
+      editor.focus();
+      return true;
+    },
+  };
+}
