@@ -347,4 +347,9 @@ def failure(error_type: str | None) -> Failure:
         return Failure("The run failed.", "Retry it.")
 
 
-FILTERS = (run_title, rule_title, rule_name, batch_title, failure)
+def text_title(name: str) -> tuple[str, str]:
+    """Return the title of a text of a rule, and the style class of its colour."""
+    return {"buy": ("▲ BUY", "up"), "sell": ("▼ SELL", "down"), "code": ("Code", "")}[name]
+
+
+FILTERS = (run_title, rule_title, rule_name, batch_title, failure, text_title)

@@ -6,6 +6,7 @@ from flask import Flask
 
 from adapters.queue.messages import Attempt
 from adapters.runs.states import claim, fail, finish
+from consumer.job.task import evaluator_of
 from consumer.kinds.backtest import backtest
 from consumer.kinds.draw_charts import draw_charts
 from contracts.status import ErrorType
@@ -40,11 +41,13 @@ def make(
         if state == "failed":
             fail(connection, lease, error_type, "division by <zero>")
         else:
-            outcome = backtest(
-                lease.request,
-                run_prices(connection, lease.request),
-                keeps_lines=lease.keeps_lines,
-            )
+            with evaluator_of(lease, platform.settings) as evaluator:
+                outcome = backtest(
+                    lease.request,
+                    run_prices(connection, lease.request),
+                    keeps_lines=lease.keeps_lines,
+                    evaluator=evaluator,
+                )
             finish(connection, lease, outcome.columns, outcome.lines, outcome.failed_metrics)
     if lease.request.charts and state == "completed":
         draw_charts(platform.engine, run_id)

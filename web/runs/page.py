@@ -54,10 +54,27 @@ def run_context(row: RowMapping, run: RunSeries | None) -> Json:
         "no_trades": run and why_no_trades(result, row, len(run.times)),
         "terms": format_fields(result.request, "orders", "stops", "label"),
         "full_params": params,
-        "texts": filled_texts(params) if rule_type == "FORMULA" else {},
+        "texts": rule_texts(rule_type, params),
+        "python_note": result.python and python_note(result.python),
         "reusable_values": reusable_values(result.request),
         "tunables": tunables(rule_type, params),
     }
+
+
+def rule_texts(rule_type: str, params: Values) -> dict[str, str]:
+    """Return the texts of a rule by name: FORMULA's conditions with the values of their inputs, or PYTHON's code."""
+    if rule_type == "PYTHON":
+        return {"code": params["code"]}
+    return filled_texts(params) if rule_type == "FORMULA" else {}
+
+
+def python_note(python: Values) -> str:
+    """Say how the code of a run was executed, and for how many signals later bars were withheld."""
+    seal = "Sealed" if python["sealed"] else "Not sealed: it ran with the rights of the platform"
+    checked = python["checked"]
+    if checked is None:
+        return f"{seal}; each bar was sent after the answer for the bar before"
+    return f"{seal}; {checked['signals']:,} of {checked['of_signals']:,} signals were given without later bars"
 
 
 @frozen

@@ -39,13 +39,17 @@ function edit(ace, area) {
     textInputAriaLabel: "Code",
   });
   editor.session.setValue(area.value);
+  let copying = false; // from the textarea, which the editor then does not write to
   editor.on("change", () => {
-    if (area.value === editor.getValue()) return;
+    if (copying || area.value === editor.getValue()) return;
     area.value = editor.getValue();
     area.dispatchEvent(new Event("input", { bubbles: true }));
   });
   area.addEventListener("input", () => {
-    if (area.value !== editor.getValue()) editor.setValue(area.value, -1);
+    if (area.value === editor.getValue()) return;
+    copying = true;
+    editor.setValue(area.value, -1);
+    copying = false;
   });
   area.addEventListener("focus", () => editor.focus());
   return editor;
