@@ -33,6 +33,7 @@ from adapters.settings import Settings
 from contracts.errors import Conflict, QueueUnavailable
 from contracts.status import PlanKind
 from contracts.values import Json
+from rules.catalog import RULES, RuleSpec
 from web.api import AFTER, arguments, idempotency_key, limit, operation
 
 T = TypeVar("T")
@@ -223,6 +224,12 @@ def fetch_page(
     length = page["limit"]
     rows = ask_database(query, page["after"], length + 1)
     return rows[:length], rows[length - 1]["id"] if len(rows) > length else None
+
+
+def offered_rules() -> dict[str, RuleSpec]:
+    """Return the rules that runs may use here, by name: those of the catalog, PYTHON unless it is switched off."""
+    is_off = platform().settings.python_rules == "off"
+    return {name: spec for name, spec in RULES.items() if name != "PYTHON" or not is_off}
 
 
 # files of installed packages whose Python is never imported: Bootstrap's style sheet, TradingView Lightweight Charts,

@@ -64,7 +64,7 @@ SUBJECTS = {
     "web": {
         "access": NOTHING,
         "documents": NOTHING,
-        "rules": NOTHING,
+        "rules": frozenset({"runs"}),
         "maintenance": frozenset({"access"}),
         "charts": frozenset({"documents", "runs"}),
         "prices": frozenset({"charts", "documents"}),

@@ -66,7 +66,7 @@ def test_chunks_that_break_their_format_or_the_bound_are_the_senders_fault(
         route: _chunked(port, route, kind, b"2\r\n{}XX0\r\n\r\n")
         for route, kind in routes.items()
     }
-    spaces = b"%x\r\n" % 70_000 + b" " * 70_000 + b"\r\n0\r\n\r\n"
+    spaces = b"%x\r\n" % TOO_MANY + b" " * TOO_MANY + b"\r\n0\r\n\r\n"
     too_large = {
         route: _chunked(port, route, kind, spaces) for route, kind in list(routes.items())[:2]
     }
@@ -75,6 +75,7 @@ def test_chunks_that_break_their_format_or_the_bound_are_the_senders_fault(
     assert too_large == {"/login": b"413", "/run_backtest": b"413"}
 
 
+TOO_MANY = MAX_BODY_BYTES + 5_000  # bytes
 BASE = {name: value for name, value in run_values().items() if name not in ("params", "charts")}
 COMBINATIONS = [{"period": period, "oversold": 30, "overbought": 70} for period in (5, 14)]
 STUDY = {"kind": "selection", "combinations": COMBINATIONS, "base": BASE}
@@ -83,18 +84,23 @@ STUDY = {"kind": "selection", "combinations": COMBINATIONS, "base": BASE}
 @pytest.mark.parametrize(
     ("method", "path", "kind", "text"),
     [
-        ("POST", "/api/runs/bulk", "application/x-ndjson", f"{json.dumps(run_values())}\n" * 400),
+        (
+            "POST",
+            "/api/runs/bulk",
+            "application/x-ndjson",
+            f"{json.dumps(run_values())}\n" * 1600,
+        ),
         (
             "POST",
             "/api/studies?dry_run=true",
             "application/json",
-            json.dumps(STUDY) + " " * 70_000,
+            json.dumps(STUDY) + " " * TOO_MANY,
         ),
         (
             "PUT",
             "/api/prices/NEW/1d?dry_run=true",
             "text/csv",
-            (PROJECT_ROOT / "data" / "AAPL.csv").read_text(),
+            (PROJECT_ROOT / "data" / "AAPL.csv").read_text() + "\n" * TOO_MANY,
         ),
     ],
 )

@@ -10,8 +10,7 @@ from adapters.metrics.table import METRICS
 from contracts.values import Json
 from rules.language import EXAMPLES, FUNCTIONS, PYTHON_EXAMPLES, SERIES
 from web.api import conditional
-from web.app import platform
-from web.runs.validation import offered_rules
+from web.app import offered_rules, platform
 
 catalog = Blueprint("catalog", __name__)
 

@@ -18,9 +18,8 @@ from contracts.status import PlanKind
 from contracts.tickers import normalize_tickers
 from contracts.values import Json
 from rules.language import EXAMPLES, FUNCTIONS, PYTHON_EXAMPLES, SERIES
-from web.app import ask_database, platform
+from web.app import ask_database, offered_rules, platform
 from web.prices import ticker_ranges
-from web.runs.validation import offered_rules
 from web.titles import FIELDS, SHARING, reusable_values
 
 blueprint = Blueprint("form", __name__)

@@ -17,10 +17,10 @@ from contracts.run_request import RunRequest, Titled, request_hash
 from contracts.tickers import normalize_tickers
 from contracts.timeframes import BY_DAY
 from contracts.values import Json, Values, frozen, without
-from rules.catalog import RULES, RuleSpec, check_params, checked_rule
+from rules.catalog import check_params, checked_rule
 from rules.language import SourceError, read_source
 from web.api import MAX_BODY_BYTES, describe_ticker, json_body
-from web.app import platform
+from web.app import offered_rules, platform
 from web.titles import FIELDS, RequestField, adapter_of, read_fields
 
 C = TypeVar("C")
@@ -78,12 +78,6 @@ def validate_request(values: Any, prices: PriceStore) -> ValidRequest:
         benchmark_hash=benchmark_version.data_hash if benchmark_version else None,
     )
     return ValidRequest(named, request_hash(named, rule.params))
-
-
-def offered_rules() -> dict[str, RuleSpec]:
-    """Return the rules that runs may use here, by name: those of the catalog, PYTHON unless it is switched off."""
-    is_off = platform().settings.python_rules == "off"
-    return {name: spec for name, spec in RULES.items() if name != "PYTHON" or not is_off}
 
 
 def rule_faults(rule_type: Any, params: Any) -> Faults:
