@@ -79,14 +79,7 @@ class Bulk(TypedDict):
     """runs that the batch had already, of other versions of prices"""
 
 
-class SweepAccepted(TypedDict):
-    batch_id: str
-    runs: Count
-    new: Count
-    on_other_prices: Count
-    status_url: str
-    existing: dict[str, Count]
-    run_ids: list[str | None]
+class SweepAccepted(Bulk):
     first_requests: list[Json]
     ranking: Json | None
 
