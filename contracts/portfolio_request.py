@@ -48,7 +48,7 @@ class LegRequest(Closed):
         About(
             "Weight",
             "orders",
-            "share of the capital relative to other legs; set it for all legs or none",
+            "of its sleeve, relative to the others'; give one to every leg, or to none",
         ),
     ] = None
     data_hash: DataHash = None
@@ -63,32 +63,32 @@ class Sharing(Closed):
         About(
             "Account",
             "orders",
-            choices=("shared account", "separate capital per ticker"),
+            choices=("one for all legs", "a sleeve of the capital for each leg"),
         ),
     ] = "shared"
     max_positions: Annotated[
         Annotated[int, Ge(1), Le(MAX_LEGS)] | None,
         About(
-            "Max positions",
+            "Positions at once",
             "orders",
-            "whole number, open at the same time",
+            "whole number, at most open together in a shared account",
         ),
     ] = None
     max_weight_pct: Annotated[
         WidePercent | None,
         About(
-            "Max position size",
+            "Largest position",
             "orders",
-            "of equity in one ticker, at entry",
+            "of equity in one ticker, when a position is opened",
             "percent",
         ),
     ] = None
     max_gross_pct: Annotated[
         WidePercent,
         About(
-            "Max gross exposure",
+            "Invested at most",
             "orders",
-            "of equity, longs plus shorts; 100 means no leverage",
+            "of equity, longs and shorts added; 100 without leverage",
             "percent",
         ),
     ] = 100.0
@@ -97,28 +97,30 @@ class Sharing(Closed):
         About(
             "Priority",
             "orders",
-            "a formula, highest value first; by default the order of the legs",
+            "a formula over bars, the higher first; otherwise the order of the legs",
         ),
     ] = None
     volatility_bars: Annotated[
         Annotated[int, Ge(2), Le(2000)] | None,
         About(
-            "Volatility window",
+            "Volatility over",
             "orders",
-            "whole number; weights capital by inverse volatility",
+            "whole number: sleeves weigh the inverse of their prices' volatility",
             "bars",
         ),
     ] = None
     rebalance: Annotated[
         Rebalance,
-        About("Rebalance", "orders", choices=("never", "monthly", "quarterly", "yearly")),
+        About(
+            "Rebalance", "orders", choices=("never", "every month", "every quarter", "every year")
+        ),
     ] = "never"
     rebalance_off_pct: Annotated[
         Annotated[float, Gt(0), Lt(100)] | None,
         About(
-            "Rebalance threshold",
+            "Rebalance when off by",
             "orders",
-            "points off the target weight, checked on each bar",
+            "points of a sleeve's weight, looked at on each bar",
             "percent",
         ),
     ] = None

@@ -32,6 +32,7 @@ class Kind(StrEnum):
     PORTFOLIO = "portfolio"  # completed legs in one account
     # combinations of a study on a training part; what the verdict needs is stored
     TRAINING = "training"
+    ROBUSTNESS = "robustness"  # variations of a completed run
 
 
 class ErrorType(StrEnum):
@@ -60,3 +61,4 @@ class PlanKind(StrEnum):
     SCREEN = "screen"  # a grid of parameters, one Job for each ticker
     STUDY = "study"  # runs and searches that end in a verdict
     PORTFOLIO = "portfolio"  # runs of legs, then one account
+    ROBUSTNESS = "robustness"  # one Job with variations of a completed run

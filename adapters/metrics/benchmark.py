@@ -25,10 +25,7 @@ from adapters.metrics.moments import (
     "Alpha", "percent", "high", signed=True, source="Jensen (1968), Journal of Finance 23(2)"
 )
 def alpha(run: Measured) -> float:
-    """Yearly return beyond what the benchmark and beta explain (Jensen's alpha).
-
-    Mean excess return - beta times the benchmark's, per bar, compounded over P bars.
-    """
+    """Mean excess return - beta times the benchmark's, per bar, compounded over P bars."""
     common = run.common_returns
     rate = bar_rate(run.risk_free_rate, common.per_year)
     ours, theirs = average(common.run) - rate, average(common.benchmark) - rate
@@ -37,20 +34,14 @@ def alpha(run: Measured) -> float:
 
 @BENCHMARK("Beta", "ratio")
 def beta(run: Measured) -> float:
-    """Move for each 1% move of the benchmark.
-
-    Covariance of the returns with the benchmark's / variance of the benchmark's.
-    """
+    """Covariance of the returns with the benchmark's / variance of the benchmark's."""
     ours, theirs = map(centred, run.common_returns[:2])
     return total(ours * theirs) / total(theirs * theirs)
 
 
 @BENCHMARK("Correlation", "ratio")
 def correlation(run: Measured) -> float:
-    """Similarity to the benchmark: 1 moves alike, 0 independently, −1 oppositely.
-
-    Pearson's correlation of the returns with the benchmark's.
-    """
+    """Pearson's correlation of the returns with the benchmark's."""
     ours, theirs = map(centred, run.common_returns[:2])
     if math.sqrt(average(ours * ours)) <= ROUNDING_NOISE:
         raise NoValue(STEADY)
@@ -59,10 +50,7 @@ def correlation(run: Measured) -> float:
 
 @BENCHMARK("Tracking error", "percent")
 def tracking_error(run: Measured) -> float:
-    """Yearly fluctuation of the difference from the benchmark.
-
-    Standard deviation (ddof 1) of the returns above the benchmark's, times sqrt(P).
-    """
+    """Standard deviation (ddof 1) of the returns above the benchmark's, times sqrt(P)."""
     return deviation(_active(run)) * math.sqrt(run.common_returns.per_year) * 100.0
 
 
@@ -73,10 +61,7 @@ def tracking_error(run: Measured) -> float:
     source="Goodwin (1998), Financial Analysts Journal 54(4)",
 )
 def information_ratio(run: Measured) -> float:
-    """Return above the benchmark per unit of tracking error.
-
-    Mean / standard deviation (ddof 1) of the returns above the benchmark's, times sqrt(P).
-    """
+    """Mean / standard deviation (ddof 1) of the returns above the benchmark's, times sqrt(P)."""
     active = _active(run)
     spread = deviation(active)
     if spread <= ROUNDING_NOISE:
@@ -86,19 +71,13 @@ def information_ratio(run: Measured) -> float:
 
 @BENCHMARK("Up capture", "percent", "high")
 def up_capture(run: Measured) -> float:
-    """Share of the benchmark's rises that the run gained; above 100% it gained more.
-
-    Yearly growth on the bars on which the benchmark rose / the benchmark's on them.
-    """
+    """Yearly growth on the bars on which the benchmark rose / the benchmark's on them."""
     return _capture(run, run.common_returns.benchmark > 0)
 
 
 @BENCHMARK("Down capture", "percent", "low")
 def down_capture(run: Measured) -> float:
-    """Share of the benchmark's falls that the run lost; below 100% it lost less.
-
-    Yearly growth on the bars on which the benchmark fell / the benchmark's on them.
-    """
+    """Yearly growth on the bars on which the benchmark fell / the benchmark's on them."""
     return _capture(run, run.common_returns.benchmark < 0)
 
 
@@ -147,42 +126,30 @@ def average_gross_exposure_pct(run: Measured) -> float:
 
 
 @TIMING(
-    "Timing alpha (annual)",
+    "Timing, a year",
     "percent",
     "high",
     signed=True,
     source="Grinblatt & Titman (1993), Journal of Business 66(1)",
 )
 def timing_return_pct(run: Measured) -> float:
-    """Yearly return that the timing added over a constant position of the same average size.
-
-    Mean return, costs paid, above that of a constant position in the asset, times P.
-    """
+    """Mean return, costs paid, above holding the same share of the asset all the time, times P."""
     return average(run.timed) * run.periods_per_year * 100.0
 
 
-@TIMING("Timing Sharpe ratio", "ratio", "high")
+@TIMING("Sharpe ratio of timing", "ratio", "high")
 def timing_sharpe_ratio(run: Measured) -> float:
-    """Sharpe ratio of the return that the timing added.
-
-    Mean / standard deviation (ddof 1) of the returns above those of a constant position, times sqrt(P).
-    """
+    """Mean / standard deviation (ddof 1) of the returns above holding the same share all the time, times sqrt(P)."""
     return average(run.timed) / spread(run.timed) * math.sqrt(run.periods_per_year)
 
 
-@TIMING("Timing skewness", "ratio", "high")
+@TIMING("Skewness of timing", "ratio", "high")
 def timing_skewness(run: Measured) -> float:
-    """Symmetry of the returns that the timing added.
-
-    Adjusted Fisher-Pearson skewness of the returns above those of a constant position.
-    """
+    """Adjusted Fisher-Pearson skewness of the returns above holding the same share all the time."""
     return skewness_of(run.timed)
 
 
-@TIMING("Timing excess kurtosis", "ratio")
+@TIMING("Excess kurtosis of timing", "ratio")
 def timing_kurtosis(run: Measured) -> float:
-    """Fat tails of the returns that the timing added.
-
-    Unbiased excess kurtosis of the returns above those of a constant position.
-    """
+    """Unbiased excess kurtosis of the returns above holding the same share all the time."""
     return kurtosis_of(run.timed)

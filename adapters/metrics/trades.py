@@ -8,33 +8,27 @@ from adapters.metrics.measured import TRADES, Measured
 from adapters.metrics.moments import NoValue, variance
 
 
-@TRADES("Trades", "count", headline="trades", plain="positions opened")
+@TRADES("Trades", "count", headline="trades", plain="Trades")
 def num_trades(run: Measured) -> float:
     """Positions opened, the one still open included."""
     return run.core_value("num_trades")
 
 
-@TRADES("Win rate", "percent", "high", plain="share of trades that won")
+@TRADES("Win rate", "percent", "high", plain="Trades won")
 def win_rate(run: Measured) -> float:
-    """Share of closed trades that made money.
-
-    Closed trades that earned more than their fees / all closed trades.
-    """
+    """Closed trades that earned more than their fees / all closed trades."""
     return share_won(run.profits)
 
 
-@TRADES("Average trade return", "percent", "high", signed=True)
+@TRADES("Average trade", "percent", "high", signed=True)
 def avg_trade_return(run: Measured) -> float:
     """Arithmetic mean of the closed trades' returns, fees included."""
     return mean_of(run, "pnl_pct")
 
 
-@TRADES("Profit factor", "ratio", "high", plain="won for each 1 lost")
+@TRADES("Profit factor", "ratio", "high", plain="Won per lost")
 def profit_factor(run: Measured) -> float:
-    """Money won for each 1 lost; above 1 the trades earn.
-
-    Money won by the winning / money lost by the losing closed trades.
-    """
+    """Money won by the winning / money lost by the losing closed trades."""
     lost = -math.fsum(profit for profit in run.profits if profit < 0)
     if lost == 0.0:
         raise NoValue("no losing trades")
@@ -54,10 +48,7 @@ def expectancy(run: Measured) -> float:
     source="Tharp (2008), Definitive Guide to Position Sizing Strategies",
 )
 def sqn(run: Measured) -> float:
-    """Consistency of the trades' profits; above 2 is good.
-
-    sqrt(N) times mean / standard deviation (ddof 1) of the profits of the N closed trades.
-    """
+    """sqrt(N) times mean / standard deviation (ddof 1) of the profits of the N closed trades."""
     trades = len(run.profits)
     if trades < 2:
         raise NoValue("fewer than two closed trades")
@@ -103,7 +94,7 @@ def losing_streak(run: Measured) -> float:
     return longest_streak([profit <= 0 for profit in run.profits])
 
 
-@TRADES("Average holding period", "days")
+@TRADES("Average holding", "days")
 def avg_holding_days(run: Measured) -> float:
     """Mean calendar days from the entry's bar to the exit's, closed trades."""
     return fmean(
@@ -112,7 +103,7 @@ def avg_holding_days(run: Measured) -> float:
 
 
 @TRADES(
-    "Average max loss while open (MAE)",
+    "Average adverse excursion",
     "percent",
     "low",
     source="Sweeney (1996), Maximum Adverse Excursion",
@@ -122,7 +113,7 @@ def avg_mae_pct(run: Measured) -> float:
     return mean_of(run, "mae_pct")
 
 
-@TRADES("Average max gain while open (MFE)", "percent", "high")
+@TRADES("Average favourable excursion", "percent", "high")
 def avg_mfe_pct(run: Measured) -> float:
     """Mean over closed trades of the furthest that the price went for them, in percent of the entry price (MFE)."""
     return mean_of(run, "mfe_pct")

@@ -172,8 +172,9 @@ def save_screen_result(
     connection.execute(update_by(screens.c.run_id).filter_by(run_id=run_id).values(values))
 
 
-def save_portfolio_result(connection: Connection, portfolio_id: str, result: bytes) -> None:
-    """Record the packed series of a portfolio; its Job was finished in the same transaction."""
-    connection.execute(
-        update_by(plans.c.plan_id).filter_by(plan_id=portfolio_id).values(result=result)
-    )
+def save_plan_result(
+    connection: Connection, plan_id: str, result: bytes, sentence: str | None = None
+) -> None:
+    """Record the packed result of a plan of one Job, which was finished in the same transaction."""
+    values = {"result": result, **({"sentence": sentence} if sentence else {})}
+    connection.execute(update_by(plans.c.plan_id).filter_by(plan_id=plan_id).values(values))

@@ -9,11 +9,14 @@ from itertools import accumulate, pairwise
 
 import numpy as np
 
-from adapters.metrics.moments import LEAST_RETURNS, Array, NoValue
+from adapters.metrics.measured import Measured
+from adapters.metrics.moments import LEAST_RETURNS, Array, NoValue, average, total
 from adapters.plans.ranking import Goal
 from contracts.values import Json
 
 LEVEL = 0.90  # level of the intervals: 5% of the samples are below, 5% above
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+FAN_POINTS = 120  # bars at which the fan of equity is stored
 LEAST_TRADES = 10  # fewer have too few distinct orders
 CELLS_AT_ONCE = 2_000_000  # bars times samples processed together: 16 MB for each array
 
@@ -21,6 +24,32 @@ CELLS_AT_ONCE = 2_000_000  # bars times samples processed together: 16 MB for ea
 def mean_block(returns: int) -> int:
     """Mean length of the bootstrap's blocks: the cube root of the number of returns, as in theory."""
     return max(1, round(math.cbrt(returns)))
+
+
+def automatic_block(returns: Array) -> float:
+    """Mean block of a stationary bootstrap that suits the returns' own autocorrelation; at least 1.
+
+    Politis & White (2004), Automatic Block-Length Selection for the Dependent Bootstrap, Econometric Reviews 23, with
+    the correction of Patton, Politis & White (2009), Econometric Reviews 28.
+    """
+    bars, centred = len(returns), returns - average(returns)
+    beyond = max(5, math.ceil(math.sqrt(math.log10(bars))))  # lags in a row that must be small
+    lags = min(math.ceil(math.sqrt(bars)) + beyond, bars - 1)
+    covariances = [total(centred[lag:] * centred[: bars - lag]) / bars for lag in range(lags + 1)]
+    small = 2 * math.sqrt(math.log10(bars) / bars) * covariances[0]
+    is_small = [abs(each) < small for each in covariances[1:]]
+    last = next((lag for lag in range(len(is_small)) if all(is_small[lag : lag + beyond])), lags)
+    width = min(2 * max(last, 1), lags)
+    # a kernel that is flat up to half of the width, then falls to 0; each lag counts for both signs
+    weighted = [
+        2 * min(1.0, 2 * (1 - lag / width)) * covariances[lag] for lag in range(1, width + 1)
+    ]
+    spectrum = covariances[0] + math.fsum(weighted)
+    slope = math.fsum(lag * each for lag, each in enumerate(weighted, start=1))
+    if not spectrum:
+        return 1.0
+    block = math.cbrt((slope / spectrum) ** 2 * bars)
+    return max(1.0, min(block, 3 * math.sqrt(bars), bars / 3))
 
 
 def stationary_indices(
@@ -47,10 +76,7 @@ def bootstrap(
     returns: (bars,) simple. years: calendar time that they cover. bar_rate: the risk-free return of one bar, deducted
     in the Sharpe ratio. NoValue for fewer than LEAST_RETURNS, or constant ones.
     """
-    if len(returns) < LEAST_RETURNS:
-        raise NoValue(f"fewer than {LEAST_RETURNS} returns")
-    if returns.min() == returns.max():
-        raise NoValue("equity did not vary")
+    _require_varied(returns)
     rng, block = np.random.default_rng(seed), mean_block(len(returns))
     at_once = max(1, CELLS_AT_ONCE // len(returns))
     parts = [
@@ -72,6 +98,54 @@ def bootstrap(
         "cagr": interval(cagr),
         "max_drawdown_pct": interval(drawdown),
     }
+
+
+def _require_varied(returns: Array) -> None:
+    if len(returns) < LEAST_RETURNS:
+        raise NoValue(f"fewer than {LEAST_RETURNS} returns")
+    if returns.min() == returns.max():
+        raise NoValue("equity did not vary")
+
+
+def luck_of_order(measured: Measured, dates: Sequence[str], seed: int, samples: int) -> Json:
+    """Growth, drawdown and Sharpe ratio of the run's returns in other orders, and a fan of equity, at QUANTILES.
+
+    dates: of the bars. Blocks have the automatic mean length, so that what the returns of neighbouring bars have in
+    common mostly stays. NoValue for too few or constant returns, and for a ruined account.
+    """
+    path, returns = measured.path, measured.returns
+    _require_varied(returns)
+    bars = len(returns)
+    rng, block = np.random.default_rng(seed), automatic_block(returns)
+    places = np.unique(np.linspace(0, bars - 1, min(bars, FAN_POINTS)).round().astype(int))
+    at_once = max(1, CELLS_AT_ONCE // bars)
+    figures, fans = list[Array](), list[Array]()
+    for done in range(0, samples, at_once):
+        order = stationary_indices(rng, bars, min(at_once, samples - done), block)
+        resampled = returns[order]
+        rate = (measured.years, measured.periods_per_year, measured.bar_rate)
+        figures.append(np.array(_measured(resampled, *rate)))
+        fans.append(np.multiply.accumulate(1.0 + resampled, axis=0)[places])
+    sharpe, growth, drawdown = np.concatenate(figures, axis=1)
+    fan = np.sort(np.concatenate(fans, axis=1) * path[0], axis=1)
+    return {
+        "samples": samples,
+        "mean_block": block,
+        "quantiles": list(QUANTILES),
+        "cagr": _quantiles(growth),
+        "max_drawdown_pct": _quantiles(drawdown),
+        "sharpe_ratio": _quantiles(sharpe[np.isfinite(sharpe)]),
+        "loss_share": float((growth < 0).sum() / samples),
+        "dates": [dates[place] for place in places.tolist()],
+        "fan": [_quantiles(row) for row in fan],
+        "equity": path[1:][places].tolist(),
+    }
+
+
+def _quantiles(values: Array) -> list[float]:
+    """Return the values at QUANTILES, by nearest rank."""
+    ordered = np.sort(values)
+    return [float(ordered[round((len(ordered) - 1) * each)]) for each in QUANTILES]
 
 
 def _measured(

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
 
 from adapters.database import persist, reading
-from adapters.plans.store import save_portfolio_result, save_screen_result
+from adapters.plans.store import save_plan_result, save_screen_result
 from adapters.prices.packing import PackedPrices
 from adapters.runs.states import Claim, fail, finish
 from adapters.settings import Settings
@@ -115,6 +115,10 @@ def compute(
     if claim.kind is Kind.RUN:
         return backtest(claim.request, prices, keeps_lines=claim.keeps_lines, evaluator=evaluator)
     with reading(engine) as connection:
+        if claim.kind is Kind.ROBUSTNESS:
+            from consumer.kinds.robustness import robustness  # a plain run does not need it
+
+            return robustness(connection, claim.run_id, claim.request, prices, evaluator)
         if claim.kind is Kind.PORTFOLIO:
             from consumer.kinds.portfolio import portfolio  # a plain run does not need it
 
@@ -161,8 +165,8 @@ def _record_success(claim: Claim, engine: Engine, result: JobResult) -> ChildExi
         finish(connection, claim, result.columns, result.lines, result.failed_metrics)
         if result.screened:
             save_screen_result(connection, claim.run_id, *result.screened)
-        if result.portfolio:
-            save_portfolio_result(connection, claim.run_id, result.portfolio)
+        if result.of_plan:
+            save_plan_result(connection, claim.run_id, *result.of_plan)
 
     try:
         persist(engine, write, RESULT_PATIENCE_S)

@@ -36,6 +36,7 @@ from sqlalchemy import make_url
 import consumer.job.task
 import consumer.kinds.draw_charts
 import consumer.kinds.portfolio
+import consumer.kinds.robustness
 import consumer.kinds.screen
 import consumer.sealed.evaluator
 import rules.explanation

@@ -31,13 +31,14 @@ NOTED_SHARE = 0.01  # of the bars; a rule without values on more of them gets a 
 
 @frozen
 class JobResult:
-    """Result of a Job: the columns of its row, the rule's lines, the metrics of a grid, the series of a portfolio."""
+    """Result of a Job: the columns of its row, the rule's lines, the metrics of a grid, the result of its plan."""
 
     columns: Json
     lines: list[bytes] = field(default_factory=list)
     # packed metrics of all combinations of a grid, and all metrics of the best one
     screened: tuple[bytes, Json | None] | None = None
-    portfolio: bytes | None = None  # packed series of a portfolio
+    # packed result of a portfolio or a robustness, and the sentence of the latter
+    of_plan: tuple[bytes, str | None] | None = None
     failed_metrics: Sequence[str] = ()  # names of metrics that could not be computed
 
 

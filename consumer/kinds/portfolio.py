@@ -12,6 +12,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from adapters.metrics.curves import AccountRates, excursions
+from adapters.metrics.measured import Measured
 from adapters.metrics.moments import Array
 from adapters.metrics.table import Performance, performance
 from adapters.money import money_decimals
@@ -79,11 +80,20 @@ class LegRun:
 
 def portfolio(connection: Connection, portfolio_id: str) -> JobResult:
     """Trade the legs of a portfolio together; PlatformError for a leg whose run has no signals any more."""
-    plan = portfolio_of(plan_row(connection, PlanKind.PORTFOLIO, portfolio_id))
-    trading = PortfolioTrading(plan.request, _legs(connection, plan))
+    trading = PortfolioTrading(*read_portfolio(connection, portfolio_id))
     return JobResult(
-        trading.columns(), portfolio=trading.pack(), failed_metrics=trading.performance.failed
+        trading.columns(),
+        of_plan=(trading.pack(), None),
+        failed_metrics=trading.performance.failed,
     )
+
+
+def read_portfolio(
+    connection: Connection, portfolio_id: str
+) -> tuple[PortfolioRequest, list[LegRun]]:
+    """Read a portfolio's request and the runs of its legs; BadParams for a run without signals."""
+    plan = portfolio_of(plan_row(connection, PlanKind.PORTFOLIO, portfolio_id))
+    return plan.request, _legs(connection, plan)
 
 
 def _legs(connection: Connection, plan: Portfolio) -> list[LegRun]:
@@ -176,13 +186,17 @@ class PortfolioTrading:
     @cached_property
     def performance(self) -> Performance:
         """Metrics of the portfolio."""
+        return performance(replace(self.measured, trades=self.trades))
+
+    @property
+    def measured(self) -> Measured:
+        """The input of the metrics but for the trades."""
         result = self.result
-        inputs = metric_inputs_of(
+        return metric_inputs_of(
             self._run,
             result,
             self._times,
             close=self.held_equally,
-            trades=self.trades,
             shares=result.held_curve / self.held_equally,
             positions=result.positions_curve,
             gross=result.gross_curve,
@@ -193,7 +207,6 @@ class PortfolioTrading:
             borrow_fees=result.borrow_fees,
             rates=self._rates,
         )
-        return performance(inputs)
 
     def pack(self) -> bytes:
         """Pack the series stored beside the row: bars count in the joint calendar, money has the account's decimals."""

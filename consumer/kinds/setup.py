@@ -1,6 +1,6 @@
 """A request with its prices, ready to run any rule under its terms: once for a run, once a row for a screen."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
@@ -71,13 +71,18 @@ class Setup:
 
     def expect(self, tried: Combinations) -> None:
         """Let combinations of a rule in Python share their way through the bars, as others share indicators."""
-        if not self.evaluator:
-            return
-        rules = list[BaseRule]()
+        if self.evaluator:
+            self.expect_rules([*self._rules_of(tried)])
+
+    def _rules_of(self, tried: Combinations) -> Iterator[BaseRule]:
         for number in range(len(tried)):
             with suppress(BadParams):  # raised where that combination is run
-                rules.append(self.rule(tried.member(number)))
-        self.evaluator.expect(rules)
+                yield self.rule(tried.member(number))
+
+    def expect_rules(self, rules: Sequence[BaseRule]) -> None:
+        """Let rules in Python that are evaluated one after the other share their way through the bars."""
+        if self.evaluator:
+            self.evaluator.expect(rules)
 
     @property
     def versions(self) -> dict[str, str]:
@@ -98,10 +103,10 @@ class Setup:
     def result_of(self, rule: BaseRule) -> BacktestResult:
         """The engine's result of a rule's signals."""
         first_bar, ticker = self.prices.first_bar, self.request.ticker
-        return self.engine.run(self._checked_bars, rule.generate_signals, ticker, first_bar)
+        return self.engine.run(self.checked_bars, rule.generate_signals, ticker, first_bar)
 
     @cached_property
-    def _checked_bars(self) -> Bars:
+    def checked_bars(self) -> Bars:
         return check_bars(self.bars)  # type: ignore[arg-type]  # it needs nothing but columns by name
 
     @cached_property

@@ -34,6 +34,7 @@ EXAMPLES = """examples:
   %(prog)s retry docs/examples/rsi.yaml --failed
   %(prog)s cancel docs/examples/rsi.yaml
   %(prog)s screen docs/examples/rsi.yaml --top 20 --run 10
+  %(prog)s robustness 01234567-89ab-4cde-8f01-23456789abcd
   %(prog)s study docs/examples/walk_forward.yaml
   %(prog)s portfolio docs/examples/portfolio.yaml
   %(prog)s load AAPL.csv MSFT.csv
@@ -82,6 +83,7 @@ ARGUMENTS: dict[str, Json] = {
     "file": {"help": "sweep file: .yaml, .json, .csv or .jsonl"},
     "spec": {"help": "sweep file: .yaml or .json"},
     "sweep": {"help": "sweep file, or a batch id"},
+    "run_id": {"help": "the id of a run or portfolio"},
     "--batch": {"help": "a batch id (default: from the sweep's name and content)"},
     "--set": {
         **REPEATED,
@@ -145,6 +147,7 @@ COMMANDS: dict[Work, str] = {
     commands.cancel: "sweep --batch --set",
     commands.retry: "sweep --batch --set --failed --cancelled",
     commands.screen: f"spec --set {RANKED} --run",
+    commands.robustness: "run_id",
     commands.study: "spec --set --dry-run --detach",
     commands.portfolio: "spec --set --detach",
     commands.load: (

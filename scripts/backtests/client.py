@@ -116,12 +116,16 @@ class Client(Transport):
         A row has params and metrics but no receipt; `run_screened` makes a run of it. `seen` is called at each poll.
         """
         started = self._post("/api/screens", sweep, timeout_s=LONG_TIMEOUT_S)
-        path, pause_s = f"/api/screens/{started['screen_id']}", FIRST_LOOK_S
-        while (screen := self.get(path, top=top))["status"] in LIVING:
-            seen(screen)
+        return self._ended(f"/api/screens/{started['screen_id']}", seen, top=top)
+
+    def _ended(self, path: str, seen: Seen, **query: object) -> Json:
+        """Wait for the end of a Job and return it."""
+        pause_s = FIRST_LOOK_S
+        while (job := self.get(path, **query))["status"] in LIVING:
+            seen(job)
             self._sleep(pause_s)
             pause_s = min(2 * pause_s, BATCH_POLL_S)
-        return screen
+        return job
 
     def run_screened(self, screen_id: str, row: Json) -> str:
         """Run a row of a screen's leaderboard, with charts and receipt; return the run_id."""
@@ -218,6 +222,11 @@ class Client(Transport):
                 raise TimeoutError(f"run {run_id} is still {status} after {timeout_s:g} s")
             self._sleep(RUN_POLL_S)
         return self.run(run_id)
+
+    def robustness(self, run_id: str, seen: Seen = lambda robustness: None) -> Json:
+        """Vary costs, timing, numbers and luck of a completed run or portfolio in one Job; wait, and return it."""
+        started = self._post(f"/api/runs/{quoted(run_id)}/robustness")
+        return self._ended(f"/api/robustness/{started['robustness_id']}", seen)
 
     def cancel_run(self, run_id: str) -> None:
         """End a waiting or running run; Refused (409) when it has ended."""

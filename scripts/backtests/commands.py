@@ -230,6 +230,17 @@ def screen(client: Client, arguments: Namespace, progress: Progress) -> int:
     return EXIT_OK
 
 
+def robustness(client: Client, arguments: Namespace, progress: Progress) -> int:
+    """Vary costs, timing, numbers and luck of a completed run or portfolio in one Job, and print how sure it is."""
+    varied = client.robustness(arguments.run_id)
+    progress.say(f"page: {client.url}/robustness/{varied['robustness_id']}")
+    if varied["status"] == "failed":
+        progress.say(f"it failed: {varied['error_message']}")
+        return EXIT_SOME_FAILED
+    print(varied["sentence"])
+    return EXIT_OK
+
+
 def study(client: Client, arguments: Namespace, progress: Progress) -> int:
     """Print the cost of the study in a file's section study; start it, follow it, and print its verdict."""
     sweep = spec_of(client, arguments, "a study")

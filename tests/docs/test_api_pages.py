@@ -76,6 +76,8 @@ def test_every_command_of_the_reference_is_answered(app: Flask) -> None:
         "screen_id"
     ]
     ids["PORTFOLIO_ID"] = complete(client, app.extensions["platform"].engine)["portfolio_id"]
+    vary = f"/api/runs/{ids['RUN_ID']}/robustness"
+    ids["ROBUSTNESS_ID"] = client.post(vary).json["robustness_id"]
     client.post("/api/runs/bulk?batch_id=two", json=BODIES["POST /api/runs/bulk"])
     answered = {}
 

@@ -74,6 +74,7 @@ SUBJECTS = {
         "batches": frozenset({"documents", "plans", "runs"}),
         "studies": frozenset({"batches", "plans", "runs"}),
         "screens": frozenset({"batches", "documents", "plans", "runs", "studies"}),
+        "robustness": frozenset({"plans", "runs", "studies"}),
         "portfolios": frozenset({"batches", "charts", "plans", "runs", "studies"}),
         "kernel": NOTHING,
     },

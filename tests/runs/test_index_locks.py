@@ -18,7 +18,7 @@ from adapters.plans.portfolio import move_portfolio
 from adapters.plans.ranking import DEFAULT
 from adapters.plans.screen import count_differing
 from adapters.plans.store import (
-    save_portfolio_result,
+    save_plan_result,
     save_progress,
     save_screen_result,
     set_ranking,
@@ -133,7 +133,7 @@ CHANGES: dict[str, Callable[[Connection, list[str]], object]] = {
     "portfolio": lambda c, ids: move_portfolio(
         c, ids[0], PortfolioStatus.LEGS, PortfolioStatus.CANCELLED
     ),
-    "portfolio_result": lambda c, ids: save_portfolio_result(c, ids[0], b""),
+    "portfolio_result": lambda c, ids: save_plan_result(c, ids[0], b""),
     "title": lambda c, ids: set_title(c, ids[0], "x"),
     "ranking": lambda c, ids: set_ranking(c, "batch", DEFAULT),
     "announce": announce,

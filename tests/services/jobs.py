@@ -4,7 +4,7 @@ from sqlalchemy import select
 from sqlalchemy.engine import Engine
 
 from adapters.database import reading
-from adapters.plans.store import save_portfolio_result, save_screen_result
+from adapters.plans.store import save_plan_result, save_screen_result
 from adapters.queue.messages import Attempt
 from adapters.runs.states import claim, finish
 from adapters.settings import Settings
@@ -37,5 +37,5 @@ def run_one(engine: Engine, run_id: str) -> None:
         finish(connection, claimed, result.columns, result.lines, result.failed_metrics)
         if result.screened:
             save_screen_result(connection, run_id, *result.screened)
-        if result.portfolio:
-            save_portfolio_result(connection, run_id, result.portfolio)
+        if result.of_plan:
+            save_plan_result(connection, run_id, *result.of_plan)

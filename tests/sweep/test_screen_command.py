@@ -122,3 +122,29 @@ def test_the_client_tries_a_sweep_and_runs_rows_of_it(app: Flask, base_url: str)
     assert (screen["status"], len(screen["leaderboard"]), batch["runs"]) == ("completed", 2, 6)
     for name, value in screen["leaderboard"][0]["metrics"].items():
         assert metrics[name] == value
+
+
+def test_how_sure_a_run_is_is_printed(app: Flask, client: FlaskClient, base_url: str) -> None:
+    run_id = client.post(
+        "/run_backtest", json={**VALUES["base"], "params": {}, "charts": False}
+    ).json["run_id"]
+    run_all(app.extensions["platform"].engine)
+
+    with jobs(app):
+        first = run(base_url, "robustness", run_id)
+    again = run(base_url, "robustness", run_id)
+
+    assert first.returncode == again.returncode == 0, first.stderr
+    assert "a year" in first.stdout and first.stdout == again.stdout
+    assert f"{base_url}/robustness/" in first.stderr
+
+
+def test_a_run_that_has_not_completed_has_no_robustness(
+    client: FlaskClient, base_url: str
+) -> None:
+    run_id = client.post("/run_backtest", json={**VALUES["base"], "params": {}}).json["run_id"]
+
+    refused = run(base_url, "robustness", run_id)
+
+    assert refused.returncode == 2
+    assert "no completed backtest" in refused.stderr

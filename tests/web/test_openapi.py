@@ -119,6 +119,9 @@ def test_every_described_route_answers_as_it_is_described(
     ids["portfolio_id"] = complete(client, app.extensions["platform"].engine)["portfolio_id"]
     ids["screen_id"] = client.post("/api/screens", json=grid).json["screen_id"]
     run_one(app.extensions["platform"].engine, ids["screen_id"])
+    vary = f"/api/runs/{ids['portfolio_id']}/robustness"
+    ids["robustness_id"] = client.post(vary).json["robustness_id"]
+    run_one(app.extensions["platform"].engine, ids["robustness_id"])
     schemas = document["components"]["schemas"]
     schemas |= {name: exact(schemas[name]) for name in ANSWERS}
     bodies = {

@@ -186,6 +186,25 @@ class ScreenBatch(TypedDict):
     result_url: str
 
 
+class RobustnessAccepted(TypedDict):
+    robustness_id: str
+    run_id: str
+    status_url: str
+    result_url: str
+
+
+class Robustness(TypedDict):
+    robustness_id: str
+    run_id: str
+    status: State
+    sentence: str | None
+    error_type: str | None
+    error_message: str | None
+    created_at: Moment | None
+    completed_at: Moment | None
+    result: Json | None
+
+
 class StudyAccepted(TypedDict):
     study_id: str
     batch_id: str

@@ -3,12 +3,14 @@
 from flask import Response, abort, render_template, request
 
 from adapters.plans.portfolio import PortfolioSeries
+from adapters.plans.robustness import robustness_of
 from contracts.portfolio_request import Sharing
 from contracts.run_result import RunResult
 from contracts.status import RunStatus
 from contracts.tickers import normalize_tickers
 from contracts.values import Json, without
 from web.api import csv_file
+from web.app import ask_database
 from web.charts.bars import COLUMNS, POSITION_WORDS, trade_page, trade_rows
 from web.charts.pictures import breakdown
 from web.portfolios.api import PORTFOLIO
@@ -57,6 +59,7 @@ def _context(portfolio: PortfolioView, tab: str) -> Json:
         | format_fields(spec, "orders", fields=read_fields(Sharing)),
         "counts": {state.public: states.count(state) for state in RunStatus},
         "position_words": POSITION_WORDS,
+        "robustness": ask_database(robustness_of, portfolio.row["plan_id"]),
         **(_result_context(portfolio, tab) if portfolio.measured["values"] else {}),
     }
 

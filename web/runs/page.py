@@ -22,6 +22,7 @@ from adapters.metrics.measured import Metric
 from adapters.metrics.returns import monthly_returns
 from adapters.metrics.table import METRICS
 from adapters.metrics.timing import run_timing
+from adapters.plans.robustness import robustness_of
 from adapters.runs.explanations import OPENING, held_back
 from adapters.runs.queries import events_of, run_row, run_status
 from adapters.runs.result import run_result
@@ -207,6 +208,7 @@ def page(run_id: str) -> ResponseReturnValue:
         stored = {
             "events": events_of(connection, run_id),
             "before": comparison_run(connection),
+            "robustness": robustness_of(connection, run_id),
             **comparison.compare_reproductions(connection, row),
         }
     series = series_of(row)
@@ -232,6 +234,8 @@ def _page_of(row: RowMapping) -> str:
     """Return the address of the page that shows a Job of another kind."""
     if row["kind"] == Kind.SCREEN:
         return url_for("screens.page", screen_id=row["run_id"])
+    if row["kind"] == Kind.ROBUSTNESS:
+        return url_for("robustness.page", robustness_id=row["run_id"])
     if row["kind"] == Kind.PORTFOLIO:
         return url_for("portfolios.page", portfolio_id=row["run_id"])
     return url_for("studies.page", study_id=row["plan_id"])  # a part of it
@@ -275,7 +279,7 @@ def _completed(
     }
     if run is None:  # pruned
         return shared
-    shared["timing"] = run_timing(metrics, len(run.times))
+    shared["timing"] = run_timing(metrics, len(run.times), view.request["ticker"])
     if tab == "trades":
         return shared | _trades(view, run)
     if tab == "numbers":
@@ -306,6 +310,7 @@ def report(run_id: str) -> ResponseReturnValue:
     return report_page(
         "runs/report.html",
         events=ask_database(events_of, run_id),
+        robustness=ask_database(robustness_of, run_id),
         sections=sections(context["view"].metrics or {}),
         charts=[
             (sentence, base64.b64encode(drawn[name]).decode())

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from statistics import NormalDist
 
 from markupsafe import Markup
@@ -21,6 +22,7 @@ LEFT = 62  # margin for the numbers of the axis
 FLOOR, BELOW, ABOVE = HEIGHT - EDGE, HEIGHT - 6, 27
 STEPS = 120  # points of a curve
 BINS = 60  # of a histogram
+LABEL_WIDTH = 34  # of a year below a bar
 _NORMAL = NormalDist()
 
 
@@ -34,7 +36,7 @@ def ends(left: float, low: str, high: str) -> list[str]:
     return [text(left, BELOW, low, "start"), text(WIDTH - 2, BELOW, high, "end")]
 
 
-def _axis(
+def axis(
     y: Callable[[float], float], values: Iterable[float], to_text: Callable[[float], str]
 ) -> list[str]:
     """Draw a horizontal line for each value, labelled on the left."""
@@ -47,22 +49,39 @@ def _axis(
 
 def folds_picture(ratios: Sequence[tuple[float | None, float | None]]) -> Markup:
     """Draw a pair of bars for each fold: its Sharpe ratio in sample and out of sample."""
-    values = [ratio for pair in ratios for ratio in pair if ratio is not None]
+    labels = [f"{fold}" for fold in range(1, len(ratios) + 1)]
+    return paired_bars(labels, ratios, "Sharpe ratio in sample and out of sample", "fold ")
+
+
+def paired_bars(
+    labels: Sequence[str],
+    pairs: Sequence[tuple[float | None, float | None]],
+    what: str,
+    unit: str = "",
+    decimals: int = 2,
+) -> Markup:
+    """Draw a pair of bars for each label; what: their text alternative; unit: of a label in it."""
+    to_text = partial(number, decimals=decimals)
+    values = [value for pair in pairs for value in pair if value is not None]
     low, high = min([0.0, *values]), max([0.1, *values])
-    y, x = scale(low, high, FLOOR, EDGE), scale(0, len(ratios), LEFT, WIDTH)
+    y, x = scale(low, high, FLOOR, EDGE), scale(0, len(pairs), LEFT, WIDTH)
     width = min(x(0.35) - LEFT, 48)
-    shapes, words = _axis(y, (low, 0.0, high), number), list[str]()
-    for fold, pair in enumerate(ratios, start=1):
-        middle = x(fold - 0.5)
-        labels = ["none" if ratio is None else number(ratio) for ratio in pair]
+    every = -(
+        -len(labels) * LABEL_WIDTH // (WIDTH - LEFT)
+    )  # labels that would overlap are left out
+    shapes, words = axis(y, (low, 0.0, high), to_text), list[str]()
+    for at, (label, pair) in enumerate(zip(labels, pairs, strict=True)):
+        middle = x(at + 0.5)
+        titles = ["none" if value is None else to_text(value) for value in pair]
         sides = (("f-done", middle - width), ("f-strategy", middle))
-        for ratio, title, (css, left) in zip(pair, labels, sides, strict=True):
-            if ratio is not None:
-                shape = bar(css, left, width, y(ratio), y(0))
+        for value, title, (css, left) in zip(pair, titles, sides, strict=True):
+            if value is not None:
+                shape = bar(css, left, width, y(value), y(0))
                 shapes.append(f"<g><title>{title}</title>{shape}</g>")
-        shapes.append(text(middle, BELOW, f"{fold}"))
-        words.append(f"fold {fold}: {' to '.join(labels)}")
-    return frame_picture(shapes, f"Sharpe ratio in sample and out of sample. {'; '.join(words)}")
+        if at % every == 0:
+            shapes.append(text(middle, BELOW, label))
+        words.append(f"{unit}{label}: {' to '.join(titles)}")
+    return frame_picture(shapes, f"{what}. {'; '.join(words)}")
 
 
 def equity_picture(dates: Sequence[str], curve: Column) -> Markup:
@@ -76,7 +95,7 @@ def equity_picture(dates: Sequence[str], curve: Column) -> Markup:
     x, y = scale(0, last, LEFT, WIDTH), scale(low, high, FLOOR, EDGE)
     first_day, last_day = dates[0][:10], dates[-1][:10]
     shapes = [
-        *_axis(y, (low, (low + high) / 2, high), _short),
+        *axis(y, (low, (low + high) / 2, high), short_money),
         polyline("s-strategy", [(x(at), y(equity[at])) for at in drawn]),
         *ends(LEFT, first_day, last_day),
     ]
@@ -86,7 +105,7 @@ def equity_picture(dates: Sequence[str], curve: Column) -> Markup:
     )
 
 
-def _short(money: float) -> str:
+def short_money(money: float) -> str:
     """Format money in a few characters: 0.5004, 1,234, 56k, 7.8M."""
     if abs(money) < 100:
         return plain(float(f"{money:.4g}"))
@@ -104,7 +123,7 @@ def histogram_picture(values: Sequence[float], marked: float, what: str) -> Mark
     x, y = scale(0, BINS, LEFT, WIDTH), scale(0, most, FLOOR, EDGE)
     wide = x(1) - x(0) - 1
     shapes = [
-        *_axis(y, (0, most), _short),
+        *axis(y, (0, most), short_money),
         *(bar("f-luck", x(at), wide, y(count), FLOOR) for at, count in sorted(counts.items())),
         _mark(x((marked - low) / width), f"{what} {number(marked)}"),
         *ends(LEFT, number(low), number(high)),
@@ -152,7 +171,7 @@ def _luck(observed: float, luck: float, one: float, trials: int) -> Markup:
         _mark(x(observed), f"observed {number(observed)}"),
         text(x(luck), BELOW, f"expected by luck: {number(luck)}"),
     ]
-    best = f"Best Sharpe ratio of {trials:,} expected by luck: {number(luck)}"
+    best = f"The best of {trials} without skill has a Sharpe ratio of about {number(luck)}"
     return frame_picture(shapes, f"{best}; observed: {number(observed)}")
 
 
