@@ -33,7 +33,7 @@ class Turn:
     ticket_waits: bool  # the ticket goes back to its list, since another run was assigned
     # plan_id and first_id of the plan that is served; None: of none
     plan: Row[str, int] | None = None
-    id: int | None = None  # of its run, when no run of the plan before it waits
+    first_id: int | None = None  # of the plan's first waiting run, when it was read
 
 
 def announce(connection: Connection, run_ids: Sequence[str]) -> None:
@@ -82,17 +82,36 @@ def next_in_turn(connection: Connection, ticket: Attempt) -> Turn:
     ).one_or_none()
     if ticket_run and ticket_run.plan_id and ticket_run.first_id is None:
         announce(connection, [ticket.run_id])
+    ticket_waits = ticket_run is not None
     passed: list[str] = []
+    locked: list[Row[str, int]] = []
     while plan := _least_recently_served(connection, passed):
         if ticket_run and plan.plan_id == ticket_run.plan_id:
             return Turn(ticket, False, plan)
-        # skips a run that another Job is claiming
-        oldest = _waiting(plan).order_by(RUN.id).limit(1).with_for_update(skip_locked=True)
-        if run := connection.execute(oldest).one_or_none():
-            return Turn(Attempt(run.run_id, run.attempt), ticket_run is not None, plan, run.id)
-        _pause(connection, plan)
+        if turn := _oldest_turn(connection, plan, ticket_waits, skip_locked=True):
+            return turn
+        if not _pause(connection, plan):
+            locked.append(plan)
         passed.append(plan.plan_id)
+    # the database may also lock runs that a claim only read past: wait for the claims to end
+    for plan in locked:
+        if turn := _oldest_turn(connection, plan, ticket_waits, skip_locked=False):
+            return turn
     return Turn(ticket, False)
+
+
+def _oldest_turn(
+    connection: Connection, plan: Row[str, int], ticket_waits: bool, skip_locked: bool
+) -> Turn | None:
+    """Lock a plan's oldest waiting run; `skip_locked` passes over the runs that other Jobs are claiming."""
+    oldest = _waiting(plan).order_by(RUN.id).limit(1)
+    # read without a lock: the scan of another claim may lock it for a moment
+    first_id = oldest.with_only_columns(RUN.id).correlate(None).scalar_subquery()
+    columns = oldest.add_columns(first_id.label("first_id"))
+    run = connection.execute(columns.with_for_update(skip_locked=skip_locked)).one_or_none()
+    if run is None:
+        return None
+    return Turn(Attempt(run.run_id, run.attempt), ticket_waits, plan, run.first_id or run.id)
 
 
 def _least_recently_served(connection: Connection, passed: Sequence[str]) -> Row[str, int] | None:
@@ -118,10 +137,11 @@ def _waiting(plan: Row[str, int]) -> Select[Any]:
     return read_from(PLAN_INDEX, runs, select(*RUN["id", "run_id", "attempt"]).where(*mine))
 
 
-def _pause(connection: Connection, plan: Row[str, int]) -> None:
-    """Skip a plan until more of it is announced, if no run of it waits."""
+def _pause(connection: Connection, plan: Row[str, int]) -> bool:
+    """Skip a plan until more of it is announced; False when a run of it waits."""
     unchanged = update_by(PLAN.plan_id).filter_by(plan_id=plan.plan_id, first_id=plan.first_id)
-    connection.execute(unchanged.where(~_waiting(plan).exists()).values(first_id=null()))
+    is_empty = ~_waiting(plan).exists()
+    return bool(connection.execute(unchanged.where(is_empty).values(first_id=null())).rowcount)
 
 
 def mark_served(connection: Connection, turn: Turn) -> None:
@@ -129,9 +149,9 @@ def mark_served(connection: Connection, turn: Turn) -> None:
     if turn.plan is None:
         return
     values: Json = {"served_at": database_now()}
-    if turn.id:  # unless a run was announced meanwhile that waits before it
+    if turn.first_id:  # unless a run was announced meanwhile that waits before it
         is_unchanged = PLAN.first_id == turn.plan.first_id
-        values["first_id"] = case((is_unchanged, turn.id), else_=PLAN.first_id)
+        values["first_id"] = case((is_unchanged, turn.first_id), else_=PLAN.first_id)
     connection.execute(
         update_by(PLAN.plan_id).filter_by(plan_id=turn.plan.plan_id).values(values)
     )

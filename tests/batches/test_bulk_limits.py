@@ -7,6 +7,7 @@ from flask.testing import FlaskClient
 
 from tests.services.redis_server import RedisServer
 from tests.services.web_app import run_values, sweep_values, web_app
+from web.api import MAX_BODY_BYTES
 
 
 def test_more_runs_than_the_cap_are_refused(platform_settings: dict[str, str]) -> None:
@@ -33,13 +34,13 @@ def test_lines_are_counted_before_they_are_read(platform_settings: dict[str, str
 
 @pytest.mark.parametrize("field", ["colour", "label", "params"])
 def test_one_run_of_many_may_be_no_larger_than_one_alone(client: FlaskClient, field: str) -> None:
-    values = run_values(**{field: [None] * 20_000})
+    values = run_values(**{field: [None] * (MAX_BODY_BYTES // len("null"))})
 
     for path in ("/api/runs/bulk", "/api/runs/bulk?dry_run=true"):
         answer = client.post(path, json=[run_values(), values])
         assert list(answer.json["errors"]) == ["2.body"]
         assert (
-            "characters of JSON for one run; at most 65,536 are accepted"
+            f"characters of JSON for one run; at most {MAX_BODY_BYTES:,} are accepted"
             in answer.json["errors"]["2.body"]
         )
 
