@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,8 +65,8 @@ class Setup:
             rule = build_rule(self.request.rule_type, params)
         except ValueError as error:
             raise BadParams(str(error)) from error
-        if isinstance(rule, PythonRule):
-            rule.evaluator = self.evaluator
+        if isinstance(rule, PythonRule) and self.evaluator:
+            rule.evaluator = partial(self.evaluator, first_bar=self.prices.first_bar)
         return rule
 
     def expect(self, tried: Combinations) -> None:

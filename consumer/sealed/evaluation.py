@@ -7,10 +7,9 @@ bars nor the time at which they are asked for can tell it anything about later o
 """
 
 import os
-import random
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -18,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from adapters.prices.bars import Whole
 from consumer.sealed import seal
 from consumer.sealed.interpreter import Fork, Interpreter, clean, error_of
 from consumer.sealed.protocol import (
@@ -39,12 +39,11 @@ from contracts.errors import (
     PlatformError,
 )
 from contracts.values import Json
-from rules.arrays import Array, Signals
+from rules.arrays import Array, Flags, Signals
 from rules.prices import TIME, Prices
 
-CHECK_SHARE = (
-    1.0  # of the time for all bars that the checks may take, if that is more than asked for
-)
+FIRST_ROUND = 8  # bars
+PER_ZERO = 4  # signals to ask for before one more bar without a signal
 BARS_ON_ONE_CORE = 4096  # then the kernel may choose another core
 _PLAIN = bytes([0, BUY, SELL])
 _SIGNALS = np.zeros(256, np.int8)
@@ -93,12 +92,19 @@ class EvaluationRun:
     """One evaluation of some instances of the code on the same bars."""
 
     def __init__(
-        self, interpreter: Interpreter, inputs: Sequence[Json], prices: Prices, check_s: float
+        self,
+        interpreter: Interpreter,
+        inputs: Sequence[Json],
+        prices: Prices,
+        first_bar: int,
+        check_share: float,
     ) -> None:
+        """first_bar: signals on bars before it are not traded, and not checked."""
         self._interpreter, self._inputs = interpreter, inputs
         self._records = _records(prices)
         self._times, self._bars = prices[TIME], len(prices[TIME])
-        self._check_s = check_s
+        self._first_bar, self._check_share = first_bar, check_share
+        self._rng = np.random.default_rng([*sha256(self._records).digest()])
         self.evaluation = Evaluation(np.zeros(self._bars, np.int8))
 
     def outcomes(self) -> list[Outcome]:
@@ -168,25 +174,42 @@ class EvaluationRun:
     # signals
 
     def _checked(self) -> list[Outcome]:
-        """Ask for single bars first, then compute all, then ask for the signals that are left."""
-        checked_bars, answers = self._ask(self._spread())
-        started = time.perf_counter()
-        outcomes = self._whole()
-        self._check_s = max(self._check_s, CHECK_SHARE * (time.perf_counter() - started))
-        checked = [
-            self._compare_prefixes(each, checked_bars, column)
-            for each, column in zip(outcomes, answers.T, strict=True)
+        """Ask for bars at random first, then compute all, then ask for the signals that are left."""
+        start_s, began = self._interpreter.start_s, time.perf_counter()
+        order = self._rng.permutation(np.arange(self._first_bar, self._bars))
+        answers = self._ask_in_rounds(order, began + self._check_share * start_s / 4)
+        checked_s, began = time.perf_counter() - began, time.perf_counter()
+        outcomes = [
+            self._compare_prefixes(each, answers, number)
+            for number, each in enumerate(self._whole())
         ]
-        if len(outcomes) > 1 or isinstance(checked[0], PlatformError):
-            return checked
-        left = np.flatnonzero(checked[0] != 0)
-        left = left[~np.isin(left, checked_bars)]
-        more, answers = self._ask(self._some_of(left))
-        outcome = self._compare_prefixes(checked[0], more, answers[:, 0])
-        self.evaluation.signals = checked[0]
+        if len(outcomes) > 1 or isinstance(outcomes[0], PlatformError):
+            return outcomes
+        whole_s = time.perf_counter() - began
+        budget_s = self._check_share * (start_s + whole_s) - checked_s
+        most_s = self._interpreter.left_s() / 2  # a check should not take a run beyond its limit
+        order = self._telling_bars(outcomes[0], answers)
+        more = self._ask_in_rounds(order, time.perf_counter() + min(budget_s, most_s))
+        self.evaluation.signals = outcomes[0]
         self.evaluation.checked = np.zeros(self._bars, bool)
-        self.evaluation.checked[[*checked_bars, *more]] = True
-        return [outcome]
+        self.evaluation.checked[[*answers, *more]] = True
+        return [self._compare_prefixes(outcomes[0], more, 0)]
+
+    def _telling_bars(self, signals: Signals, checked_bars: Collection[int]) -> Whole:
+        """Order the bars that were not asked for: changes of the signal first, then others that are not 0.
+
+        In between are bars whose signal is 0, so that to be asked for one is no hint.
+        """
+        is_left = np.arange(self._bars) >= self._first_bar
+        is_left[[*checked_bars]] = False
+        change = is_left & changes_of(signals)
+        groups = (change, is_left & (signals != 0) & ~change, is_left & (signals == 0))
+        changes, others, zeros = (self._rng.permutation(np.flatnonzero(each)) for each in groups)
+        telling = np.concatenate((changes, others))
+        zeros = zeros[: max(len(telling) // PER_ZERO, FIRST_ROUND)]
+        return np.insert(
+            telling, np.minimum(PER_ZERO * np.arange(len(zeros)), len(telling)), zeros
+        )
 
     def _whole(self) -> list[Outcome]:
         """Compute the signals of each instance on all bars at once."""
@@ -211,65 +234,50 @@ class EvaluationRun:
                         raise CodeError("the process of the code broke the protocol")
         return outcomes
 
-    def _ask(self, bars: Iterator[int]) -> tuple[list[int], Any]:
-        """Ask for the signal of each of these bars, in their order, without later ones; codes are (bars, instances)."""
-        checked_bars, answers, size, sent = list[int](), list[bytes](), RECORD.size, 0
-        for bar in bars:
-            if not checked_bars:
-                context = self._fork("last", self._inputs)
-                fork = context.__enter__()
-            fork.send(COUNT.pack(bar + 1 - sent) + self._records[sent * size : (bar + 1) * size])
-            answers.append(fork.receive(len(self._inputs)))
-            checked_bars.append(bar)
-            sent = bar + 1
-        if checked_bars:
-            context.__exit__(None, None, None)
-        codes = np.frombuffer(b"".join(answers), np.uint8).reshape(
-            len(checked_bars), len(self._inputs)
-        )
-        return checked_bars, codes
+    def _ask_in_rounds(self, order: Whole, deadline: float) -> dict[int, bytes]:
+        """Ask for these bars, the first ones first, as far as there is time; return the codes of the instances by bar.
 
-    def _spread(self) -> Iterator[int]:
-        """Yield bars from the first to the last: all of them if there is time, else a random one of so many."""
-        rng = random.Random(sha256(self._records).digest())
-        deadline, bar = time.perf_counter() + self._check_s, -1
-        costs = [0.0] * 3
-        while True:
-            least = min(costs)  # the first calls are slow
-            left_s = max(deadline - time.perf_counter(), 1e-9)
-            stride = max(1, round(least * (self._bars - bar) / left_s)) if least else 1
-            bar += rng.randint(1, 2 * stride - 1)
-            if bar >= self._bars:
-                return
-            started = time.perf_counter()
-            yield bar
-            costs = [*costs[1:], time.perf_counter() - started]
+        A round asks for as many as the last one was fast, each after the bars before it.
+        """
+        answers, count = dict[int, bytes](), FIRST_ROUND
+        while len(order) and count:
+            began = time.perf_counter()
+            more = self._ask(np.sort(order[:count]).tolist(), deadline)
+            ended = time.perf_counter()
+            answers, order = answers | more, order[count:]
+            count = int(min(len(order), (deadline - ended) / (ended - began) * len(more)))
+        return answers
 
-    def _some_of(self, bars: Any) -> Iterator[int]:
-        """Yield bars in their order until the time is over."""
-        deadline = time.perf_counter() + self._check_s
-        for bar in bars.tolist():
-            if time.perf_counter() > deadline:
-                return
-            yield bar
+    def _ask(self, bars: Sequence[int], deadline: float) -> dict[int, bytes]:
+        """Ask a new fork for the signal of each of these bars, in their order, until the deadline."""
+        answers, size, sent = dict[int, bytes](), RECORD.size, 0
+        with self._fork("last", self._inputs) as fork:
+            for bar in bars:
+                if answers and time.perf_counter() > deadline:
+                    break
+                records = self._records[sent * size : (bar + 1) * size]
+                fork.send(COUNT.pack(bar + 1 - sent) + records)
+                answers[bar] = fork.receive(len(self._inputs))
+                sent = bar + 1
+        return answers
 
     def _compare_prefixes(
-        self, outcome: Outcome, checked_bars: Sequence[int], answers: Any
+        self, outcome: Outcome, answers: Mapping[int, bytes], number: int
     ) -> Outcome:
-        """Return signals that are the same without later bars; otherwise the fault."""
+        """Return signals of an instance that are the same without later bars; otherwise the fault."""
         if isinstance(outcome, PlatformError):
             return outcome
-        differing = np.flatnonzero(outcome[[*checked_bars]] != _SIGNALS[answers])
-        if not differing.size:
+        for bar, codes in sorted(answers.items()):
+            if outcome[bar] != _SIGNALS[codes[number]]:
+                break
+        else:
             return outcome
-        place = int(differing[0])
-        bar = checked_bars[place]
         if len(self._inputs) == 1:
             try:
                 self._compare_runs(outcome, self._whole()[0])
             except NotDeterministic as error:
                 return error
-        without = "an error" if answers[place] & FAILED else _SIGNALS[answers[place]]
+        without = "an error" if codes[number] & FAILED else _SIGNALS[codes[number]]
         return LookAhead(
             f"{self._name(bar)}: signals gave {outcome[bar]} with all bars, {without} without the later ones"
         )
@@ -314,6 +322,12 @@ def _records(prices: Prices) -> bytes:
     for name in (*names, TIME):
         table[name] = prices[name]
     return table.tobytes()
+
+
+def changes_of(signals: Signals) -> Flags:
+    """Tell for each bar whether its signal is neither 0 nor that of the bar before."""
+    changes: Flags = (signals != 0) & (np.diff(signals, prepend=0) != 0)
+    return changes
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import numpy as np
 
 from adapters.runs.explanations import RunLines
 from adapters.settings import Settings
-from consumer.sealed.evaluation import Evaluation, EvaluationRun, Outcome
+from consumer.sealed.evaluation import Evaluation, EvaluationRun, Outcome, changes_of
 from consumer.sealed.interpreter import Interpreter
 from contracts.errors import CodeError, CodeOutOfMemory, PlatformError
 from contracts.values import Json, Values
@@ -17,9 +17,7 @@ from rules.prices import Prices
 from rules.python.rule import EXAMPLE, PythonRule
 from rules.python.source import with_newlines
 
-CHECK_S = (
-    0.5  # for each of the two checks of `signals`; a slow strategy is asked about fewer bars
-)
+CHECK_SHARE = 1.8  # time of all checks of `signals`, by that for start and signals without them
 MAX_SIGNALS = 32_000_000  # of combinations that are evaluated together
 
 Inputs = tuple[tuple[str, float], ...]
@@ -32,10 +30,12 @@ def _inputs_of(rule: BaseRule) -> Inputs:
 class Evaluator:
     """Signals of the rules of one Job, which have the same code and differ in their inputs."""
 
-    def __init__(self, params: Values, settings: Settings, check_s: float = CHECK_S) -> None:
+    def __init__(
+        self, params: Values, settings: Settings, check_share: float = CHECK_SHARE
+    ) -> None:
         """Start the process of the code; BadParams for code that may not run here."""
         self._interpreter = Interpreter(with_newlines(params.get("code", EXAMPLE)), settings)
-        self._check_s = check_s
+        self._check_share = check_share
         self._expected = list[Inputs]()
         self._outcomes: dict[Inputs, Outcome] = {}
         self._prices: Prices | None = None
@@ -51,24 +51,29 @@ class Evaluator:
         """Let rules that will be evaluated one after the other share their way through the bars."""
         self._expected = list(dict.fromkeys(_inputs_of(rule) for rule in rules))
 
-    def __call__(self, rule: PythonRule, prices: Prices) -> Signals:
-        """Return the signals of a rule; PlatformError for faults of its code."""
+    def __call__(self, rule: PythonRule, prices: Prices, first_bar: int = 0) -> Signals:
+        """Return the signals of a rule; PlatformError for faults of its code. first_bar: the first traded one."""
         inputs = _inputs_of(rule)
         if prices is not self._prices or inputs not in self._outcomes:
             self._prices, together = prices, self._together(inputs, len(prices["Close"]))
             try:
-                self._outcomes = self._evaluate(together, prices)
+                self._outcomes = self._evaluate(together, prices, first_bar)
             except (CodeError, CodeOutOfMemory):
                 if len(together) == 1:
                     raise
-                self._outcomes = self._evaluate([inputs], prices)  # another one may have failed
+                self._outcomes = self._evaluate(
+                    [inputs], prices, first_bar
+                )  # another one may have failed
         outcome = self._outcomes[inputs]
         if isinstance(outcome, PlatformError):
             raise outcome
         return outcome
 
-    def _evaluate(self, together: Sequence[Inputs], prices: Prices) -> dict[Inputs, Outcome]:
-        run = EvaluationRun(self._interpreter, [*map(dict, together)], prices, self._check_s)
+    def _evaluate(
+        self, together: Sequence[Inputs], prices: Prices, first_bar: int
+    ) -> dict[Inputs, Outcome]:
+        inputs = [*map(dict, together)]
+        run = EvaluationRun(self._interpreter, inputs, prices, first_bar, self._check_share)
         outcomes = dict(zip(together, run.outcomes(), strict=True))
         self.latest = run.evaluation
         return outcomes
@@ -83,14 +88,17 @@ class Evaluator:
     def receipt(self, first_bar: int) -> Json:
         """Describe how the latest rule was run and checked, and what it printed; bars count from `first_bar`."""
         latest, interpreter = self._evaluated(), self._interpreter
-        traded = latest.signals[first_bar:] != 0
         checked = None
         if latest.checked is not None:
-            checked_bars = latest.checked[first_bar:]
-            checked = {
-                "signals": int((checked_bars & traded).sum()), "of_signals": int(traded.sum()),
-                "zeros": int((checked_bars & ~traded).sum()), "of_zeros": int((~traded).sum()),
-            }  # fmt: skip
+            kinds = {
+                "signals": latest.signals != 0,
+                "changes": changes_of(latest.signals),
+                "zeros": latest.signals == 0,
+            }
+            checked = {}
+            for name, kind in kinds.items():
+                checked[name] = int((kind & latest.checked)[first_bar:].sum())
+                checked[f"of_{name}"] = int(kind[first_bar:].sum())
         return {
             "code_sha256": sha256(interpreter.code.encode()).hexdigest(),
             "function": interpreter.function,

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import zlib
 from collections.abc import Iterable
 from contextlib import contextmanager, suppress
@@ -50,6 +51,7 @@ class Interpreter:
             raise BadParams(f"code: {error.with_place(code)}") from error
         self.code, self.function, self._settings = code, source.function, settings
         self.seed = zlib.crc32(code.encode())
+        self._began = time.monotonic()
         self.words = {*_WORDS.findall(code)}
         modules = [*source.imports, *(["pandas"] if "frame" in self.words else [])]
         seal.hide_memory()
@@ -89,11 +91,21 @@ class Interpreter:
             )
         return False
 
+    @property
+    def start_s(self) -> float:
+        """Seconds that the process took to load its modules."""
+        return float(self._loaded()["start_s"])
+
+    def left_s(self) -> float:
+        """Return the seconds until the time limit of the run."""
+        return self._began + self._settings.run_timeout_s - time.monotonic()
+
     def _loaded(self) -> Json:
         if self._ready is None:
             self._ready = self._answer()
             if "error" in self._ready:
                 raise BadParams(f"code: a module cannot be loaded: {self._ready['error']}")
+            self._ready["start_s"] = time.monotonic() - self._began
         return self._ready
 
     def _answer(self) -> Any:

@@ -29,7 +29,6 @@ from consumer.sealed.protocol import (  # noqa: E402
     BUY,
     COUNT,
     FAILED,
-    FILE_NAME,
     MAX_LINES,
     MAX_NAME,
     MAX_PRINTED,
@@ -41,6 +40,7 @@ from consumer.sealed.protocol import (  # noqa: E402
     UNSEALED,
     frame,
 )
+from rules.python import FILE_NAME  # noqa: E402
 
 Json = dict[str, Any]
 CODES = {None: NOTHING, 0: NOTHING, 1: BUY, -1: SELL}

@@ -19,7 +19,6 @@ RECORD = struct.Struct("<5dq")  # open, high, low, close, volume, seconds since 
 COUNT = struct.Struct("<I")
 NOTHING, BUY, SELL, MORE, FAILED = 0, 1, 2, 4, 8
 SEALED, UNSEALED = b"S", b"U"  # the first byte of a fork, before it runs any code
-FILE_NAME = "<strategy>"  # of the code in traces
 MAX_FRAME = 2**20  # bytes
 MAX_PRINTED = 64 * 2**10  # characters
 MAX_LINES = 24

@@ -1,1 +1,3 @@
 """Rules written in Python: read as syntax everywhere, executed in the sealed process of a Job only."""
+
+FILE_NAME = "<strategy>"  # of the code, in traces and warnings

@@ -1,5 +1,6 @@
 """Runs of code in its process, on bars that follow from a seed."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,7 +14,7 @@ from rules.prices import TIME, Prices
 from rules.python.rule import PythonRule
 
 BARS = 300
-FOREVER = 60.0  # seconds for a check, enough for all bars on any machine
+FOREVER = math.inf  # share of the time for a check, enough for all bars on any machine
 
 
 def random_prices(bars: int = BARS, seed: int = 1) -> Prices:
@@ -32,8 +33,8 @@ def random_prices(bars: int = BARS, seed: int = 1) -> Prices:
 
 
 @contextmanager
-def evaluator(code: str, check_s: float = FOREVER, **settings: Any) -> Iterator[Evaluator]:
-    with Evaluator({"code": code}, Settings(**settings), check_s) as started:
+def evaluator(code: str, check_share: float = FOREVER, **settings: Any) -> Iterator[Evaluator]:
+    with Evaluator({"code": code}, Settings(**settings), check_share) as started:
         yield started
 
 
@@ -44,8 +45,8 @@ def rule(code: str, started: Evaluator, **inputs: float) -> PythonRule:
 
 
 def run(
-    code: str, prices: Prices | None = None, check_s: float = FOREVER, **inputs: float
+    code: str, prices: Prices | None = None, check_share: float = FOREVER, **inputs: float
 ) -> Signals:
     """Return the signals of a strategy; PlatformError for its faults."""
-    with evaluator(code, check_s) as started:
+    with evaluator(code, check_share) as started:
         return rule(code, started, **inputs).generate_signals(prices or random_prices())

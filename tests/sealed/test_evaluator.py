@@ -1,10 +1,13 @@
 """Strategies in Python give the signals that their code says, and errors name its lines and bars."""
 
 import math
+from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from consumer.sealed.evaluation import EvaluationRun
 from contracts.errors import (
     BadParams,
     CodeError,
@@ -13,6 +16,7 @@ from contracts.errors import (
     NotDeterministic,
     SealUnavailable,
 )
+from rules.python.rule import PythonRule
 from rules.registry import build_rule
 from tests.sealed.code import BARS, evaluator, random_prices, rule, run
 
@@ -80,21 +84,85 @@ def test_signals_are_compared_on_every_bar_where_there_is_time() -> None:
 
     traded = int((signals[100:] != 0).sum())
     assert receipt["checked"] == {
-        "signals": traded, "of_signals": traded, "zeros": 200 - traded, "of_zeros": 200 - traded,
+        "signals": traded, "of_signals": traded, "changes": traded, "of_changes": traded,
+        "zeros": 200 - traded, "of_zeros": 200 - traded,
     }  # fmt: skip
     assert receipt["mode"] == "checked"
     assert receipt["versions"].keys() == {"python", "numpy", "pandas"}
 
 
-def test_all_signals_are_asked_for_even_if_there_is_time_for_few_bars() -> None:
-    code = "import time\ndef signals(bars):\n    time.sleep(0.002)\n"
-    code += "    return [i % 50 == 7 for i in range(len(bars))]\n"
-    with evaluator(code, 0.1) as started:
+@pytest.fixture
+def time_for_600_bars(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that ticks when it is read, which is once a bar: 400 ticks of start, and 1.8 times as many for checks."""
+    ticks = iter(range(10**6))
+    clock = SimpleNamespace(perf_counter=lambda: float(next(ticks)))
+    monkeypatch.setattr("consumer.sealed.evaluation.time", clock)
+    monkeypatch.setattr("consumer.sealed.interpreter.Interpreter.start_s", 400.0)
+    monkeypatch.setattr("consumer.sealed.interpreter.Interpreter.left_s", lambda self: math.inf)
+
+
+@pytest.mark.usefixtures("time_for_600_bars")
+def test_all_signals_are_asked_for_even_if_there_is_no_time_for_all_bars() -> None:
+    code = "def signals(bars):\n    return [i % 50 == 7 for i in range(len(bars))]\n"
+    with evaluator(code, 1.8) as started:
         rule(code, started).generate_signals(random_prices(3000))
         checked = started.receipt(0)["checked"]
 
-    assert 0 < checked["signals"] <= checked["of_signals"] == 60
-    assert 0 < checked["zeros"] < checked["of_zeros"] == 2940
+    assert checked["signals"] == checked["of_signals"] == checked["of_changes"] == 60
+    assert 100 < checked["zeros"] < 700 < checked["of_zeros"] == 2940
+
+
+def test_bars_before_the_first_traded_one_are_not_asked_for() -> None:
+    code = "def signals(bars):\n    return [1] * len(bars)\n"
+    with evaluator(code) as started:
+        made = PythonRule({"code": code})
+        made.evaluator = partial(started, first_bar=200)
+        made.generate_signals(random_prices())
+
+        assert started.latest is not None
+        assert np.flatnonzero(started.latest.checked).tolist() == [*range(200, BARS)]
+
+
+@pytest.mark.usefixtures("time_for_600_bars")
+def test_changes_of_a_signal_are_asked_for_before_its_repetitions() -> None:
+    code = "def signals(bars):\n    return [1 if i // 20 % 3 else -1 for i in range(len(bars))]\n"
+    with evaluator(code, 1.8) as started:
+        rule(code, started).generate_signals(random_prices(3000))
+        checked, evaluation = started.receipt(0)["checked"], started.latest
+
+    assert checked["changes"] == checked["of_changes"] == 100
+    assert 400 < checked["signals"] < 800 < checked["of_signals"] == 3000
+    assert evaluation is not None
+    halves = np.split(evaluation.checked, 2)  # they are asked for over the whole series
+    assert 0.6 < halves[0].sum() / halves[1].sum() < 1.6
+
+
+@pytest.mark.parametrize("signals", [3, 40, 400])
+def test_bars_without_a_signal_are_asked_for_between_those_with_one(signals: int) -> None:
+    code = "def signals(bars):\n    return [0] * len(bars)\n"
+    expected = np.zeros(3000, np.int8)
+    expected[:: 3000 // signals] = 1
+    with evaluator(code) as started:
+        run = EvaluationRun(started._interpreter, [{}], random_prices(3000), 0, 1.0)
+        order = run._telling_bars(expected, [0])
+
+    has_signal = expected[order] != 0
+    assert has_signal.sum() == (expected != 0).sum() - 1  # one was asked for before
+    for count in (8, len(order) // 2, len(order)):  # a round asks for the first ones
+        assert 0.15 < 1 - has_signal[:count].mean() < 0.9
+    assert len({*order.tolist()}) == len(order)
+
+
+@pytest.mark.usefixtures("time_for_600_bars")
+def test_a_check_leaves_half_of_the_time_that_the_run_has_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("consumer.sealed.interpreter.Interpreter.left_s", lambda self: 40.0)
+    code = "def signals(bars):\n    return [1] * len(bars)\n"
+    with evaluator(code, 1.8) as started:
+        rule(code, started).generate_signals(random_prices(3000))
+
+        assert started.receipt(0)["checked"]["signals"] < 230
 
 
 def test_printed_text_and_plotted_lines_belong_to_their_bars() -> None:
