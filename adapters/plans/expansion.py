@@ -218,8 +218,9 @@ class Expansion:
                 placed[field] = fault
                 continue
             ticker, member = divmod(int(number) - 1, len(self.members))
-            params = json.dumps(self.params(self.members[member]))
-            message = f"{fault} ({self.tickers[ticker]} {params}"
+            params = self.params(self.members[member])
+            short = json.dumps({each: params[each] for each in params if each != "code"})
+            message = f"{fault} ({self.tickers[ticker]} {short}"
             alike.setdefault((self._place(name), _NUMBER.sub("0", fault)), []).append(message)
         for (place, _), (message, *more) in alike.items():
             before = f"{placed[place]}; " if place in placed else ""

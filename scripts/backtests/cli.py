@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from backtests import __version__, commands
@@ -28,6 +29,7 @@ EXAMPLES = """examples:
   %(prog)s plan docs/examples/rsi.yaml
   %(prog)s submit docs/examples/rsi.yaml
   %(prog)s submit docs/examples/runs.csv --detach
+  %(prog)s submit docs/examples/runs.csv --code docs/examples/pullback.py
   %(prog)s status docs/examples/rsi.yaml --watch
   %(prog)s results docs/examples/rsi.yaml --top 20 --format csv > best.csv
   %(prog)s results rsi-bounds-0123456789 --metric calmar_ratio --constraint "num_trades >= 20"
@@ -91,6 +93,11 @@ ARGUMENTS: dict[str, Json] = {
         "metavar": "FIELD=VALUE",
         "help": "a field of all runs, in place of the file's: fee_rate=0.002; repeatable",
     },
+    "--code": {
+        "type": Path,
+        "metavar": "FILE",
+        "help": "a strategy in Python, in place of the rule of all runs",
+    },
     "--jobs": {
         "type": WHOLE_NUMBER,
         "default": os.cpu_count() or 1,
@@ -140,16 +147,16 @@ ARGUMENTS: dict[str, Json] = {
 RANKED = "--top --format --metric --constraint"
 # the arguments of each command besides --url; its docstring is its help
 COMMANDS: dict[Work, str] = {
-    commands.plan: "file --batch --set --jobs",
-    commands.submit: f"file --batch --set {RANKED} --detach",
-    commands.status: "sweep --batch --set --watch",
-    commands.results: f"sweep --batch --set {RANKED}",
-    commands.cancel: "sweep --batch --set",
-    commands.retry: "sweep --batch --set --failed --cancelled",
-    commands.screen: f"spec --set {RANKED} --run",
+    commands.plan: "file --batch --set --code --jobs",
+    commands.submit: f"file --batch --set --code {RANKED} --detach",
+    commands.status: "sweep --batch --set --code --watch",
+    commands.results: f"sweep --batch --set --code {RANKED}",
+    commands.cancel: "sweep --batch --set --code",
+    commands.retry: "sweep --batch --set --code --failed --cancelled",
+    commands.screen: f"spec --set --code {RANKED} --run",
     commands.robustness: "run_id",
-    commands.study: "spec --set --dry-run --detach",
-    commands.portfolio: "spec --set --detach",
+    commands.study: "spec --set --code --dry-run --detach",
+    commands.portfolio: "spec --set --code --detach",
     commands.load: (
         "files --folder --yahoo --from --ticker --timeframe --no-adjust --timezone --keep-dates --bad-rows --note "
         "--dry-run"

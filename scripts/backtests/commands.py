@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 
 from backtests.client import Client
 from backtests.loading import LoadOutcome, as_table, load_source, sources_of
-from backtests.output import FORMATS, Progress, as_account, duration
+from backtests.output import FORMATS, Progress, as_account, duration, without_code
 from backtests.spec import Spec
 from backtests.table_files import RunTable, read_sweep
 from backtests.transport import BadInput, Json
@@ -36,7 +36,8 @@ def plan(client: Client, arguments: Namespace, progress: Progress) -> int:
             f"  {others} runs of the batch are on older versions of the prices; they are not run again"
         )
     for run in first:
-        print(f"  {run.get('ticker')} {run.get('rule_type')} {json.dumps(run.get('params', {}))}")
+        params = json.dumps(without_code(run.get("params", {})))
+        print(f"  {run.get('ticker')} {run.get('rule_type')} {params}")
     if more := planned["runs"] - len(first):
         print(f"  ... and {more} more")
     print(f"  {_estimate(client, planned, arguments.jobs)}")
@@ -180,7 +181,7 @@ def load(client: Client, arguments: Namespace, progress: Progress) -> int:
 
 
 def _sweep_of(client: Client, file: str, arguments: Namespace) -> Spec | RunTable:
-    return read_sweep(Path(file), client, dict(arguments.set))
+    return read_sweep(Path(file), client, dict(arguments.set), arguments.code)
 
 
 def spec_of(client: Client, arguments: Namespace, what: str) -> Spec:

@@ -160,8 +160,13 @@ def as_table(batch: Json) -> str:
 
 
 def _named(run: Json) -> str:
-    params = (f"{name}={value}" for name, value in _columns(run["params"]).items())
-    return " ".join((run["rule_type"], *params))
+    columns = _columns(without_code(run["params"])).items()
+    return " ".join((run["rule_type"], *(f"{name}={value}" for name, value in columns)))
+
+
+def without_code(params: Json) -> Json:
+    """Leave out the code of a strategy, which is too long for a line."""
+    return {name: value for name, value in params.items() if name != "code"}
 
 
 def _number(value: float | int | None) -> str:

@@ -14,11 +14,14 @@ from typing import Any, NamedTuple
 import yaml
 
 from backtests.client import Client
-from backtests.transport import BadInput, Json, Refused
+from backtests.transport import BadInput, Json, Refused, read_code
 
 MAX_DEPTH = 4  # of entries with a line; aliases may be circular
 MAX_MISREAD = 3  # values that one message names
 MAX_LABEL = 64  # characters
+CODE_FILE = (
+    "code_file"  # of params: a file of Python beside the sweep's, whose text becomes `code`
+)
 
 
 class Spec(NamedTuple):
@@ -106,6 +109,10 @@ def read_spec(path: Path) -> Spec:
         lines[path_in_file], nodes[path_in_file] = line, value
     if is_yaml:
         faults += _refused(document)
+    for place, fault in load_code(values, path.parent):
+        faults.append(f"line {lines.get(place, 1)}: {place}: {fault}")
+    for place in [each for each in lines if each.endswith(f".{CODE_FILE}")]:
+        lines[place.removesuffix("_file")] = lines[place]
     if faults:
         raise BadInput(*faults)
     nodes = nodes if is_yaml else {}
@@ -115,6 +122,37 @@ def read_spec(path: Path) -> Spec:
     if name not in (None, "") and isinstance(node := nodes.get("name"), yaml.ScalarNode):
         name = node.value  # its text in the file: NO, 1.10
     return Spec({**values, "name": str(name or path.stem)}, lines, nodes)
+
+
+def load_code(values: Any, folder: Path) -> list[tuple[str, str]]:
+    """Replace `code_file` of all params by `code`, the text of that file in `folder`; return the faults by place."""
+    faults, waiting, seen = list[tuple[str, str]](), [("", values)], set[int]()
+    while waiting:
+        place, each = waiting.pop()
+        if id(each) in seen:  # an alias
+            continue
+        seen.add(id(each))
+        entries = each.items() if isinstance(each, dict) else enumerate(each)
+        waiting += [
+            (f"{place}{key}.", entry) for key, entry in entries if isinstance(entry, dict | list)
+        ]
+        if place.endswith("params.") and CODE_FILE in each:
+            try:
+                each["code"] = _code_of(each, folder)
+            except BadInput as error:
+                faults.append((f"{place}{CODE_FILE}", str(error)))
+            del each[CODE_FILE]
+    return faults
+
+
+def _code_of(params: Json, folder: Path) -> str:
+    """Read the file that params name; BadInput unless it is one, and the only code."""
+    name = params[CODE_FILE]
+    if "code" in params:
+        raise BadInput("give code or code_file, not both")
+    if not isinstance(name, str) or not name:
+        raise BadInput(f"{name!r} is not the path of a file, such as strategy.py")
+    return read_code(folder / name)
 
 
 def _refused(document: yaml.Node | None) -> list[str]:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from backtests.client import Client
-from backtests.spec import Spec, general_faults, read_spec
-from backtests.transport import BadInput, Json, Refused
+from backtests.spec import Spec, general_faults, load_code, read_spec
+from backtests.transport import BadInput, Json, Refused, read_code
 
 MAX_NAME = 40  # characters of the name that go into the batch id
 FIRST_REQUESTS = 5  # in a plan
@@ -68,15 +68,18 @@ class RunTable(NamedTuple):
         return [*faults, *general_faults(refused, faults)]
 
 
-def read_sweep(path: Path, client: Client, overrides: Cells | None = None) -> Spec | RunTable:
+def read_sweep(
+    path: Path, client: Client, overrides: Cells | None = None, code: Path | None = None
+) -> Spec | RunTable:
     """Read a .yaml, .yml, .json, .csv, .jsonl or .ndjson file; BadInput with all faults in its form.
 
-    overrides: cells, by column as in a CSV, that replace the values of every run.
+    overrides: cells, by column as in a CSV, that replace the values of every run. code: a strategy in Python that
+    replaces the rule of every run.
     """
     overrides = overrides or {}
     readers = field_readers(client) if overrides or path.suffix == ".csv" else {}
     try:
-        return _read(path, overrides, readers)
+        sweep = _read(path, overrides, readers)
     except OSError as error:
         raise BadInput(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -85,6 +88,21 @@ def read_sweep(path: Path, client: Client, overrides: Cells | None = None) -> Sp
         ) from None
     except csv.Error as error:
         raise BadInput(f"{path}: not CSV: {error}") from None
+    if code:
+        text = read_code(code)
+        for each in sweep.requests if isinstance(sweep, RunTable) else _with_rules(sweep):
+            params = each.get("params")
+            inputs = params.get("inputs") if isinstance(params, dict) else None
+            each |= {"rule_type": "PYTHON", "params": {"code": text, "inputs": inputs or {}}}
+    return sweep
+
+
+def _with_rules(spec: Spec) -> list[Json]:
+    """Return the shared terms, and the legs that have a rule of their own."""
+    legs = spec.values.get("legs")
+    several = [spec.terms, *(legs if isinstance(legs, list) else [])]
+    parts = [each for each in several if isinstance(each, dict)]  # the platform reports others
+    return [each for each in parts if each is spec.terms or {"rule_type", "params"} & each.keys()]
 
 
 def _read(path: Path, overrides: Cells, readers: Readers) -> Spec | RunTable:
@@ -107,6 +125,10 @@ def _table_of(path: Path, lines: Lines, overrides: Cells, readers: Readers) -> R
     for line, values in lines:
         if isinstance(values, dict):
             _put_cells(values, overrides, readers)
+            faults += [
+                f"line {line}: {place}: {fault}"
+                for place, fault in load_code(values, path.parent)
+            ]
             runs[line] = {"charts": False, **values}
         else:
             fault = values if isinstance(values, ValueError) else "a JSON object is expected"

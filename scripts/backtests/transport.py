@@ -1,11 +1,14 @@
 """HTTP to one platform: waits while it is busy or restarts, but fails fast when nothing listens at the address."""
 
+import inspect
 import json
 import random
+import textwrap
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPResponse
+from pathlib import Path
 from socket import gaierror
 from typing import Any
 from urllib.error import HTTPError
@@ -194,10 +197,37 @@ class _Redirects(HTTPRedirectHandler):
 
 
 def as_json(value: Any) -> str:
-    """Format a request as JSON; numbers of numpy as Python's, dates as YYYY-MM-DD."""
-    return json.dumps(
-        value, default=lambda each: each.item() if hasattr(each, "item") else str(each)
-    )
+    """Format a request as JSON.
+
+    Numbers of numpy become Python's, dates YYYY-MM-DD, a Path the text of its file, and a function its source.
+    """
+    return json.dumps(value, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return read_code(value)
+    if inspect.isfunction(value):
+        return source_of(value)
+    return value.item() if hasattr(value, "item") else str(value)
+
+
+def read_code(path: Path) -> str:
+    """Read a file of code; BadInput when there is none, or it is not text."""
+    try:
+        return path.read_text("utf-8-sig")
+    except OSError as error:
+        raise BadInput(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise BadInput(f"{path}: not UTF-8 text") from None
+
+
+def source_of(function: Callable[..., Any]) -> str:
+    """Return the source of a function, which must import in itself what it uses; BadInput where it has none."""
+    try:
+        return textwrap.dedent(inspect.getsource(function))
+    except (OSError, TypeError):
+        raise BadInput(f"{function.__name__}: its source is not available; use a file") from None
 
 
 def _refused(code: int, body: bytes, answer_text: str) -> Refused:
