@@ -26,7 +26,7 @@ from contracts.errors import (
     SealUnavailable,
 )
 from contracts.values import Json
-from rules.python.source import SourceError, read_source
+from rules.python.source import FILE_NAME, SourceError, read_source
 
 _START = (
     "import socket, sys; sys.path.insert(0, sys.argv[1]); from consumer.sealed.process import main; "
@@ -127,9 +127,9 @@ class Interpreter:
         """Run the code in a new fork that knows nothing of earlier ones; it is dead afterwards."""
         is_sealed = self.is_sealed
         setup = {
-            "code": self.code, "function": self.function, "seed": self.seed, "inputs": [*inputs], "mode": mode,
-            "is_quiet": is_quiet, "is_sealed": is_sealed, "memory": self._settings.run_memory_mb * 2**19,
-            "cpu_s": self._settings.run_timeout_s + CPU_GRACE_S,
+            "code": self.code, "file": FILE_NAME, "function": self.function, "seed": self.seed, "inputs": [*inputs],
+            "mode": mode, "is_quiet": is_quiet, "is_sealed": is_sealed,
+            "memory": self._settings.run_memory_mb * 2**19, "cpu_s": self._settings.run_timeout_s + CPU_GRACE_S,
         }  # fmt: skip
         theirs_in, ours_out = os.pipe()
         ours_in, theirs_out = os.pipe()

@@ -40,7 +40,6 @@ from consumer.sealed.protocol import (  # noqa: E402
     UNSEALED,
     frame,
 )
-from rules.python import FILE_NAME  # noqa: E402
 
 Json = dict[str, Any]
 CODES = {None: NOTHING, 0: NOTHING, 1: BUY, -1: SELL}
@@ -148,7 +147,7 @@ class Strategy:
 
     def __init__(self, setup: Json) -> None:
         self._mode, self._name, self._seed = setup["mode"], setup["function"], setup["seed"]
-        self._inputs, self._text = setup["inputs"], setup["code"]
+        self._inputs, self._text, self._file = setup["inputs"], setup["code"], setup["file"]
         self._is_quiet = setup["is_quiet"]  # nobody reads what is printed and plotted
         self._printed, self._room = list[str](), MAX_PRINTED
         self._plotted: dict[str, Any] = {}
@@ -179,10 +178,10 @@ class Strategy:
     def run(self) -> None:
         """Load the code, then answer until the bars end."""
         try:
-            code = compile(self._text, FILE_NAME, "exec", dont_inherit=True)
+            code = compile(self._text, self._file, "exec", dont_inherit=True)
             functions = [self._load(code, inputs) for inputs in self._inputs]
         except BaseException as error:
-            write_all(frame({"error": fault_of(error)}))
+            write_all(frame({"error": fault_of(error, self._file)}))
             return
         write_all(frame({"printed": self._take_printed()}))
         if self._mode == "stream":
@@ -214,7 +213,7 @@ class Strategy:
                 except BaseException as error:
                     answers[number], alive[number] = FAILED, _nothing
                     self._reserve = b""
-                    frames += frame({"error": fault_of(error)})
+                    frames += frame({"error": fault_of(error, self._file)})
             if self._printed or self._plotted:
                 answers[0] |= MORE
                 frames += frame(self._take_more())
@@ -241,7 +240,7 @@ class Strategy:
                     signals, lines = self._signals(function)
                 except BaseException as error:
                     self._reserve = b""
-                    write_all(bytes([FAILED]) + frame({"error": fault_of(error)}))
+                    write_all(bytes([FAILED]) + frame({"error": fault_of(error, self._file)}))
                     continue
                 head = {"lines": [*lines], "printed": self._take_printed()}
                 parts = [signals, *(each.tobytes() for each in lines.values())]
@@ -321,21 +320,21 @@ def _quoted(value: object) -> str:
     return f"{repr(value)[:100]} ({type(value).__name__})"
 
 
-def fault_of(error: BaseException) -> Json:
-    """Return type, message and the lines of the strategy's own code that led to an error."""
+def fault_of(error: BaseException, file: str) -> Json:
+    """Return type, message and the lines of the file of the strategy that led to an error."""
     try:
         message = str(error)[:300]
     except BaseException:
         message = ""
-    lines = [*_lines_of(error.__traceback__)]
+    lines = [*_lines_of(error.__traceback__, file)]
     if isinstance(error, SyntaxError) and error.lineno:
         lines.append((error.lineno, "<module>"))
     return {"type": type(error).__name__[:100], "message": message, "lines": lines[-TRACE:]}
 
 
-def _lines_of(trace: TracebackType | None) -> Iterator[tuple[int, str]]:
+def _lines_of(trace: TracebackType | None, file: str) -> Iterator[tuple[int, str]]:
     while trace:
-        if trace.tb_frame.f_code.co_filename == FILE_NAME:
+        if trace.tb_frame.f_code.co_filename == file:
             yield trace.tb_lineno, trace.tb_frame.f_code.co_name
         trace = trace.tb_next
 

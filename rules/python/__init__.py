@@ -1,3 +1,1 @@
 """Rules written in Python: read as syntax everywhere, executed in the sealed process of a Job only."""
-
-FILE_NAME = "<strategy>"  # of the code, in traces and warnings

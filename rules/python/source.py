@@ -10,11 +10,11 @@ from functools import lru_cache
 from rules.formula.limits import LARGEST
 from rules.formula.rule import NAME
 from rules.parameters import PlacedError
-from rules.python import FILE_NAME
 
 MAX_BYTES = 64 * 2**10  # of UTF-8
 MAX_INPUTS = 12  # as many as FORMULA has
 FUNCTIONS = ("on_bar", "signals")
+FILE_NAME = "<strategy>"  # of the code, in traces and warnings
 ALWAYS_ALLOWED = ("__future__",)
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef

@@ -3,12 +3,14 @@
 The rule is explained from its lines, the account from its orders and trades.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
+from sqlalchemy import RowMapping
 
 from adapters.metrics.curves import shares_held
 from adapters.prices.bars import MOST_DIGITS
@@ -81,7 +83,7 @@ def explanation(run_id: str) -> ResponseReturnValue:
     body = {"bar": bar, "date": when, "signal": SIGNALS[signal]}
     rule = _rule(kept) if kept else {"sides": None, "conditions": [], "note": NO_LINES}
     sentence = "; ".join([*_signal_words(SIGNALS[signal], rule["sides"]), *account])
-    return body | rule | {"account": account, "sentence": sentence}
+    return body | rule | _code_output(row, kept, bar) | {"account": account, "sentence": sentence}
 
 
 @blueprint.get("/api/runs/<uuid:run_id>/stretch")
@@ -130,6 +132,16 @@ def _rule(kept: RunLines) -> Json:
             for member, each in comparisons(condition)
         ],
     }
+
+
+def _code_output(row: RowMapping, kept: RunLines | None, bar: int) -> Json:
+    """Return what a strategy in Python plotted and printed on a bar; {} for other rules."""
+    if not row["python_json"]:
+        return {}
+    printed = (text for at, text in json.loads(row["python_json"])["printed"] if at == bar)
+    lines = zip(kept.head["lines"], kept.values, strict=True) if kept else ()
+    values = {line["name"]: json_numbers(value)[0] for line, value in lines}
+    return {"plotted": values, "printed": "".join(printed)}
 
 
 def _signal_words(signal: str, sides: Mapping[str, Values] | None) -> list[str]:

@@ -219,6 +219,10 @@ class ExplanationAnswer(TypedDict):
     conditions: list[ConditionState]
     account: list[str]
     sentence: str
+    plotted: NotRequired[dict[str, float | None]]
+    """of a strategy in Python, the value of each line"""
+    printed: NotRequired[str]
+    """of a strategy in Python, what it printed on this bar"""
     note: NotRequired[str]
     """why there are no sides"""
 

@@ -75,7 +75,11 @@ def python_note(python: Values) -> str:
     checked = python["checked"]
     if checked is None:
         return f"{seal}; each bar was sent after the answer for the bar before"
-    return f"{seal}; {checked['signals']:,} of {checked['of_signals']:,} signals were given without later bars"
+    count, all_signals = checked["signals"], checked["of_signals"]
+    words = f"{seal}; {count:,} of {all_signals:,} signals were given without later bars"
+    if count == all_signals or "changes" not in checked:  # as runs before it was counted
+        return words
+    return f"{words}, among them {checked['changes']:,} of {checked['of_changes']:,} where the signal changes"
 
 
 @frozen

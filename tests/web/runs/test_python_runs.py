@@ -10,6 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.web.conftest import RunMaker
+from web.runs.page import python_note
 
 CODE = """def on_bar(bars, fast=5, slow=20):
     if len(bars) < slow:
@@ -94,3 +95,41 @@ def test_the_page_and_the_report_show_code_seal_and_printed_text(
     printed = re.search(r'aria-label="Printed by the code">(.*?)</pre>', page, re.DOTALL)
     assert printed and printed[1] == "".join(text for _, text in python["printed"])
     assert python["code_sha256"] in report
+
+
+def test_the_explanation_of_a_bar_says_what_the_code_plotted_and_printed_on_it(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
+    run_id = make_run(rule_type="PYTHON", params={"code": CODE})
+    answer = browser_client.get(f"/api/runs/{run_id}").get_json()
+    (bar, text), *_ = [each for each in answer["python"]["printed"] if each[0] is not None]
+
+    on_bar = browser_client.get(f"/api/runs/{run_id}/explanation?bar={bar}").get_json()
+    after = browser_client.get(f"/api/runs/{run_id}/explanation?bar={bar + 1}").get_json()
+
+    assert (on_bar["printed"], after["printed"]) == (text, "") == ("a thousand more\n", "")
+    closes = browser_client.get(f"/api/runs/{run_id}/bars").get_json()["close"]
+    assert on_bar["plotted"]["fast"] == pytest.approx(
+        sum(closes[bar - 4 : bar + 1]) / 5, rel=1e-5
+    )
+
+
+def test_other_rules_have_no_code_that_could_plot_or_print(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
+    explained = browser_client.get(f"/api/runs/{make_run()}/explanation?bar=3").get_json()
+
+    assert not {"plotted", "printed"} & explained.keys()
+
+
+@pytest.mark.parametrize(
+    ("checked", "words"),
+    [
+        (None, "Sealed; each bar was sent after the answer for the bar before"),
+        ({"signals": 212, "of_signals": 212}, "Sealed; 212 of 212 signals were given without later bars"),
+        ({"signals": 512, "of_signals": 2265, "changes": 60, "of_changes": 63},
+         "Sealed; 512 of 2,265 signals were given without later bars, among them 60 of 63 where the signal changes"),
+    ],
+)  # fmt: skip
+def test_the_page_says_how_many_signals_were_checked(checked: Any, words: str) -> None:
+    assert python_note({"sealed": True, "checked": checked}) == words

@@ -19,6 +19,7 @@ import { startExploring } from "./batches/explore.js";
 import { startCharts } from "./charts/start.js";
 import { startPriceLoading } from "./prices/loading.js";
 import { startPortfolioForm } from "./portfolios/sharing.js";
+import { highlight } from "./runs/code.js";
 import { startRunForm } from "./runs/form.js";
 import { startStudyForm } from "./studies/form.js";
 
@@ -28,6 +29,7 @@ const FORMS = {
   "#price-loading": startPriceLoading,
   "#study-form": startStudyForm,
   "#portfolio-form": startPortfolioForm,
+  "pre[data-code]": highlight,
 };
 
 function enhance(root) {

@@ -16,11 +16,10 @@ export class Why {
 
   async explain(bar) {
     const { body: explanation } = await sendJson(`${this.panel.dataset.url}?bar=${bar}`);
-    this.tell(
-      explanation.date ? when(explanation.date) : "Why",
-      explanation,
-      (explanation.conditions ?? []).map(condition),
-    );
+    this.tell(explanation.date ? when(explanation.date) : "Why", explanation, [
+      ...(explanation.conditions ?? []).map(condition),
+      ...output(explanation),
+    ]);
   }
 
   async explainStretch(from, to) {
@@ -59,4 +58,13 @@ function condition({ side, words, met }) {
   const item = make("li", {}, `${MET.get(met)} ${side}: ${words}`);
   item.dataset.met = met;
   return item;
+}
+
+// What a strategy in Python plotted and printed on the bar.
+function output({ plotted = {}, printed = "" }) {
+  const items = Object.entries(plotted).map(([name, value]) =>
+    make("li", {}, `${name} ${value === null ? "—" : value.toLocaleString("en", { maximumSignificantDigits: 6 })}`),
+  );
+  if (printed.trim()) items.push(make("li", {}, make("pre", { className: "code" }, printed.trimEnd())));
+  return items;
 }

@@ -4,16 +4,21 @@ import { make } from "../elements.js";
 
 let loading = null;
 
-async function loadAce() {
+async function importAce() {
   await import("../ace.js");
   await import("../ace-mode-python.js");
-  window.ace.config.set("useStrictCSP", true); // its style sheet is linked instead
+  return window.ace;
+}
+
+async function loadAce() {
+  const ace = await importAce();
+  ace.config.set("useStrictCSP", true); // its style sheet is linked instead
   const href = new URL("../../css/ace.css", import.meta.url).href;
   const sheet = make("link", { rel: "stylesheet", href });
   const styled = new Promise((resolve, reject) => Object.assign(sheet, { onload: resolve, onerror: reject }));
   document.head.prepend(sheet); // ours, which follows, has the last word
   await styled;
-  return window.ace;
+  return ace;
 }
 
 function edit(ace, area) {
@@ -91,4 +96,21 @@ export function startCode(area) {
       return true;
     },
   };
+}
+
+// Colours and numbers the lines of code that is only read; without the library it stays plain text.
+export async function highlight(block) {
+  const { Mode } = (await importAce()).require("ace/mode/python");
+  const tokenizer = new Mode().getTokenizer();
+  let state = "start";
+  const lines = block.textContent.split("\n").map((text) => {
+    const line = tokenizer.getLineTokens(text, state);
+    state = line.state;
+    const tokens = line.tokens.map(({ type, value }) =>
+      make("span", { className: type.replace(/(^|\.)/g, " ace_").trim() }, value),
+    );
+    return make("span", { className: "line" }, ...tokens, "\n");
+  });
+  block.classList.add("code-editor", "code-lines");
+  block.replaceChildren(...lines);
 }
