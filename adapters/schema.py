@@ -127,7 +127,7 @@ def take_in_prices(engine: Engine, data_dir: Path, *, always: bool) -> None:
     with reading(engine) as connection:
         is_empty = not current_versions(connection)
     for name, outcome in load_folder(engine, data_dir) if always or is_empty else []:
-        if outcome != "known":
+        if outcome != "already stored":
             log.info("prices_loaded file=%s %s", name, outcome)
 
 

@@ -48,7 +48,7 @@ class LegRequest(Closed):
         About(
             "Weight",
             "orders",
-            "of its sleeve, relative to the others'; give one to every leg, or to none",
+            "share of the capital relative to other legs; set it for all legs or none",
         ),
     ] = None
     data_hash: DataHash = None
@@ -63,32 +63,32 @@ class Sharing(Closed):
         About(
             "Account",
             "orders",
-            choices=("one for all legs", "a sleeve of the capital for each leg"),
+            choices=("shared account", "separate capital per ticker"),
         ),
     ] = "shared"
     max_positions: Annotated[
         Annotated[int, Ge(1), Le(MAX_LEGS)] | None,
         About(
-            "Positions at once",
+            "Max positions",
             "orders",
-            "whole number, at most open together in a shared account",
+            "whole number, open at the same time",
         ),
     ] = None
     max_weight_pct: Annotated[
         WidePercent | None,
         About(
-            "Largest position",
+            "Max position size",
             "orders",
-            "of equity in one ticker, when a position is opened",
+            "of equity in one ticker, at entry",
             "percent",
         ),
     ] = None
     max_gross_pct: Annotated[
         WidePercent,
         About(
-            "Invested at most",
+            "Max gross exposure",
             "orders",
-            "of equity, longs and shorts added; 100 without leverage",
+            "of equity, longs plus shorts; 100 means no leverage",
             "percent",
         ),
     ] = 100.0
@@ -97,30 +97,28 @@ class Sharing(Closed):
         About(
             "Priority",
             "orders",
-            "a formula over bars, the higher first; otherwise the order of the legs",
+            "a formula, highest value first; by default the order of the legs",
         ),
     ] = None
     volatility_bars: Annotated[
         Annotated[int, Ge(2), Le(2000)] | None,
         About(
-            "Volatility over",
+            "Volatility window",
             "orders",
-            "whole number: sleeves weigh the inverse of their prices' volatility",
+            "whole number; weights capital by inverse volatility",
             "bars",
         ),
     ] = None
     rebalance: Annotated[
         Rebalance,
-        About(
-            "Rebalance", "orders", choices=("never", "every month", "every quarter", "every year")
-        ),
+        About("Rebalance", "orders", choices=("never", "monthly", "quarterly", "yearly")),
     ] = "never"
     rebalance_off_pct: Annotated[
         Annotated[float, Gt(0), Lt(100)] | None,
         About(
-            "Rebalance when off by",
+            "Rebalance threshold",
             "orders",
-            "points of a sleeve's weight, looked at on each bar",
+            "points off the target weight, checked on each bar",
             "percent",
         ),
     ] = None

@@ -85,7 +85,7 @@ Ticker = Annotated[Symbol, About("Ticker", "market", "A-Z 0-9 . ^ = -")]
 RuleType = Annotated[
     str, MinLen(1), MaxLen(32), About("Trading rule", "rule", "a name in the catalog, /api/rules")
 ]
-Params = Annotated[Json, About("Parameters", "rule", "the rule catalog knows the bounds")]
+Params = Annotated[Json, About("Parameters", "rule", "see the rule's page for accepted values")]
 Sha256 = Annotated[str, MinLen(64), MaxLen(64)]
 DataHash = Annotated[
     Sha256 | None,
@@ -103,12 +103,12 @@ class RunRequest(Closed):
     end_date: Annotated[date, About("To", "market", "last day, included")]
     run_id: Annotated[
         Uuid | None,
-        About("Run", "label", "UUID4, issued by the web tier", in_forms=False),
+        About("Run", "label", "UUID4, assigned on submission", in_forms=False),
     ] = None
     params: Params = field(default_factory=dict)
     rule_id: Annotated[
         Text | None,
-        About("Name", "label", "a label only; never drives execution", in_forms=False),
+        About("Name", "label", "a label only; does not affect the result", in_forms=False),
     ] = None
     initial_capital: Annotated[Money, About("Initial capital", "orders", unit="money")] = (
         DEFAULT_CAPITAL
@@ -123,23 +123,23 @@ class RunRequest(Closed):
         float,
         Ge(0),
         Le(1000),
-        About("Slippage", "orders", "against the trade, each side", "basis points"),
+        About("Slippage", "orders", "each side", "basis points"),
     ] = 0.0
     position_size: Annotated[
         Money,
         About(
             "Position size",
             "orders",
-            "money per trade, or at most 100 percent of equity",
+            "money per trade, or up to 100 % of equity",
             suggested=100,
         ),
     ] = 10_000.0
     size_type: Annotated[
         SizeType,
         About(
-            "Size is",
+            "Sizing",
             "orders",
-            choices=("money per trade", "percent of equity"),
+            choices=("money per trade", "% of equity"),
             suggested="percent",
         ),
     ] = "value"
@@ -152,7 +152,7 @@ class RunRequest(Closed):
     ] = "1d"
     data_hash: DataHash = None
     fill: Annotated[
-        Fill, About("Orders fill at", "orders", choices=("signal bar's close", "next bar's open"))
+        Fill, About("Fill price", "orders", choices=("signal bar's close", "next bar's open"))
     ] = "close"
     stop_loss_pct: Annotated[
         Percent | None, About("Stop loss", "stops", "of the entry price", "percent")
@@ -167,63 +167,65 @@ class RunRequest(Closed):
     ] = None
     exit_after_bars: Annotated[
         Annotated[int, Ge(1), Le(100_000)] | None,
-        Newer("Time exit", "stops", "whole number, after the bar of the entry", "bars"),
+        Newer("Time exit", "stops", "whole number, after the entry bar", "bars"),
     ] = None
     atr_stop_multiple: Annotated[
         Annotated[float, Gt(0), Le(50)] | None,
-        Newer("ATR stop", "stops", "of the ATR at the entry, from the entry price", "times ATR"),
+        Newer(
+            "ATR stop", "stops", "distance from the entry price, by the ATR at entry", "times ATR"
+        ),
     ] = None
     atr_stop_period: Annotated[
         int,
         Ge(2),
         Le(200),
-        Newer("ATR period", "stops", "whole number, of the ATR stop", "bars"),
+        Newer("ATR period", "stops", "whole number, for the ATR stop", "bars"),
     ] = 14
     liquidate_below_pct: Annotated[
         Annotated[float, Ge(0), Lt(100)] | None,
         Newer(
             "Liquidation",
             "stops",
-            "of the initial capital: with that or less the account is closed for good",
+            "of the initial capital; at or below it the account is closed for good",
             "percent",
             suggested=0,
         ),
     ] = None
-    fractional_shares: Annotated[bool, About("Shares", "orders", "fractional shares")] = False
+    fractional_shares: Annotated[
+        bool, About("Fractional shares", "orders", "allow fractions of a share")
+    ] = False
     risk_free_rate: Annotated[
         Rate,
         About("Risk-free rate", "orders", "per year, for Sharpe and Sortino", "fraction"),
     ] = 0.0
     borrow_rate: Annotated[
         Rate,
-        Newer(
-            "Borrow fee", "orders", "per year, of their value; with 0 shorts pay none", "fraction"
-        ),
+        Newer("Borrow fee", "orders", "per year, on the value of short positions", "fraction"),
     ] = 0.0
     cash_rate: Annotated[
         Rate,
-        Newer("Interest on cash", "orders", "per year; with 0 idle cash earns none", "fraction"),
+        Newer("Interest on cash", "orders", "per year, on idle cash", "fraction"),
     ] = 0.0
     bars_per_year: Annotated[
         Annotated[int, Ge(1), Le(200_000)] | None,
         Newer(
-            "Bars per year", "market", "whole number, instead of the count of the prices", "bars"
+            "Bars per year", "market", "whole number; by default counted from the prices", "bars"
         ),
     ] = None
     benchmark: Annotated[
         Symbol | None,
-        Newer("Benchmark", "orders", "a ticker, for alpha and beta; by default the same"),
+        Newer("Benchmark", "orders", "a ticker, for alpha and beta; by default the traded one"),
     ] = None
     benchmark_hash: Annotated[
         Sha256 | None,
-        Newer("Benchmark's prices", "market", "a version of its prices", in_forms=False),
+        Newer("Benchmark prices", "market", "a version of its prices", in_forms=False),
     ] = None
-    charts: Annotated[bool, About("Charts", "label", "render pictures")] = True
+    charts: Annotated[bool, About("PNG charts", "label", "render charts as pictures")] = True
     batch_id: Annotated[
         Annotated[str, MinLen(1), MaxLen(64)] | None,
-        About("Batch", "label", "groups the runs of a call", in_forms=False),
+        About("Batch", "label", "groups runs that are submitted together", in_forms=False),
     ] = None
-    label: Annotated[Text | None, About("Label", "label", "to find the run again")] = None
+    label: Annotated[Text | None, About("Label", "label", "to find the run by")] = None
     tags: Annotated[Tags, About("Tags", "label", TAG_HELP)] = field(default_factory=list)
 
     def to_json(self) -> Json:

@@ -21,37 +21,38 @@ class SweepSpec(Closed):
 
     base: Annotated[
         Json,
-        "an object of what all runs share: ticker or tickers, rule_type, start_date, end_date, ...",
+        "an object with the fields that all runs share: ticker or tickers, rule_type, start_date, end_date, ...",
     ]
     name: Annotated[Annotated[str, MinLen(1), MaxLen(255)] | None, "1 to 255 characters"] = None
     method: Annotated[Literal["grid", "random", "list"], "grid, random, list"] = "grid"
     parameters: Annotated[
         Json | list[Any],
-        "an object of parameter names and their values; with method list, a list of objects",
+        "an object of parameter names and values; with method list, a list of objects",
     ] = field(default_factory=dict)
     where: Annotated[
-        Conditions, "at most 20 conditions on parameters: which combinations are tried"
+        Conditions,
+        "at most 20 conditions on parameters; only combinations that meet them are run",
     ] = field(default_factory=list)
     metric: Annotated[
         str | Json | None,
-        "a metric, or an object of its name and goal: how results are ranked",
+        "a metric to rank by, or an object with its name and goal",
     ] = None
     constraints: Annotated[
-        Conditions, "at most 20 conditions on metrics: which results are ranked"
+        Conditions, "at most 20 conditions on metrics; only results that meet them are ranked"
     ] = field(default_factory=list)
     run_cap: Annotated[
         int,
         Ge(1),
-        "a whole number from 1: a grid of more runs is refused, of random ones so many are drawn",
+        "a whole number from 1: the most runs of a grid, or the number of random draws",
     ] = 20_000
-    seed: Annotated[int, Ge(0), "a whole number from 0: the same one draws the same runs"] = 0
+    seed: Annotated[int, Ge(0), "a whole number from 0; the same seed draws the same runs"] = 0
     study: Annotated[
         Json | None,
-        "an object with kind: walk_forward, holdout, selection or permutation; of a study only",
+        "an object with kind: walk_forward, holdout, selection or permutation; for studies only",
     ] = None
     portfolio: Annotated[
         Json | None,
-        "an object of how its runs share one account: mode, max_positions, ...; of a portfolio only",
+        "an object that sets how runs share an account: mode, max_positions, ...; for portfolios only",
     ] = None
 
 

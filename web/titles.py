@@ -71,11 +71,11 @@ class RequestField:
         }[self.kind]
 
     def format_value(self, value: Any) -> str:
-        """Format a value for pages, a set flag by its meaning: long only, 0.1 %, 25 bps, fractional shares."""
+        """Format a value for pages: long only, 0.1 %, 25 bps, on."""
         if self.kind == "choice":
             return self.choices[value]
         if self.kind == "flag":
-            return self.about.help
+            return "on"
         if self.kind == "words":
             return ", ".join(value)
         if self.about.unit == "fraction":

@@ -25,7 +25,10 @@ from adapters.metrics.moments import (
     "Alpha", "percent", "high", signed=True, source="Jensen (1968), Journal of Finance 23(2)"
 )
 def alpha(run: Measured) -> float:
-    """Mean excess return - beta times the benchmark's, per bar, compounded over P bars."""
+    """Yearly return beyond what the benchmark and beta explain (Jensen's alpha).
+
+    Mean excess return - beta times the benchmark's, per bar, compounded over P bars.
+    """
     common = run.common_returns
     rate = bar_rate(run.risk_free_rate, common.per_year)
     ours, theirs = average(common.run) - rate, average(common.benchmark) - rate
@@ -34,14 +37,20 @@ def alpha(run: Measured) -> float:
 
 @BENCHMARK("Beta", "ratio")
 def beta(run: Measured) -> float:
-    """Covariance of the returns with the benchmark's / variance of the benchmark's."""
+    """Move for each 1% move of the benchmark.
+
+    Covariance of the returns with the benchmark's / variance of the benchmark's.
+    """
     ours, theirs = map(centred, run.common_returns[:2])
     return total(ours * theirs) / total(theirs * theirs)
 
 
 @BENCHMARK("Correlation", "ratio")
 def correlation(run: Measured) -> float:
-    """Pearson's correlation of the returns with the benchmark's."""
+    """Similarity to the benchmark: 1 moves alike, 0 independently, −1 oppositely.
+
+    Pearson's correlation of the returns with the benchmark's.
+    """
     ours, theirs = map(centred, run.common_returns[:2])
     if math.sqrt(average(ours * ours)) <= ROUNDING_NOISE:
         raise NoValue(STEADY)
@@ -50,7 +59,10 @@ def correlation(run: Measured) -> float:
 
 @BENCHMARK("Tracking error", "percent")
 def tracking_error(run: Measured) -> float:
-    """Standard deviation (ddof 1) of the returns above the benchmark's, times sqrt(P)."""
+    """Yearly fluctuation of the difference from the benchmark.
+
+    Standard deviation (ddof 1) of the returns above the benchmark's, times sqrt(P).
+    """
     return deviation(_active(run)) * math.sqrt(run.common_returns.per_year) * 100.0
 
 
@@ -61,7 +73,10 @@ def tracking_error(run: Measured) -> float:
     source="Goodwin (1998), Financial Analysts Journal 54(4)",
 )
 def information_ratio(run: Measured) -> float:
-    """Mean / standard deviation (ddof 1) of the returns above the benchmark's, times sqrt(P)."""
+    """Return above the benchmark per unit of tracking error.
+
+    Mean / standard deviation (ddof 1) of the returns above the benchmark's, times sqrt(P).
+    """
     active = _active(run)
     spread = deviation(active)
     if spread <= ROUNDING_NOISE:
@@ -71,13 +86,19 @@ def information_ratio(run: Measured) -> float:
 
 @BENCHMARK("Up capture", "percent", "high")
 def up_capture(run: Measured) -> float:
-    """Yearly growth on the bars on which the benchmark rose / the benchmark's on them."""
+    """Share of the benchmark's rises that the run gained; above 100% it gained more.
+
+    Yearly growth on the bars on which the benchmark rose / the benchmark's on them.
+    """
     return _capture(run, run.common_returns.benchmark > 0)
 
 
 @BENCHMARK("Down capture", "percent", "low")
 def down_capture(run: Measured) -> float:
-    """Yearly growth on the bars on which the benchmark fell / the benchmark's on them."""
+    """Share of the benchmark's falls that the run lost; below 100% it lost less.
+
+    Yearly growth on the bars on which the benchmark fell / the benchmark's on them.
+    """
     return _capture(run, run.common_returns.benchmark < 0)
 
 
@@ -126,30 +147,42 @@ def average_gross_exposure_pct(run: Measured) -> float:
 
 
 @TIMING(
-    "Timing, a year",
+    "Timing alpha (annual)",
     "percent",
     "high",
     signed=True,
     source="Grinblatt & Titman (1993), Journal of Business 66(1)",
 )
 def timing_return_pct(run: Measured) -> float:
-    """Mean return, costs paid, above holding the same share of the asset all the time, times P."""
+    """Yearly return that the timing added over a constant position of the same average size.
+
+    Mean return, costs paid, above that of a constant position in the asset, times P.
+    """
     return average(run.timed) * run.periods_per_year * 100.0
 
 
-@TIMING("Sharpe ratio of timing", "ratio", "high")
+@TIMING("Timing Sharpe ratio", "ratio", "high")
 def timing_sharpe_ratio(run: Measured) -> float:
-    """Mean / standard deviation (ddof 1) of the returns above holding the same share all the time, times sqrt(P)."""
+    """Sharpe ratio of the return that the timing added.
+
+    Mean / standard deviation (ddof 1) of the returns above those of a constant position, times sqrt(P).
+    """
     return average(run.timed) / spread(run.timed) * math.sqrt(run.periods_per_year)
 
 
-@TIMING("Skewness of timing", "ratio", "high")
+@TIMING("Timing skewness", "ratio", "high")
 def timing_skewness(run: Measured) -> float:
-    """Adjusted Fisher-Pearson skewness of the returns above holding the same share all the time."""
+    """Symmetry of the returns that the timing added.
+
+    Adjusted Fisher-Pearson skewness of the returns above those of a constant position.
+    """
     return skewness_of(run.timed)
 
 
-@TIMING("Excess kurtosis of timing", "ratio")
+@TIMING("Timing excess kurtosis", "ratio")
 def timing_kurtosis(run: Measured) -> float:
-    """Unbiased excess kurtosis of the returns above holding the same share all the time."""
+    """Fat tails of the returns that the timing added.
+
+    Unbiased excess kurtosis of the returns above those of a constant position.
+    """
     return kurtosis_of(run.timed)

@@ -94,7 +94,7 @@ class Measured:
 
     @cached_property
     def timed(self) -> Array:
-        """(bars - 1,) returns above holding the same share all the time; NoValue where there are none."""
+        """(bars - 1,) returns above those of a constant position; NoValue where there are none."""
         return self.timing.excess()
 
     def core_value(self, name: str) -> float:
@@ -221,8 +221,10 @@ class Metric:
     compute: the function; NoValue with a reason where the metric does not exist. better: the preferable direction, high
     or low; None if there is none. signed: a gain or a loss, displayed with its sign. headline: short name, in addresses
     and indexes, of a metric with a column of its own, by which runs are listed, filtered and sorted. holding: name of
-    the metric that is the same number for buying and holding, displayed with it. plain: plain name of one of the few
-    metrics that are displayed first. source: origin of the definition.
+    the metric that is the same number for buying and holding, displayed with it. plain: explanation in a few words, of
+    the few metrics that are displayed first. source: origin of the definition.
+
+    The function's docstring has the meaning in a sentence, and the formula in a second paragraph where it needs one.
     """
 
     section: str
@@ -248,9 +250,18 @@ class Metric:
         return self.compute.__name__
 
     @property
+    def meaning(self) -> str:
+        """Plain explanation in a sentence, for pages and documents."""
+        return self._paragraphs[0]
+
+    @property
     def formula(self) -> str:
-        """The definition in a sentence or two, for documents and pages."""
-        return " ".join(str(self.compute.__doc__).split())
+        """Exact definition; the same as the meaning where a sentence says it all."""
+        return self._paragraphs[-1]
+
+    @property
+    def _paragraphs(self) -> list[str]:
+        return [" ".join(each.split()) for each in str(self.compute.__doc__).split("\n\n")]
 
 
 # a metric of one section each

@@ -31,7 +31,7 @@ STEADY = "equity did not vary"
 NO_CLOSED_TRADES = "no closed trades"
 
 
-SAME_SHARE = "it held the same share all the time"
+SAME_SHARE = "the position never changed size"
 
 
 class NoValue(Exception):

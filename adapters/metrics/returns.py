@@ -22,16 +22,21 @@ LEAST_YEARS = 0.25  # a shorter run has no yearly rate: 1% in two days would be 
     signed=True,
     headline="return",
     holding="buy_hold_return_pct",
-    plain="Return",
+    plain="gain on the initial capital",
 )
 def total_return_pct(run: Measured) -> float:
-    """Final equity / initial capital - 1."""
+    """Gain or loss on the initial capital.
+
+    Final equity / initial capital - 1.
+    """
     return run.core_value("total_return_pct")
 
 
-@RETURN("Annual growth (CAGR)", "percent", "high", signed=True, plain="Growth a year")
+@RETURN("Annual return (CAGR)", "percent", "high", signed=True, plain="growth per year")
 def cagr(run: Measured) -> float:
-    """(1 + total return) ^ (1 / years) - 1: the yearly growth that gives the total return; years of 365.25 days from
+    """Steady yearly growth that gives the same total return.
+
+    (1 + total return) ^ (1 / years) - 1: the yearly growth that gives the total return; years of 365.25 days from
     the first bar to the last, at least a quarter of one.
     """
     if run.is_ruined:
@@ -44,15 +49,20 @@ def cagr(run: Measured) -> float:
 
 @RETURN("Gross return", "percent", "high", signed=True)
 def gross_return_pct(run: Measured) -> float:
-    """(Final equity + fees + slippage + borrow fees) / initial capital - 1: the same trades without their costs."""
+    """Return of the same trades without their costs.
+
+    (Final equity + fees + slippage + borrow fees) / initial capital - 1: the same trades without their costs.
+    """
     capital = float(run.path[0])
     gross = float(run.path[-1]) + total_fees(run) + total_slippage(run) + run.borrow_fees
     return (gross - capital) / capital * 100.0
 
 
-@RETURN("Buy and hold", "percent", signed=True)
+@RETURN("Buy & hold return", "percent", signed=True)
 def buy_hold_return_pct(run: Measured) -> float:
-    """All capital at the first traded close, fee and slippage paid, in fractions of shares, marked to the last close.
+    """Return of buying with all capital at the start and holding to the end.
+
+    All capital at the first traded close, fee and slippage paid, in fractions of shares, marked to the last close.
     Charts and tables that compare it with a strategy show the same number.
     """
     return (float(run.close[-1]) / run.price_paid - 1.0) * 100.0
@@ -126,7 +136,10 @@ def total_interest(run: Measured) -> float:
 
 @COSTS("Turnover", "ratio", "low")
 def turnover(run: Measured) -> float:
-    """Value of all fills / mean equity, per year: 2 when all was bought and sold once a year."""
+    """Trading volume relative to equity: 2 when everything is bought and sold once a year.
+
+    Value of all fills / mean equity, per year.
+    """
     if run.is_ruined:
         raise NoValue(RUINED)
     traded = math.fsum(fill.price * abs(fill.shares) for fill in fills(run.trades))

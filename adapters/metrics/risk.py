@@ -25,17 +25,19 @@ TAIL = 0.05  # share of the bars, on either side
     "high",
     headline="sharpe",
     holding="buy_hold_sharpe_ratio",
-    plain="Return per risk",
+    plain="return per unit of volatility",
     source="Sharpe (1994), Journal of Portfolio Management 21(1)",
 )
 def sharpe_ratio(run: Measured) -> float:
-    """Mean / standard deviation (ddof 1) of the bars' returns above the risk-free ones, times sqrt(P). The yearly
+    """Return per unit of volatility; above 1 is good.
+
+    Mean / standard deviation (ddof 1) of the bars' returns above the risk-free ones, times sqrt(P). The yearly
     risk-free rate r of the request, 0 by default, is (1 + r) ^ (1 / P) - 1 per bar.
     """
     return measured_sharpe(run) if run.risk_free_rate else run.core_value("sharpe_ratio")
 
 
-@RISK("Sharpe ratio of buy and hold", "ratio")
+@RISK("Buy & hold Sharpe ratio", "ratio")
 def buy_hold_sharpe_ratio(run: Measured) -> float:
     """Sharpe ratio of buying and holding, costs paid, from the same capital on the same bars."""
     return measured_sharpe(run.holding)
@@ -50,7 +52,9 @@ def measured_sharpe(run: Measured) -> float:
     "Sortino ratio", "ratio", "high", source="Sortino & Price (1994), Journal of Investing 3(3)"
 )
 def sortino_ratio(run: Measured) -> float:
-    """Mean excess return e times P, over sqrt(mean of min(e, 0) squared) times sqrt(P); e is a bar's return above the
+    """Return per unit of downside volatility: like the Sharpe ratio, but only losses count as risk.
+
+    Mean excess return e times P, over sqrt(mean of min(e, 0) squared) times sqrt(P); e is a bar's return above the
     risk-free one.
     """
     losses = run.excess_returns.clip(max=0.0)
@@ -62,7 +66,10 @@ def sortino_ratio(run: Measured) -> float:
 
 @RISK("Calmar ratio", "ratio", "high", source="Young (1991), Futures 20(1)")
 def calmar_ratio(run: Measured) -> float:
-    """Annual growth / maximum drawdown."""
+    """Annual return per unit of max drawdown.
+
+    Annual return / max drawdown.
+    """
     drawdown_pct = float(run.drawdowns.max()) * 100.0
     if drawdown_pct == 0.0:
         raise NoValue("no drawdown")
@@ -71,17 +78,20 @@ def calmar_ratio(run: Measured) -> float:
 
 @RISK("Volatility", "percent", "low")
 def volatility(run: Measured) -> float:
-    """Standard deviation (ddof 1) of the bars' returns, times sqrt(P)."""
+    """Yearly fluctuation of returns.
+
+    Standard deviation (ddof 1) of the bars' returns, times sqrt(P).
+    """
     return deviation(run.returns) * math.sqrt(run.periods_per_year) * 100.0
 
 
-@RISK("Value at risk, 95%", "percent", "high", signed=True)
+@RISK("Value at risk (95%)", "percent", "high", signed=True)
 def var_95_pct(run: Measured) -> float:
     """The 5th percentile of the bars' returns: one bar in twenty was worse."""
     return quantile(run, TAIL) * 100.0
 
 
-@RISK("Expected shortfall, 95%", "percent", "high", signed=True)
+@RISK("Expected shortfall (95%)", "percent", "high", signed=True)
 def cvar_95_pct(run: Measured) -> float:
     """Mean of the lowest 5% of the bars' returns (CVaR)."""
     return average(run.ordered_returns[: int((run.bars - 1) * TAIL) + 1]) * 100.0
@@ -89,34 +99,46 @@ def cvar_95_pct(run: Measured) -> float:
 
 @RISK("Skewness", "ratio", "high")
 def skewness(run: Measured) -> float:
-    """Adjusted Fisher-Pearson skewness of the bars' returns: below 0 when losses reach further than gains."""
+    """Symmetry of returns: below 0 when losses reach further than gains.
+
+    Adjusted Fisher-Pearson skewness of the bars' returns.
+    """
     return skewness_of(run.returns)
 
 
 @RISK("Excess kurtosis", "ratio")
 def kurtosis(run: Measured) -> float:
-    """Unbiased excess kurtosis of the bars' returns: above 0 when extremes are more frequent than normal."""
+    """Fat tails: above 0 when extreme returns are more frequent than in a normal distribution.
+
+    Unbiased excess kurtosis of the bars' returns.
+    """
     return kurtosis_of(run.returns)
 
 
 @RISK("Tail ratio", "ratio", "high")
 def tail_ratio(run: Measured) -> float:
-    """The 95th percentile of the bars' returns over the 5th, both without sign."""
+    """Large gains compared with large losses: above 1 when gains are larger.
+
+    The 95th percentile of the bars' returns over the 5th, both without sign.
+    """
     lowest = abs(quantile(run, TAIL))
     if lowest == 0.0:
         raise NoValue("the 5th percentile of the returns is zero")
     return abs(quantile(run, 1.0 - TAIL)) / lowest
 
 
-@RISK("Exposure", "percent", plain="Time invested")
+@RISK("Time in market", "percent", plain="share of bars with a position")
 def exposure_pct(run: Measured) -> float:
     """Share of the bars at whose close any position is open, long or short."""
     return run.bars_held / run.bars * 100.0
 
 
-@RISK("Growth per exposure", "percent", "high", signed=True)
+@RISK("Return per time in market", "percent", "high", signed=True)
 def exposure_adjusted_return(run: Measured) -> float:
-    """Annual growth / share of the bars with a position."""
+    """Annual return for the time with a position.
+
+    Annual return / share of the bars with a position.
+    """
     if run.bars_held == 0:
         raise NoValue("never invested")
     return cagr(run) / (run.bars_held / run.bars)
@@ -124,7 +146,9 @@ def exposure_adjusted_return(run: Measured) -> float:
 
 @RISK("Bars per year", "count")
 def bars_per_year(run: Measured) -> float:
-    """P: sessions per year (the nearest of 252, 260, 365) times the median of bars per session; the count of bars where
+    """Bars in a year, by which ratios are annualised (P).
+
+    P: sessions per year (the nearest of 252, 260, 365) times the median of bars per session; the count of bars where
     none of the three is near, and of a portfolio whose calendar no leg has whole.
     """
     return run.periods_per_year
@@ -139,33 +163,33 @@ def quantile(run: Measured, share: float) -> float:
 
 
 @DRAWDOWN(
-    "Maximum drawdown",
+    "Max drawdown",
     "percent",
     "low",
     headline="drawdown",
     holding="buy_hold_max_drawdown_pct",
-    plain="Worst fall",
+    plain="largest fall from a peak",
 )
 def max_drawdown_pct(run: Measured) -> float:
     """Largest fall of equity from its running peak, in percent of the peak; the initial capital is the first peak."""
     return run.core_value("max_drawdown_pct")
 
 
-@DRAWDOWN("Maximum drawdown of buy and hold", "percent")
+@DRAWDOWN("Buy & hold max drawdown", "percent")
 def buy_hold_max_drawdown_pct(run: Measured) -> float:
     """Largest fall of buying and holding from its running peak; the initial capital is the first peak."""
     return float(run.holding.drawdowns.max()) * 100.0
 
 
-@DRAWDOWN("Deepest drawdown lasted", "days", "low")
+@DRAWDOWN("Max drawdown duration", "days", "low")
 def max_drawdown_days(run: Measured) -> float:
     """Calendar days from the peak before the maximum drawdown until equity is back at it, or to the last bar."""
     return run.days_between(*deepest_span(run))
 
 
-@DRAWDOWN("Deepest drawdown in bars", "bars", "low")
+@DRAWDOWN("Max drawdown duration (bars)", "bars", "low")
 def max_drawdown_bars(run: Measured) -> float:
-    """Duration of the deepest drawdown, counted in bars."""
+    """Bars from the peak before the maximum drawdown until equity is back at it, or to the last bar."""
     peak, recovery = deepest_span(run)
     return recovery - peak
 
@@ -197,5 +221,8 @@ def time_under_water_pct(run: Measured) -> float:
     source="Martin & McCann (1989), The Investor's Guide to Fidelity Funds",
 )
 def ulcer_index(run: Measured) -> float:
-    """Square root of the mean squared drawdown of the bars. Quantstats divides by n - 1."""
+    """Depth and duration of drawdowns in one number.
+
+    Square root of the mean squared drawdown of the bars. Quantstats divides by n - 1.
+    """
     return math.sqrt(average(run.drawdowns[1:] ** 2)) * 100.0

@@ -1,4 +1,4 @@
-"""Timing of a run: its returns above holding the same share of the asset all the time.
+"""Timing of a run: its returns above those of a constant position in the asset.
 
 A bar's excess return is the run's, costs included, less the asset's times the run's usual exposure: the mean of its
 exposures at all closes but those of the tenth of the bars that follows. The mean of these returns is the covariance of
@@ -125,7 +125,7 @@ def measured_timing(metrics: Mapping[str, float | None], bars: int) -> MeasuredS
     return MeasuredSharpe(ratio / per_year**0.5, bars - 1, skew, tails + 3)
 
 
-def run_timing(metrics: Mapping[str, float | None], bars: int, ticker: str) -> str | None:
+def run_timing(metrics: Mapping[str, float | None], bars: int) -> str | None:
     """Return a sentence on a run's timing; None if it has none, or is too short for a yearly rate."""
     if metrics.get("cagr", 0.0) is None:
         return None
@@ -136,21 +136,20 @@ def run_timing(metrics: Mapping[str, float | None], bars: int, ticker: str) -> s
     yearly_pct, exposure_pct = (
         float(metrics[name] or 0.0) for name in ("timing_return_pct", "average_exposure_pct")
     )
-    brought = f"Choosing its times brought {than_holding(yearly_pct, exposure_pct, ticker)}"
-    average = f"{abs(exposure_pct):.0f}% of the money on average"
+    position = f"{abs(exposure_pct):.0f}% {'short' if exposure_pct < 0 else 'invested'}"
     if yearly_pct <= 0:
-        return f"{brought} ({average})."
-    chance = (
-        f"If this was the only try, chance alone does as well in {percent(1 - skill)} of cases"
+        return f"Its timing cost {-yearly_pct:.1f}% a year compared with staying {position} throughout."
+    return (
+        f"Its timing added {yearly_pct:.1f}% a year over staying {position} throughout."
+        f" If this was your first try, luck alone would do this well {percent(1 - skill)} of the time."
     )
-    return f"{brought} ({average}). {chance}."
 
 
-def than_holding(yearly_pct: float, exposure_pct: float, asset: str = "it") -> str:
-    """Compare a yearly return with that of a share of the asset that never changes, in words."""
-    more = "more" if yearly_pct > 0 else "less"
-    position = "being short" if exposure_pct < 0 else "holding"
-    return f"{abs(yearly_pct):.1f}% a year {more} than {position} the same share of {asset} all the time"
+def versus_constant(yearly_pct: float, exposure_pct: float) -> str:
+    """Compare a yearly return with that of a position of constant size, in words."""
+    side = "ahead of" if yearly_pct > 0 else "behind"
+    position = "short position" if exposure_pct < 0 else "position"
+    return f"{abs(yearly_pct):.1f}% a year {side} a constant {position}"
 
 
 def percent(share: float) -> str:

@@ -8,27 +8,33 @@ from adapters.metrics.measured import TRADES, Measured
 from adapters.metrics.moments import NoValue, variance
 
 
-@TRADES("Trades", "count", headline="trades", plain="Trades")
+@TRADES("Trades", "count", headline="trades", plain="positions opened")
 def num_trades(run: Measured) -> float:
     """Positions opened, the one still open included."""
     return run.core_value("num_trades")
 
 
-@TRADES("Win rate", "percent", "high", plain="Trades won")
+@TRADES("Win rate", "percent", "high", plain="share of trades that won")
 def win_rate(run: Measured) -> float:
-    """Closed trades that earned more than their fees / all closed trades."""
+    """Share of closed trades that made money.
+
+    Closed trades that earned more than their fees / all closed trades.
+    """
     return share_won(run.profits)
 
 
-@TRADES("Average trade", "percent", "high", signed=True)
+@TRADES("Average trade return", "percent", "high", signed=True)
 def avg_trade_return(run: Measured) -> float:
     """Arithmetic mean of the closed trades' returns, fees included."""
     return mean_of(run, "pnl_pct")
 
 
-@TRADES("Profit factor", "ratio", "high", plain="Won per lost")
+@TRADES("Profit factor", "ratio", "high", plain="won for each 1 lost")
 def profit_factor(run: Measured) -> float:
-    """Money won by the winning / money lost by the losing closed trades."""
+    """Money won for each 1 lost; above 1 the trades earn.
+
+    Money won by the winning / money lost by the losing closed trades.
+    """
     lost = -math.fsum(profit for profit in run.profits if profit < 0)
     if lost == 0.0:
         raise NoValue("no losing trades")
@@ -48,7 +54,10 @@ def expectancy(run: Measured) -> float:
     source="Tharp (2008), Definitive Guide to Position Sizing Strategies",
 )
 def sqn(run: Measured) -> float:
-    """sqrt(N) times mean / standard deviation (ddof 1) of the profits of the N closed trades."""
+    """Consistency of the trades' profits; above 2 is good.
+
+    sqrt(N) times mean / standard deviation (ddof 1) of the profits of the N closed trades.
+    """
     trades = len(run.profits)
     if trades < 2:
         raise NoValue("fewer than two closed trades")
@@ -94,7 +103,7 @@ def losing_streak(run: Measured) -> float:
     return longest_streak([profit <= 0 for profit in run.profits])
 
 
-@TRADES("Average holding", "days")
+@TRADES("Average holding period", "days")
 def avg_holding_days(run: Measured) -> float:
     """Mean calendar days from the entry's bar to the exit's, closed trades."""
     return fmean(
@@ -103,7 +112,7 @@ def avg_holding_days(run: Measured) -> float:
 
 
 @TRADES(
-    "Average adverse excursion",
+    "Average max loss while open (MAE)",
     "percent",
     "low",
     source="Sweeney (1996), Maximum Adverse Excursion",
@@ -113,7 +122,7 @@ def avg_mae_pct(run: Measured) -> float:
     return mean_of(run, "mae_pct")
 
 
-@TRADES("Average favourable excursion", "percent", "high")
+@TRADES("Average max gain while open (MFE)", "percent", "high")
 def avg_mfe_pct(run: Measured) -> float:
     """Mean over closed trades of the furthest that the price went for them, in percent of the entry price (MFE)."""
     return mean_of(run, "mfe_pct")

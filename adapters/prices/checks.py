@@ -49,8 +49,10 @@ def _spacing(bars: PriceBars) -> Iterator[str]:
     """Warn of bars that are not spaced as their timeframe is."""
     apart_s, length_s = usual_distance_s(bars.times), LENGTH_S[bars.timeframe]
     if apart_s not in (None, length_s):
-        expected = f"bars of {bars.timeframe} are {duration(length_s)} apart, and these {duration(apart_s)}"
-        yield f"{expected}: is it the timeframe of the file? A year is counted as {bars_per_year(bars.times):,} of them"
+        spacing = (
+            f"bars are {duration(apart_s)} apart, not {duration(length_s)} as in {bars.timeframe}"
+        )
+        yield f"{spacing}; check the timeframe. A year counts as {bars_per_year(bars.times):,} bars"
 
 
 def _week(bars: PriceBars) -> Iterator[str]:
@@ -61,7 +63,7 @@ def _week(bars: PriceBars) -> Iterator[str]:
     for extra, lacking, off in (SUNDAYS_FOR_FRIDAYS, SATURDAYS_FOR_MONDAYS):
         if counts[extra] >= LEAST_SHARE * len(bars) and counts[lacking] <= STRAY * counts[extra]:
             days = f"{counts[extra]:,} bars on {DAYS[extra]}s and {counts[lacking]:,} on {DAYS[lacking]}s"
-            yield f"{days}: is each dated {off} its session, where the market is not one of such days?"
+            yield f"{days}: dates may be wrong, each {off} its session"
 
 
 def _weekdays(bars: PriceBars) -> Whole:
@@ -80,7 +82,7 @@ def _gaps(bars: PriceBars) -> Iterator[str]:
     before = np.flatnonzero(np.diff(bars.times) > longest_s)
     breaks = [" to ".join(bar_dates(bars.times[place : place + 2], "1d")) for place in before]
     if breaks:
-        yield f"there is no bar for more than {duration(longest_s)}, {_times(len(breaks))}: {listed(breaks)}"
+        yield f"gap of more than {duration(longest_s)}, {_times(len(breaks))}: {listed(breaks)}"
 
 
 def _jumps(bars: PriceBars) -> Iterator[str]:
@@ -95,13 +97,13 @@ def _jumps(bars: PriceBars) -> Iterator[str]:
     days = bar_dates(bars.times[places + 1], bars.timeframe)
     jumps = [*zip(days, factors, split_factors, is_split, strict=True)]
     if splits := [f"{day} (×{factor:.3g})" for day, _, factor, split in jumps if split]:
-        yield f"a jump looks like a split, {_times(len(splits))}, so the prices may not be adjusted: {listed(splits)}"
+        yield f"possible unadjusted split, {_times(len(splits))}: {listed(splits)}"
     if large := [
         f"{day} ({(factor - 1) * 100:+.0f}%)"
         for day, factor, _, split in jumps
         if not split and abs(factor - 1) > LARGEST_STEP
     ]:
-        yield f"a close moved by over {LARGEST_STEP:.0%} in one bar, {_times(len(large))}: {listed(large)}"
+        yield f"close moved more than {LARGEST_STEP:.0%} in one bar, {_times(len(large))}: {listed(large)}"
 
 
 def _are_near(ratios: Column, targets: Sequence[float], tolerance: float) -> Any:
@@ -121,7 +123,7 @@ def _columns(bars: PriceBars) -> Iterator[str]:
     closes = bars.prices[3]
     equal = len(closes) - 1 - int(np.flatnonzero(closes != closes[-1]).max(initial=-1))
     if equal >= STALE_BARS:
-        yield f"the last {equal:,} closes are equal: is the series still alive?"
+        yield f"the last {equal:,} closes are equal; the series may have ended"
     if bars.closes_only:
         yield CLOSES_ONLY
 
@@ -156,7 +158,7 @@ def changes(bars: PriceBars, before: PriceBars) -> tuple[dict[str, int], list[st
 def other_tickers(names: Sequence[str], ticker: str) -> list[str]:
     """Warn of each ticker that a file names and that is not the one it is loaded as."""
     return [
-        f"the file names {name}, and its prices are loaded as {ticker}"
+        f"the file is for {name} but is loaded as {ticker}"
         for name in names
         if not names_ticker(name, ticker)
     ]

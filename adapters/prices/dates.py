@@ -117,22 +117,20 @@ class Looks:
     def spacing_in_words(self) -> str:
         """Describe the spacing of the bars and the timeframe that has it."""
         if self.apart_s is None:
-            return f"fewer than {LEAST_SPACED} bars do not show how far they are apart"
+            return f"too few bars to detect the timeframe (fewer than {LEAST_SPACED})"
         timeframe = (
-            f"as those of {self.timeframe} are"
-            if self.timeframe
-            else f"which is none of {', '.join(TIMEFRAMES)}"
+            f" ({self.timeframe})" if self.timeframe else ", which is no supported timeframe"
         )
-        return f"the bars are {duration(self.apart_s)} apart, {timeframe}"
+        return f"bars are {duration(self.apart_s)} apart{timeframe}"
 
     @property
     def hours_in_words(self) -> str:
         """Describe the hours of a day's bars by the file's clock, and the exchange that has them."""
         if self.hours is None:
-            return "its days begin and end at different hours, which tell no time zone"
+            return "trading hours vary, so the time zone cannot be detected"
         first, last = (each.isoformat("minutes") for each in self.hours)
-        zone = f"which looks like {self.zone}" if self.zone else "which tells no time zone"
-        return f"its days have bars from {first} to {last}, {zone}"
+        zone = f"as in {self.zone}" if self.zone else "which match no known exchange"
+        return f"trading hours are {first} to {last}, {zone}"
 
 
 def _second(clock: time) -> int:
@@ -295,7 +293,7 @@ class Dates:
         self._days = SessionDays(in_range, self._zone, keep=self.meaning.keep_dates)
 
     def doubts(self) -> Iterator[str]:
-        """Warn where the file looks different from the requested meaning, which is applied all the same."""
+        """Warn where the file looks different from the requested meaning, which is applied anyway."""
         looks, zone = self.looks, self._zone
         yield from self._shifts()
         yield from self._fridays()
@@ -303,7 +301,7 @@ class Dates:
             return
         at = looks.moments[0].replace(tzinfo=None)
         if zone.utcoffset(at) != ZoneInfo(looks.zone).utcoffset(at):
-            yield f"the times are taken as those of {zone}, but {looks.hours_in_words}"
+            yield f"times are read as {zone}, but {looks.hours_in_words}"
 
     def _shifts(self) -> Iterator[str]:
         """Warn of daily bars whose session is on another day than the date as written."""
@@ -337,19 +335,19 @@ class Dates:
         """Return the time of the bar with this date, in seconds since 1970 UTC, or a description of the fault."""
         moment = self._read(cell)
         if moment is None:
-            return "{!r} is not a date; YYYY-MM-DD is understood everywhere"
+            return "{!r} is not a date; use YYYY-MM-DD"
         if not _is_in_range(moment):
             return f"{{!r}} is out of range: the years {FIRST_YEAR} to {LAST_YEAR}"
         if self.meaning.timeframe in BY_DAY:
             moment = self._day(moment)
         elif moment.tzinfo is None:
             if self._zone is None:
-                return "{!r} has no offset from UTC, as others have; name the time zone"
+                return "{!r} has no offset from UTC, but other rows do; set the time zone"
             moment = moment.replace(tzinfo=self._zone)
             if not exists(moment):
                 return (
-                    f"{{!r}} does not exist in {self._zone}, where clocks go forward then; name the zone of the file, "
-                    "such as UTC or Etc/GMT+5, which is UTC-5 all year"
+                    f"{{!r}} does not exist in {self._zone}, where clocks go forward then; set the file's time zone, "
+                    "such as UTC, or Etc/GMT+5 for UTC-5 all year"
                 )
         return int(moment.timestamp())
 
@@ -393,7 +391,7 @@ def _zone_of(meaning: Meaning, looks: Looks) -> str:
         return looks.zone
     example = next(each for each in looks.moments if each.tzinfo is None)
     raise refuse(
-        f"not given, and the times, such as {example}, have no offset from UTC; {looks.in_words(meaning.timeframe)}: "
-        "name the zone of the file, such as America/New_York, or UTC",
+        f"missing, and times such as {example} have no offset from UTC; {looks.in_words(meaning.timeframe)}; "
+        "set the file's time zone, such as America/New_York, or UTC",
         "timezone",
     )

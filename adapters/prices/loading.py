@@ -125,7 +125,7 @@ def load_folder(engine: Engine, folder: Path) -> list[tuple[str, str]]:
 
     A file whose content is already a version changes nothing, so a newer version loaded by a user stays current; so
     does a series whose versions all have another source, even if a release adds a file of its name. A broken file is
-    left out, with the reason in its outcome; the others are loaded all the same.
+    skipped, with the reason in its outcome; the others are loaded anyway.
     """
     return [(path.name, _take_in(engine, path)) for path in price_files(folder)]
 
@@ -133,7 +133,7 @@ def load_folder(engine: Engine, folder: Path) -> list[tuple[str, str]]:
 def _take_in(engine: Engine, path: Path) -> str:
     named = series_of_file(path.name)
     if named is None:
-        return f"left out: {name_fault(path.name)}"
+        return f"skipped: {name_fault(path.name)}"
     with reading(engine) as connection:
         versions = select_versions(connection, *of_series(*named))
     sources = {each.data_hash: each.source for each in versions}
@@ -141,17 +141,17 @@ def _take_in(engine: Engine, path: Path) -> str:
         content = unpacked(path.read_bytes())
         # a canonical file is recognised without parsing it
         if hashlib.sha256(content).hexdigest() in sources:
-            return "known"
+            return "already stored"
         meaning = Meaning(timeframe=named[1])
         bars, report = examine(PriceStore(engine), named[0], content, meaning)
     except OSError as error:  # a dangling link, a folder, or no permission
-        return f"left out: cannot be read: {error.strerror}"
+        return f"skipped: cannot be read: {error.strerror}"
     except RefusedFile as fault:
-        return f"left out: {'; '.join(fault.findings[:SHOWN])}"
+        return f"skipped: {'; '.join(fault.findings[:SHOWN])}"
     if bars.data_hash in sources:
-        return "known"
+        return "already stored"
     if sources and path.name not in sources.values():
-        return f"left out: the prices of {' '.join(named)} are from elsewhere; load the file to replace them"
+        return f"skipped: {' '.join(named)} has prices from another source; load the file to replace them"
     save_version(engine, named[0], bars, report, path.name)
     return f"{report['outcome']}: {len(bars):,} bars from {bars.first} to {bars.last}"
 
@@ -167,7 +167,7 @@ def delete_version(
         )
     if not unused_versions(connection, VERSION.id == unused.id):
         raise Conflict(
-            f"runs refer to {ticker} {timeframe} {data_hash[:12]}, so it is kept for them"
+            f"{ticker} {timeframe} {data_hash[:12]} is in use by runs, so it cannot be deleted"
         )
     _delete(connection, [unused])
 

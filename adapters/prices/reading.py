@@ -34,9 +34,9 @@ _EXACT = Context(
 MOST_NAMES = 20  # names of ignored columns in one sentence
 NULLS = frozenset({"", "null", "nan", "none", "na", "n/a", "#n/a", "-", "--", "."})
 _TITLES = {"adjusted": "Adj Close", "clock": "Time", "ticks": "Tick volume"}
-_NO_CLOCK = "{!r} is not a time of day; HH:MM is understood everywhere"
-_UNSURE = "nothing in its column tells separators of thousands from those of decimals"
-_TAKEN = "an open is taken as the close, a high and a low as the higher and the lower of the two"
+_NO_CLOCK = "{!r} is not a time of day; use HH:MM"
+_UNSURE = "its column does not show whether the separator marks thousands or decimals"
+_TAKEN = "Open is set to Close, High and Low to the higher and lower of the two"
 _DIGITS_ALONE = re.compile("[0-9.,]*")
 _MONEY = re.compile(
     r"(?<![^+-])([A-Z]{0,3}[$€£¥₩₹]|(USD|EUR|GBP) )\s*(?=[\d.])|\s*([$€£¥₩₹¢円원]|USD|EUR|GBP)$"
@@ -63,7 +63,7 @@ def read_prices(content: bytes, meaning: Meaning) -> Reading:
     warnings = [*table.warnings]
     if table.ignored:
         names = listed([name[:NAME] for name in table.ignored], MOST_NAMES)
-        done.append(f"columns left out: {names}")
+        done.append(f"ignored columns: {names}")
     table = _with_times(_without_nulls(table, warnings))
     dates = Dates(
         table.columns["date"].tolist(), replace(meaning, zone=meaning.zone or table.zone)
@@ -76,7 +76,7 @@ def read_prices(content: bytes, meaning: Meaning) -> Reading:
     times = rows.columns["date"]
     if times[0] > times[-1]:
         rows = rows.part(slice(None, None, -1))
-        done.append("reversed: the file was newest first")
+        done.append("rows were newest first; reversed")
     timeframe, zone = dates.meaning.timeframe, dates.clock_zone
     if zone:
         separate_repeated_hours(rows.columns, zone, done)
@@ -99,7 +99,7 @@ def _without_nulls(table: PriceTable, warnings: list[str]) -> PriceTable:
         raise refuse("no row has a price", f"line {table.lines[0]}")
     lines = table.lines[~kept].tolist()
     warnings.append(
-        f"rows without prices left out: line{'s' if len(lines) > 1 else ''} {listed(lines)}"
+        f"skipped rows without prices: line{'s' if len(lines) > 1 else ''} {listed(lines)}"
     )
     return table.part(kept)
 
@@ -192,9 +192,9 @@ def _choose_volume(columns: dict[str, Objects]) -> list[str]:
     if ticks is None:
         return []
     if "volume" in columns and columns["volume"].any():
-        return ["tick volume left out: the file has a traded volume"]
+        return ["tick volume ignored; the file has traded volume"]
     columns["volume"] = ticks
-    return ["the volume is that of ticks: the file has no other"]
+    return ["using tick volume; the file has no other"]
 
 
 def _fill(columns: dict[str, Objects], warnings: list[str]) -> None:
@@ -207,9 +207,9 @@ def _fill(columns: dict[str, Objects], warnings: list[str]) -> None:
     columns.setdefault("low", np.minimum(open_, close))
     if "volume" not in columns:
         columns["volume"] = np.full(len(close), Decimal(0))
-        warnings.append("no column for Volume: taken as 0, so rules that read volume say nothing")
+        warnings.append("no Volume column: set to 0, so rules that use volume give no signals")
     elif not columns["volume"].any():
-        warnings.append("no volume in any bar, so rules that read volume say nothing")
+        warnings.append("no volume in any bar, so rules that use volume give no signals")
 
 
 def _adjust(columns: dict[str, Objects], is_requested: bool) -> list[str]:
@@ -218,26 +218,24 @@ def _adjust(columns: dict[str, Objects], is_requested: bool) -> list[str]:
     if adjusted is None:
         return []
     if not is_requested:
-        return ["Adj Close left out, as requested: prices are as they were quoted"]
+        return ["Adj Close ignored as requested; prices are unadjusted"]
     ratios = adjusted / columns["close"]
     if (ratios == 1).all():
-        return ["Adj Close is Close on every bar: nothing to adjust"]
+        return ["Adj Close equals Close on every bar; nothing to adjust"]
     step = Decimal(1).scaleb(min(each.adjusted() for each in adjusted) - ADJUSTED_DIGITS + 1)
     for name in PRICES:  # rounding is monotonic: High stays the highest
         exact = columns[name] * ratios
         columns[name] = np.array(
             [price.quantize(step, context=_EXACT) for price in exact], object
         )
-    return [
-        f"prices of whole bars multiplied by Adj Close / Close, {ratios.min():.4f} to {ratios.max():.4f}; "
-        "volumes as they are"
-    ]
+    factors = dict.fromkeys(f"×{each:.4f}" for each in (ratios.min(), ratios.max()))
+    return [f"prices scaled by Adj Close ({' to '.join(factors)}); volume unchanged"]
 
 
 def _bars(columns: dict[str, Objects], timeframe: Timeframe) -> PriceBars:
     prices = [columns[name] for name in PRICES]
     if columns["high"].max() >= MOST:
-        raise refuse(f"Adj Close / Close makes prices of 1e{MOST_DIGITS} and more")
+        raise refuse(f"scaling by Adj Close gives prices of 1e{MOST_DIGITS} or more")
     decimals = _decimals(set().union(*prices), LEAST_DECIMALS)
     volume_decimals = _decimals(set(columns["volume"]), 0)
     scaled = tuple(_scaled(column, decimals) for column in prices)
@@ -265,7 +263,7 @@ PRICES = ("open", "high", "low", "close")
 # as a fraction of a price: an error of High or Low up to this comes from rounded floats
 ROUNDING = Decimal("1e-9")
 _TWICE = {"1d": "on one day", "1w": "in one week"}
-_LOADED_WITH = "bad_rows=widen or bad_rows=drop loads the file all the same"
+_LOADED_WITH = "to load the file anyway, set bad_rows=widen or bad_rows=drop"
 
 
 def separate_repeated_hours(columns: dict[str, Objects], zone: ZoneInfo, done: list[str]) -> None:
@@ -275,7 +273,7 @@ def separate_repeated_hours(columns: dict[str, Objects], zone: ZoneInfo, done: l
         columns["date"] = times.astype(object)
         moments = [f"{each}Z" for each in times[places].view("M8[s]").astype(str)]
         done.append(
-            f"clocks go back in {zone}: of bars at one clock time the second is taken as the later one, "
+            f"clocks go back in {zone}: where a clock time appears twice, the second bar counts as the later one, "
             f"{len(places):,} in all: {listed(moments)}"
         )
 
@@ -293,7 +291,7 @@ def mend_rows(
     if by_rounding.any():
         rows = _widened(rows, by_rounding)
         done.append(
-            f"High or Low off in its last digits set to Open or Close in {_counted(rows.lines[by_rounding])}"
+            f"High or Low rounded to Open or Close in {_counted(rows.lines[by_rounding])}"
         )
     if not bad.any() or bad_rows == "refuse":
         return rows
@@ -303,7 +301,7 @@ def mend_rows(
         return _widened(rows, bad)
     if bad.all():
         raise refuse("every row has a High or Low that contradicts its other prices")
-    warnings.append(f"rows left out whose High or Low contradicts their other prices: {here}")
+    warnings.append(f"skipped rows whose High or Low contradicts their other prices: {here}")
     return rows.part(~bad)
 
 
@@ -340,8 +338,8 @@ def _check_order(
         places = np.flatnonzero(steps <= 0)
         at_change[places] = [repeated_s(each, zone) != 0 for each in times[places + 1]]
     faults.add(
-        f"Date is not after that of the row above, in the hour that clocks of {zone} show twice when they go back; "
-        "write the times in UTC or with their offsets",
+        f"Date is not after the row above, in the hour that repeats in {zone} when clocks go back; "
+        "write times in UTC or with offsets",
         later[at_change],
     )
     faults.add(
@@ -349,7 +347,7 @@ def _check_order(
         later[(steps == 0) & ~at_change],
     )
     faults.add(
-        "Date is before that of the row above; the dates must ascend, or descend, throughout",
+        "Date is before the row above; dates must ascend or descend throughout",
         later[(steps < 0) & ~at_change],
     )
 

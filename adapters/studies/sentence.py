@@ -5,13 +5,13 @@ from statistics import fmean
 from typing import NamedTuple
 
 from adapters.metrics.moments import CONFIDENCE, SIGNIFICANCE
-from adapters.metrics.timing import percent, than_holding
+from adapters.metrics.timing import percent, versus_constant
 from contracts.values import Values
 
 SHORT_BARS = 150  # bars of all test parts together; skill seldom shows in fewer
 # measured on GJR-GARCH processes with drift: see "The same bars in random order" in docs/studies.md
 VOLATILITY_ALONE = (
-    "In markets where falls raise volatility, avoiding volatile times is enough for this"
+    "In markets where falls raise volatility, avoiding volatile times is enough to pass"
     " in up to 18% of cases, not 5%."
 )
 
@@ -19,7 +19,7 @@ VOLATILITY_ALONE = (
 class Judged(NamedTuple):
     """Outcome and sentence: holds (timing better than luck with CONFIDENCE), luck (maybe), fails (<= 0), none.
 
-    Timing is the return above holding the same share of the asset all the time.
+    Timing is the return above that of a constant position in the asset.
     """
 
     outcome: str
@@ -31,21 +31,17 @@ def of_selection(fold: Values, trials: int, reason: str) -> Judged:
     timing = fold["timing"]
     if timing is None or timing["deflated"] is None:
         return _nothing(timing["notes"]["deflated"] if timing else reason)
-    chance = percent(1 - timing["deflated"])
     best = f"The best of {trials:,}" if trials > 1 else "The only one tried"
-    brought = f"{best} brought {_brought(timing)}"
+    result = f"{best} is {_versus_constant(timing)}"
     if timing["yearly_pct"] <= 0:
-        return Judged("fails", f"{brought}.")
-    ratio = f"timing with a Sharpe ratio of {_number(timing['sharpe_ratio'])}"
+        return Judged("fails", f"{result}.")
+    ratio = f"timing Sharpe ratio {_number(timing['sharpe_ratio'])}"
+    if trials > 1:
+        ratio += f"; expected by luck {_number(timing['luck_sharpe_ratio'])}"
+    luck = f"{_luck_alone(timing['deflated'])} ({ratio})."
     if timing["deflated"] < CONFIDENCE:
-        return Judged(
-            "luck",
-            f"{brought}, which is what luck gives: {chance} chance of {ratio} or more without skill.",
-        )
-    luck = (
-        f", where luck alone gives {_number(timing['luck_sharpe_ratio'])}" if trials > 1 else ""
-    )
-    return Judged("holds", f"{brought}: {ratio}{luck}; {chance} chance of it without skill.")
+        return Judged("luck", f"{result}, but {luck}")
+    return Judged("holds", f"{result}; {luck}")
 
 
 def of_test_parts(folds: Sequence[Values], ahead: Values | None, reason: str) -> Judged:
@@ -53,14 +49,18 @@ def of_test_parts(folds: Sequence[Values], ahead: Values | None, reason: str) ->
     timing = ahead["timing"] if ahead else None
     if ahead is None or timing is None or timing["probabilistic"] is None:
         return _nothing(timing["notes"]["probabilistic"] if timing else reason)
-    tested = f"{_brought(timing)}{_in_folds(folds)}{_sharpes(folds, ahead['evidence'])}"
-    if timing["yearly_pct"] <= 0:
-        return Judged("fails", f"Does not hold out of sample: {tested}.{_short(ahead['bars'])}")
-    chance = f"{percent(1 - timing['probabilistic'])} chance of that without skill"
+    result = f"{_versus_constant(timing)}{_in_folds(folds)}{_sharpes(folds, ahead['evidence'])}"
     short = _short(ahead["bars"])
+    if timing["yearly_pct"] <= 0:
+        return Judged("fails", f"Failed out of sample: {result}.{short}")
+    result = f"{result}; {_luck_alone(timing['probabilistic'])}.{short}"
     if timing["probabilistic"] >= CONFIDENCE:
-        return Judged("holds", f"Holds out of sample: {tested}; {chance}.{short}")
-    return Judged("luck", f"May be luck out of sample: {tested}; {chance}.{short}")
+        return Judged("holds", f"Held up out of sample: {result}")
+    return Judged("luck", f"May be luck out of sample: {result}")
+
+
+def _luck_alone(skill: float) -> str:
+    return f"luck alone would do this well {percent(1 - skill)} of the time"
 
 
 def _short(bars: int) -> str:
@@ -71,41 +71,33 @@ def _short(bars: int) -> str:
 
 
 def of_permutations(search: Values, title: str, reason: str) -> Judged:
-    """Judge whether the search finds more than in the same bars in random order; `reason` explains a missing number."""
+    """Judge whether the search does better than on shuffled bars; `reason` explains a missing number."""
     failed, p_value = search["failed"], search["p_value"]
     if search["observed"] is None or failed:
         return _nothing(f"{failed:,} of the permutations failed" if failed else reason)
-    best = f"the best {title} of {_number(search['observed'])}"
-    searches = f"{search['above']:,} of {search['permutations']:,} searches"
-    reached = f"{searches} of the same bars in random order found as much (p = {p_value:.3g})"
+    shuffled = f"{search['above']:,} of {search['permutations']:,} searches of shuffled bars"
+    result = (
+        f"best {title} {_number(search['observed'])}; {shuffled} did as well (p = {p_value:.3g})"
+    )
     if p_value < SIGNIFICANCE:
-        more = f"The search finds more than chance: beside {best}, {reached}."
-        return Judged("holds", f"{more} {VOLATILITY_ALONE}")
-    return Judged("luck", f"The search finds what chance gives: beside {best}, {reached}.")
+        return Judged("holds", f"The search beats chance: {result}. {VOLATILITY_ALONE}")
+    return Judged("luck", f"The search does no better than chance: {result}.")
 
 
 def compare_returns(
-    ticker: str,
     benchmark: str | None,
     return_pct: float,
     buy_hold_pct: float | None,
     benchmark_pct: float | None,
 ) -> str:
     """Compare the return with buying and holding the asset, and with the benchmark."""
-    others = (
-        (f"buying and holding {ticker}", buy_hold_pct),
-        (f"the benchmark {benchmark}", benchmark_pct),
-    )
-    comparisons = [
-        f"{name} brought {'more' if value > return_pct else 'less'} ({_signed(value)}%)"
-        for name, value in others
-        if value is not None
-    ]
-    return f"It came to {_signed(return_pct)}%; before costs {' and '.join(comparisons)}."
+    others = (("buy-and-hold", buy_hold_pct), (f"benchmark {benchmark}", benchmark_pct))
+    comparisons = [f"{name} {_percent(value)}" for name, value in others if value is not None]
+    return f"Return {_percent(return_pct)}; {', '.join(comparisons)} (before costs)."
 
 
-def _brought(timing: Values) -> str:
-    return than_holding(timing["yearly_pct"], timing["average_exposure_pct"])
+def _versus_constant(timing: Values) -> str:
+    return versus_constant(timing["yearly_pct"], timing["average_exposure_pct"])
 
 
 def _sharpes(folds: Sequence[Values], after: Values | None) -> str:
@@ -122,16 +114,16 @@ def _in_folds(folds: Sequence[Values]) -> str:
         return ""
     tested = [fold["chosen"][0]["test"] for fold in folds if fold["chosen"]]
     won = sum(run is not None and (run["total_return_pct"] or 0.0) > 0 for run in tested)
-    return f", with a gain in {won} of {len(folds)} folds"
+    return f"; {won} of {len(folds)} folds made money"
 
 
 def _nothing(reason: str) -> Judged:
-    return Judged("none", f"Nothing can be said: {reason}.")
+    return Judged("none", f"No verdict: {reason}.")
 
 
 def _number(value: float) -> str:
     return f"{value:z.2f}".replace("-", "−")
 
 
-def _signed(value: float) -> str:
-    return f"{value:+z,.1f}".replace("-", "−")
+def _percent(value: float) -> str:
+    return f"{value:z,.1f}%".replace("-", "−")

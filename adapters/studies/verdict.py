@@ -222,9 +222,7 @@ class Verdict:
             "buy_hold_pct": market.growth_pct(times, market.closes),
             "benchmark_pct": benchmark_pct,
         }
-        return percents | {
-            "sentence": compare_returns(base["ticker"], base["benchmark"], **percents)
-        }
+        return percents | {"sentence": compare_returns(base["benchmark"], **percents)}
 
     def _efficiency(self) -> float:
         """Ratio of the yearly growth of the test parts to that of the training parts of the same choices.

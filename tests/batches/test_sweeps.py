@@ -88,9 +88,9 @@ def test_a_sweep_can_join_a_batch(client: FlaskClient) -> None:
     [
         ({"run_cap": 3}, {"run_cap": "2 combinations x 2 tickers are more than 3"}),
         ({"run_cap": 0, "seed": "x"}, {
-            "run_cap": "0 is not accepted; accepted: a whole number from 1: a grid of more runs is refused, of random "
-                       "ones so many are drawn",
-            "seed": "'x' is not accepted; accepted: a whole number from 0: the same one draws the same runs",
+            "run_cap": "0 is not accepted; accepted: a whole number from 1: the most runs of a grid, or the number "
+                       "of random draws",
+            "seed": "'x' is not accepted; accepted: a whole number from 0; the same seed draws the same runs",
         }),
         ({"parameters": {"period": {"min": 9, "max": 5, "step": 1}}}, {
             "parameters.period": "min 9, max 5, step 1 give no values, or more than 10000",

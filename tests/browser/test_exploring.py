@@ -67,7 +67,7 @@ def test_runs_are_chosen_by_dragging_along_an_axis(visit: Visit) -> None:
     expect(page.get_by_label("oversold to")).to_have_value("")
     assert page.url.endswith("and+oversold+%3E%3D+38")
     page.get_by_label("Metric", exact=True).select_option("max_drawdown_pct")
-    expect(page.locator("table.leaders caption")).to_have_text("Best runs by Maximum drawdown")
+    expect(page.locator("table.leaders caption")).to_have_text("Best runs by Max drawdown")
     expect(rows).to_have_count(2)
     page.get_by_role("link", name="Show all").click()
     expect(rows).to_have_count(9)

@@ -121,7 +121,7 @@ def test_a_fold_says_what_is_set_in_it_while_somebody_types(visit: Visit) -> Non
         "initial capital 100,000 · fee rate 0.1 % · slippage 0 bps · position size 100 % of equity"
     )
     expect(stops).to_contain_text("no stops")
-    expect(label).to_contain_text("render pictures")
+    expect(label).to_contain_text("PNG charts")
 
     reached(page, "initial_capital").fill("10000")
     reached(page, "direction").select_option("longshort")
@@ -133,7 +133,7 @@ def test_a_fold_says_what_is_set_in_it_while_somebody_types(visit: Visit) -> Non
     expect(money).to_contain_text("initial capital 10,000 ·")
     expect(money).to_contain_text("· long and short · fractional shares")
     expect(stops).to_contain_text("stop loss 8 %")
-    expect(label).to_contain_text("no charts · tags idea")
+    expect(label).to_contain_text("no PNG charts · tags idea")
     page.get_by_role("button", name="Reset").click()
     expect(stops).to_contain_text("no stops")
 

@@ -142,7 +142,7 @@ def test_timeframe_and_zone_are_guessed_shown_changed_and_the_way_to_a_run_is_sh
 
     report.get_by_label("Timeframe").select_option("1d")
     expect(report.locator(".fault")).to_have_text(
-        "Timeframe: 1d (1 day) does not fit the file: the bars are 5 minutes apart, as those of 5m are"
+        "Timeframe: 1d (1 day) does not fit the file: bars are 5 minutes apart (5m)"
     )
     expect(page.locator("#price-load")).to_be_disabled()
     visit.expect_fault("status of 400")
@@ -166,7 +166,7 @@ def test_bad_rows_and_dates_are_dealt_with_as_chosen(visit: Visit, tmp_path: Pat
     visit.page.locator("#price-files").set_input_files(str(tmp_path / "FX.csv"))
 
     report = visit.page.get_by_role("group", name="FX.csv")
-    expect(report).to_contain_text("bad_rows=widen or bad_rows=drop loads the file all the same")
+    expect(report).to_contain_text("to load the file anyway, set bad_rows=widen or bad_rows=drop")
     visit.expect_fault("status of 400")
     visit.page.get_by_label("Bad High or Low").select_option("widen")
     expect(report).to_contain_text("New series. 7 bars from 2024-01-08 to 2024-01-16")

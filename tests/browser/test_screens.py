@@ -22,7 +22,7 @@ def test_a_grid_is_screened_and_its_best_are_run(visit: Visit) -> None:
     expect(rows).to_have_count(16)
     page.get_by_label("Metric").select_option("max_drawdown_pct")
     expect(page.locator("table.leaders caption")).to_have_text(
-        "Best combinations by Maximum drawdown"
+        "Best combinations by Max drawdown"
     )
     page.goto(address)
     rows.first.get_by_role("button", name="Run").click()

@@ -85,7 +85,7 @@ def test_holding_the_same_share_all_the_time_has_no_timing():
 
     assert result.metrics["average_exposure_pct"] == pytest.approx(100.0)
     assert result.metrics["timing_sharpe_ratio"] is None
-    assert result.notes["timing_sharpe_ratio"] == "it held the same share all the time"
+    assert result.notes["timing_sharpe_ratio"] == "the position never changed size"
 
 
 @pytest.mark.parametrize(
@@ -156,4 +156,4 @@ def test_interest_alone_is_no_timing(step):
 
             assert [found.metrics[name] for name in EXPOSURES] == [0.0, 0.0], seed
             assert {found.metrics[name] for name in TIMING} == {None}, seed
-            assert found.notes["timing_return_pct"] == "it held the same share all the time", seed
+            assert found.notes["timing_return_pct"] == "the position never changed size", seed

@@ -97,7 +97,7 @@ def test_the_price_checker_finds_no_fault_in_our_files():
     assert report.returncode == 0
     assert (
         found[0]
-        == "AAPL.csv: warning: a close moved by over 50% in one bar, once: 2000-09-29 (-52%)"
+        == "AAPL.csv: warning: close moved more than 50% in one bar, once: 2000-09-29 (-52%)"
     )
     assert [line.split(": ", 2)[2][:11] for line in found if line.startswith("KO.")] == [
         "no volume i",

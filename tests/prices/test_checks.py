@@ -40,7 +40,7 @@ def test_thirteen_years_of_real_prices_have_one_oddity_a_real_crash() -> None:
         for warning in oddities(read_prices(path.read_bytes(), Meaning(timeframe="1d")).bars)
     ]
 
-    assert found == ["a close moved by over 50% in one bar, once: 2000-09-29 (-52%)"]
+    assert found == ["close moved more than 50% in one bar, once: 2000-09-29 (-52%)"]
 
 
 def test_the_long_prices_of_stocks_are_closes_only_and_23_of_their_falls_look_like_splits() -> (
@@ -51,14 +51,14 @@ def test_the_long_prices_of_stocks_are_closes_only_and_23_of_their_falls_look_li
         bars = read_prices(unpacked(path.read_bytes()), Meaning(timeframe="1d")).bars
         assert bars.closes_only is not path.name.startswith("^"), path.name
         for message in words(bars).splitlines():
-            if found := re.search(r"looks like a split, (\w+)", message):
+            if found := re.search(r"unadjusted split, (\w+)", message):
                 splits += int(found[1].replace("once", "1"))
             elif message != CLOSES_ONLY:
                 others.append(message)
 
     assert splits == 23
     assert others == [
-        "a close moved by over 50% in one bar, once: 2016-04-22 (+52%)", "no volume in 2 of 5,031 bars"
+        "close moved more than 50% in one bar, once: 2016-04-22 (+52%)", "no volume in 2 of 5,031 bars"
     ]  # fmt: skip
 
 
@@ -77,7 +77,7 @@ def test_days_on_end_without_a_bar_are_named() -> None:
         f"Date,Open,High,Low,Close,Volume\n{rows}".encode(), Meaning(timeframe="1d")
     ).bars
 
-    assert words(bars) == "there is no bar for more than 7 days, once: 2011-12-23 to 2012-01-02"
+    assert words(bars) == "gap of more than 7 days, once: 2011-12-23 to 2012-01-02"
 
 
 def test_tickers_that_trade_at_weekends_are_expected_every_day() -> None:
@@ -86,17 +86,17 @@ def test_tickers_that_trade_at_weekends_are_expected_every_day() -> None:
         f"Date,Open,High,Low,Close,Volume\n{rows}".encode(), Meaning(timeframe="1d")
     ).bars
 
-    assert words(bars) == "there is no bar for more than 1 day, once: 2012-01-07 to 2012-01-09"
+    assert words(bars) == "gap of more than 1 day, once: 2012-01-07 to 2012-01-09"
 
 
 def test_a_jump_by_a_whole_factor_looks_like_a_split() -> None:
-    assert "looks like a split" in words(daily([100, 101, 50.6, 51]))
-    assert "moved by over 50%" in words(daily([100, 101, 45, 46]))
+    assert "unadjusted split" in words(daily([100, 101, 50.6, 51]))
+    assert "moved more than 50%" in words(daily([100, 101, 45, 46]))
 
 
 def test_a_split_of_three_to_two_four_to_three_or_five_to_four_is_told_from_a_fall() -> None:
     for factor in (2 / 3, 3 / 4, 4 / 5):
-        assert "looks like a split, once" in words(
+        assert "unadjusted split, once" in words(
             daily([100, 101, 101 * factor * 1.01, 101 * factor])
         )
         assert words(daily([100, 101, 101 * factor * 0.97, 101 * factor])) == ""
@@ -110,16 +110,16 @@ def test_of_such_splits_in_the_shipped_prices_five_in_six_are_pointed_out() -> N
 
         found = words(replace(bars, prices=split))
 
-        count = int(re.search(r"looks like a split, (\d+) times", found)[1])
+        count = int(re.search(r"unadjusted split, (\d+) times", found)[1])
         assert 5 / 6 < count / (len(bars) // 20) <= 1, (path.name, count)
 
 
 def test_bars_that_no_timeframe_is_for_are_pointed_out() -> None:
     for timeframe, step, days_in_words in (
-        ("1d", timedelta(days=30), "1d are 1 day apart, and these 30 days"),
-        ("1w", timedelta(weeks=2), "1w are 7 days apart, and these 14 days"),
-        ("1h", timedelta(hours=3), "1h are 1 hour apart, and these 3 hours"),
-        ("5m", timedelta(minutes=10), "5m are 5 minutes apart, and these 10 minutes"),
+        ("1d", timedelta(days=30), "30 days apart, not 1 day as in 1d"),
+        ("1w", timedelta(weeks=2), "14 days apart, not 7 days as in 1w"),
+        ("1h", timedelta(hours=3), "3 hours apart, not 1 hour as in 1h"),
+        ("5m", timedelta(minutes=10), "10 minutes apart, not 5 minutes as in 5m"),
     ):
         starts = [
             (datetime(2012, 1, 2, tzinfo=UTC) + number * step).isoformat() for number in range(4)
@@ -210,7 +210,7 @@ def test_a_week_of_other_days_is_asked_about_and_its_weekends_are_no_gaps() -> N
         ).bars
 
         warnings = [
-            each for each in oddities(bars) if "jump" not in each and "over 50%" not in each
+            each for each in oddities(bars) if "split" not in each and "more than 50%" not in each
         ]
         assert len(warnings) == bool(says), (left_out, warnings)
         assert says in "".join(warnings)

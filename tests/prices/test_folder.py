@@ -35,7 +35,7 @@ def test_the_shipped_folder_fills_an_empty_store_and_is_known_afterwards(engine:
     first, again = load_folder(engine, DATA), load_folder(engine, DATA)
 
     assert first[0] == ("AAPL.csv", "new: 3,270 bars from 2000-03-01 to 2013-03-01")
-    assert {outcome for _, outcome in again} == {"known"}
+    assert {outcome for _, outcome in again} == {"already stored"}
     assert list(PriceStore(engine).all()) == sorted(
         path.name.partition(".csv")[0] for path in price_files(DATA)
     )
@@ -56,7 +56,7 @@ def test_an_added_and_a_changed_file_are_taken_in_and_an_older_one_does_not_come
     latest = PriceStore(engine).get("NEW").data_hash
 
     (tmp_path / "NEW.csv").write_text(CSV.format(close=63.5))
-    assert dict(load_folder(engine, tmp_path))["NEW.csv"] == "known"
+    assert dict(load_folder(engine, tmp_path))["NEW.csv"] == "already stored"
     assert PriceStore(engine).get("NEW").data_hash == latest
 
 
@@ -68,7 +68,7 @@ def test_a_packed_file_is_taken_in_as_a_plain_one_is(engine: Engine, tmp_path: P
     first, again = dict(load_folder(engine, tmp_path)), dict(load_folder(engine, tmp_path))
 
     assert first[packed.name] == "new: 2 bars from 2013-02-28T14:30:00Z to 2013-03-01T14:30:00Z"
-    assert again == {plain.name: "known", packed.name: "known"}
+    assert again == {plain.name: "already stored", packed.name: "already stored"}
 
 
 def test_a_file_that_is_added_to_the_folder_does_not_replace_what_was_loaded_from_elsewhere(
@@ -84,7 +84,7 @@ def test_a_file_that_is_added_to_the_folder_does_not_replace_what_was_loaded_fro
 
     assert (
         outcomes["OWN.csv"]
-        == "left out: the prices of OWN 1d are from elsewhere; load the file to replace them"
+        == "skipped: OWN 1d has prices from another source; load the file to replace them"
     )
     assert PriceStore(engine).get("OWN").data_hash == bars.data_hash
 
@@ -97,9 +97,9 @@ def test_broken_and_misnamed_files_are_left_out_in_words(engine: Engine, tmp_pat
 
     outcomes = dict(load_folder(engine, tmp_path))
 
-    assert outcomes["BAD.csv"].startswith("left out: line 1: no column for Close")
-    assert outcomes["HALF.csv.gz"].startswith("left out: not a whole gzip file")
-    assert outcomes["lower.csv"].startswith("left out: not named")
+    assert outcomes["BAD.csv"].startswith("skipped: line 1: no column for Close")
+    assert outcomes["HALF.csv.gz"].startswith("skipped: not a whole gzip file")
+    assert outcomes["lower.csv"].startswith("skipped: not named")
     assert list(PriceStore(engine).all()) == ["FB"]
 
 
@@ -147,4 +147,4 @@ def test_what_cannot_be_read_is_left_out_and_the_others_are_taken_in(
         "ES1! is not a ticker: 1 to 15 of A-Z 0-9 . ^ = - are accepted, and it has '!'"
     )
     for name in ("LINK.csv", "DIR.csv"):
-        assert outcomes[name].startswith("left out: cannot be read: ")
+        assert outcomes[name].startswith("skipped: cannot be read: ")

@@ -195,7 +195,7 @@ def test_a_flag_by_the_name_of_adjusted_closes_is_left_out() -> None:
         reading = read(f"{HEADER.strip()},adjusted\n2024-01-11,10,11,9,10,5,{flag}\n")
 
         assert rows_of(reading)[0][4] == 10.0
-        assert "columns left out: adjusted" in reading.done
+        assert "ignored columns: adjusted" in reading.done
 
 
 def two_tickers(dice: random.Random, tickers: list[str]) -> dict[str, str]:
@@ -280,7 +280,7 @@ def test_no_volume_at_all_gets_a_warning_and_ticks_stand_in_for_it() -> None:
     for blank in ("0", "-", "", "n/a", "--", "0.0"):
         reading = read(HEADER + "".join(f"{day},10,11,9,10,{blank}\n" for day in DAYS))
         assert (
-            "no volume in any bar, so rules that read volume say nothing" in reading.warnings
+            "no volume in any bar, so rules that use volume give no signals" in reading.warnings
         ), blank
     for ticks_name, volume_name in (
         ("<TICKVOL>", "<VOL>"),
@@ -356,7 +356,7 @@ def test_a_date_column_and_a_time_column_are_read_each_by_itself() -> None:
 
 def test_times_that_are_none_are_named_as_the_file_has_them() -> None:
     for time, says in (
-        ("25:00", "line 2: Time '25:00' is not a time of day; HH:MM is understood everywhere"),
+        ("25:00", "line 2: Time '25:00' is not a time of day; use HH:MM"),
         ("13:00 PM", "line 2: Time '13:00 PM' is not a time of day"),
         ("9x30", "line 2: Time '9x30' is not a time of day"),
         ("10", "the times, such as '10', may be hours or minutes; write them as HH:MM"),

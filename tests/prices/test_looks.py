@@ -62,7 +62,7 @@ def test_bars_within_the_sessions_of_an_exchange_say_their_timeframe_and_zone(zo
 
         assert (reading.meaning.timeframe, reading.meaning.zone) == (timeframe, zone)
         assert reading.bars.times[0] == first.replace(tzinfo=ZoneInfo(zone)).timestamp()
-        assert f"looks like {zone}" in reading.looks
+        assert f"as in {zone}" in reading.looks
 
 
 def test_each_timeframe_is_told_from_the_distance_of_its_bars() -> None:
@@ -76,7 +76,7 @@ def test_each_timeframe_is_told_from_the_distance_of_its_bars() -> None:
         for other in TIMEFRAMES:
             if other != timeframe:
                 said = refused(content, other)["timeframe"]
-                assert said.startswith(f"{other} (") and f"as those of {timeframe} are" in said
+                assert said.startswith(f"{other} (") and f"apart ({timeframe})" in said
 
 
 def test_hours_that_tell_no_zone_or_several_are_asked_about() -> None:
@@ -86,7 +86,7 @@ def test_hours_that_tell_no_zone_or_several_are_asked_about() -> None:
         said = refused(content, timeframe, guesses=True)
 
         assert list(said) == ["timezone"]
-        assert "which tells no time zone: name the zone of the file" in said["timezone"]
+        assert "which match no known exchange; set the file's time zone" in said["timezone"]
         assert read(content, "1d", "UTC").meaning == Meaning(
             timeframe=timeframe, zone="UTC", guesses=True
         )
@@ -96,7 +96,7 @@ def test_five_minutes_loaded_as_days_are_one_fault_before_anything_else_is_looke
     content = file_of(starts(300, HOURS["America/New_York"])).replace(b",9\n", b",x\n")
 
     assert refused(content, "1d") == {
-        "timeframe": "1d (1 day) does not fit the file: the bars are 5 minutes apart, as those of 5m are"
+        "timeframe": "1d (1 day) does not fit the file: bars are 5 minutes apart (5m)"
     }
 
 
@@ -105,7 +105,7 @@ def test_a_zone_that_is_not_that_of_the_hours_is_taken_with_a_warning() -> None:
 
     assert reading.meaning.zone == "Asia/Tokyo"
     assert reading.warnings == [
-        "the times are taken as those of Asia/Tokyo, but its days have bars from 09:30 to 15:30, which looks like "
+        "times are read as Asia/Tokyo, but trading hours are 09:30 to 15:30, as in "
         "America/New_York"
     ]
     assert not read(

@@ -65,15 +65,15 @@ def test_adjusting_multiplies_whole_bars_by_the_ratio_of_the_closes_and_says_so(
     assert float(first[4]) == pytest.approx(55.0)
     assert float(first[2]) == pytest.approx(63.983 * 55.0 / 63.057)
     assert first[5] == "80628800"
-    assert "multiplied by Adj Close / Close, 0.8722 to 0.8723" in reading.done[0]
+    assert "scaled by Adj Close (×0.8722 to ×0.8723)" in reading.done[0]
 
 
 def test_not_adjusting_is_said_too_and_so_is_nothing_to_adjust() -> None:
     assert read(EXPORTS["Yahoo"], adjust=False).done == [
-        "Adj Close left out, as requested: prices are as they were quoted"
+        "Adj Close ignored as requested; prices are unadjusted"
     ]
     assert read(EXPORTS["a plain export"]).done == [
-        "Adj Close is Close on every bar: nothing to adjust"
+        "Adj Close equals Close on every bar; nothing to adjust"
     ]
 
 
@@ -83,16 +83,16 @@ def test_rows_without_prices_are_left_out_with_a_warning() -> None:
     )
 
     assert len(reading.bars) == 2
-    assert reading.warnings == ["rows without prices left out: line 3"]
+    assert reading.warnings == ["skipped rows without prices: line 3"]
 
 
 def test_intraday_times_need_an_offset_or_a_zone() -> None:
     rows = HEADER + "2013-03-01 09:30:00,63,64,62,63,100\n2013-03-01 10:30:00,63,64,62,63,100\n"
 
     assert refused(rows, "1h") == [
-        "timezone: not given, and the times, such as 2013-03-01 09:30:00, have no offset from UTC; fewer than 4 bars "
-        "do not show how far they are apart; its days have bars from 09:30 to 10:30, which tells no time zone: name "
-        "the zone of the file, such as America/New_York, or UTC"
+        "timezone: missing, and times such as 2013-03-01 09:30:00 have no offset from UTC; too few bars to detect the "
+        "timeframe (fewer than 4); trading hours are 09:30 to 10:30, which match no known exchange; set the file's "
+        "time zone, such as America/New_York, or UTC"
     ]
     assert read(rows, "1h", zone="America/New_York").bars.first == "2013-03-01T14:30:00Z"
     assert read(
@@ -116,7 +116,7 @@ def test_stamps_of_twelve_and_fourteen_digits_are_times_and_other_digits_seconds
     assert refused(
         HEADER + "20130228143000,63,64,62,63,100\n20131301143000,63,64,62,63,100\n"
     ) == [
-        "line 2: Date '20130228143000' is not a date; YYYY-MM-DD is understood everywhere "
+        "line 2: Date '20130228143000' is not a date; use YYYY-MM-DD "
         "(2 lines have this fault: 2, 3)"
     ]
 
@@ -183,9 +183,9 @@ def test_of_many_columns_that_are_left_out_twenty_are_named() -> None:
 
     (done,) = read(f"{','.join(names)},{HEADER}{',' * len(names)}{GOOD}").done
 
-    assert done == f"columns left out: {', '.join(names[:20])} and 981 more"
+    assert done == f"ignored columns: {', '.join(names[:20])} and 981 more"
     (done,) = read(f"{names[-1]},{HEADER},{GOOD}").done
-    assert done == f"columns left out: {'x' * 40}"
+    assert done == f"ignored columns: {'x' * 40}"
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def test_of_many_columns_that_are_left_out_twenty_are_named() -> None:
         ),
         (
             ADJUSTED + "2013-02-28,1e14,1e14,1,1,10,1\n",
-            "Adj Close / Close makes prices of 1e15 and more",
+            "scaling by Adj Close gives prices of 1e15 or more",
         ),
         (HEADER + GOOD + GOOD, "line 3: Date appears twice"),
         (

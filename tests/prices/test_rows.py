@@ -50,9 +50,7 @@ def test_prices_adjusted_with_floats_are_rounding_and_load() -> None:
         ]
 
         mended += len(off)
-        notes = [
-            each for each in reading.done if each.startswith("High or Low off in its last digits")
-        ]
+        notes = [each for each in reading.done if each.startswith("High or Low rounded to")]
         assert len(notes) == bool(off), number
         if off:
             assert f"in {len(off)} row" in notes[0] and f" {off[0]}" in notes[0], (number, notes)
@@ -126,7 +124,7 @@ def test_bad_rows_are_refused_widened_or_dropped_with_their_count_and_first_plac
             f"High and Low widened to Open and Close in {len(lines)} row{s}: line{s} {shown}"
         ], number
         assert dropped.warnings == [
-            f"rows left out whose High or Low contradicts their other prices: {len(lines)} row{s}: line{s} {shown}"
+            f"skipped rows whose High or Low contradicts their other prices: {len(lines)} row{s}: line{s} {shown}"
         ], number
         columns = widened.bars.columns
         assert columns["High"].tolist() == [

@@ -154,7 +154,7 @@ def test_what_runs_refer_to_and_what_is_current_cannot_be_deleted(engine: Engine
             delete_version(connection, "NEW", "1d", new.data_hash)
         insert_runs(connection, [NewRun(new_request(ticker="NEW"), "hash")])
         connection.execute(runs.update().values(data_hash=old.data_hash))
-        with pytest.raises(Conflict, match="runs refer to"):
+        with pytest.raises(Conflict, match="is in use by runs"):
             delete_version(connection, "NEW", "1d", old.data_hash)
         connection.execute(runs.update().values(data_hash=None))
         delete_version(connection, "NEW", "1d", old.data_hash)

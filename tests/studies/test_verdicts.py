@@ -147,12 +147,9 @@ def test_a_selection_recomputed_from_its_runs_is_the_same(
     assert study["outcome"] == (
         "fails" if timed[best].mean() <= 0 else "holds" if skill >= 0.95 else "luck"
     )
-    held = buy_and_hold(runs[best])
-    assert verdict["beside"]["buy_hold_pct"] == pytest.approx(held, rel=1e-6)
-    more = "more" if held > verdict["beside"]["return_pct"] else "less"
-    assert (
-        f"buying and holding AAPL brought {more} ({held:+,.1f}%)" in verdict["beside"]["sentence"]
-    )
+    buy_hold_pct = buy_and_hold(runs[best])
+    assert verdict["beside"]["buy_hold_pct"] == pytest.approx(buy_hold_pct, rel=1e-6)
+    assert f"buy-and-hold {buy_hold_pct:,.1f}% (before costs)" in verdict["beside"]["sentence"]
 
 
 def test_a_walk_forward_recomputed_from_its_runs_is_the_same(
@@ -235,7 +232,7 @@ def test_noise_is_called_noise(client: FlaskClient, engine: Engine, kind: str) -
     study = complete(client, engine, kind=kind, base=base, combinations=grid)
 
     assert study["outcome"] in ("luck", "fails")
-    assert "than holding the same share of it all the time" in study["sentence"]
+    assert "a constant position" in study["sentence"]
 
 
 def test_a_grid_of_one_is_judged_without_deflation(client: FlaskClient, engine: Engine) -> None:
@@ -259,7 +256,7 @@ def test_folds_without_trades_and_constant_returns_have_reasons(
     assert study["outcome"] == "none"
     assert (
         study["sentence"]
-        == "Nothing can be said: no combination traded, has the metric and keeps the constraints."
+        == "No verdict: no combination traded, has the metric and keeps the constraints."
     )
     assert (verdict["bootstrap"], verdict["shuffled_trades"], verdict["equity"]) == (
         None,
@@ -289,7 +286,7 @@ def test_test_parts_on_which_nothing_moves_leave_no_number(
 
     verdict = study["verdict"]
     assert study["outcome"] == "none"
-    assert study["sentence"] == "Nothing can be said: it held the same share all the time."
+    assert study["sentence"] == "No verdict: the position never changed size."
     assert [fold["chosen"][0]["test"]["num_trades"] for fold in verdict["folds"]] == [0, 0]
     assert (
         verdict["out_of_sample"]["evidence"]
@@ -373,12 +370,10 @@ def test_the_benchmark_is_named_beside_buying_and_holding(
 ) -> None:
     study = complete(client, engine, kind="holdout", base=BASE | {"benchmark": "IBM"})
 
-    beside = study["verdict"]["beside"]
-    assert beside["benchmark_pct"] != beside["buy_hold_pct"]
-    assert (
-        f"the benchmark IBM brought {'more' if beside['benchmark_pct'] > beside['return_pct'] else 'less'} ("
-        in (beside["sentence"])
-    )
+    comparison = study["verdict"]["beside"]
+    assert comparison["benchmark_pct"] != comparison["buy_hold_pct"]
+    benchmark = f"benchmark IBM {comparison['benchmark_pct']:,.1f}%".replace("-", "−")
+    assert benchmark in comparison["sentence"]
 
 
 def test_a_benchmark_without_prices_at_one_end_is_not_compared(

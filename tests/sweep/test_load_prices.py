@@ -78,10 +78,7 @@ def test_plain_exports_of_26_years_load_with_one_command_and_again_change_nothin
         for ticker in tickers
     ]
     assert {row[6] for row in rows_of(again.stdout)} == {"unchanged"}
-    assert (
-        "T0.csv: prices of whole bars multiplied by Adj Close / Close, 0.5000 to 0.5000"
-        in first.stdout
-    )
+    assert "T0.csv: prices scaled by Adj Close (×0.5000)" in first.stdout
     assert "3/3 T2.csv as T2 1d" in first.stderr
     assert {
         series["bars"] for series in Client(base_url).prices() if series["ticker"] in tickers
@@ -247,7 +244,7 @@ def test_a_dry_run_reports_and_the_options_are_sent(base_url: str, folder: Path)
     assert (dry.returncode, real.returncode, raw.returncode) == (0, 0, 0), dry.stdout + dry.stderr
     assert "X" not in held_before
     assert Client(base_url).price_versions("X", "1h")[0]["first_bar"] == "2013-03-01T15:00:00Z"
-    assert "Adj Close left out, as requested" in raw.stdout
+    assert "Adj Close ignored as requested" in raw.stdout
 
 
 def test_a_wrong_question_is_exit_code_2_and_nothing_is_sent(base_url: str, folder: Path) -> None:

@@ -115,10 +115,7 @@ def test_tickers_of_yahoo_are_loaded_adjusted_by_one_command(
         ["Yahoo", "Finance", ticker, ticker, "1d", "2", "2013-02-28", "2013-03-01", "new", "0"]
         for ticker in ("NEW", "BRK-B")
     ]
-    assert (
-        "Yahoo Finance NEW: prices of whole bars multiplied by Adj Close / Close, 0.8722 to 0.8723"
-        in loaded.stdout
-    )
+    assert "Yahoo Finance NEW: prices scaled by Adj Close (×0.8722 to ×0.8723)" in loaded.stdout
 
 
 def test_bad_rows_of_yahoo_are_dealt_with_as_the_command_says(

@@ -283,7 +283,7 @@ def _completed(
     }
     if run is None:  # pruned
         return shared
-    shared["timing"] = run_timing(metrics, len(run.times), view.request["ticker"])
+    shared["timing"] = run_timing(metrics, len(run.times))
     if tab == "trades":
         return shared | _trades(view, run)
     if tab == "numbers":

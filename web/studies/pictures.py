@@ -171,7 +171,7 @@ def _luck(observed: float, luck: float, one: float, trials: int) -> Markup:
         _mark(x(observed), f"observed {number(observed)}"),
         text(x(luck), BELOW, f"expected by luck: {number(luck)}"),
     ]
-    best = f"The best of {trials} without skill has a Sharpe ratio of about {number(luck)}"
+    best = f"Best Sharpe ratio of {trials:,} expected by luck: {number(luck)}"
     return frame_picture(shapes, f"{best}; observed: {number(observed)}")
 
 

@@ -247,22 +247,22 @@ def _pictures(verdict: Json) -> Iterator[tuple[str, Markup | None]]:
     """Yield titles and charts of a verdict; None for a chart that would show nothing."""
     folds, ahead = verdict["folds"], verdict["out_of_sample"]
     if ahead:
-        what = "Sharpe ratio by fold: left in sample, right out of sample"
+        what = "Sharpe ratio by fold: in sample (left) and out of sample (right)"
         yield what, folds_picture(list(map(_ratios, folds)))
     if permuted := verdict.get("permutation"):
-        what = "Best result of the search on shuffled bars, and on the real ones"
+        what = "Best result of the search: shuffled bars and real bars"
         yield what, _of_permutations(permuted)
     if verdict["equity"]:
         times, equity = decode_equity(verdict["equity"])
-        what = "Out-of-sample equity over consecutive test parts" if ahead else "Equity"
+        what = "Out-of-sample equity, test parts joined" if ahead else "Equity"
         yield what, equity_picture(bar_dates(times, "1d"), equity)
     part = ahead or folds[0]
     proof = part.get("timing", part["evidence"])  # by the first method, its Sharpe ratio
     if ahead and proof:
-        what = "Sharpe ratio of timing out of sample: expected without skill, and observed"
+        what = "Timing Sharpe ratio out of sample: expected by luck, and observed"
         yield what, luck_of_one(proof)
     elif proof:
-        what = f"Sharpe ratio of timing: expected by luck as the best of {proof['trials']:,}, and observed"
+        what = f"Timing Sharpe ratio: best of {proof['trials']:,} expected by luck, and observed"
         yield what, luck_of_best(proof)
 
 

@@ -44,7 +44,7 @@ def test_a_dry_run_reports_and_stores_nothing(client: FlaskClient) -> None:
         False,
         28,
     )
-    assert "multiplied by Adj Close / Close" in answer.json["done"][0]
+    assert "scaled by Adj Close" in answer.json["done"][0]
     assert client.get("/api/prices/NEW/1d").status_code == 404
 
 
@@ -84,7 +84,7 @@ def test_a_file_that_names_another_ticker_is_loaded_with_a_warning(client: Flask
     other = put(client, lines, "BBB/1d", dry_run="true").json["warnings"]
     same = put(client, lines, "AAA/1d", dry_run="true").json["warnings"]
 
-    warning = "the file names AAA.US, and its prices are loaded as BBB"
+    warning = "the file is for AAA.US but is loaded as BBB"
     assert [each["message"] for each in other if each not in same] == [warning]
 
 
@@ -93,10 +93,10 @@ def test_a_guess_says_what_it_took_and_what_it_cannot_tell(client: FlaskClient) 
     taken = put(client, INTRADAY, dry_run="true", guess="true", timezone="Europe/Paris")
 
     assert (unsure.status_code, list(unsure.json["errors"])) == (400, ["timezone"])
-    assert "from 10:00 to 10:55, which tells no time zone" in unsure.json["errors"]["timezone"]
+    assert "10:00 to 10:55, which match no known exchange" in unsure.json["errors"]["timezone"]
     assert (taken.json["timeframe"], taken.json["timezone"]) == ("5m", "Europe/Paris")
     assert taken.json["looks"].startswith(
-        "the bars are 5 minutes apart, as those of 5m are; its days have bars from 10:00"
+        "bars are 5 minutes apart (5m); trading hours are 10:00"
     )
 
 
@@ -221,7 +221,7 @@ def test_bad_files_and_bad_addresses_are_refused_in_words(client: FlaskClient) -
         (
             INTRADAY,
             "timeframe",
-            "1d (1 day) does not fit the file: the bars are 5 minutes apart, as those of 5m are",
+            "1d (1 day) does not fit the file: bars are 5 minutes apart (5m)",
         ),
         (
             HEADER + "0001-01-03,1,1,1,1,1,1\n",
@@ -272,7 +272,7 @@ def test_a_run_keeps_its_version_and_reproduces_it_after_newer_prices(
         read["first"]["price_candles"][-1]["open"] != read["fresh"]["price_candles"][-1]["open"]
     )
     kept = client.delete(f"/api/prices/NEW/1d/{old}")
-    assert (kept.status_code, "runs refer to" in kept.json["error"]) == (409, True)
+    assert (kept.status_code, "is in use by runs" in kept.json["error"]) == (409, True)
 
 
 def work(app: Flask, client: FlaskClient, run_id: str):

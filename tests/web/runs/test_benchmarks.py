@@ -49,7 +49,7 @@ def test_the_prices_that_a_run_is_held_against_are_kept_for_it(client: FlaskClie
     answer = client.delete(f"/api/prices/IBM/1d/{old['data_hash']}")
 
     assert answer.status_code == 409
-    assert "runs refer to IBM 1d" in answer.json["error"]
+    assert "is in use by runs" in answer.json["error"]
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def test_a_run_from_before_a_field_was_added_keeps_its_page(
 
     assert page.status_code == 200
     assert "Initial capital" in page.text
-    assert "Orders fill at" not in page.text
+    assert "Fill price" not in page.text
 
 
 def test_a_clone_of_such_a_run_asks_for_the_same_again(
@@ -123,14 +123,14 @@ def test_a_preset_keeps_what_belongs_to_the_strategy() -> None:
     assert not {"ticker", "timeframe", "start_date", "end_date"} & set(PRESET_FIELDS)
 
 
-def test_values_are_said_with_their_units() -> None:
-    said = {
+def test_values_are_formatted_with_their_units() -> None:
+    texts = {
         ("fee_rate", 0.001): "0.1 %",
         ("slippage_bps", 25): "25 bps",
         ("initial_capital", 1e5): "100,000",
         ("direction", "longonly"): "long only",
         ("stop_loss_pct", 5.5): "5.5 %",
-        ("fractional_shares", True): "fractional shares",
+        ("fractional_shares", True): "on",
     }
 
-    assert {(name, value): FIELDS[name].format_value(value) for name, value in said} == said
+    assert {(name, value): FIELDS[name].format_value(value) for name, value in texts} == texts

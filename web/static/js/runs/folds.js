@@ -8,7 +8,10 @@ function numberText(input) {
 }
 
 function titleOf(input) {
-  return input.closest(".field").querySelector("label > span, .field-label").textContent.toLowerCase();
+  return input
+    .closest(".field")
+    .querySelector("label > span, .field-label")
+    .textContent.replace(/^[A-Z](?=[a-z])/, (letter) => letter.toLowerCase());
 }
 
 function isDefault(input) {
@@ -18,7 +21,7 @@ function isDefault(input) {
 }
 
 function fieldText(input) {
-  if (input.type === "checkbox") return input.checked ? input.labels[0].textContent : `no ${titleOf(input)}`;
+  if (input.type === "checkbox") return `${input.checked ? "" : "no "}${titleOf(input)}`;
   if (input.options) return input.selectedOptions[0].textContent;
   return `${titleOf(input)} ${input.type === "number" ? numberText(input) : input.value.trim()}`;
 }
