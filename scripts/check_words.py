@@ -7,33 +7,11 @@ imperative of at most 69 characters. Without folders everything is checked.
 import ast
 import subprocess
 import sys
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("contracts", "portfolio", "rules", "adapters", "web", "consumer", "scripts", "tests")
-# faults that are still in tests, by folder of the first two levels: a number here may only fall
-BASELINE = {
-    "tests": 2,
-    "tests/autoscaling": 2,
-    "tests/batches": 5,
-    "tests/browser": 12,
-    "tests/charts": 8,
-    "tests/image": 5,
-    "tests/kernel": 7,
-    "tests/maintenance": 5,
-    "tests/manifests": 1,
-    "tests/metrics": 27,
-    "tests/peers": 8,
-    "tests/portfolios": 29,
-    "tests/prices": 23,
-    "tests/run": 5,
-    "tests/runs": 28,
-    "tests/studies": 30,
-    "tests/sweep": 40,
-    "tests/web": 105,
-}
 FIRST_WORDS = frozenset(
     ("What", "How", "Whether", "Where", "That", "As", "Those", "Who", "Which")
 )
@@ -88,23 +66,11 @@ def _defined_name(node: ast.AST) -> str:
 
 
 def check_folder(folder: str) -> bool:
-    """Print the faults of each part of a folder that has more than its baseline; return whether all parts pass."""
-    faults = defaultdict[str, list[str]](list)
-    for path in sorted((ROOT / folder).rglob("*.py")):
-        name = path.relative_to(ROOT).as_posix()
-        part = "/".join(name.split("/")[:-1][:2])
-        faults[part] += [
-            f"{name}:{at}: {each}" for at, each in faults_of_code(path.read_text("utf-8"))
-        ]
+    """Print the faults of a folder; return whether there are none."""
     passes = True
-    for part, messages in faults.items():
-        most = BASELINE.get(part, 0)
-        if len(messages) > most:
-            print(
-                *messages,
-                f"{part}: {len(messages)} faults; at most {most} are accepted",
-                sep="\n",
-            )
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        for line, fault in faults_of_code(path.read_text("utf-8")):
+            print(f"{path.relative_to(ROOT).as_posix()}:{line}: {fault}")
             passes = False
     return passes
 

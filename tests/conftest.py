@@ -112,7 +112,7 @@ def mariadb_url(mariadb_server: MariaDBServer) -> str:
 
 @pytest.fixture
 def redis_proxy(redis_server: RedisServer) -> Iterator[TcpProxy]:
-    """What a program may be given in place of Redis, to cut or to freeze."""
+    """Proxy in front of Redis, whose connections a test can cut or freeze."""
     from tests.services.tcp_proxy import TcpProxy
 
     with closing(TcpProxy(redis_server.port)) as proxy:
@@ -121,7 +121,7 @@ def redis_proxy(redis_server: RedisServer) -> Iterator[TcpProxy]:
 
 @pytest.fixture
 def mariadb_proxy(mariadb_server: MariaDBServer) -> Iterator[TcpProxy]:
-    """What a program may be given in place of MariaDB, to cut or to freeze."""
+    """Proxy in front of MariaDB, whose connections a test can cut or freeze."""
     from tests.services.tcp_proxy import TcpProxy
 
     with closing(TcpProxy(mariadb_server.port, mariadb_server.host)) as proxy:

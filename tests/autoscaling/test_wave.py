@@ -49,7 +49,7 @@ def test_no_count_is_ever_negative_when_moments_coincide() -> None:
 
 
 def batch(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """What the platform says of these runs together."""
+    """Summary of a batch, as the platform computes it."""
     counts = Counter(run["status"] for run in runs)
     wait = {"average": 1.5, "p50": 2, "p95": 2, "p99": 2, "max": 2}
     return {"batch_id": "b", "counts": counts, "queue_wait_s": wait, "run_s": dict.fromkeys(wait)}
@@ -86,9 +86,9 @@ def test_a_wave_of_which_nothing_started_has_a_picture_too(tmp_path: Path) -> No
 
 
 def test_the_documented_result_adds_up() -> None:
-    shown = json.loads(
+    recorded = json.loads(
         (Path(__file__).parents[2] / "docs" / "images" / "autoscaling.json").read_text()
     )
 
-    assert shown["completed"] == shown["runs"] == shown["wave"]["ended"][-1]
-    assert max(shown["wave"]["running"]) == shown["peak_running"] <= shown["limit"]
+    assert recorded["completed"] == recorded["runs"] == recorded["wave"]["ended"][-1]
+    assert max(recorded["wave"]["running"]) == recorded["peak_running"] <= recorded["limit"]

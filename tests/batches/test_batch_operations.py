@@ -42,10 +42,10 @@ def rows_of(app: Flask) -> dict[str, Any]:
 def events_of(app: Flask, run_id: str) -> list[tuple[Any, ...]]:
     query = select(run_events.c.attempt, run_events.c.from_status, run_events.c.to_status)
     with app.extensions["platform"].engine.connect() as connection:
-        found = connection.execute(
+        events = connection.execute(
             query.where(run_events.c.run_id == run_id).order_by(run_events.c.id)
         )
-        return [tuple(row) for row in found]
+        return [tuple(row) for row in events]
 
 
 def test_cancelling_a_batch_ends_what_has_not_ended(

@@ -21,15 +21,15 @@ def test_more_runs_than_the_cap_are_refused(platform_settings: dict[str, str]) -
 def test_lines_are_counted_before_they_are_read(platform_settings: dict[str, str]) -> None:
     with web_app(platform_settings | {"MAX_BULK_RUNS": "5"}) as app:
         client = app.test_client()
-        told = [
+        answers = [
             client.post(
                 "/api/runs/bulk", data=b"\n\r\n{\n" * lines, content_type="application/x-ndjson"
             )
             for lines in (6, 5)
         ]
 
-    assert [answer.status_code for answer in told] == [413, 400]
-    assert list(told[1].json["errors"]) == [f"{line}.body" for line in (3, 6, 9, 12, 15)]
+    assert [answer.status_code for answer in answers] == [413, 400]
+    assert list(answers[1].json["errors"]) == [f"{line}.body" for line in (3, 6, 9, 12, 15)]
 
 
 @pytest.mark.parametrize("field", ["colour", "label", "params"])

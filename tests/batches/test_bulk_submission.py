@@ -103,7 +103,7 @@ def test_nothing_is_looked_at_behind_a_hundred_faults(client: FlaskClient) -> No
 
 
 @pytest.mark.parametrize(
-    ("body", "content_type", "code", "said"),
+    ("body", "content_type", "code", "fault"),
     [
         ("[]", "application/json", 400, "no runs"),
         ("{}", "application/json", 400, "array of runs is expected, not a dict"),
@@ -119,12 +119,12 @@ def test_nothing_is_looked_at_behind_a_hundred_faults(client: FlaskClient) -> No
     ],
 )
 def test_a_body_of_another_shape_is_refused(
-    client: FlaskClient, body: str, content_type: str, code: int, said: str
+    client: FlaskClient, body: str, content_type: str, code: int, fault: str
 ) -> None:
     answer = client.post("/api/runs/bulk", data=body, content_type=content_type)
 
     assert answer.status_code == code
-    assert said in json.dumps(answer.json)
+    assert fault in json.dumps(answer.json)
 
 
 def test_a_run_that_names_another_batch_is_refused(client: FlaskClient) -> None:
@@ -235,9 +235,9 @@ def test_an_absent_redis_costs_one_line_of_the_log_per_call(
     client.post("/api/runs/bulk", json=sweep_values(3))
     client.post("/run_backtest", json=run_values())
 
-    said = [
+    warnings = [
         record.getMessage()
         for record in caplog.records
         if "enqueue_postponed" in record.getMessage()
     ]
-    assert [line.split()[1] for line in said] == ["runs=3", "runs=1"]
+    assert [line.split()[1] for line in warnings] == ["runs=3", "runs=1"]

@@ -82,10 +82,10 @@ def test_rq_info_counts_the_queue(client: FlaskClient, redis_server: RedisServer
     client.post("/api/runs/bulk", json=[run_values(batch_id="b")])
 
     program = Path(sys.executable).with_name("rq")
-    shown = subprocess.run(
+    listing = subprocess.run(
         [program, "info", "--url", redis_server.url], capture_output=True, text=True, timeout=60
     )
 
-    assert shown.returncode == 0, shown.stderr
-    assert "backtests-bulk" in shown.stdout
-    assert "2 queues, 2 jobs total" in shown.stdout
+    assert listing.returncode == 0, listing.stderr
+    assert "backtests-bulk" in listing.stdout
+    assert "2 queues, 2 jobs total" in listing.stdout

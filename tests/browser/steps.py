@@ -1,4 +1,4 @@
-"""What a person does on the dashboard in one walk after another."""
+"""Walks of a person through the dashboard, one after another."""
 
 from playwright.sync_api import Locator, Page, expect
 

@@ -48,10 +48,10 @@ def test_pages_are_legible_and_searched_under_the_policy(
                 for each in page.evaluate(MEASURE)
                 if each["px"] < 14 or each["contrast"] < 4.5
             ]
-            found = page.evaluate(f"{AXE};{RUN_AXE}")["violations"]
+            violations = page.evaluate(f"{AXE};{RUN_AXE}")["violations"]
             faults += [
                 f"{name}: {each['id']}"
-                for each in found
+                for each in violations
                 if each["impact"] in ("serious", "critical")
             ]
         page.get_by_role("searchbox").press_sequentially("chandelier")

@@ -1,4 +1,4 @@
-"""What a browser lets other sites do with a platform that answers it: nothing, by name, by origin, in a frame."""
+"""Other sites in the same browser reach nothing: not by host name, by a form, or in a frame."""
 
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -60,7 +60,7 @@ def foreign(page: Page) -> Iterator[Page]:
 
 
 def runs(page: Page, site: Site) -> int:
-    """How many runs there are."""
+    """Number of runs."""
     return len(page.request.get(f"{site.url}/api/runs").json()["runs"])
 
 
@@ -68,9 +68,9 @@ def test_a_name_that_was_made_to_lead_here_shows_nothing(page: Page, site: Site)
     # browsers take every such name for this machine
     rebound = site.url.replace("127.0.0.1", "rebound.localhost")
 
-    shown = page.goto(rebound)
-    assert shown is not None and (
-        shown.status,
+    response = page.goto(rebound)
+    assert response is not None and (
+        response.status,
         "is not allowed; add it to TRUSTED_HOSTS" in page.content(),
     ) == (
         400,

@@ -26,7 +26,7 @@ def write(page: Page, buy: str, sell: str) -> None:
     page.locator('[data-path="params.sell"]').fill(sell)
 
 
-def asked(page: Page) -> dict[str, object]:
+def form_request(page: Page) -> dict[str, object]:
     """The request that the form would send."""
     values: dict[str, object] = json.loads(page.locator("#request-json").text_content() or "")
     return values
@@ -45,14 +45,14 @@ def test_a_rule_is_written_run_and_cloned(visit: Visit) -> None:
     submit(visit, ticker="AAPL")
     wait_for_result(page)
 
-    shown = page.get_by_label("buy, with the values of its inputs")
-    expect(shown).to_have_text(BUY.replace("fast", "12").replace("slow", "26"))
+    buy_text = page.get_by_label("buy, with the values of its inputs")
+    expect(buy_text).to_have_text(BUY.replace("fast", "12").replace("slow", "26"))
     page.get_by_role("link", name="Clone").click()
     expect(page.locator('[data-path="params.buy"]')).to_have_value(BUY)
     expect(page.locator('[data-path="params.inputs.fast"]')).to_have_value("12")
     expect(page.get_by_label("fast to", exact=True)).to_have_value("90")
     expect(page.locator("[data-formula-state]")).to_contain_text("Ready")
-    assert asked(page)["params"] == {
+    assert form_request(page)["params"] == {
         "buy": BUY,
         "sell": SELL,
         "inputs": {
@@ -101,7 +101,7 @@ def test_every_worked_example_is_a_click_away_and_ready_and_can_be_undone(visit:
         expect(page.locator('[data-path="params.buy"]')).to_have_value(params["buy"])
         expect(page.locator("[data-input]")).to_have_count(len(params["inputs"]))
         expect(page.locator("[data-formula-state]")).to_contain_text("Ready")
-        assert asked(page)["params"] == params
+        assert form_request(page)["params"] == params
 
     page.locator('[data-path="params.sell"]').focus()
     while page.locator('[data-path="params.sell"]').input_value() != first:

@@ -103,8 +103,8 @@ def pages(visit: Visit, addresses: dict[str, str], database_url: str) -> dict[st
         addresses |= {"prices": "/prices", "one series": "/prices/MSFT/1d"}
         addresses |= {"studies": "/studies", "audit": "/audit"}
         legs = [{"ticker": ticker, "rule_type": "RSI"} for ticker in ("AAPL", "IBM")]
-        asked = {"legs": legs, **dates, "max_positions": 1, "label": "legible"}
-        together = visit.page.request.post("/api/portfolios", data=asked).json()["page_url"]
+        portfolio = {"legs": legs, **dates, "max_positions": 1, "label": "legible"}
+        together = visit.page.request.post("/api/portfolios", data=portfolio).json()["page_url"]
         trade_when_legs_have_run(connect_database(database_url))
         addresses |= {
             f"portfolio {tab}": f"{together}?tab={tab}" for tab in ("legs", "stats", "trades")
@@ -120,8 +120,14 @@ def pages(visit: Visit, addresses: dict[str, str], database_url: str) -> dict[st
         composite = visit.page.request.post("/run_backtest", data=both).json()["result_url"]
         visit.page.goto(composite)
         expect(visit.page.locator("#tab-panel")).to_be_visible(timeout=60_000)
-        own = {"ticker": "AAPL", "rule_type": "FORMULA", "params": {}, "charts": False, **dates}
-        formula = visit.page.request.post("/run_backtest", data=own).json()["run_id"]
+        formula_request = {
+            "ticker": "AAPL",
+            "rule_type": "FORMULA",
+            "params": {},
+            "charts": False,
+            **dates,
+        }
+        formula = visit.page.request.post("/run_backtest", data=formula_request).json()["run_id"]
         addresses |= {"own rule": f"/result/{formula}", "editor": f"/?clone={formula}"}
         addresses |= {
             "composite": composite,
@@ -171,12 +177,12 @@ def test_nothing_scrolls_sideways_at_400_percent(
     visit: Visit, addresses: dict[str, str], mariadb_process: MariaDBServer
 ) -> None:
     """WCAG 2.2, 1.4.10: 1,280 px at 400 %, less a scroll bar; tables and code scroll in their own places."""
-    shown = pages(visit, addresses, mariadb_process.url())
+    pages_by_name = pages(visit, addresses, mariadb_process.url())
     faults = []
 
     for width in (320, 305):
         visit.page.set_viewport_size({"width": width, "height": 256})
-        for name, path in (shown | {"vote": "/?rule_type=COMPOSITE"}).items():
+        for name, path in (pages_by_name | {"vote": "/?rule_type=COMPOSITE"}).items():
             visit.open(path)
             if (wide := visit.page.evaluate("document.documentElement.scrollWidth")) > width:
                 faults.append(f"{name}: {wide} px wide in {width}")

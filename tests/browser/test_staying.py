@@ -124,8 +124,8 @@ def test_what_was_pressed_for_many_runs_is_done_also_when_the_page_is_left_at_on
         page.request.post("/api/runs/bulk?batch_id=left", data=grid)
         visit.open("/runs?batch=left")
         page.get_by_label("Select all runs on this page").check()
-        asked = []
-        page.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+        questions = []
+        page.once("dialog", lambda dialog: (questions.append(dialog.message), dialog.dismiss()))
         page.get_by_role("button", name="Cancel 50").click()
         page.once("dialog", lambda dialog: dialog.accept())
         page.evaluate(
@@ -136,7 +136,7 @@ def test_what_was_pressed_for_many_runs_is_done_also_when_the_page_is_left_at_on
         visit.open("/runs?batch=left")
         expect(page.locator("#runs-list .state-cancelled")).to_have_count(50)
         expect(page.locator("#runs-list tbody :checked")).to_have_count(0)
-        assert asked == ["Cancel 50 runs?"]
+        assert questions == ["Cancel 50 runs?"]
     finally:
         visit.site.scaler.send(signal.SIGCONT)
         page.request.post("/api/batches/left/cancel")

@@ -56,7 +56,7 @@ def chart_of(visit: Visit, runs: dict[str, str], tab: str = "stats") -> Page:
     return visit.page
 
 
-def shown(page: Page) -> tuple[str, str]:
+def visible_dates(page: Page) -> tuple[str, str]:
     """First and last date of what the chart shows."""
     first, last = re.findall(r"\d{4}-\d\d-\d\d", page.locator(".chart-range").inner_text())
     return first, last
@@ -78,23 +78,23 @@ def middle_of(stage: Locator) -> tuple[float, float]:
 def test_the_chart_is_zoomed_and_dragged(visit: Visit, runs: dict[str, str], width: int) -> None:
     visit.page.set_viewport_size({"width": width, "height": 900})
     page = chart_of(visit, runs)
-    everything = shown(page)
+    everything = visible_dates(page)
     x, y = middle_of(page.locator(".stage"))
 
     page.mouse.move(x, y)
     for _ in range(5):
         page.mouse.wheel(0, -300)
     expect(page.locator(".chart-range")).not_to_contain_text(everything[0])
-    zoomed = shown(page)
+    zoomed = visible_dates(page)
     page.mouse.down()
     page.mouse.move(x + 100, y, steps=5)
     page.mouse.up()
     expect(page.locator(".chart-range")).not_to_contain_text(zoomed[1])
-    dragged = shown(page)
+    dragged = visible_dates(page)
     expect(page.locator('.ranges [aria-pressed="true"]')).to_have_count(0)
     page.get_by_role("button", name="1Y", exact=True).click()
     expect(page.locator(".chart-range")).to_contain_text(everything[1])
-    year = shown(page)
+    year = visible_dates(page)
     expect(page.locator('.ranges [aria-pressed="true"]')).to_have_text("1Y")
     page.get_by_role("button", name="All", exact=True).click()
 
@@ -108,7 +108,7 @@ def test_the_chart_is_zoomed_and_dragged(visit: Visit, runs: dict[str, str], wid
 def test_the_chart_is_led_by_keys(visit: Visit, runs: dict[str, str], width: int) -> None:
     visit.page.set_viewport_size({"width": width, "height": 900})
     page = chart_of(visit, runs)
-    everything = shown(page)
+    everything = visible_dates(page)
 
     page.locator(".stage").focus()
     page.keyboard.press("Home")
@@ -145,7 +145,7 @@ def test_a_link_has_the_range_that_is_shown(
     whole = page.locator(".chart-range").inner_text()
     page.get_by_role("button", name="1Y", exact=True).click()
     expect(page.locator(".chart-range")).not_to_have_text(whole)
-    year = shown(page)
+    year = visible_dates(page)
 
     page.get_by_role("button", name="Copy link").first.click()
     page.goto(page.url)
@@ -179,14 +179,14 @@ def test_a_row_of_the_table_shows_its_trade_and_an_arrow_its_row(
 ) -> None:
     visit.page.set_viewport_size({"width": width, "height": 900})
     page = chart_of(visit, runs, "trades")
-    everything, card = shown(page), page.locator(".trade-card")
+    everything, card = visible_dates(page), page.locator(".trade-card")
 
     page.locator('[data-trade="4"]').click()
     expect(card.get_by_role("heading")).to_contain_text("Trade 5, long")
     row = page.locator("#trades tr[aria-current]")
     expect(row).to_contain_text(card.locator("dd").first.inner_text()[:10])
     expect(page.locator(".stage")).to_be_focused()
-    first, last = shown(page)
+    first, last = visible_dates(page)
     entry, exit_ = (card.locator("dd").nth(at).inner_text()[:10] for at in (0, 1))
     card.get_by_role("button", name="Next trade").click()
     expect(card.get_by_role("heading")).to_contain_text("Trade 6, long")
@@ -358,7 +358,7 @@ def test_a_finger_zooms_and_taps(visit: Visit, runs: dict[str, str], browser: Br
     page = context.new_page()
     page.goto(runs["traded"])
     expect(page.locator(".stage.drawn")).to_be_visible()
-    everything = shown(page)
+    everything = visible_dates(page)
     x, y = middle_of(page.locator(".stage"))
 
     pinch = {"x": x, "y": y, "scaleFactor": 3, "gestureSourceType": "touch"}
@@ -367,7 +367,7 @@ def test_a_finger_zooms_and_taps(visit: Visit, runs: dict[str, str], browser: Br
 
     expect(page.locator(".explanation")).to_contain_text("RSI(14)")
     expect(legend(page)).to_contain_text(page.locator(".explanation h3").inner_text())
-    assert everything[0] < shown(page)[0] < shown(page)[1] < everything[1]
+    assert everything[0] < visible_dates(page)[0] < visible_dates(page)[1] < everything[1]
     context.close()
 
 

@@ -53,11 +53,11 @@ def chart_data(
     """Half in at the first bar of a range, and these trades: (side, bar of entry, bar of exit, still open)."""
     bars = read_prices(DATA, ticker, "1d", start, end).traded
     closes = bars.columns["Close"]
-    held = 100_000 * closes / closes[0]
+    holding = 100_000 * closes / closes[0]
     request = {"ticker": ticker, "rule_id": "RSI_14_30_70", "initial_capital": 100_000.0}
     trades = [trade(bars, *span) for span in spans]
-    run = RunSeries(request, bars.times, (held + 100_000) / 2, trades, [], [])
-    return RunBars(run, bars, {"equity": run.equity, "holding": held})
+    run = RunSeries(request, bars.times, (holding + 100_000) / 2, trades, [], [])
+    return RunBars(run, bars, {"equity": run.equity, "holding": holding})
 
 
 def changed(data: RunBars, bars: PriceBars | None = None, **of_run: Any) -> RunBars:
@@ -109,8 +109,8 @@ def drawn(name: str, data: RunBars) -> Figure:
 
 def marks(figure: Figure, label: str) -> list[tuple[float, float]]:
     """Points of the line or marks with this label in the legend."""
-    (found,) = (line for line in figure.axes[0].lines if line.get_label() == label)
-    return [tuple(point) for point in found.get_xydata().tolist()]
+    (line_found,) = (line for line in figure.axes[0].lines if line.get_label() == label)
+    return [tuple(point) for point in line_found.get_xydata().tolist()]
 
 
 def words(figure: Figure) -> dict[str, Text]:
@@ -266,13 +266,13 @@ def test_drawdown_is_drawn_downwards_from_the_initial_capital_and_names_its_deep
 
 def test_equity_and_return_state_the_values_of_the_last_bar():
     data = changed(SHORT, equity=SHORT.run.equity * 1.25 / SHORT.run.equity[-1] * 100_000)
-    held = (SHORT.columns["holding"][-1] / 100_000 - 1) * 100
+    holding_pct = (SHORT.columns["holding"][-1] / 100_000 - 1) * 100
 
     equity, returned = drawn("equity_curve", data), drawn("cumulative_return", data)
 
     assert {"Equity: 100,000 → 125,000 (+25.0%)", "125,000"} <= words(equity).keys()
     assert {
-        f"Cumulative return: {25 - held:.1f} points ahead of buy and hold",
+        f"Cumulative return: {25 - holding_pct:.1f} points ahead of buy and hold",
         "+25.0%",
     } <= words(returned).keys()
     assert marks(equity, "buy and hold")[-1] == (195, SHORT.columns["holding"][-1])

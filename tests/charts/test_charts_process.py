@@ -1,4 +1,4 @@
-"""What drawing charts leaves behind in its process and on its disk: nothing."""
+"""Drawing charts leaves nothing behind in its process or on its disk."""
 
 import json
 import os
@@ -45,18 +45,23 @@ print(json.dumps({"first": first, "last": last, "modules": sorted(sys.modules)})
 
 
 def drawn(cache: Path, rounds: int, *preamble: str) -> dict:
-    """What a process that draws 12 charts and then 6 per round says about itself; it may write to `cache` only.
+    """Report of a process that draws 12 charts, then 6 per round; it may write to `cache` only.
 
     A fixed threshold makes the C library give every picture's pixels back as soon as they are free.
     """
-    own = {
+    environment = {
         "MPLCONFIGDIR": str(cache),
         "PYTHONDONTWRITEBYTECODE": "1",
         "MALLOC_MMAP_THRESHOLD_": "65536",
     }
     command = [sys.executable, "-W", "error", "-c", "\n".join([*preamble, DRAW]), str(rounds)]
     answer = subprocess.run(
-        command, cwd=ROOT, env=os.environ | own, capture_output=True, text=True, check=False
+        command,
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert answer.returncode == 0, answer.stderr
     return json.loads(answer.stdout)

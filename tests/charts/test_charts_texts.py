@@ -34,12 +34,12 @@ def result(**changed) -> RunResult:
     return RunResult(**{**values, **changed})
 
 
-def sentence_of(name, found, *equity):
-    """What is said of a run over three days with this equity."""
+def sentence_of(chart, result, *equity):
+    """Sentence of a chart of a run over three days with this equity."""
     times = np.array(["2004-01-02", "2008-11-20", "2013-03-01"], "M8[s]").astype(np.int64)
     request = {"timeframe": "1d", "initial_capital": 100_000.0}
-    _, finding = CHARTS[name]
-    return f"{finding(found, RunSeries(request, times, np.array(equity), [], [], []))}."
+    _, sentence = CHARTS[chart]
+    return f"{sentence(result, RunSeries(request, times, np.array(equity), [], [], []))}."
 
 
 RULE = "RSI, period = 14, oversold = 30, overbought = 70"

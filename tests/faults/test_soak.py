@@ -186,7 +186,7 @@ class Trouble:
         return f"SIGKILL, the next clock {off_s:+} s" if off_s else "SIGKILL"
 
     def _start(self, module: str, **settings: str) -> Program:
-        # by Python itself: a fork of the tests' nursery weighs what that has imported
+        # a new Python process: a fork of the process server has more memory than the program alone
         return self._programs.run([sys.executable, "-m", module], **settings)
 
 

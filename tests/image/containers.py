@@ -26,7 +26,7 @@ STAND_INS = Path(__file__).with_name("stand_ins.sh")
 
 
 def docker(*arguments: str, check: bool = True, **options: Any) -> str:
-    """What the docker command prints; AssertionError with its errors when it fails."""
+    """Run docker and return its output; AssertionError with its errors when it fails."""
     command = ["docker", *arguments]
     done = subprocess.run(
         command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False, **options
@@ -127,7 +127,7 @@ class Containers:
         self._override.write_text(yaml.safe_dump({"services": services}))
 
     def compose(self, *arguments: str) -> str:
-        """What docker compose prints for this platform."""
+        """Run docker compose for this platform and return its output."""
         files = ("-f", "docker-compose.yml", "-f", str(self._override))
         return docker("compose", "-p", PROJECT, *files, *arguments, env=self._environ)
 
@@ -136,11 +136,11 @@ class Containers:
         self.compose("up", "--detach", "--no-build", "--quiet-pull")
 
     def inspect(self, service: str) -> dict[str, Any]:
-        """What docker knows of the service's container."""
-        found: list[dict[str, Any]] = json.loads(
+        """Return docker's description of the service's container."""
+        containers: list[dict[str, Any]] = json.loads(
             docker("inspect", self.compose("ps", "--all", "--quiet", service))
         )
-        return found[0]
+        return containers[0]
 
     def kill(self, service: str) -> None:
         """SIGKILL to its first process from outside, as a crash: `docker kill` would keep it from being restarted."""

@@ -165,7 +165,7 @@ def test_runs_survive_a_network_that_is_cut(
 
 
 def state(web: Client, service: str) -> str:
-    """What /ready says of the service, whether web is ready or not."""
+    """State of a service according to /ready, which answers whether or not web is ready."""
     name = "database" if service == "mysql" else service
     try:
         # a lost connection is given up after 30 s

@@ -46,12 +46,12 @@ def make_certificate(directory: Path, name: str) -> Path:
 @pytest.fixture
 def tls_server(tmp_path: Path, shared_directory: Path) -> Iterator[MariaDBServer]:
     certificate = make_certificate(tmp_path, "own")
-    own = (
+    options = (
         f"--ssl-cert={certificate}",
         f"--ssl-key={certificate.with_suffix('.key')}",
         "--skip-name-resolve",
     )
-    server = MariaDBServer(tmp_path / "server", data_template(shared_directory), own)
+    server = MariaDBServer(tmp_path / "server", data_template(shared_directory), options)
     server.start()
     try:
         server.create_database()
@@ -79,18 +79,18 @@ def test_a_connection_with_an_authority_is_encrypted(
 
 
 @pytest.mark.parametrize(
-    ("authority", "host", "said"),
+    ("authority", "host", "reason"),
     [
         ("other", "127.0.0.1", "CERTIFICATE_VERIFY_FAILED"),
         ("own", "localhost", "Hostname mismatch"),
     ],
 )
 def test_a_server_that_cannot_be_trusted_is_refused(
-    authority: str, host: str, said: str, tls_server: MariaDBServer, tmp_path: Path
+    authority: str, host: str, reason: str, tls_server: MariaDBServer, tmp_path: Path
 ) -> None:
     make_certificate(tmp_path, "other")
 
-    with pytest.raises(OperationalError, match=said):
+    with pytest.raises(OperationalError, match=reason):
         connect_database(url_with(tls_server, tmp_path / f"{authority}.pem", host)).connect()
 
 

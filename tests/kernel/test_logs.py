@@ -20,7 +20,7 @@ log = logging.getLogger("test")
 
 @pytest.fixture
 def database_url(sqlite_url: str) -> str:
-    """What is logged is the same for both databases."""
+    """SQLite only: the log is the same for both databases."""
     return sqlite_url
 
 

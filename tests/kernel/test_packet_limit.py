@@ -95,12 +95,12 @@ def test_a_run_whose_result_does_not_fit_says_which_limit_is_too_small(
     submitter: Submitter, limit: int
 ) -> None:
     (run_id,) = submitter.record()
-    held = committed(
+    lease = committed(
         submitter.engine, lambda connection: claim(connection, Attempt(run_id, 1), "t", 60, "w")
     )
 
     ended = _record_success(
-        held, submitter.engine, JobResult({"equity_curve_json": "x" * 2 * limit})
+        lease, submitter.engine, JobResult({"equity_curve_json": "x" * 2 * limit})
     )
 
     row = submitter.row(run_id)

@@ -43,7 +43,7 @@ def test_every_setting_can_be_set() -> None:
 
 
 def test_all_faults_are_told_at_once() -> None:
-    with pytest.raises(InvalidSettings) as told:
+    with pytest.raises(InvalidSettings) as faults:
         load_settings(
             {
                 "LEASE_S": "soon",
@@ -53,7 +53,7 @@ def test_all_faults_are_told_at_once() -> None:
             }
         )
 
-    text = str(told.value)
+    text = str(faults.value)
     assert all(
         name in text
         for name in ("LEASE_S='soon'", "RUN_TIMEOUT_S='-1'", "REDIS_URL", "LOG_FORMAT='xml'")
@@ -85,10 +85,10 @@ def test_a_secret_s_file_that_is_no_text_is_named(tmp_path: Path) -> None:
 
 
 def test_a_secret_never_stands_in_the_message() -> None:
-    with pytest.raises(InvalidSettings) as told:
+    with pytest.raises(InvalidSettings) as fault:
         load_settings({"DATABASE_URL": "oracle://scott:tiger@db/x", "API_TOKENS": "short-secret"})
 
-    assert "tiger" not in str(told.value) and "short-secret" not in str(told.value)
+    assert "tiger" not in str(fault.value) and "short-secret" not in str(fault.value)
 
 
 def test_a_lease_alone_brings_its_heartbeat_along() -> None:
@@ -163,7 +163,7 @@ def test_redis_credentials_go_into_its_url() -> None:
 
 
 def test_a_password_that_breaks_its_url_is_told_without_being_shown() -> None:
-    with pytest.raises(InvalidSettings, match="REDIS_URL=…: no URL: .*%2F") as told:
+    with pytest.raises(InvalidSettings, match="REDIS_URL=…: no URL: .*%2F") as fault:
         load_settings({"REDIS_URL": "redis://:secret/word@127.0.0.1:6379/0"})
 
-    assert "secret" not in str(told.value)
+    assert "secret" not in str(fault.value)

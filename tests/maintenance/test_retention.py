@@ -1,4 +1,4 @@
-"""What is deleted of old runs, what is kept of them, and that the deleting may end anywhere."""
+"""Retention: parts of old runs that are deleted or kept, and that deletion may stop anywhere."""
 
 import os
 import subprocess
@@ -31,7 +31,7 @@ WHOLE = (1, 2, 1, 3)  # row, charts, lines, events
 
 
 def left(submitter: Submitter, run_id: str) -> tuple[int, ...]:
-    """How many rows there are of a run: itself, its charts, its lines, its events."""
+    """Count the rows of a run: itself, its charts, its lines, its events."""
     with reading(submitter.engine) as connection:
         counts = (
             select(func.count()).where(each.c.run_id == run_id)
@@ -245,9 +245,9 @@ def test_the_command_says_what_went(
 
     assert command() == "no KEEP_ setting is set, so everything is kept\n"
     others = "0 series of plans, 0 plans, 1 lines, 0 screens, 0 tags, 2 charts, 3 events"
-    said = f"1 runs, 1 series, {others} would be deleted\n"
-    assert command("--dry-run", KEEP_RUNS_DAYS="10") == said
-    assert command(KEEP_RUNS_DAYS="10") == said.replace("would be ", "")
+    report = f"1 runs, 1 series, {others} would be deleted\n"
+    assert command("--dry-run", KEEP_RUNS_DAYS="10") == report
+    assert command(KEEP_RUNS_DAYS="10") == report.replace("would be ", "")
 
 
 def test_the_reconciler_deletes_a_portion_per_pass_where_a_setting_says_so(

@@ -1,4 +1,4 @@
-"""What a day's runs take, and how much room is left."""
+"""Space that one day of runs takes, and free space."""
 
 from dataclasses import replace
 
@@ -25,12 +25,12 @@ def test_what_is_left_is_the_room_of_sqlites_disk_and_of_mysqls_volume_where_tha
     submitter: Submitter,
 ) -> None:
     with reading(submitter.engine) as connection:
-        unknown, known = (
+        unknown, limited = (
             bytes_left(replace(submitter.settings, database_gib=gib), connection, 2**29)
             for gib in (None, 1)
         )
 
     if submitter.engine.dialect.name == "sqlite":
-        assert unknown and unknown == pytest.approx(known, rel=0.1)
+        assert unknown and unknown == pytest.approx(limited, rel=0.1)
     else:
-        assert (unknown, known) == (None, 2**29)
+        assert (unknown, limited) == (None, 2**29)

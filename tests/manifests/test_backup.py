@@ -152,9 +152,9 @@ def back_up(server: MariaDBServer, volume: Path) -> Path:
 def with_mysqldump(environ: dict[str, str], directory: Path) -> dict[str, str]:
     """An environment in which MariaDB's dump takes two options, one of which it has another name for."""
     tool = directory / "mysqldump"
-    known = 'known=("${@/--source-data/--master-data}")'
+    translation = 'known=("${@/--source-data/--master-data}")'
     run = 'exec mariadb-dump "${known[@]/--set-gtid-purged=OFF/--quick}"'
-    tool.write_text(f"#!/bin/bash\n{known}\n{run}\n", encoding="utf-8")
+    tool.write_text(f"#!/bin/bash\n{translation}\n{run}\n", encoding="utf-8")
     tool.chmod(0o755)
     return environ | {"PATH": f"{directory}:{environ['PATH']}"}
 

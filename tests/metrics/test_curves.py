@@ -190,6 +190,6 @@ def test_shares_held_follow_from_the_trades_to_the_last_bit(case) -> None:
     prices, signals, settings = case
     result = BacktestEngine(**settings).run(prices, follow(signals))
 
-    held = shares_held([asdict(trade) for trade in result.trades], len(signals))
+    shares = shares_held([asdict(trade) for trade in result.trades], len(signals))
 
-    assert held.tolist() == result.shares_curve.tolist()
+    assert shares.tolist() == result.shares_curve.tolist()

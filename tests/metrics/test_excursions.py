@@ -1,4 +1,4 @@
-"""How far the price went against and for a trade."""
+"""Maximum loss and gain of a trade while it is open."""
 
 import numpy as np
 import pytest
@@ -35,6 +35,6 @@ def test_excursions_are_percents_of_the_entry_price(
         "exit_bar": exit_bar, "exit_at": exit_at, "exit_price": exit_price,
     }  # fmt: skip
 
-    found = excursions(trade, HIGH, LOW)
+    extremes = excursions(trade, HIGH, LOW)
 
-    assert (found["mae_pct"], found["mfe_pct"]) == expected
+    assert (extremes["mae_pct"], extremes["mfe_pct"]) == expected

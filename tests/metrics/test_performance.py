@@ -174,8 +174,8 @@ def test_buy_and_hold_pays_fee_and_slippage_once():
 
 def test_buy_and_hold_has_the_risk_of_a_run_that_bought_at_once_and_held():
     close = 50 * np.cumprod(1 + np.random.default_rng(5).normal(0.001, 0.02, 300))
-    held = 100 * close / (close[0] * 1.001 * 1.002)
-    core = measure(np.concatenate(([100.0], held)), 252.0, 0)
+    holding = 100 * close / (close[0] * 1.001 * 1.002)
+    core = measure(np.concatenate(([100.0], holding)), 252.0, 0)
 
     # ruined, which is another matter
     metrics = of([100, -1] + [50] * 298, close=close, slippage_bps=20).metrics

@@ -33,8 +33,8 @@ def random_pair(seed):
     """Equity and the closes of a benchmark that it partly follows."""
     rng = np.random.default_rng(seed)
     market = rng.normal(0.0004, 0.01, int(rng.integers(31, 900)))
-    own = rng.normal(0.0002, 0.006, len(market)) + rng.uniform(-0.5, 1.5) * market
-    return 100 * np.cumprod(1 + own), 50 * np.cumprod(1 + market)
+    returns = rng.normal(0.0002, 0.006, len(market)) + rng.uniform(-0.5, 1.5) * market
+    return 100 * np.cumprod(1 + returns), 50 * np.cumprod(1 + market)
 
 
 def test_they_equal_empyrical_s():
@@ -42,27 +42,27 @@ def test_they_equal_empyrical_s():
         equity, closes = random_pair(seed)
         ours, theirs = equity[1:] / equity[:-1] - 1, closes[1:] / closes[:-1] - 1
 
-        found = of(equity, close=closes, risk_free_rate=0.02).metrics
+        metrics = of(equity, close=closes, risk_free_rate=0.02).metrics
 
         bar_rate = 1.02 ** (1 / 252) - 1
         alpha, beta = empyrical.alpha_beta_aligned(
             ours, theirs, risk_free=bar_rate, annualization=252
         )
-        assert found["alpha"] == pytest.approx(alpha * 100, rel=1e-9, abs=1e-9), seed
-        assert found["beta"] == pytest.approx(beta, rel=1e-9), seed
-        assert found["correlation"] == pytest.approx(
+        assert metrics["alpha"] == pytest.approx(alpha * 100, rel=1e-9, abs=1e-9), seed
+        assert metrics["beta"] == pytest.approx(beta, rel=1e-9), seed
+        assert metrics["correlation"] == pytest.approx(
             pd.Series(ours).corr(pd.Series(theirs)), rel=1e-9
         ), seed
-        assert found["tracking_error"] == pytest.approx(
+        assert metrics["tracking_error"] == pytest.approx(
             (ours - theirs).std(ddof=1) * 252**0.5 * 100, rel=1e-9
         ), seed
         ratio = empyrical.excess_sharpe(ours, theirs) * 252**0.5
-        assert found["information_ratio"] == pytest.approx(ratio, rel=1e-9), seed
+        assert metrics["information_ratio"] == pytest.approx(ratio, rel=1e-9), seed
         pair = (pd.Series(ours), pd.Series(theirs))
-        assert found["up_capture"] == pytest.approx(
+        assert metrics["up_capture"] == pytest.approx(
             empyrical.up_capture(*pair) * 100, rel=1e-9
         ), seed
-        assert found["down_capture"] == pytest.approx(
+        assert metrics["down_capture"] == pytest.approx(
             empyrical.down_capture(*pair) * 100, rel=1e-9
         ), seed
 
@@ -71,12 +71,12 @@ def test_another_benchmark_than_the_own_prices_is_used_from_its_first_bar_on():
     equity, closes = random_pair(1)
     late = np.concatenate((np.full(40, np.nan), closes[40:]))
 
-    found = of(
+    metrics = of(
         equity, close=np.full(len(equity), 7.0) + np.arange(len(equity)), benchmark=late
     ).metrics
 
     ours, theirs = equity[41:] / equity[40:-1] - 1, closes[41:] / closes[40:-1] - 1
-    assert found["beta"] == pytest.approx(empyrical.beta_aligned(ours, theirs), rel=1e-9)
+    assert metrics["beta"] == pytest.approx(empyrical.beta_aligned(ours, theirs), rel=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -92,26 +92,26 @@ def test_another_benchmark_than_the_own_prices_is_used_from_its_first_bar_on():
     ],
 )
 def test_nothing_to_compare_has_a_reason(equity, closes, reason):
-    found = of(equity, close=closes)
+    measured = of(equity, close=closes)
 
-    assert {name: found.metrics[name] for name in NAMES} == dict.fromkeys(NAMES)
-    assert {found.notes[name] for name in NAMES} == {reason}
+    assert {name: measured.metrics[name] for name in NAMES} == dict.fromkeys(NAMES)
+    assert {measured.notes[name] for name in NAMES} == {reason}
 
 
 def test_a_run_that_never_moves_has_a_beta_but_no_correlation():
-    found = of(np.full(100, 100.0), close=np.arange(50.0, 150.0))
+    measured = of(np.full(100, 100.0), close=np.arange(50.0, 150.0))
 
-    assert found.metrics["beta"] == 0.0
-    assert found.notes["correlation"] == "equity did not vary"
+    assert measured.metrics["beta"] == 0.0
+    assert measured.notes["correlation"] == "equity did not vary"
 
 
 def test_a_run_that_is_its_benchmark_has_no_information():
     _, closes = random_pair(2)
 
-    found = of(closes * 2, close=closes)
+    measured = of(closes * 2, close=closes)
 
-    assert found.metrics["beta"] == pytest.approx(1.0)
-    assert found.notes["information_ratio"] == "the run does not differ from its benchmark"
+    assert measured.metrics["beta"] == pytest.approx(1.0)
+    assert measured.notes["information_ratio"] == "the run does not differ from its benchmark"
 
 
 def test_closes_of_a_benchmark_are_those_known_at_each_bar():
@@ -132,7 +132,7 @@ def test_closes_of_a_benchmark_are_those_known_at_each_bar():
 
 
 def lacking(rng, bars):
-    """Which bars of a run the benchmark has: all, from a later one on, up to an earlier one, not all between them."""
+    """Bars of a run that the benchmark has: all, a later start, an earlier end, or with gaps."""
     first, last = sorted(rng.integers(0, bars, 2))
     has = np.zeros(bars, dtype=bool)
     has[first * rng.integers(2) : last + 1 if rng.integers(2) else bars] = True
@@ -147,7 +147,7 @@ def test_only_bars_that_both_have_are_compared():
         run = pd.Series(equity, index=days[: len(equity)])
         market = pd.Series(closes[has], index=run.index[has])
 
-        found = of(
+        measured = of(
             equity,
             close=np.full(len(equity), 7.0),
             benchmark=np.where(has, closes, np.nan),
@@ -156,7 +156,7 @@ def test_only_bars_that_both_have_are_compared():
 
         both = pd.concat([run, market], axis=1, join="inner").pct_change().dropna()
         if len(both) < 30:
-            assert {found.metrics[name] for name in NAMES} == {None}, seed
+            assert {measured.metrics[name] for name in NAMES} == {None}, seed
             continue
         ours, theirs = both[0], both[1]
         per_year = 252 * len(both) / (np.flatnonzero(has)[-1] - np.flatnonzero(has)[0])
@@ -170,17 +170,23 @@ def test_only_bars_that_both_have_are_compared():
             "information_ratio": spread.mean() / spread.std() * per_year**0.5,
         }
         for name, value in expected.items():
-            assert found.metrics[name] == pytest.approx(value, rel=1e-9, abs=1e-9), (seed, name)
+            assert measured.metrics[name] == pytest.approx(value, rel=1e-9, abs=1e-9), (
+                seed,
+                name,
+            )
         for name, chosen in (("up_capture", theirs > 0), ("down_capture", theirs < 0)):
             grown = [
                 (1 + each[chosen]).prod() ** (per_year / chosen.sum()) - 1
                 for each in (ours, theirs)
             ]
-            assert found.metrics[name] == pytest.approx(grown[0] / grown[1] * 100), (seed, name)
+            assert measured.metrics[name] == pytest.approx(grown[0] / grown[1] * 100), (
+                seed,
+                name,
+            )
 
 
 def test_a_benchmark_that_ends_early_says_what_common_dates_say():
-    own, market = (
+    stock, market = (
         pd.read_csv(path, index_col="Date", parse_dates=True)["Close"]["2015-01-02":"2022-12-28"]
         for path in (DATA / "XOM.csv.gz", DATA / "^GSPC.csv.gz")
     )
@@ -199,7 +205,7 @@ def test_a_benchmark_that_ends_early_says_what_common_dates_say():
 
     columns = backtest(held_throughout, packed).columns
 
-    both = pd.concat([own, market], axis=1, join="inner").pct_change().dropna().to_numpy().T
+    both = pd.concat([stock, market], axis=1, join="inner").pct_change().dropna().to_numpy().T
     metrics = json.loads(columns["metrics_json"])["values"]
     slope = np.cov(both)[0, 1] / both[1].var(ddof=1)
     assert metrics["beta"] == pytest.approx(slope) == pytest.approx(0.908, abs=5e-4)
@@ -224,14 +230,16 @@ def test_a_line_ends_with_its_last_bar_and_goes_on_over_holes(timeframe):
     for seed in range(50):
         rng = np.random.default_rng(seed)
         grid = np.arange(80) * length + 1_577_923_200  # a Thursday
-        own = np.sort(rng.choice(np.arange(10, 70), 20, replace=False))
-        bars = bars_at(grid[own], timeframe)
+        places = np.sort(rng.choice(np.arange(10, 70), 20, replace=False))
+        bars = bars_at(grid[places], timeframe)
 
         drawn, common = buy_and_hold(bars, grid, 50.0), common_closes(bars, grid)
 
-        assert np.isfinite(drawn).nonzero()[0].tolist() == [*range(own[0], own[-1] + 1)], seed
-        assert np.isfinite(common).nonzero()[0].tolist() == own.tolist(), seed
-        assert np.array_equal(drawn[own], 50.0 * common[own] / common[own[0]]), seed
+        assert np.isfinite(drawn).nonzero()[0].tolist() == [*range(places[0], places[-1] + 1)], (
+            seed
+        )
+        assert np.isfinite(common).nonzero()[0].tolist() == places.tolist(), seed
+        assert np.array_equal(drawn[places], 50.0 * common[places] / common[places[0]]), seed
 
 
 def test_a_bar_is_common_with_the_one_that_began_within_its_length():
@@ -243,9 +251,9 @@ def test_a_bar_is_common_with_the_one_that_began_within_its_length():
 
 
 def test_a_benchmark_without_a_common_bar_is_named():
-    own, other = packed_file(DATA, "XOM"), packed_file(DATA, "FB")
+    stock, other = packed_file(DATA, "XOM"), packed_file(DATA, "FB")
 
-    prices = run_prices(replace(own, benchmark=other), date(2014, 1, 1), date(2014, 12, 31))
+    prices = run_prices(replace(stock, benchmark=other), date(2014, 1, 1), date(2014, 12, 31))
 
     assert prices.notes[-1] == (
         "The benchmark FB has no bar on any of the 252 bars: nothing is compared with it"

@@ -64,10 +64,10 @@ def prices(rng, bars):
 
 def trades(rng, close):
     """Trades one after the other, whose profits need not fit the equity."""
-    found, bar = [], 0
+    trades, bar = [], 0
     while bar < len(close) and rng.random() < 0.7:
         end = int(rng.integers(bar, len(close)))
-        found.append({
+        trades.append({
             "side": str(rng.choice(["BUY", "SELL"])), "size": 10.0 ** rng.uniform(-8, 8),
             "entry_bar": bar, "exit_bar": end,
             "entry_price": close.item(bar), "exit_price": close.item(end), "entry_fees": 0.0, "exit_fees": 0.0,
@@ -75,7 +75,7 @@ def trades(rng, close):
             "exit_reason": "signal", "is_open": end == len(close) - 1, "mae_pct": 0.0, "mfe_pct": 0.0,
         })  # fmt: skip
         bar = end + 1
-    return found
+    return trades
 
 
 def account(seed, kind):
@@ -115,15 +115,15 @@ def test_no_account_makes_a_metric_fail(kind):
     for seed in range(300):
         run = account(seed, kind)
 
-        found = performance(run)
+        measured = performance(run)
 
-        assert found.failed == [], seed
-        assert all(np.isfinite(value) for value in found.metrics.values() if value is not None), (
-            seed
-        )
+        assert measured.failed == [], seed
+        assert all(
+            np.isfinite(value) for value in measured.metrics.values() if value is not None
+        ), seed
         if run.is_ruined:
-            assert {found.metrics[name] for name in OF_THE_PATH} == {None}, seed
-            assert found.notes["turnover"] == RUINED
+            assert {measured.metrics[name] for name in OF_THE_PATH} == {None}, seed
+            assert measured.notes["turnover"] == RUINED
 
 
 def test_the_rolling_ratio_of_an_account_ends_with_it():
@@ -156,8 +156,8 @@ def traded_together(mode):
     run = LegRun.of(REQUEST, packed, backtest(REQUEST, packed).columns["signals_json"])
     leg = LegRequest(ticker="AAPL", rule_type="MA_CROSS", params={})
     terms = {"start_date": "2004-01-02", "end_date": "2006-12-29"}
-    asked = PortfolioRequest(legs=(leg, leg), sharing=Sharing(mode=mode), terms=terms)
-    return PortfolioTrading(asked, [run, run])
+    request = PortfolioRequest(legs=(leg, leg), sharing=Sharing(mode=mode), terms=terms)
+    return PortfolioTrading(request, [run, run])
 
 
 KINDS = {
@@ -194,10 +194,10 @@ def test_a_metric_that_fails_leaves_a_screen_its_other_numbers(monkeypatch, capl
         raise ZeroDivisionError
 
     monkeypatch.setattr("consumer.kinds.screen._timing_ratio", broken)
-    found = unpack(screen(setup, tried, print)[0])
+    screened = unpack(screen(setup, tried, print)[0])
 
-    assert np.isnan(found["timing_sharpe_ratio"]).all()
-    assert found["sharpe_ratio"].tolist() == whole["sharpe_ratio"].tolist()
+    assert np.isnan(screened["timing_sharpe_ratio"]).all()
+    assert screened["sharpe_ratio"].tolist() == whole["sharpe_ratio"].tolist()
     assert "metric_failed metric=timing_sharpe_ratio" in caplog.text
 
 

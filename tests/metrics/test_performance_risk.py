@@ -37,8 +37,10 @@ def test_risk_metrics_equal_empyrical_and_pandas(seed, bars, risk_free_rate, spr
         "worst_day_pct": exact.min() * 100,
     }
     for name, value in expected.items():
-        wanted = pytest.approx(value, rel=1e-9, abs=1e-9) if math.isfinite(value) else None
-        assert ours[name] == wanted, name
+        close_to_value = (
+            pytest.approx(value, rel=1e-9, abs=1e-9) if math.isfinite(value) else None
+        )
+        assert ours[name] == close_to_value, name
 
 
 def test_months_are_those_of_empyrical():

@@ -1,4 +1,4 @@
-"""What choosing the times was worth: by hand, bar by bar, and where it has no value."""
+"""Timing metrics: by hand, bar by bar, and runs in which timing has no value."""
 
 import math
 
@@ -152,8 +152,8 @@ def test_interest_alone_is_no_timing(step):
         times = np.datetime64("2020-01-01", "D") + days
 
         for path in (equity, stored):
-            found = of(path, (), capital, closes, times, rates=AccountRates(cash_rate=rate))
+            measured = of(path, (), capital, closes, times, rates=AccountRates(cash_rate=rate))
 
-            assert [found.metrics[name] for name in EXPOSURES] == [0.0, 0.0], seed
-            assert {found.metrics[name] for name in TIMING} == {None}, seed
-            assert found.notes["timing_return_pct"] == "the position never changed size", seed
+            assert [measured.metrics[name] for name in EXPOSURES] == [0.0, 0.0], seed
+            assert {measured.metrics[name] for name in TIMING} == {None}, seed
+            assert measured.notes["timing_return_pct"] == "the position never changed size", seed

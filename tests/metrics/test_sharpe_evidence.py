@@ -1,4 +1,4 @@
-"""What a Sharpe ratio proves: the papers' own worked examples, and an independent computation with scipy."""
+"""Evidence of a Sharpe ratio: the papers' own worked examples, and an independent computation with scipy."""
 
 import math
 
@@ -105,18 +105,18 @@ def test_a_track_record_of_a_loss_is_never_long_enough() -> None:
 
 
 def test_one_trial_is_not_deflated() -> None:
-    found = evidence(MeasuredSharpe(0.05, 1000, 0, 3), None, 1, 252)
+    result = evidence(MeasuredSharpe(0.05, 1000, 0, 3), None, 1, 252)
 
-    assert found["deflated"] == found["probabilistic"]
-    assert found["luck_sharpe_ratio"] == 0.0
+    assert result["deflated"] == result["probabilistic"]
+    assert result["luck_sharpe_ratio"] == 0.0
 
 
 def test_trials_without_ratios_leave_no_number_but_a_reason() -> None:
-    found = evidence(MeasuredSharpe(0.05, 1000, 0, 3), sharpe_variance([0.05]), 20, 252)
+    result = evidence(MeasuredSharpe(0.05, 1000, 0, 3), sharpe_variance([0.05]), 20, 252)
 
-    assert found["deflated"] is None
-    assert found["notes"]["deflated"] == "fewer than two trials have a Sharpe ratio"
-    assert found["probabilistic"] is not None
+    assert result["deflated"] is None
+    assert result["notes"]["deflated"] == "fewer than two trials have a Sharpe ratio"
+    assert result["probabilistic"] is not None
 
 
 def test_students_distribution_equals_scipys() -> None:
@@ -174,13 +174,13 @@ def test_the_least_record_of_timing_is_where_its_probability_is_95_percent() -> 
     ],
 )
 def test_timing_without_a_number_has_its_reason(measured: MeasuredSharpe, reason: str) -> None:
-    found = timing_evidence(measured, None, 1, 252)
+    result = timing_evidence(measured, None, 1, 252)
 
-    assert reason in " ".join(found["notes"].values())
+    assert reason in " ".join(result["notes"].values())
 
 
 def test_timing_has_a_probability_whatever_its_skewness_and_tails() -> None:
-    found = timing_evidence(MeasuredSharpe(1.0, 100, 5.0, 3.0), 0.01, 20, 252)
+    result = timing_evidence(MeasuredSharpe(1.0, 100, 5.0, 3.0), 0.01, 20, 252)
 
-    assert 0.5 < found["deflated"] < found["probabilistic"] <= 1.0
-    assert found["notes"] == {}
+    assert 0.5 < result["deflated"] < result["probabilistic"] <= 1.0
+    assert result["notes"] == {}

@@ -93,7 +93,7 @@ def without_signals_where_stops_leave(case: Case) -> Case:
 
 
 def has_ambiguous_bar(case: Case) -> bool:
-    """Whether a target was filled at an open while the stop was touched later in that bar.
+    """Return whether a target was filled at an open while the stop was touched later in that bar.
 
     Ours takes the open, which came first; both peers take the stop, which is the worse.
     """

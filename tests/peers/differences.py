@@ -45,10 +45,12 @@ def main() -> int:
     """Write the numbers into the page, or with --check only compare; 1 when they differ."""
     page = PAGE.read_text(encoding="utf-8")
     tables = "".join(f"\n{table()}\n" for table in (metrics_table, fill_table, portfolio_table))
-    wanted = re.sub(f"{START}.*{END}", lambda _: f"{START}{tables}\n{END}", page, flags=re.DOTALL)
+    new_page = re.sub(
+        f"{START}.*{END}", lambda _: f"{START}{tables}\n{END}", page, flags=re.DOTALL
+    )
     if "--check" not in sys.argv[1:]:
-        PAGE.write_text(wanted, encoding="utf-8")
-    return int("--check" in sys.argv[1:] and page != wanted)
+        PAGE.write_text(new_page, encoding="utf-8")
+    return int("--check" in sys.argv[1:] and page != new_page)
 
 
 def days() -> np.ndarray:
@@ -94,7 +96,7 @@ def returns_of(result: BacktestResult) -> pd.Series:
 
 
 def by_backtesting(result: BacktestResult) -> pd.Series:
-    """What backtesting.py says of the same equity and trades."""
+    """Metrics that backtesting.py computes from the same equity and trades."""
     dates = pd.DatetimeIndex(days())
     trades = pd.DataFrame([asdict(each) for each in result.trades if not each.is_open])
     table = pd.DataFrame(
@@ -141,7 +143,7 @@ def _cell(number: float | None) -> str:
 
 
 def fill_table() -> str:
-    """Where the same signals end, by how orders fill."""
+    """Final equity of the same signals, by fill price."""
     ends = [(words, run(**settings)) for words, settings in FILLS]
     rows = [
         f"| {words} | {each.equity_curve[-1]:,.2f} | {len(each.trades)} |" for words, each in ends

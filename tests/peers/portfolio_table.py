@@ -1,4 +1,4 @@
-"""How far a portfolio ends from where vectorbt and bt end with the same legs: a table of docs/differences.md."""
+"""Final equity of portfolios compared with vectorbt and bt on the same legs: a table of docs/differences.md."""
 
 from collections.abc import Callable, Iterator
 from functools import partial

@@ -67,11 +67,11 @@ def of_months(seed: int, **fixed: object) -> Book:
     hold |= {"initial_capital": CAPITAL["longonly"], "fractional_shares": True, "slippage_bps": 0}
     days = np.arange(draw.randint(40, 700))
     times = books.FIRST + days[rng.random(len(days)) < draw.choice([0.3, 0.7, 1.0])]
-    legs = [_held(rng, times, f"T{number}") for number in range(draw.randint(1, 6))]
+    legs = [_buy_and_hold_leg(rng, times, f"T{number}") for number in range(draw.randint(1, 6))]
     return books.engine(draw, **NO_STOPS | hold | fixed), legs
 
 
-def _held(rng: np.random.Generator, times: np.ndarray, ticker: str) -> Leg:
+def _buy_and_hold_leg(rng: np.random.Generator, times: np.ndarray, ticker: str) -> Leg:
     """Bought on its first bar; equal weights are drawn as often as others."""
     kept = _begins_month(times) | (rng.random(len(times)) < rng.choice([0.8, 1.0]))
     prices, weight = books.ohlc(rng, int(kept.sum())), rng.choice([1.0, rng.uniform(0.5, 2)])

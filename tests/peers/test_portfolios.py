@@ -56,9 +56,9 @@ def assert_equal(book: Book, peer: Callable[..., vbt.Portfolio], name: str) -> i
     ours, theirs = together(legs, terms), peer(terms, legs)
     placed, records = orders(ours), np.sort(theirs.orders.values, order=["idx", "col"])
     assert sorted(placed) == [(row["idx"], row["col"]) for row in records], name
-    for (_, found), row in zip(sorted(placed.items()), records, strict=True):
+    for (_, fill), row in zip(sorted(placed.items()), records, strict=True):
         bought = row["size"] if row["side"] == 0 else -row["size"]
-        assert found == close_to((bought, row["price"], row["fees"])), name
+        assert fill == close_to((bought, row["price"], row["fees"])), name
     dust = 1e-9 * terms.initial_capital
     assert ours.cash_curve == close_to(theirs.cash().to_numpy(), abs=dust), name
     assert ours.equity_curve == close_to(theirs.value().to_numpy()), name
@@ -67,11 +67,11 @@ def assert_equal(book: Book, peer: Callable[..., vbt.Portfolio], name: str) -> i
 
 def orders(result: PortfolioResult) -> dict[tuple[int, int], tuple[float, ...]]:
     """Signed shares, price and fee by bar and leg; the two fills that turn a position are one order of vectorbt's."""
-    found: dict[tuple[int, int], tuple[float, ...]] = {}
+    totals: dict[tuple[int, int], tuple[float, ...]] = {}
     for fill in result.fills:
-        shares, _, fee = found.get((fill.bar, fill.leg), (0.0, 0.0, 0.0))
-        found[fill.bar, fill.leg] = (shares + fill.shares, fill.price, fee + fill.fee)
-    return found
+        shares, _, fee = totals.get((fill.bar, fill.leg), (0.0, 0.0, 0.0))
+        totals[fill.bar, fill.leg] = (shares + fill.shares, fill.price, fee + fill.fee)
+    return totals
 
 
 def test_sleeves_that_are_rebalanced_monthly_are_worth_what_bt_says():

@@ -1,4 +1,4 @@
-"""How the legs' profits go together, where they have no bars in common with one another throughout."""
+"""Correlation of the legs' profits when they share only some bars."""
 
 import numpy as np
 import pandas as pd
@@ -20,12 +20,12 @@ def test_profits_are_compared_between_common_bars_alone() -> None:
         )
         earned = gains.cumsum(axis=0)
 
-        found = correlated(earned.T, has_bar)
+        correlations = correlated(earned.T, has_bar)
 
         for one in range(legs):
             for other in range(legs):
                 common = np.flatnonzero(has_bar[:, one] & has_bar[:, other])
-                value = found["of"][one][other]
+                value = correlations["of"][one][other]
                 if len(common) < 2:
                     assert value is None, seed
                     continue
@@ -41,6 +41,6 @@ def test_a_leg_that_ended_is_not_diluted_by_the_time_after_it() -> None:
     has_bar = np.ones((200, 2), dtype=bool)
     has_bar[100:, 1] = False
 
-    found = correlated(np.array([gains, twin]).cumsum(axis=1), has_bar)
+    correlations = correlated(np.array([gains, twin]).cumsum(axis=1), has_bar)
 
-    assert found["of"] == [[1.0, 1.0], [1.0, 1.0]]
+    assert correlations["of"] == [[1.0, 1.0], [1.0, 1.0]]

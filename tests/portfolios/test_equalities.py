@@ -1,4 +1,4 @@
-"""What has to be equal: one leg and its run, sleeves and the sum of their runs, cash and shares and equity."""
+"""Equalities of a portfolio: one leg and its run, sleeves and the sum of their runs, cash plus shares and equity."""
 
 import random
 from dataclasses import replace
@@ -32,15 +32,15 @@ def test_one_leg_with_the_whole_account_is_its_run_bit_for_bit():
         run = run_of(one, terms)
 
         for mode in MODES:
-            found = together([one], terms, mode=mode)
+            portfolio = together([one], terms, mode=mode)
 
-            assert tuple(each.trade for each in found.trades) == run.trades, (seed, mode)
-            assert np.array_equal(found.equity_curve, run.equity_curve), (seed, mode)
-            assert np.array_equal(found.cash_curve, run.cash_curve), (seed, mode)
-            assert [(each.bar, each.side, each.reason) for each in found.left_out] == list(
+            assert tuple(each.trade for each in portfolio.trades) == run.trades, (seed, mode)
+            assert np.array_equal(portfolio.equity_curve, run.equity_curve), (seed, mode)
+            assert np.array_equal(portfolio.cash_curve, run.cash_curve), (seed, mode)
+            assert [(each.bar, each.side, each.reason) for each in portfolio.left_out] == list(
                 run.rejected_orders
             ), seed
-            assert found.metrics == run.metrics, (seed, mode)
+            assert portfolio.metrics == run.metrics, (seed, mode)
         traded += len(run.trades)
     assert traded > 5_000
 
@@ -53,21 +53,21 @@ def test_sleeves_that_are_never_rebalanced_are_the_sum_of_their_runs():
             replace(one, weight=float(weight)) for one, weight in zip(legs, weights, strict=True)
         ]
 
-        found = together(legs, terms, mode="sleeves")
+        portfolio = together(legs, terms, mode="sleeves")
 
-        total = np.zeros(len(found.calendar))
+        total = np.zeros(len(portfolio.calendar))
         for number, one in enumerate(legs):
             capital = terms.initial_capital * weights[number] / weights.sum()
             run = run_of(one, replace(terms, initial_capital=capital))
-            own = np.concatenate(([capital], run.equity_curve))
-            total += own[steps(found, number)]
-        assert found.equity_curve == pytest.approx(total, rel=1e-9), seed
+            equity = np.concatenate(([capital], run.equity_curve))
+            total += equity[steps(portfolio, number)]
+        assert portfolio.equity_curve == pytest.approx(total, rel=1e-9), seed
 
 
-def steps(found, number):
+def steps(portfolio, number):
     """On each bar of the calendar, how many of a leg's own bars have been."""
-    return found.calendar.bar_of[number].searchsorted(
-        np.arange(len(found.calendar)), side="right"
+    return portfolio.calendar.bar_of[number].searchsorted(
+        np.arange(len(portfolio.calendar)), side="right"
     )
 
 
@@ -99,33 +99,36 @@ def test_cash_and_shares_are_equity_on_each_bar():
     for seed in BOOKS:
         terms, legs, sharing = random_book(seed)
 
-        found = together(legs, terms, **sharing)
+        portfolio = together(legs, terms, **sharing)
 
         closes = np.array(
-            [found.calendar.spread(number, one.bars.close) for number, one in enumerate(legs)]
+            [portfolio.calendar.spread(number, one.bars.close) for number, one in enumerate(legs)]
         )
-        shares, cash = np.zeros(closes.shape), np.full(len(found.calendar), terms.initial_capital)
-        for fill in found.fills:
+        shares, cash = (
+            np.zeros(closes.shape),
+            np.full(len(portfolio.calendar), terms.initial_capital),
+        )
+        for fill in portfolio.fills:
             shares[fill.leg, fill.bar :] = fill.shares_after
             cash[fill.bar :] -= fill.price * fill.shares + fill.fee
-        scale = max(terms.initial_capital, abs(found.equity_curve).max())
-        assert found.equity_curve == pytest.approx(
+        scale = max(terms.initial_capital, abs(portfolio.equity_curve).max())
+        assert portfolio.equity_curve == pytest.approx(
             cash + (shares * closes).sum(axis=0), abs=1e-9 * scale
         ), seed
-        assert found.cash_curve == pytest.approx(cash, abs=1e-9 * scale), seed
-        assert found.gross_curve == pytest.approx(
+        assert portfolio.cash_curve == pytest.approx(cash, abs=1e-9 * scale), seed
+        assert portfolio.gross_curve == pytest.approx(
             abs(shares * closes).sum(axis=0), abs=1e-9 * scale
         ), seed
-        assert (found.positions_curve == (shares != 0).sum(axis=0)).all(), seed
-        assert sum(found.earned[:, -1]) == pytest.approx(
-            found.equity_curve[-1] - terms.initial_capital, abs=1e-9 * scale
+        assert (portfolio.positions_curve == (shares != 0).sum(axis=0)).all(), seed
+        assert sum(portfolio.earned[:, -1]) == pytest.approx(
+            portfolio.equity_curve[-1] - terms.initial_capital, abs=1e-9 * scale
         )
         of_trades = np.zeros(len(legs))
-        for each in found.trades:
+        for each in portfolio.trades:
             of_trades[each.leg] += each.trade.pnl_abs
-        assert of_trades == pytest.approx(found.earned[:, -1], abs=1e-9 * scale), seed
-        resized += sum(each.resized for each in found.trades)
-        left_out += len(found.left_out)
+        assert of_trades == pytest.approx(portfolio.earned[:, -1], abs=1e-9 * scale), seed
+        resized += sum(each.resized for each in portfolio.trades)
+        left_out += len(portfolio.left_out)
     assert resized > 200
     assert left_out > 500
 
@@ -136,11 +139,11 @@ def test_bounds_hold_whenever_a_position_is_opened():
         terms, legs = book(seed)
         sharing = shared_terms(seed)
 
-        found = together(legs, terms, **sharing)
+        portfolio = together(legs, terms, **sharing)
 
-        marks = found.calendar.marks(legs, terms.fill == "next_open")
+        marks = portfolio.calendar.marks(legs, terms.fill == "next_open")
         shares, cash = np.zeros(len(legs)), terms.initial_capital
-        for fill in found.fills:
+        for fill in portfolio.fills:
             opens = shares[fill.leg] == 0
             shares[fill.leg], cash = fill.shares_after, cash - fill.price * fill.shares - fill.fee
             if not opens:
@@ -247,13 +250,13 @@ def test_places_are_given_to_those_who_come_first():
         for seed in range(3)
     ]
 
-    found = together(legs, terms, max_positions=2)
+    portfolio = together(legs, terms, max_positions=2)
 
-    assert [(order.bar, order.leg, order.reason) for order in found.left_out] == [
+    assert [(order.bar, order.leg, order.reason) for order in portfolio.left_out] == [
         (0, 2, "no_place"),
         (3, 2, "no_place"),
     ]
-    assert max(found.positions_curve) == 2
+    assert max(portfolio.positions_curve) == 2
 
 
 def test_a_leg_that_ends_is_sold_at_its_last_close_without_costs():
@@ -261,18 +264,18 @@ def test_a_leg_that_ends_is_sold_at_its_last_close_without_costs():
         random.Random(1), fee_rate=0.01, slippage_bps=100, direction="longonly", fill="close"
     )
     terms = replace(terms, initial_capital=1e6, size_type="value", position_size=5_000)
-    held = np.array([1, 0, 0, 0], np.int8)
+    signals = np.array([1, 0, 0, 0], np.int8)
     short, long = leg(1, terms, 4, gaps=False), leg(2, terms, 8, gaps=False)
-    short = replace(short, signals=held, stops=None, ends=True)
+    short = replace(short, signals=signals, stops=None, ends=True)
 
-    found = together([short, replace(long, signals=np.zeros(8, np.int8))], terms)
+    portfolio = together([short, replace(long, signals=np.zeros(8, np.int8))], terms)
 
-    *_, last = found.fills
+    *_, last = portfolio.fills
     assert (last.bar, last.reason, last.fee) == (3, "end_of_prices", 0.0)
     assert last.price == short.bars.close[-1]
-    assert found.positions_curve.tolist() == [1, 1, 1, 0, 0, 0, 0, 0]
-    assert found.trades[0].trade.exit_reason == "end_of_prices"
-    assert not found.trades[0].trade.is_open
+    assert portfolio.positions_curve.tolist() == [1, 1, 1, 0, 0, 0, 0, 0]
+    assert portfolio.trades[0].trade.exit_reason == "end_of_prices"
+    assert not portfolio.trades[0].trade.is_open
 
 
 def test_sleeves_come_back_to_their_weights_each_month():
@@ -298,13 +301,15 @@ def test_sleeves_come_back_to_their_weights_each_month():
         replace(leg(seed, terms, 90, gaps=False), signals=hold, stops=None) for seed in range(4)
     ]
 
-    found = together(legs, terms, mode="sleeves", rebalance="monthly")
+    portfolio = together(legs, terms, mode="sleeves", rebalance="monthly")
 
     firsts = [bar for bar in range(1, 90) if str(FIRST + bar)[8:] == "01"]
-    assert {fill.bar for fill in found.fills if fill.reason == "rebalance"} == {*firsts}
+    assert {fill.bar for fill in portfolio.fills if fill.reason == "rebalance"} == {*firsts}
     for bar in firsts:
-        assert found.sleeves[:, bar] == pytest.approx(found.equity_curve[bar] / 4, rel=1e-12)
-    assert found.cash_curve == pytest.approx(0, abs=1e-6)
+        assert portfolio.sleeves[:, bar] == pytest.approx(
+            portfolio.equity_curve[bar] / 4, rel=1e-12
+        )
+    assert portfolio.cash_curve == pytest.approx(0, abs=1e-6)
 
 
 def test_weights_by_volatility_use_what_was_known_then():
@@ -313,13 +318,13 @@ def test_weights_by_volatility_use_what_was_known_then():
     calm = replace(calm, before=np.resize([100.0, 101.0], 30))
     wild = replace(wild, before=np.resize([100.0, 110.0], 30))
 
-    found = together([calm, wild], terms, mode="sleeves", volatility_bars=20)
+    portfolio = together([calm, wild], terms, mode="sleeves", volatility_bars=20)
 
     deviations = [
         np.std(each.before[-20:] / each.before[-21:-1] - 1, ddof=1) for each in (calm, wild)
     ]
     parts = (1 / np.array(deviations)) / (1 / np.array(deviations)).sum()
-    assert found.sleeves[:, 0] - found.earned[:, 0] == pytest.approx(
+    assert portfolio.sleeves[:, 0] - portfolio.earned[:, 0] == pytest.approx(
         parts * terms.initial_capital, rel=1e-12
     )
 
@@ -344,7 +349,7 @@ def test_a_ticker_without_a_bar_is_not_traded_and_keeps_its_last_close(fill):
         signals=np.array([1, 0, 0, 0, 0, 0, 0], np.int8),
     )
 
-    found = together(
+    portfolio = together(
         [
             replace(
                 whole, signals=np.zeros(10, np.int8), stops=Stops(whole.bars, None, None, None)
@@ -354,6 +359,6 @@ def test_a_ticker_without_a_bar_is_not_traded_and_keeps_its_last_close(fill):
         terms,
     )
 
-    held = found.values[1]
-    assert held[3] == held[4] == held[5] == held[2] != 0
-    assert all(fill.bar in kept for fill in found.fills)
+    values = portfolio.values[1]
+    assert values[3] == values[4] == values[5] == values[2] != 0
+    assert all(fill.bar in kept for fill in portfolio.fills)

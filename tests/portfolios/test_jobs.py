@@ -81,15 +81,15 @@ def assert_same(request: RunRequest) -> int:
     setup = Setup.of(request, packed_file(DATA, request.ticker))
     run = setup.result_of(setup.rule())
 
-    found = alone(request).result
+    portfolio = alone(request).result
 
-    assert tuple(each.trade for each in found.trades) == run.trades, request
-    assert np.array_equal(found.equity_curve, run.equity_curve), request
-    assert np.array_equal(found.cash_curve, run.cash_curve), request
-    assert [(each.bar, each.side, each.reason) for each in found.left_out] == list(
+    assert tuple(each.trade for each in portfolio.trades) == run.trades, request
+    assert np.array_equal(portfolio.equity_curve, run.equity_curve), request
+    assert np.array_equal(portfolio.cash_curve, run.cash_curve), request
+    assert [(each.bar, each.side, each.reason) for each in portfolio.left_out] == list(
         run.rejected_orders
     ), request
-    assert found.metrics == run.metrics, request
+    assert portfolio.metrics == run.metrics, request
     return len(run.trades)
 
 
@@ -113,8 +113,10 @@ def test_its_row_is_that_of_the_run() -> None:
         assert row["equity_curve_json"] == run["equity_curve_json"]
         assert row["result_hash"] == run["result_hash"]
         assert row["data_hash"] == run["data_hash"]
-        own, others = (json.loads(each["metrics_json"])["values"] for each in (row, run))
-        assert {name: own[name] for name in ALIKE} == pytest.approx(
+        portfolio_metrics, others = (
+            json.loads(each["metrics_json"])["values"] for each in (row, run)
+        )
+        assert {name: portfolio_metrics[name] for name in ALIKE} == pytest.approx(
             {name: others[name] for name in ALIKE}
         )
         assert decode_trades(row["trades_json"])[0] == decode_trades(run["trades_json"])[0]
@@ -124,10 +126,10 @@ def test_what_it_found_is_kept_whole() -> None:
     request = replace(random_request(1), direction="longonly", liquidate_below_pct=None)
     traded = alone(request)
 
-    found: dict[str, Any] = unpacked_json(traded.pack())
+    series: dict[str, Any] = unpacked_json(traded.pack())
 
     equity = decode_equity(traded.columns()["equity_curve_json"])[1]
-    assert sum(found["contributions"]) + found["interest"] - found[
+    assert sum(series["contributions"]) + series["interest"] - series[
         "borrow_fees"
     ] == pytest.approx(equity[-1] - request.initial_capital, abs=0.01)
-    assert len(found["held_equally"]) == len(equity)
+    assert len(series["held_equally"]) == len(equity)

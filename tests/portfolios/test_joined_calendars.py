@@ -51,8 +51,8 @@ def traded(
     request = replace(RUN, direction=sides, **fields)  # type: ignore[arg-type]
     runs = []
     for number, (times, signal) in enumerate(zip(calendars, signals, strict=True)):
-        own = replace(request, ticker=f"T{number}")
-        setup = Setup.of(own, prices_of(times, own.ticker, number))
+        leg_request = replace(request, ticker=f"T{number}")
+        setup = Setup.of(leg_request, prices_of(times, leg_request.ticker, number))
         runs.append(LegRun(setup, np.full(len(setup.prices.traded), signal, dtype=np.int8)))
     terms = {
         name: value
@@ -63,8 +63,8 @@ def traded(
     return PortfolioTrading(PortfolioRequest(legs=legs, sharing=Sharing(), terms=terms), runs)
 
 
-def metrics_of(found: PortfolioTrading) -> dict[str, float]:
-    values: dict[str, float] = json.loads(found.columns()["metrics_json"])["values"]
+def metrics_of(portfolio: PortfolioTrading) -> dict[str, float]:
+    values: dict[str, float] = json.loads(portfolio.columns()["metrics_json"])["values"]
     return values
 
 
@@ -82,18 +82,18 @@ def test_a_year_has_the_bars_of_the_joined_calendar() -> None:
         rng = np.random.default_rng(seed)
         calendars = [random_calendar(rng) for _ in range(rng.integers(1, 5))]
 
-        found = traded(calendars, [1] * len(calendars))
+        portfolio = traded(calendars, [1] * len(calendars))
 
         joined = sorted({time for times in calendars for time in times.tolist()})
         counted = (len(joined) - 1) / ((joined[-1] - joined[0]) / DAY_S) * 365.25
-        values = metrics_of(found)
+        values = metrics_of(portfolio)
         if all(len(times) < len(joined) for times in calendars):
             mixed += 1
             assert values["bars_per_year"] == round(counted), seed
         else:  # one leg has every bar: the year of its prices
             assert abs(values["bars_per_year"] - counted) < 20, seed
             assert values["bars_per_year"] in (252, 260, 365), seed
-        equity = found.result.equity_curve
+        equity = portfolio.result.equity_curve
         returns = np.diff(np.append(RUN.initial_capital, equity)) / np.append(
             RUN.initial_capital, equity[:-1]
         )
@@ -133,24 +133,24 @@ def test_a_bar_with_any_open_position_counts_as_exposed(seed: int) -> None:
     """Two opposite legs of one ticker, and others, against what is counted from the trades."""
     rng = np.random.default_rng(seed)
     times = days("2010-01-01", "2011-01-01")
-    found = traded(
+    portfolio = traded(
         [times, times], [1, -1], "longshort", position_size=float(rng.integers(1, 40_000))
     )
-    same = found._runs[0].setup
+    same = portfolio._runs[0].setup
     signals = rng.choice([-1, 0, 1], len(times), p=[0.1, 0.8, 0.1]).astype(np.int8)
     opposite = [LegRun(same, signals), LegRun(same, -signals)]
 
-    found = PortfolioTrading(found._request, opposite)
+    portfolio = PortfolioTrading(portfolio._request, opposite)
 
-    values, bars = metrics_of(found), len(times)
+    values, bars = metrics_of(portfolio), len(times)
     long, short = np.zeros(bars), np.zeros(bars)
-    for trade in found.trades:
+    for trade in portfolio.trades:
         until = bars if trade["is_open"] else trade["exit_bar"]
         side = long if trade["side"] == "BUY" else short
         side[trade["entry_bar"] : until] += trade["size"]
-    close, equity = same.prices.traded.columns["Close"], found.result.equity_curve
+    close, equity = same.prices.traded.columns["Close"], portfolio.result.equity_curve
     gross, net = ((long + short) * close / equity)[:-1], ((long - short) * close / equity)[:-1]
-    assert len(found.trades) > 10
+    assert len(portfolio.trades) > 10
     assert values["exposure_pct"] == pytest.approx(((long + short) > 0).mean() * 100)
     assert values["average_gross_exposure_pct"] == pytest.approx(gross.mean() * 100)
     assert values["average_exposure_pct"] == pytest.approx(net.mean() * 100, abs=1e-9)
@@ -164,6 +164,6 @@ def test_the_example_of_the_documents_has_262_bars_in_its_year() -> None:
     coin = days("2010-01-01", "2011-02-23", weekends=True)
 
     assert (len(shipped), len(coin)) == (3270, 418)
-    found = traded([shipped, coin], [1, 1], start_date=date(1999, 1, 1))
+    portfolio = traded([shipped, coin], [1, 1], start_date=date(1999, 1, 1))
 
-    assert metrics_of(found)["bars_per_year"] == 262
+    assert metrics_of(portfolio)["bars_per_year"] == 262

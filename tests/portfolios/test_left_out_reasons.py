@@ -12,14 +12,16 @@ def room(
     rng: random.Random, nudge: float, fee_rate: float = 0.001, position_size: float = 40.0
 ) -> tuple[BuyingPower, float]:
     """An account of longs alone, in which cash and what max_gross leaves are one; and its equity."""
-    held, cash = rng.uniform(1_000, 90_000), rng.uniform(1, 50)
+    value, cash = rng.uniform(1_000, 90_000), rng.uniform(1, 50)
     engine = BacktestEngine(
         initial_capital=100_000.0,
         fee_rate=fee_rate,
         position_size=position_size,
         size_type="percent",
     )
-    return BuyingPower(SharingTerms(terms=engine), cash, held, held * (1.0 + nudge)), cash + held
+    return BuyingPower(
+        SharingTerms(terms=engine), cash, value, value * (1.0 + nudge)
+    ), cash + value
 
 
 @pytest.mark.parametrize("nudge", [-3e-16, 0.0, 3e-16, 2e-15])
@@ -49,11 +51,11 @@ def test_a_size_that_is_the_largest_weight_is_too_small_by_itself() -> None:
         account, equity = room(rng, 0.0, fee_rate=0.0, position_size=percent)
         account.cash, account.gross = equity, 0.0
 
-        found = account.affordable(
+        affordable = account.affordable(
             equity, limit=percent / 100.0 * (1 + rng.uniform(-2e-15, 2e-15))
         )
 
-        assert found == (0.0, "budget_below_one_share"), seed
+        assert affordable == (0.0, "budget_below_one_share"), seed
 
 
 def test_the_bound_that_leaves_clearly_less_is_the_reason() -> None:
@@ -63,6 +65,6 @@ def test_the_bound_that_leaves_clearly_less_is_the_reason() -> None:
         used = rng.choice([rng.uniform(0.0, 0.699), rng.uniform(0.701, 0.999)])
         account.cash, account.gross = equity, used * equity
 
-        found = account.affordable(equity, limit=0.3)
+        affordable = account.affordable(equity, limit=0.3)
 
-        assert found == (0.0, "max_gross" if used > 0.7 else "max_weight"), seed
+        assert affordable == (0.0, "max_gross" if used > 0.7 else "max_weight"), seed

@@ -74,10 +74,10 @@ def test_all_bars_within_the_last_day_are_included():
     rows = "".join(
         f"2024-01-0{day}T{hour}:00:00Z,1,1,1,1,1\n" for day in (2, 3, 5) for hour in (14, 23)
     )
-    held = bars(HEADER + rows, "1h")
+    hourly = bars(HEADER + rows, "1h")
 
     counts = [
-        len(held.between(date(2024, 1, one), date(2024, 1, two)))
+        len(hourly.between(date(2024, 1, one), date(2024, 1, two)))
         for one, two in ((2, 3), (4, 4), (3, 9))
     ]
 
@@ -85,7 +85,7 @@ def test_all_bars_within_the_last_day_are_included():
 
 
 def quality_report(folder: Path) -> "subprocess.CompletedProcess[str]":
-    """What the price checker says about a folder."""
+    """Report of the price checker on a folder."""
     command = [sys.executable, ROOT / "scripts" / "qa_prices.py", folder]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
@@ -93,17 +93,17 @@ def quality_report(folder: Path) -> "subprocess.CompletedProcess[str]":
 def test_the_price_checker_finds_no_fault_in_our_files():
     report = quality_report(DATA)
 
-    *found, summary = report.stdout.splitlines()
+    *faults, summary = report.stdout.splitlines()
     assert report.returncode == 0
     assert (
-        found[0]
+        faults[0]
         == "AAPL.csv: warning: close moved more than 50% in one bar, once: 2000-09-29 (-52%)"
     )
-    assert [line.split(": ", 2)[2][:11] for line in found if line.startswith("KO.")] == [
+    assert [line.split(": ", 2)[2][:11] for line in faults if line.startswith("KO.")] == [
         "no volume i",
         "closes only",
     ]
-    assert summary == f"0 faults and {len(found)} warnings in 24 files"
+    assert summary == f"0 faults and {len(faults)} warnings in 24 files"
 
 
 def test_the_price_checker_prints_one_line_where_there_is_nothing_to_say(tmp_path):

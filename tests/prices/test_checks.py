@@ -34,13 +34,13 @@ def words(bars: PriceBars) -> str:
 
 
 def test_thirteen_years_of_real_prices_have_one_oddity_a_real_crash() -> None:
-    found = [
+    warnings = [
         warning
         for path in sorted(DATA.glob("*.csv"))
         for warning in oddities(read_prices(path.read_bytes(), Meaning(timeframe="1d")).bars)
     ]
 
-    assert found == ["close moved more than 50% in one bar, once: 2000-09-29 (-52%)"]
+    assert warnings == ["close moved more than 50% in one bar, once: 2000-09-29 (-52%)"]
 
 
 def test_the_long_prices_of_stocks_are_closes_only_and_23_of_their_falls_look_like_splits() -> (
@@ -51,8 +51,8 @@ def test_the_long_prices_of_stocks_are_closes_only_and_23_of_their_falls_look_li
         bars = read_prices(unpacked(path.read_bytes()), Meaning(timeframe="1d")).bars
         assert bars.closes_only is not path.name.startswith("^"), path.name
         for message in words(bars).splitlines():
-            if found := re.search(r"unadjusted split, (\w+)", message):
-                splits += int(found[1].replace("once", "1"))
+            if match := re.search(r"unadjusted split, (\w+)", message):
+                splits += int(match[1].replace("once", "1"))
             elif message != CLOSES_ONLY:
                 others.append(message)
 
@@ -108,9 +108,9 @@ def test_of_such_splits_in_the_shipped_prices_five_in_six_are_pointed_out() -> N
         fallen = np.arange(len(bars)) // 10 % 2 == 1
         split = tuple(np.where(fallen, column * 4 // 5, column) for column in bars.prices)
 
-        found = words(replace(bars, prices=split))
+        warning = words(replace(bars, prices=split))
 
-        count = int(re.search(r"unadjusted split, (\d+) times", found)[1])
+        count = int(re.search(r"unadjusted split, (\d+) times", warning)[1])
         assert 5 / 6 < count / (len(bars) // 20) <= 1, (path.name, count)
 
 
@@ -136,10 +136,10 @@ def test_no_four_bars_of_2001_seem_to_be_of_another_timeframe() -> None:
 
     for first in range(200, 480):
         part = slice(first, first + 4)
-        shown = replace(
+        partial = replace(
             bars, times=bars.times[part], prices=[column[part] for column in bars.prices]
         )
-        assert words(shown) == "", shown.first
+        assert words(partial) == "", partial.first
 
 
 def test_silent_bars_and_a_stale_end_are_named() -> None:

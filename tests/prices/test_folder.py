@@ -122,7 +122,7 @@ def test_the_schema_command_fills_an_empty_store_and_with_take_in_says_what_is_n
 
 
 def schema(database_url: str, data_dir: Path, *arguments: str) -> str:
-    """What `python -m adapters.schema` logs."""
+    """Run `python -m adapters.schema` and return its log."""
     environment = os.environ | {"DATABASE_URL": database_url, "DATA_DIR": str(data_dir)}
     command = [sys.executable, "-m", "adapters.schema", *arguments]
     finished = subprocess.run(

@@ -1,4 +1,4 @@
-"""What a file's dates look like is taken where that is asked for, and contradicts what does not fit."""
+"""Timeframe and time zone detected from a file's dates: used on request, else compared with the request."""
 
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
@@ -75,18 +75,18 @@ def test_each_timeframe_is_told_from_the_distance_of_its_bars() -> None:
         assert read(content, "1d").meaning.timeframe == timeframe
         for other in TIMEFRAMES:
             if other != timeframe:
-                said = refused(content, other)["timeframe"]
-                assert said.startswith(f"{other} (") and f"apart ({timeframe})" in said
+                fault = refused(content, other)["timeframe"]
+                assert fault.startswith(f"{other} (") and f"apart ({timeframe})" in fault
 
 
 def test_hours_that_tell_no_zone_or_several_are_asked_about() -> None:
     for timeframe, hours in (("5m", [("14:30", "21:00")]), ("4h", [("09:30", "16:00")])):
         content = file_of(starts(LENGTH_S[timeframe], hours))
 
-        said = refused(content, timeframe, guesses=True)
+        faults = refused(content, timeframe, guesses=True)
 
-        assert list(said) == ["timezone"]
-        assert "which match no known exchange; set the file's time zone" in said["timezone"]
+        assert list(faults) == ["timezone"]
+        assert "which match no known exchange; set the file's time zone" in faults["timezone"]
         assert read(content, "1d", "UTC").meaning == Meaning(
             timeframe=timeframe, zone="UTC", guesses=True
         )

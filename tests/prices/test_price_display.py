@@ -34,13 +34,13 @@ def test_trade_signal_and_candle_have_the_price_of_the_file(text: str) -> None:
         "exit_price": price, "exit_reason": "signal", "is_open": False,
     }  # fmt: skip
 
-    held = candles(bars_at(text, text))
+    rows = candles(bars_at(text, text))
     (row,) = trade_rows(
         decode_trades(encode_trades([trade], [], []))[0], bars_at(text, text).times, "1d"
     )
-    (point,) = signal_points(DAYS, decode_signals(encode_signals([1, 0])), held)
+    (point,) = signal_points(DAYS, decode_signals(encode_signals([1, 0])), rows)
 
-    assert row["entry_price"] == row["exit_price"] == point["price"] == held[0]["close"] == price
+    assert row["entry_price"] == row["exit_price"] == point["price"] == rows[0]["close"] == price
 
 
 @pytest.mark.parametrize(

@@ -306,7 +306,7 @@ def test_a_fault_of_a_file_with_the_newest_first_names_the_values_of_its_line() 
         "2013-03-01,5,9,4,5,9",
     ]
 
-    (told,) = refused(HEADER + "".join(f"{row}\n" for row in rows))
+    (fault,) = refused(HEADER + "".join(f"{row}\n" for row in rows))
 
-    assert told.startswith("line 2: High 6 is below"), told
-    assert "2 lines have this fault: 2, 4" in told
+    assert fault.startswith("line 2: High 6 is below"), fault
+    assert "2 lines have this fault: 2, 4" in fault

@@ -109,7 +109,7 @@ def test_bad_rows_are_refused_widened_or_dropped_with_their_count_and_first_plac
                 [opened, low / 2, high * 2, close],
             ])  # fmt: skip
         lines = [place + 2 for place in places]
-        shown = ", ".join(map(str, lines[:5])) + (
+        line_list = ", ".join(map(str, lines[:5])) + (
             f" and {len(lines) - 5} more" if lines[5:] else ""
         )
         s = "s" if lines[1:] else ""
@@ -121,10 +121,10 @@ def test_bad_rows_are_refused_widened_or_dropped_with_their_count_and_first_plac
         assert f"line {lines[0]}: " in "\n".join(fault.value.findings)
         assert all("bad_rows=widen or bad_rows=drop" in each for each in fault.value.findings)
         assert widened.warnings == [
-            f"High and Low widened to Open and Close in {len(lines)} row{s}: line{s} {shown}"
+            f"High and Low widened to Open and Close in {len(lines)} row{s}: line{s} {line_list}"
         ], number
         assert dropped.warnings == [
-            f"skipped rows whose High or Low contradicts their other prices: {len(lines)} row{s}: line{s} {shown}"
+            f"skipped rows whose High or Low contradicts their other prices: {len(lines)} row{s}: line{s} {line_list}"
         ], number
         columns = widened.bars.columns
         assert columns["High"].tolist() == [

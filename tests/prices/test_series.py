@@ -1,4 +1,4 @@
-"""What a Job reads: a range of bars, all bars before it, and clipping."""
+"""Prices of a Job: a range of bars, all bars before it, and clipping."""
 
 import hashlib
 from dataclasses import replace
@@ -86,8 +86,8 @@ def test_data_hash_is_that_of_the_file():
 def test_a_range_beyond_the_prices_is_clipped_and_says_so(start, end, used):
     prices = read_prices(DATA, "AAPL", "1d", start, end)
 
-    held = "AAPL has 1d prices from 2000-03-01 to 2013-03-01"
-    assert prices.clipped == f"{held}: {start} to {end} was clipped to {used}"
+    extent = "AAPL has 1d prices from 2000-03-01 to 2013-03-01"
+    assert prices.clipped == f"{extent}: {start} to {end} was clipped to {used}"
 
 
 @pytest.mark.parametrize(

@@ -62,9 +62,13 @@ def test_real_prices_come_back_as_they_were_loaded(engine: Engine) -> None:
 
     save_version(engine, "AAPL", loaded, report, "AAPL.csv")
 
-    held = store.get("AAPL")
-    assert (held.bars, held.first_bar, held.last_bar) == (3270, "2000-03-01", "2013-03-01")
-    assert store.bars(held.data_hash).data_hash == loaded.data_hash == held.data_hash
+    version = store.get("AAPL")
+    assert (version.bars, version.first_bar, version.last_bar) == (
+        3270,
+        "2000-03-01",
+        "2013-03-01",
+    )
+    assert store.bars(version.data_hash).data_hash == loaded.data_hash == version.data_hash
     _, again = examine(store, "AAPL", content, Meaning(timeframe="1d"))
     assert again["outcome"] == "unchanged"
 
@@ -75,9 +79,9 @@ def test_a_newer_version_becomes_current_and_the_older_stays(engine: Engine) -> 
         save_version(engine, "NEW", each, REPORT)
 
     with engine.connect() as connection:
-        found = versions_of(connection, "NEW", "1d")
+        versions = versions_of(connection, "NEW", "1d")
 
-    assert [(each.data_hash, each.is_current) for each in found] == [
+    assert [(each.data_hash, each.is_current) for each in versions] == [
         (new.data_hash, True),
         (old.data_hash, False),
     ]

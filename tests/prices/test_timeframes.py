@@ -1,4 +1,4 @@
-"""What follows from a timeframe's name, and what is named by timeframe once more."""
+"""Tables with an entry for each timeframe."""
 
 from adapters.prices.bars import (
     CLOSE_OFFSET_S,
@@ -14,8 +14,8 @@ from contracts.timeframes import BY_DAY, IN_WORDS, LENGTH_S, TIMEFRAMES
 
 
 def test_every_timeframe_has_its_times_its_window_its_room_in_the_tables_and_its_names() -> None:
-    for known in (OPEN_OFFSET_S, CLOSE_OFFSET_S, PERIODS_PER_YEAR, loading.TIMEFRAMES):
-        assert set(known) == set(TIMEFRAMES)
+    for table in (OPEN_OFFSET_S, CLOSE_OFFSET_S, PERIODS_PER_YEAR, loading.TIMEFRAMES):
+        assert set(table) == set(TIMEFRAMES)
     for each in TIMEFRAMES:
         assert rolling_bars(each) >= 20
         assert len(each) <= runs.c.timeframe.type.length

@@ -1,4 +1,4 @@
-"""What a Job reads is what the file says, to the last bit."""
+"""Unpacked prices equal the file's to the last bit."""
 
 from pathlib import Path
 
@@ -19,11 +19,11 @@ def test_every_number_of_the_shipped_prices_is_the_float_of_its_text() -> None:
         bars = read_prices(content, Meaning(timeframe="1d")).bars
         rows = [line.split(",") for line in content.decode().splitlines()[1:]]
 
-        found = unpack_bars(packed_prices(bars))
+        unpacked_bars = unpack_bars(packed_prices(bars))
 
-        assert found.dates() == [row[0] for row in rows]
+        assert unpacked_bars.dates() == [row[0] for row in rows]
         for place, name in enumerate(("Open", "High", "Low", "Close", "Volume"), start=1):
-            assert found.columns[name].tolist() == [float(row[place]) for row in rows], (
+            assert unpacked_bars.columns[name].tolist() == [float(row[place]) for row in rows], (
                 path.name,
                 name,
             )
@@ -34,6 +34,8 @@ def test_every_number_of_the_shipped_prices_is_the_float_of_its_text() -> None:
 def test_any_price_is_the_float_of_its_quotient(columns: list[list[int]]) -> None:
     bars = series(columns)
 
-    found = unpack_bars(packed_prices(bars))
+    unpacked_bars = unpack_bars(packed_prices(bars))
 
-    assert found.columns["High"].tolist() == [price / 10**6 for price in bars.prices[1].tolist()]
+    assert unpacked_bars.columns["High"].tolist() == [
+        price / 10**6 for price in bars.prices[1].tolist()
+    ]

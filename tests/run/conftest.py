@@ -1,4 +1,4 @@
-"""What the tests of `make run` start: a copy of the checkout, whose database and logs are its own."""
+"""Copy of the checkout, with a database and logs of its own, from which the tests start `make run`."""
 
 import shutil
 import subprocess
@@ -49,7 +49,9 @@ def make_run(programs: Programs, checkout: Path) -> Callable[..., Program]:
     """Starts what `make run` starts, in that checkout and with these settings; without examples unless they say so."""
 
     def start(**settings: str) -> Program:
-        told = {"EXAMPLES": "false", **settings}
-        return programs.run([sys.executable, str(checkout / "scripts" / "run_local.py")], **told)
+        environment = {"EXAMPLES": "false", **settings}
+        return programs.run(
+            [sys.executable, str(checkout / "scripts" / "run_local.py")], **environment
+        )
 
     return start

@@ -1,4 +1,4 @@
-"""What `make run` reads before it starts anything, and the sentences with which it refuses."""
+"""Checks of `make run` before it starts anything, and their messages."""
 
 from collections.abc import Callable
 from pathlib import Path

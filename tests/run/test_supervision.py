@@ -23,8 +23,8 @@ def test_pauses_grow_until_a_program_has_run_for_long(
         clock.now += run_local.LONGEST_PAUSE_S
         program.supervise()
 
-    said = capsys.readouterr().out
-    assert re.findall(r"restarted in (\d+) s", said) == [
+    output = capsys.readouterr().out
+    assert re.findall(r"restarted in (\d+) s", output) == [
         "1",
         "2",
         "4",
@@ -36,5 +36,5 @@ def test_pauses_grow_until_a_program_has_run_for_long(
         "1",
         "2",
     ]
-    assert said.startswith("false ended with exit code 1;")
+    assert output.startswith("false ended with exit code 1;")
     program.wait_for_end()

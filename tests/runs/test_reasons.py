@@ -18,9 +18,9 @@ def explained(buy: str) -> Explanation:
 
 
 def test_of_what_must_not_hold_the_opposite_is_what_is_wanted() -> None:
-    found = explained("not (close < 11 or close > 99)")
+    lines = explained("not (close < 11 or close > 99)")
 
-    head = counted(RunLines(found.head, found.values, found.truths))
+    head = counted(RunLines(lines.head, lines.values, lines.truths))
     parts = condition_summaries(head, ["a bar"] * 5)[:2]
 
     assert [(each["words"], each["true"]) for each in parts] == [
@@ -65,14 +65,14 @@ def test_of_what_must_not_hold_the_opposite_is_what_is_wanted() -> None:
     ],
 )
 def test_a_condition_says_no_more_than_is_known(buy: str, bar: int, words: str) -> None:
-    found = explained(buy)
+    lines = explained(buy)
 
     state = BarState(
-        found.head["lines"],
-        lambda line: found.values[line].item(bar),
-        lambda truth: found.truths[truth].item(bar),
+        lines.head["lines"],
+        lambda line: lines.values[line].item(bar),
+        lambda truth: lines.truths[truth].item(bar),
     )
-    explanation = state.explain(found.head["buy"])
+    explanation = state.explain(lines.head["buy"])
 
     assert words in explanation
     assert explanation.endswith(words) or words.endswith(", but ")

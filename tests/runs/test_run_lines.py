@@ -44,10 +44,10 @@ def test_values_come_back_with_six_digits_of_the_largest_and_none_where_there_ar
     values[: bars // 3] = np.nan
     values[bars // 2 : bars // 2 + bars // 50] = np.nan
 
-    (found,) = read_back({"name": "x"}, values, np.ones(bars, dtype=np.int8)).values
+    (restored,) = read_back({"name": "x"}, values, np.ones(bars, dtype=np.int8)).values
 
-    assert (np.isnan(found) == np.isnan(values)).all()
-    np.testing.assert_allclose(found, values, atol=largest * 1e-5)
+    assert (np.isnan(restored) == np.isnan(values)).all()
+    np.testing.assert_allclose(restored, values, atol=largest * 1e-5)
 
 
 def test_truths_come_back_with_what_is_unknown():
@@ -87,7 +87,7 @@ def test_of_a_part_without_a_line_nothing_is_said_of_how_close_it_came():
         keeps_lines=True,
     ).lines
 
-    found = condition_summaries(unpacked_json(head), ["a bar"] * 3270)
-    nearest = [part["nearest"] for part in found]
+    summaries = condition_summaries(unpacked_json(head), ["a bar"] * 3270)
+    nearest = [part["nearest"] for part in summaries]
     assert nearest[11].startswith("SMA(13) ") and nearest[12:] == [None, None, None]
     assert "(no value)" not in " ".join(nearest[:12])

@@ -11,7 +11,7 @@ RUNS = 4_000
 
 
 def steps(connection: Connection) -> int:
-    """How many entries of indexes the session has stepped over."""
+    """Number of index entries that the session has stepped over."""
     rows = connection.exec_driver_sql(
         "SHOW SESSION STATUS WHERE Variable_name IN ('Handler_read_next', 'Handler_read_prev')"
     )
@@ -22,11 +22,11 @@ def test_of_two_bounds_the_one_that_leaves_fewer_runs_is_searched_by(mariadb_url
     engine = connect_database(mariadb_url)
     fill(engine, RUNS)
     sharpe, returned = RUN.sharpe_ratio, RUN.total_return_pct
-    wanted = RunFilter(having={sharpe: sharpe >= 1.0, returned: returned <= -80.0})
+    run_filter = RunFilter(having={sharpe: sharpe >= 1.0, returned: returned <= -80.0})
 
     with reading(engine) as connection:
         before = steps(connection)
-        page = list_runs(connection, wanted)
+        page = list_runs(connection, run_filter)
         taken = steps(connection) - before
 
     assert not page.rows

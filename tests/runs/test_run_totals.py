@@ -134,8 +134,8 @@ def test_ends_repairs_and_attempts_are_counted_by_their_cause(counting: Submitte
 def test_waits_and_durations_fall_into_their_buckets(counting: Submitter) -> None:
     (run_id,) = counting.record()
     with counting.engine.begin() as connection:
-        held = claim(connection, Attempt(run_id, 1), "token", 60, "test")
-        finish(connection, held, {})
+        lease = claim(connection, Attempt(run_id, 1), "token", 60, "test")
+        finish(connection, lease, {})
         times = connection.execute(
             select(run_events.c.id, run_events.c.at).order_by(run_events.c.id)
         ).all()

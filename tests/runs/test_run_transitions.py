@@ -111,9 +111,9 @@ def test_the_claim_returns_the_request_as_it_was_recorded(
 def test_a_finished_run_has_its_result_its_lines_and_no_lease(
     engine: Engine, waiting: Attempt, submitter: Submitter
 ) -> None:
-    held = claimed(engine, waiting)
+    lease = claimed(engine, waiting)
 
-    does(engine, lambda connection: finish(connection, held, RESULT, [b"head", b"part"]))
+    does(engine, lambda connection: finish(connection, lease, RESULT, [b"head", b"part"]))
 
     row = submitter.row(waiting.run_id)
     assert (row["status"], row["metrics_json"], row["lease_until"]) == ("SUCCEEDED", "{}", None)
@@ -121,10 +121,10 @@ def test_a_finished_run_has_its_result_its_lines_and_no_lease(
 
 
 def test_a_finish_may_be_repeated(engine: Engine, waiting: Attempt, submitter: Submitter) -> None:
-    held = claimed(engine, waiting)
+    lease = claimed(engine, waiting)
 
     for _ in range(2):
-        does(engine, lambda connection: finish(connection, held, RESULT, [b"head", b"part"]))
+        does(engine, lambda connection: finish(connection, lease, RESULT, [b"head", b"part"]))
 
     assert [event[2] for event in submitter.events(waiting.run_id)] == [
         "PENDING",
@@ -136,10 +136,10 @@ def test_a_finish_may_be_repeated(engine: Engine, waiting: Attempt, submitter: S
 @pytest.mark.parametrize(
     "take_away",
     [
-        lambda connection, held: CANCEL.one(connection, held.run_id),
-        lambda connection, held: hand_back(connection, held, 20),
-        lambda connection, held: lose(connection, held, 3, "silent"),
-        lambda connection, held: fail(connection, held, ErrorType.TIMEOUT, "too long"),
+        lambda connection, lease: CANCEL.one(connection, lease.run_id),
+        lambda connection, lease: hand_back(connection, lease, 20),
+        lambda connection, lease: lose(connection, lease, 3, "silent"),
+        lambda connection, lease: fail(connection, lease, ErrorType.TIMEOUT, "too long"),
     ],
     ids=["cancel", "hand_back", "lose", "fail"],
 )
@@ -149,11 +149,11 @@ def test_nothing_is_finished_under_a_lease_that_is_gone(
     waiting: Attempt,
     submitter: Submitter,
 ) -> None:
-    held = claimed(engine, waiting)
-    does(engine, lambda connection: take_away(connection, held))
+    lease = claimed(engine, waiting)
+    does(engine, lambda connection: take_away(connection, lease))
 
     with pytest.raises(LeaseLost):
-        does(engine, lambda connection: finish(connection, held, RESULT))
+        does(engine, lambda connection: finish(connection, lease, RESULT))
 
     assert submitter.row(waiting.run_id)["metrics_json"] is None
 
@@ -161,11 +161,11 @@ def test_nothing_is_finished_under_a_lease_that_is_gone(
 def test_a_lease_is_extended_by_its_holder_only(
     engine: Engine, waiting: Attempt, submitter: Submitter
 ) -> None:
-    held = claimed(engine, waiting, lease_s=1)
+    lease = claimed(engine, waiting, lease_s=1)
     before = submitter.row(waiting.run_id)["lease_until"]
 
-    does(engine, lambda connection: extend_lease(connection, held, 60))
-    stranger = Claim(held.run_id, held.attempt, "stranger", held.request)
+    does(engine, lambda connection: extend_lease(connection, lease, 60))
+    stranger = Claim(lease.run_id, lease.attempt, "stranger", lease.request)
     with pytest.raises(LeaseLost):
         does(engine, lambda connection: extend_lease(connection, stranger, 60))
 
@@ -175,10 +175,10 @@ def test_a_lease_is_extended_by_its_holder_only(
 def test_a_beat_after_the_own_end_is_no_loss(
     engine: Engine, waiting: Attempt, submitter: Submitter
 ) -> None:
-    held = claimed(engine, waiting)
-    does(engine, lambda connection: finish(connection, held, RESULT))
+    lease = claimed(engine, waiting)
+    does(engine, lambda connection: finish(connection, lease, RESULT))
 
-    does(engine, lambda connection: extend_lease(connection, held, 60))
+    does(engine, lambda connection: extend_lease(connection, lease, 60))
 
     assert submitter.row(waiting.run_id)["lease_until"] is None
 
@@ -206,8 +206,8 @@ def test_the_last_loss_fails_the_run(
     engine: Engine, waiting: Attempt, submitter: Submitter
 ) -> None:
     for number in (1, 2, 3):
-        held = claimed(engine, Attempt(waiting.run_id, number), f"token {number}")
-        after = does(engine, lambda connection, held=held: lose(connection, held, 3, "silent"))
+        lease = claimed(engine, Attempt(waiting.run_id, number), f"token {number}")
+        after = does(engine, lambda connection, lease=lease: lose(connection, lease, 3, "silent"))
 
     assert after is RunStatus.FAILED
     assert submitter.row(waiting.run_id)["error_type"] == ErrorType.WORKER_LOST
@@ -216,9 +216,9 @@ def test_the_last_loss_fails_the_run(
 def test_the_last_hand_back_fails_the_run(
     engine: Engine, waiting: Attempt, submitter: Submitter
 ) -> None:
-    held = claimed(engine, waiting)
+    lease = claimed(engine, waiting)
 
-    after = does(engine, lambda connection: hand_back(connection, held, 0))
+    after = does(engine, lambda connection: hand_back(connection, lease, 0))
 
     assert after is RunStatus.FAILED
     assert submitter.row(waiting.run_id)["error_type"] == ErrorType.HANDBACKS
@@ -241,8 +241,8 @@ def test_a_waiting_or_running_run_is_cancelled_once(
 def test_a_run_that_has_finished_is_not_cancelled(
     engine: Engine, waiting: Attempt, submitter: Submitter
 ) -> None:
-    held = claimed(engine, waiting)
-    does(engine, lambda connection: finish(connection, held, RESULT))
+    lease = claimed(engine, waiting)
+    does(engine, lambda connection: finish(connection, lease, RESULT))
     finished = submitter.row(waiting.run_id)
 
     with pytest.raises(Conflict):
@@ -254,8 +254,8 @@ def test_a_run_that_has_finished_is_not_cancelled(
 def test_a_failed_run_is_retried_as_its_next_attempt(
     engine: Engine, waiting: Attempt, submitter: Submitter
 ) -> None:
-    held = claimed(engine, waiting)
-    does(engine, lambda connection: fail(connection, held, ErrorType.ENGINE_ERROR, "x" * 5000))
+    lease = claimed(engine, waiting)
+    does(engine, lambda connection: fail(connection, lease, ErrorType.ENGINE_ERROR, "x" * 5000))
 
     does(engine, lambda connection: RETRY.one(connection, waiting.run_id))
 

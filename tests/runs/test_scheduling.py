@@ -24,14 +24,14 @@ BULK = "rq:queue:backtests-bulk"
 
 
 def served(submitter: Submitter, ticket: str, attempt: int = 1) -> tuple[Turn, Claim]:
-    """What a Job that has popped this run's message claims."""
+    """Claim a run as a Job that has popped this ticket."""
 
     def take(connection: Connection) -> tuple[Turn, Claim]:
-        turn, held = claim_turn(
+        turn, claimed = claim_turn(
             connection, Attempt(ticket, attempt), None, str(uuid4()), 60.0, "test"
         )
         mark_served(connection, turn)
-        return turn, held
+        return turn, claimed
 
     return committed(submitter.engine, take)
 
@@ -49,11 +49,11 @@ class Line:
         names = []
         for _ in range(count):
             ticket = self.waiting.pop(0)
-            turn, held = served(self._submitter, ticket)
-            if held.run_id != ticket:
-                self.waiting.remove(held.run_id)
+            turn, claimed = served(self._submitter, ticket)
+            if claimed.run_id != ticket:
+                self.waiting.remove(claimed.run_id)
                 self.waiting[:0] = [ticket] if turn.ticket_waits else []
-            names.append(self.names[held.run_id])
+            names.append(self.names[claimed.run_id])
         return "".join(names)
 
 
@@ -124,9 +124,9 @@ def test_of_a_large_batch_and_a_small_one_each_has_half(
 def test_a_ticket_of_the_batch_whose_turn_it_is_stands_for_itself(submitter: Submitter) -> None:
     *_, last = submitter.submit(3, batch_id="a")
 
-    turn, held = served(submitter, last)
+    turn, claimed = served(submitter, last)
 
-    assert (held.run_id, turn.ticket_waits) == (last, False)
+    assert (claimed.run_id, turn.ticket_waits) == (last, False)
 
 
 def test_a_run_that_waits_again_is_the_oldest_of_its_batch(submitter: Submitter) -> None:
@@ -139,9 +139,9 @@ def test_a_run_that_waits_again_is_the_oldest_of_its_batch(submitter: Submitter)
         hand_back(connection, first, 20)
     submitter.enqueue([first.run_id], attempt=2, is_bulk=True)
     served(submitter, b[1])
-    turn, held = served(submitter, b[2])
+    turn, claimed = served(submitter, b[2])
 
-    assert (held.run_id, held.attempt, turn.ticket_waits) == (first.run_id, 2, True)
+    assert (claimed.run_id, claimed.attempt, turn.ticket_waits) == (first.run_id, 2, True)
 
 
 def test_a_batch_that_nobody_has_announced_is_served_by_its_own_tickets(
@@ -159,9 +159,9 @@ def test_a_ticket_whose_run_is_over_stands_for_another_one(submitter: Submitter)
     with submitter.engine.begin() as connection:
         CANCEL.one(connection, a[0])
 
-    turn, held = served(submitter, a[0])
+    turn, claimed = served(submitter, a[0])
 
-    assert (held.run_id, turn.ticket_waits) == (b[0], False)
+    assert (claimed.run_id, turn.ticket_waits) == (b[0], False)
     for stale in (a[0], b[0], str(uuid4())):
         with pytest.raises(StaleMessage):
             served(submitter, stale)
@@ -177,10 +177,10 @@ def test_the_answer_to_a_claim_may_get_lost(submitter: Submitter) -> None:
             submitter.engine, lambda each: claim_turn(each, ticket, chosen, "mine", 60.0, "test")
         )
 
-    turn, held = take(None)
+    turn, claimed = take(None)
 
-    assert take(turn) == (turn, held)
-    assert held.run_id == b[0]
+    assert take(turn) == (turn, claimed)
+    assert claimed.run_id == b[0]
     assert submitter.statuses() == {"RUNNING": 2, "PENDING": 2}
 
 

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import psutil
 
-from tests.services.nursery import MODULES, UNFIT, ForkedProcess
+from tests.services.process_server import MODULES, NEEDS_NEW_PROCESS, ForkedProcess
 from tests.services.waiting import slowness, wait_until
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
@@ -124,7 +124,7 @@ class Programs:
         environ = self.environ | settings
         if self.way == "warm" and module == "consumer":
             return self._note(ForkedJob(environ, self._log_path()))
-        if self.way == "warm" or module not in MODULES or UNFIT & environ.keys():
+        if self.way == "warm" or module not in MODULES or NEEDS_NEW_PROCESS & environ.keys():
             return self.run([sys.executable, "-m", module, *arguments], **settings)
         process = ForkedProcess(module, arguments, environ, self._log_path())
         return self._note(Program(process, self._log_path()))

@@ -1,4 +1,4 @@
-"""How often a verdict says "holds" on random walks, without skill and with skill of a known size.
+"""Frequency of the verdict "holds" on random walks, without skill and with skill of a known size.
 
 `python -m tests.studies.calibration` prints the tables of docs/studies.md; test_calibration.py holds them. The runs are
 the engine's own, the choice and the verdict the platform's; only what no verdict depends on is left out: overfitting,
@@ -217,23 +217,23 @@ def _nothing(*_: Any) -> None:
 
 @patch.multiple(verdicts, overfitting=_nothing, bootstrap=_nothing, shuffled_trades=_nothing)
 @patch.multiple(study_path, block_sums=_nothing)
-def said(cell: Cell, seed: int) -> dict[str, tuple[bool, bool]]:
+def holds_and_sharpe(cell: Cell, seed: int) -> dict[str, tuple[bool, bool]]:
     """By kind of study: whether the verdict holds, and whether a Sharpe ratio above 0 alone would."""
     world = World(cell, seed)
-    found = {}
+    outcomes = {}
     for kind in KINDS:
         verdict = world.verdict(kind)
         part = verdict["folds"][0] if kind == "selection" else verdict["out_of_sample"] or {}
         share = (part.get("evidence") or {}).get(
             "deflated" if kind == "selection" else "probabilistic"
         )
-        found[kind] = (verdict["outcome"] == "holds", share is not None and share >= 0.95)
-    return found
+        outcomes[kind] = (verdict["outcome"] == "holds", share is not None and share >= 0.95)
+    return outcomes
 
 
 def shares(cell: Cell, worlds: int) -> dict[str, tuple[float, float]]:
     """The same as shares of so many markets."""
-    all_said = [said(cell, seed) for seed in range(worlds)]
+    all_said = [holds_and_sharpe(cell, seed) for seed in range(worlds)]
     return {
         kind: (
             sum(each[kind][0] for each in all_said) / worlds,
@@ -272,14 +272,14 @@ def main(worlds: int, print_line: Callable[[str], object] = print) -> None:
         )
         print_line("|---|---|---|---|---|---|")
         with ProcessPoolExecutor() as pool:
-            for cell, found in zip(
+            for cell, cell_shares in zip(
                 chosen, pool.map(partial(shares, worlds=worlds), chosen), strict=True
             ):
-                told = " | ".join(
-                    f"{found[kind][1]:.3f} → {found[kind][0]:.3f}" for kind in KINDS
+                columns = " | ".join(
+                    f"{cell_shares[kind][1]:.3f} → {cell_shares[kind][0]:.3f}" for kind in KINDS
                 )
                 print_line(
-                    f"| {cell.rule_type} {cell.direction} | {cell.drift:+.0%} | {cell.edge:g} | {told} |"
+                    f"| {cell.rule_type} {cell.direction} | {cell.drift:+.0%} | {cell.edge:g} | {columns} |"
                 )
 
 

@@ -8,5 +8,5 @@ from sqlalchemy.engine import Engine
 @pytest.fixture
 def engine(app: Flask) -> Engine:
     """The engine that the application works with."""
-    found: Engine = app.extensions["platform"].engine
-    return found
+    database: Engine = app.extensions["platform"].engine
+    return database

@@ -1,4 +1,4 @@
-"""How often test parts of a few bars hold without skill: rules that buy falls, trend rules, six processes of prices.
+"""Frequency of "holds" without skill on test parts of a few bars: rules that buy falls, trend rules, six processes.
 
 `python -m tests.studies.short_parts` prints the table of docs/studies.md; test_short_parts.py checks it. Positions are
 computed for all worlds at once, without costs; excess returns and the verdict are the platform's.
@@ -132,17 +132,19 @@ def closes_of(process: str, bars: int, worlds: int, seed: int) -> Array:
 def positions(signals: Signals) -> Array:
     """1 while held, 0 otherwise; a test part begins without a position."""
     buy, sell = (each[WARM_UP:] for each in signals)
-    held, position = np.zeros(buy.shape), np.zeros(buy.shape[1])
-    for bar in range(len(held)):
-        position = held[bar] = np.where(buy[bar], 1.0, np.where(sell[bar], 0.0, position))
-    return held
+    all_positions, position = np.zeros(buy.shape), np.zeros(buy.shape[1])
+    for bar in range(len(all_positions)):
+        position = all_positions[bar] = np.where(
+            buy[bar], 1.0, np.where(sell[bar], 0.0, position)
+        )
+    return all_positions
 
 
-def outcome_of(held: Array, closes: Array) -> str:
+def outcome_of(shares: Array, closes: Array) -> str:
     """The verdict on one test part."""
     moves, carry = closes[1:] / closes[:-1] - 1.0, np.zeros(len(closes) - 1)
     try:
-        timing = _timed_ahead(Timing(held[:-1] * moves, held[:-1], moves, carry), 252)
+        timing = _timed_ahead(Timing(shares[:-1] * moves, shares[:-1], moves, carry), 252)
     except NoValue:
         return "none"
     ahead = {"bars": len(closes), "timing": timing, "evidence": None}
@@ -152,8 +154,8 @@ def outcome_of(held: Array, closes: Array) -> str:
 def share_held(rule: str, process: str, bars: int, worlds: int, seed: int = 0) -> float:
     """Share of worlds in which the verdict holds."""
     closes = closes_of(process, bars, worlds, seed)
-    held = positions(RULES[rule](closes))
-    pairs = zip(held.T, closes[WARM_UP:].T, strict=True)
+    all_shares = positions(RULES[rule](closes))
+    pairs = zip(all_shares.T, closes[WARM_UP:].T, strict=True)
     return sum(outcome_of(*pair) == "holds" for pair in pairs) / worlds
 
 

@@ -12,26 +12,28 @@ MOST = 0.09  # 5%, and what chance adds in the highest of 72 shares of 200
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("cell", cells(), ids=str)
 def test_the_drift_of_a_market_is_not_called_skill(cell: Cell) -> None:
-    found = shares(cell, WORLDS)
+    holding_shares = shares(cell, WORLDS)
 
-    assert {kind: found[kind][0] for kind in KINDS if found[kind][0] > MOST} == {}
+    assert {
+        kind: holding_shares[kind][0] for kind in KINDS if holding_shares[kind][0] > MOST
+    } == {}
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("cell", [each for each in planted() if each.edge == 1.5], ids=str)
 def test_a_planted_edge_is_found(cell: Cell) -> None:
-    found = shares(cell, 50)
+    holding_shares = shares(cell, 50)
 
-    assert found["walk_forward"][0] > 0.35
-    assert found["holdout"][0] > 0.3
+    assert holding_shares["walk_forward"][0] > 0.35
+    assert holding_shares["holdout"][0] > 0.3
 
 
 def test_a_market_that_rises_by_itself_is_not_called_skill() -> None:
-    found = shares(Cell("MA_CROSS", "longonly", 0.20), 12)
+    holding_shares = shares(Cell("MA_CROSS", "longonly", 0.20), 12)
 
-    assert found["walk_forward"][1] > 0.5  # what a Sharpe ratio above 0 would say
-    assert found["walk_forward"][0] <= 0.25
+    assert holding_shares["walk_forward"][1] > 0.5  # what a Sharpe ratio above 0 would say
+    assert holding_shares["walk_forward"][0] <= 0.25
 
 
 def test_a_test_part_is_held_to_the_exposure_that_proves_less() -> None:

@@ -1,4 +1,4 @@
-"""What is chosen of many combinations: by metric, goal and constraints, always the same one of equals."""
+"""Choice among combinations: by metric, goal and constraints, always the same one of equals."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

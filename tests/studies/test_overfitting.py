@@ -44,12 +44,12 @@ def test_it_equals_the_procedure_of_the_paper() -> None:
 
 
 def test_noise_is_overfitted_about_half_of_the_time() -> None:
-    found = [
+    probabilities = [
         ours(np.random.default_rng(seed).normal(0, 0.01, (480, 40)), 10)["probability"]
         for seed in range(30)
     ]
 
-    assert np.mean(found) == pytest.approx(0.5, abs=0.08)
+    assert np.mean(probabilities) == pytest.approx(0.5, abs=0.08)
 
 
 def test_skill_is_not_overfitted() -> None:

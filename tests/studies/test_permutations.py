@@ -40,33 +40,33 @@ def setup(request: RunRequest = ASKED) -> Setup:
 
 def test_permuted_bars_keep_ends_returns_and_warm_up() -> None:
     real, first = setup().prices.bars.columns, setup().prices.first_bar
-    found = permuted_bars(real, first, np.random.default_rng(1))
+    shuffled = permuted_bars(real, first, np.random.default_rng(1))
 
     for name in ("Open", "High", "Low", "Close", "Volume"):
-        assert (found[name][: first + 1] == real[name][: first + 1]).all()
-        assert (found[name] != real[name]).any()
-    assert found["Close"][-1] == pytest.approx(real["Close"][-1], rel=1e-9)
-    for columns in (real, found):
+        assert (shuffled[name][: first + 1] == real[name][: first + 1]).all()
+        assert (shuffled[name] != real[name]).any()
+    assert shuffled["Close"][-1] == pytest.approx(real["Close"][-1], rel=1e-9)
+    for columns in (real, shuffled):
         columns["gap"] = columns["Open"][first + 1 :] / columns["Close"][first:-1]
         columns["body"] = columns["Close"][first + 1 :] / columns["Open"][first + 1 :]
         columns["reach"] = columns["High"][first + 1 :] / columns["Low"][first + 1 :]
     for name in ("gap", "body", "reach"):
-        assert np.sort(found[name]) == pytest.approx(np.sort(real[name]), rel=1e-9), name
-    assert sorted(found["Volume"]) == sorted(real["Volume"])
-    assert (found["High"] >= np.maximum(found["Open"], found["Close"])).all()
-    assert (found["Low"] <= np.minimum(found["Open"], found["Close"])).all()
+        assert np.sort(shuffled[name]) == pytest.approx(np.sort(real[name]), rel=1e-9), name
+    assert sorted(shuffled["Volume"]) == sorted(real["Volume"])
+    assert (shuffled["High"] >= np.maximum(shuffled["Open"], shuffled["Close"])).all()
+    assert (shuffled["Low"] <= np.minimum(shuffled["Open"], shuffled["Close"])).all()
 
 
 def test_gaps_and_shapes_are_permuted_apart() -> None:
     real, first = setup().prices.bars.columns, setup().prices.first_bar
-    found = permuted_bars(real, first, np.random.default_rng(1))
+    shuffled = permuted_bars(real, first, np.random.default_rng(1))
 
     def pairs(columns: dict[str, Any]) -> set[tuple[float, float]]:
         gaps = columns["Open"][first + 1 :] / columns["Close"][first:-1]
         bodies = columns["Close"][first + 1 :] / columns["Open"][first + 1 :]
         return {*zip(gaps.round(9).tolist(), bodies.round(9).tolist(), strict=True)}
 
-    assert len(pairs(found) & pairs(real)) < 30
+    assert len(pairs(shuffled) & pairs(real)) < 30
 
 
 def test_a_permutation_is_the_same_whoever_searches_it() -> None:
@@ -90,20 +90,20 @@ def test_a_permutation_is_the_same_whoever_searches_it() -> None:
 def test_the_p_value_counts_the_real_order_as_one_of_all(
     goal: Any, bests: list[float], above: int, p: float
 ) -> None:
-    found = permuted(2.0, np.array(bests, dtype=float), goal, 0)
+    result = permuted(2.0, np.array(bests, dtype=float), goal, 0)
 
-    assert (found["above"], found["p_value"]) == (above, p)
-    assert found["bests"][3] is None
+    assert (result["above"], result["p_value"]) == (above, p)
+    assert result["bests"][3] is None
 
 
 def test_a_search_holds_below_a_p_of_5_percent_and_not_at_it() -> None:
     for permutations in range(19, 3000):
         for above in {permutations // 20 + change for change in (-1, 0, 1)} - {-1}:
             bests = np.repeat([2.0, 0.0], [above, permutations - above])
-            found = permuted(1.0, bests, "max", 0)
+            result = permuted(1.0, bests, "max", 0)
             is_below = Fraction(1 + above, 1 + permutations) < Fraction(5, 100)
 
-            judged = of_permutations(found, "Sharpe ratio", "")
+            judged = of_permutations(result, "Sharpe ratio", "")
 
             assert judged.outcome == ("holds" if is_below else "luck"), (permutations, above)
             assert ("avoiding volatile times" in judged.sentence) == is_below
@@ -118,15 +118,15 @@ def test_a_study_searches_each_order_and_says_what_it_found(
     verdict = study["verdict"]
     with reading(engine) as connection:
         kinds = list(connection.execute(select(runs.c.kind).order_by(runs.c.id)).scalars())
-    found = verdict["permutation"]
+    result = verdict["permutation"]
     assert kinds == ["training"] + ["permutation"] * 3
-    assert (found["permutations"], len(found["bests"]), found["failed"]) == (60, 60, 0)
+    assert (result["permutations"], len(result["bests"]), result["failed"]) == (60, 60, 0)
     observed = verdict["folds"][0]["chosen"][0]["train"]["sharpe_ratio"]
-    assert found["observed"] == observed
-    assert found["above"] == sum(best >= observed for best in found["bests"])
-    assert found["p_value"] == (1 + found["above"]) / 61
-    assert study["outcome"] == ("holds" if found["p_value"] < 0.05 else "luck")
-    assert f"{found['above']} of 60 searches of shuffled bars" in study["sentence"]
+    assert result["observed"] == observed
+    assert result["above"] == sum(best >= observed for best in result["bests"])
+    assert result["p_value"] == (1 + result["above"]) / 61
+    assert study["outcome"] == ("holds" if result["p_value"] < 0.05 else "luck")
+    assert f"{result['above']} of 60 searches of shuffled bars" in study["sentence"]
     page = client.get(f"/studies/{study['study_id']}").get_data(as_text=True)
     with reading(engine) as connection:
         jobs = connection.execute(select(runs.c.run_id)).scalars().all()
@@ -201,13 +201,13 @@ def p_of(
         "direction": direction,
         "fee_rate": 0.0,
     }
-    asked = RunRequest(ticker="WALK", rule_type="MA_CROSS", charts=False, **dates, **terms)
-    of_walk = Setup.of(asked, packed)
+    request = RunRequest(ticker="WALK", rule_type="MA_CROSS", charts=False, **dates, **terms)
+    of_walk = Setup.of(request, packed)
     tried = Combinations.of([{"fast": fast, "slow": slow} for fast, slow in product(*averages)])
     real = core_of(of_walk, [of_walk.rule(tried.member(number)) for number in range(len(tried))])
     bests = np.array(list(bests_of(of_walk, tried, RANKED, 0, range(permutations))))
-    found = permuted(float(np.nanmax(real["sharpe_ratio"])), bests, "max", 0)
-    return float(found["p_value"])
+    result = permuted(float(np.nanmax(real["sharpe_ratio"])), bests, "max", 0)
+    return float(result["p_value"])
 
 
 @pytest.mark.slow

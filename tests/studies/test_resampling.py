@@ -69,7 +69,7 @@ def test_the_interval_is_of_the_ratio_above_the_risk_free_rate() -> None:
 
 
 def test_growth_and_drawdown_are_those_of_each_sample() -> None:
-    found = resampled(samples=100)
+    ranges = resampled(samples=100)
 
     places = stationary_indices(
         np.random.default_rng(1), len(RETURNS), 100, mean_block(len(RETURNS))
@@ -83,8 +83,8 @@ def test_growth_and_drawdown_are_those_of_each_sample() -> None:
         falls.append(
             max(1 - after / max(path[: place + 1]) for place, after in enumerate(path)) * 100
         )
-    assert found["cagr"] == pytest.approx([sorted(growths)[5], sorted(growths)[94]], rel=1e-9)
-    assert found["max_drawdown_pct"] == pytest.approx(
+    assert ranges["cagr"] == pytest.approx([sorted(growths)[5], sorted(growths)[94]], rel=1e-9)
+    assert ranges["max_drawdown_pct"] == pytest.approx(
         [sorted(falls)[5], sorted(falls)[94]], rel=1e-9
     )
 
@@ -101,7 +101,7 @@ print(shuffled_trades([1.01, 0.98, 1.03] * 7, 5, 300), overfitting(np.stack([blo
 
 
 def printed(**environment: str) -> bytes:
-    """What PROGRAM prints in a process of its own."""
+    """Output of PROGRAM in a process of its own."""
     command, environ = [sys.executable, "-c", PROGRAM], os.environ | environment
     return subprocess.run(command, capture_output=True, cwd=ROOT, env=environ, check=True).stdout
 
@@ -131,11 +131,16 @@ def test_what_cannot_be_resampled_has_a_reason(returns: np.ndarray, reason: str)
 def test_trades_in_other_orders_end_with_the_same_money_and_fall_by_more_or_less() -> None:
     profits = [100.0] * 10 + [-100.0] * 10  # the worst order but one: all losses in a row
 
-    found = shuffled_trades(trade_steps(profits, 1000), 1, 2000)
+    shuffled = shuffled_trades(trade_steps(profits, 1000), 1, 2000)
 
-    assert found["observed_pct"] == pytest.approx(50.0)
-    assert found["share_worse"] == 0.0
-    assert found["max_drawdown_pct"][0] < found["median_pct"] < found["max_drawdown_pct"][1] < 50
+    assert shuffled["observed_pct"] == pytest.approx(50.0)
+    assert shuffled["share_worse"] == 0.0
+    assert (
+        shuffled["max_drawdown_pct"][0]
+        < shuffled["median_pct"]
+        < shuffled["max_drawdown_pct"][1]
+        < 50
+    )
     assert math.prod(trade_steps(profits, 1000)) == pytest.approx(1.0)
 
 

@@ -63,15 +63,15 @@ KINDS: dict[str, dict[str, Any]] = {
 
 def choice_of(study: Study, runs: list[RunData], recorded: Values) -> Json:
     """The choice among the runs of a training part; the run of its test part is that of the recorded one."""
-    asked = study.plan.request
+    request = study.plan.request
     values = {
         name: np.array([run.metrics[name] for run in runs], float)
         for name in metric_names(study.ranking)
     }
-    around = asked.combinations if asked.by_neighbourhood else ()
+    around = request.combinations if request.by_neighbourhood else ()
     places = ranked_places(values, study.ranking, around).tolist()
     chosen = [
-        each | {"place": place, "params": asked.combinations[place]}
+        each | {"place": place, "params": request.combinations[place]}
         for place, each in zip(places[: study.plan.chosen], recorded["chosen"], strict=True)
     ]
     return {"eligible": len(places), "failed": 0, "chosen": chosen}

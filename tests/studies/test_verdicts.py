@@ -66,12 +66,12 @@ def timing_of(run: dict[str, Any]) -> "pd.DataFrame":
         if not trade["is_open"]:
             shares[trade["exit_timestamp"][:10] :] -= size
     path = pd.concat([pd.Series([run["request"]["initial_capital"]]), equity.iloc[1:]])
-    found = {
+    columns = {
         "own": path.pct_change().iloc[1:].to_numpy(),
         "exposure": (shares * closes / equity).to_numpy()[:-1],
         "move": closes.pct_change().iloc[1:].to_numpy(),
     }
-    return pd.DataFrame(found, index=equity.index[1:])
+    return pd.DataFrame(columns, index=equity.index[1:])
 
 
 def excess(timing: "pd.DataFrame") -> "pd.Series[float]":
@@ -127,23 +127,21 @@ def test_a_selection_recomputed_from_its_runs_is_the_same(
     ratios = {run_id: each.mean() / each.std() for run_id, each in returns.items()}
     best = max(ratios, key=lambda run_id: ratios[run_id])
 
-    found = verdict["folds"][0]
-    assert len(returns) == found["evidence"]["trials"] == verdict["trials"] == len(GRID)
-    assert found["chosen"][0]["params"] == runs[best]["request"]["params"]
-    assert found["evidence"]["sharpe_ratio"] == pytest.approx(
+    fold = verdict["folds"][0]
+    assert len(returns) == fold["evidence"]["trials"] == verdict["trials"] == len(GRID)
+    assert fold["chosen"][0]["params"] == runs[best]["request"]["params"]
+    assert fold["evidence"]["sharpe_ratio"] == pytest.approx(
         ratios[best] * math.sqrt(252), rel=1e-5
     )
     expected = deflated(returns[best], list(ratios.values()), len(GRID))
-    assert found["evidence"]["deflated"] == pytest.approx(expected, rel=1e-4)
-    assert found["overfitting"]["probability"] == overfitted(pd.DataFrame(returns))
+    assert fold["evidence"]["deflated"] == pytest.approx(expected, rel=1e-4)
+    assert fold["overfitting"]["probability"] == overfitted(pd.DataFrame(returns))
     timed = {run_id: excess(timing_of(each)) for run_id, each in runs.items()}
     skill = skill_of(
         timed[best], [each.mean() / each.std() for each in timed.values()], len(GRID)
     )
-    assert found["timing"]["deflated"] == pytest.approx(skill, rel=1e-3)
-    assert found["timing"]["yearly_pct"] == pytest.approx(
-        timed[best].mean() * 252 * 100, rel=1e-3
-    )
+    assert fold["timing"]["deflated"] == pytest.approx(skill, rel=1e-3)
+    assert fold["timing"]["yearly_pct"] == pytest.approx(timed[best].mean() * 252 * 100, rel=1e-3)
     assert study["outcome"] == (
         "fails" if timed[best].mean() <= 0 else "holds" if skill >= 0.95 else "luck"
     )

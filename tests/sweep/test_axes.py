@@ -12,12 +12,12 @@ AXES = {"fast": [5, 10, 15], "slow": [10, 20]}
 WHERE = [Reader("parameters", ("fast", "slow")).parse("fast < slow")]
 
 
-def grid(*given: Any) -> list[dict[str, Any]]:
-    return list(expansion.grid(*given))
+def grid(*arguments: Any) -> list[dict[str, Any]]:
+    return list(expansion.grid(*arguments))
 
 
-def drawn(*given: Any, seed: int) -> list[dict[str, Any]]:
-    return list(expansion.sample(*given, seed))
+def drawn(*arguments: Any, seed: int) -> list[dict[str, Any]]:
+    return list(expansion.sample(*arguments, seed))
 
 
 @pytest.mark.parametrize(
@@ -33,10 +33,10 @@ def drawn(*given: Any, seed: int) -> list[dict[str, Any]]:
     ],
 )
 def test_an_axis_stands_for_its_values(axis: object, values: list[object]) -> None:
-    found = axis_values(axis)
+    expanded = axis_values(axis)
 
-    assert found == values
-    assert [type(value) for value in found] == [type(value) for value in values]
+    assert expanded == values
+    assert [type(value) for value in expanded] == [type(value) for value in values]
 
 
 @pytest.mark.parametrize(
@@ -78,11 +78,13 @@ def test_where_sees_the_fixed_params_too() -> None:
 def test_random_members_are_distinct_accepted_and_the_same_for_the_same_seed() -> None:
     values = {"fast": list(range(1, 51)), "slow": list(range(1, 101))}
 
-    found = drawn(values, WHERE, {}, 500, seed=7)
+    sampled = drawn(values, WHERE, {}, 500, seed=7)
 
-    assert found == drawn(values, WHERE, {}, 500, seed=7) != drawn(values, WHERE, {}, 500, seed=8)
-    assert len({tuple(member.values()) for member in found}) == 500
-    assert all(member["fast"] < member["slow"] for member in found)
+    assert (
+        sampled == drawn(values, WHERE, {}, 500, seed=7) != drawn(values, WHERE, {}, 500, seed=8)
+    )
+    assert len({tuple(member.values()) for member in sampled}) == 500
+    assert all(member["fast"] < member["slow"] for member in sampled)
 
 
 def test_random_members_come_from_a_grid_too_large_to_list() -> None:

@@ -106,10 +106,10 @@ def test_a_server_that_stays_away_is_unreachable_after_the_patience_that_was_ask
 
 
 def test_a_page_in_the_place_of_an_answer_is_not_the_platform() -> None:
-    said = "/api/metrics answers with b'<h1>Welcome"
+    fault = "/api/metrics answers with b'<h1>Welcome"
     with (
         server_that(lambda: Response("<h1>Welcome</h1>")) as url,
-        pytest.raises(Unreachable, match=said),
+        pytest.raises(Unreachable, match=fault),
     ):
         patient(url, []).metrics()
 
@@ -227,17 +227,17 @@ def test_a_run_that_takes_too_long_is_a_timeout() -> None:
 def test_a_refusal_that_is_not_about_the_runs_is_told_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    asked: list[str] = []
+    paths: list[str] = []
 
     def view() -> Response:
-        asked.append(request.path)
+        paths.append(request.path)
         return Response('{"error": "a token is needed"}', 401)
 
     monkeypatch.setattr("backtests.client.RUNS_PER_CALL", 1)
     with server_that(view) as url, pytest.raises(Refused, match=r"^a token is needed$"):
         Client(url).plan(RUNS)
 
-    assert len(asked) == 1
+    assert len(paths) == 1
 
 
 def test_a_page_that_refuses_is_quoted() -> None:
@@ -254,11 +254,11 @@ def test_a_page_that_refuses_is_quoted() -> None:
 def test_an_answer_that_names_another_address_is_followed_by_a_get_on_the_same_host_only() -> (
     None
 ):
-    app, asked = Flask(__name__), list[str]()
+    app, paths = Flask(__name__), list[str]()
 
     @app.route("/<path:path>", methods=["GET", "POST", "DELETE"])
     def moved(path: str) -> Response:
-        asked.append(f"{request.method} {request.host.partition(':')[0]}/{path}")
+        paths.append(f"{request.method} {request.host.partition(':')[0]}/{path}")
         if path == "api/metrics/":
             return Response('{"metrics": ["m"]}')
         host = "other.invalid" if path == "api/tickers" else request.host
@@ -275,7 +275,7 @@ def test_an_answer_that_names_another_address_is_followed_by_a_get_on_the_same_h
             client.delete_prices("A", "1d", "abc")
 
     assert followed == ["m"]
-    assert [each.split()[0] for each in asked] == ["GET", "GET", "GET", "POST", "DELETE"]
+    assert [each.split()[0] for each in paths] == ["GET", "GET", "GET", "POST", "DELETE"]
 
 
 def test_dates_and_numbers_of_numpy_may_be_in_a_request() -> None:

@@ -141,16 +141,16 @@ def test_results_are_data_on_stdout_and_the_warning_is_not(
     run(base_url, "submit", spec, "--detach")
     finish(app, run_ids(app))
 
-    shown = run(base_url, "results", spec, "--format", form, "--constraint", "num_trades < 4")
+    results = run(base_url, "results", spec, "--format", form, "--constraint", "num_trades < 4")
 
     rows: list[dict[str, Any]] = (
-        list(csv.DictReader(io.StringIO(shown.stdout)))
+        list(csv.DictReader(io.StringIO(results.stdout)))
         if form == "csv"
-        else json.loads(shown.stdout)["leaderboard"]
+        else json.loads(results.stdout)["leaderboard"]
     )
     assert [str(row["rank"]) for row in rows] == ["1", "2", "3"]
     assert [row["run_id"] for row in rows] == run_ids(app)[3:0:-1]
-    assert "3 of them break a constraint" in shown.stderr
+    assert "3 of them break a constraint" in results.stderr
 
 
 def test_a_batch_is_cancelled_by_its_id(app: Flask, base_url: str, spec: Path) -> None:
@@ -205,14 +205,14 @@ def test_the_platforms_faults_are_told_once_with_line_field_and_a_run_that_has_t
             "line 3: base.tickers: no 1d prices of ticker 'NOPE'",
         ),
     }
-    for right, (wrong, said) in faulty.items():
+    for right, (wrong, fault) in faulty.items():
         spec.write_text(SPEC.replace(right, wrong), encoding="utf-8")
 
         planned = run(base_url, "plan", spec)
 
         assert planned.returncode == 2
         (line,) = planned.stderr.splitlines()
-        assert line.startswith(said), line
+        assert line.startswith(fault), line
         assert line.endswith(("and 1 more run)", "more runs)"))
 
 
@@ -262,9 +262,12 @@ def test_an_estimate_is_made_of_runs_that_are_as_much_work(
 
 
 def test_an_unknown_batch_is_a_wrong_question(base_url: str) -> None:
-    asked = run(base_url, "results", "nowhere")
+    results = run(base_url, "results", "nowhere")
 
-    assert (asked.returncode, "no run belongs to batch 'nowhere'" in asked.stderr) == (2, True)
+    assert (results.returncode, "no run belongs to batch 'nowhere'" in results.stderr) == (
+        2,
+        True,
+    )
 
 
 def test_an_interrupt_detaches_and_says_how_to_go_on(
@@ -284,9 +287,9 @@ def test_an_interrupt_detaches_and_says_how_to_go_on(
     wait_until(lambda: len(run_ids(app)) == 6)
 
 
-@pytest.mark.parametrize("given", ["label", "label=", "=again"])
-def test_what_is_set_needs_a_field_and_a_value(given: str, base_url: str, spec: Path) -> None:
-    refused = run(base_url, "plan", spec, "--set", given)
+@pytest.mark.parametrize("setting", ["label", "label=", "=again"])
+def test_what_is_set_needs_a_field_and_a_value(setting: str, base_url: str, spec: Path) -> None:
+    refused = run(base_url, "plan", spec, "--set", setting)
 
     assert refused.returncode == 2
-    assert f"{given!r} is not FIELD=VALUE" in refused.stderr
+    assert f"{setting!r} is not FIELD=VALUE" in refused.stderr

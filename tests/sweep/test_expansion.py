@@ -26,16 +26,25 @@ def expansion_of(text: str, name: str) -> Expansion:
     return expand(SweepSpec(**values), PARAMS, 20_000)
 
 
-def summary(found: Expansion) -> dict[str, Any]:
-    digest = hashlib.sha256(json.dumps(found.requests, sort_keys=True).encode()).hexdigest()
-    ends = {"first": found.requests[0], "last": found.requests[-1]}
-    shape = {"batch_id": found.batch_id, "runs": len(found.requests), "sha256": digest, **ends}
-    if found.ranking is None:
+def summary(expansion: Expansion) -> dict[str, Any]:
+    digest = hashlib.sha256(json.dumps(expansion.requests, sort_keys=True).encode()).hexdigest()
+    ends = {"first": expansion.requests[0], "last": expansion.requests[-1]}
+    shape = {
+        "batch_id": expansion.batch_id,
+        "runs": len(expansion.requests),
+        "sha256": digest,
+        **ends,
+    }
+    if expansion.ranking is None:
         return shape | {"ranking": {}}
-    kept = " and ".join(each.text for each in found.ranking.constraints)
+    kept = " and ".join(each.text for each in expansion.ranking.constraints)
     constraint = {"constraint": kept} if kept else {}
     return shape | {
-        "ranking": {"metric": found.ranking.metric, "goal": found.ranking.goal, **constraint}
+        "ranking": {
+            "metric": expansion.ranking.metric,
+            "goal": expansion.ranking.goal,
+            **constraint,
+        }
     }
 
 

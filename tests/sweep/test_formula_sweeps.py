@@ -55,11 +55,11 @@ def test_a_condition_on_an_input_that_is_not_swept_reads_its_value() -> None:
         "max: 15, step: 5", "max: 30, step: 5"
     )
 
-    found = [
+    values = [
         run["params"]["inputs"]["fast"]["value"] for run in expansion_of(text, "inputs").requests
     ]
 
-    assert found == [5, 10, 15, 20, 25]
+    assert values == [5, 10, 15, 20, 25]
 
 
 def test_an_unknown_name_in_a_condition_is_refused_by_its_whole_name() -> None:
@@ -109,10 +109,10 @@ def test_a_map_has_inputs_for_axes() -> None:
     )
     x, y = surface.varying()
 
-    found = heat_map(surface, x, y, "max")
-    assert found is not None
-    assert (x, found["across"], y) == ("inputs.slow", [3, 4, 5], "inputs.fast")
-    medians = [(value, [median for median, _, _ in cells]) for value, cells in found["rows"]]
+    heatmap = heat_map(surface, x, y, "max")
+    assert heatmap is not None
+    assert (x, heatmap["across"], y) == ("inputs.slow", [3, 4, 5], "inputs.fast")
+    medians = [(value, [median for median, _, _ in cells]) for value, cells in heatmap["rows"]]
     assert medians == [(1, [0.0, 1.0, 2.0]), (2, [3.0, 4.0, 5.0])]
 
 
@@ -124,8 +124,8 @@ def test_a_leaderboard_as_csv_has_a_column_for_each_input() -> None:
         "metrics": {"sharpe_ratio": 1.0},
     }
     ranked = [
-        run | {"params": {"buy": "close > n", "inputs": {"n": given}}}
-        for given in (5, {"value": 6, "min": 1})
+        run | {"params": {"buy": "close > n", "inputs": {"n": fast}}}
+        for fast in (5, {"value": 6, "min": 1})
     ]
 
     lines = list(csv.DictReader(as_csv({"leaderboard": ranked}).splitlines()))

@@ -96,8 +96,8 @@ def test_an_export_of_every_source_loads_under_the_name_that_it_has(
     assert loaded.returncode == 0, loaded.stdout + loaded.stderr
     assert len(rows_of(loaded.stdout)) == len(EXPORTS)
     for ticker in ("YHOO", "YFIN", "STQ", "TV", "TVI", "BT.PY", "AV", "INV", "SEMI-1", "PLAIN"):
-        (held,) = Client(base_url).price_versions(ticker)
-        assert (held["first_bar"], held["last_bar"], held["note"]) == (
+        (version,) = Client(base_url).price_versions(ticker)
+        assert (version["first_bar"], version["last_bar"], version["note"]) == (
             "2013-02-28",
             "2013-03-01",
             "all sources",
@@ -225,7 +225,7 @@ def test_a_file_over_the_platforms_limit_is_refused_and_the_next_is_loaded(
 def test_a_dry_run_reports_and_the_options_are_sent(base_url: str, folder: Path) -> None:
     hourly = "time,open,high,low,close\n2013-03-01 10:00,1,1,1,1\n2013-03-01 11:00,1,1,1,1\n"
     (folder / "export.csv").write_text(hourly)
-    asked = [
+    arguments = [
         folder / "export.csv",
         "--ticker",
         "X",
@@ -235,9 +235,9 @@ def test_a_dry_run_reports_and_the_options_are_sent(base_url: str, folder: Path)
         "America/New_York",
     ]
 
-    dry = load(base_url, *asked, "--dry-run")
+    dry = load(base_url, *arguments, "--dry-run")
     held_before = [series["ticker"] for series in Client(base_url).prices()]
-    real = load(base_url, *asked)
+    real = load(base_url, *arguments)
     (folder / "Y.csv").write_text(daily(5))
     raw = load(base_url, folder / "Y.csv", "--no-adjust")
 
@@ -274,17 +274,20 @@ def test_a_wrong_question_is_exit_code_2_and_nothing_is_sent(base_url: str, fold
             "'last year' is not a date of the form YYYY-MM-DD",
         ),
     ):
-        asked = load(base_url, *arguments)
-        assert (asked.returncode, says in asked.stderr) == (2, True), (arguments, asked.stderr)
+        program = load(base_url, *arguments)
+        assert (program.returncode, says in program.stderr) == (2, True), (
+            arguments,
+            program.stderr,
+        )
     assert "NEW" not in [series["ticker"] for series in Client(base_url).prices()]
 
 
 def test_a_platform_that_is_away_is_exit_code_3(folder: Path) -> None:
     (folder / "NEW.csv").write_text(daily(5))
 
-    asked = load(f"http://127.0.0.1:{free_port()}", folder / "NEW.csv")
+    program = load(f"http://127.0.0.1:{free_port()}", folder / "NEW.csv")
 
-    assert (asked.returncode, "cannot be reached" in asked.stderr) == (3, True)
+    assert (program.returncode, "cannot be reached" in program.stderr) == (3, True)
 
 
 @contextmanager
@@ -307,9 +310,9 @@ def test_what_was_loaded_before_the_platform_broke_is_told(folder: Path) -> None
         (folder / name).write_text(daily(5))
 
     with breaking_after_one() as url:
-        asked = load(url, "--folder", folder)
+        program = load(url, "--folder", folder)
 
-    assert (asked.returncode, [row[0] for row in rows_of(asked.stdout)]) == (3, ["A.csv"])
+    assert (program.returncode, [row[0] for row in rows_of(program.stdout)]) == (3, ["A.csv"])
 
 
 def test_a_version_is_listed_given_back_and_deleted_by_the_client(base_url: str) -> None:

@@ -48,24 +48,29 @@ def test_the_same_command_again_goes_on_and_prints_the_account(
     again = run(base_url, "portfolio", sweep)
 
     (listed,) = client.get("/api/portfolios").json["portfolios"]
-    found = client.get(f"/api/portfolios/{listed['portfolio_id']}").json
+    portfolio = client.get(f"/api/portfolios/{listed['portfolio_id']}").json
     assert (first.stdout.strip(), again.returncode) == (listed["portfolio_id"], 0), again.stderr
-    head, own, held, _, _, *legs, profit, _, left_out = again.stdout.splitlines()
+    head, portfolio_line, holding_line, _, _, *legs, profit, _, left_out = (
+        again.stdout.splitlines()
+    )
     assert head.split() == ["return_pct", "sharpe_ratio", "max_drawdown_pct"]
-    assert own.split() == [
+    assert portfolio_line.split() == [
         "Three",
         *(f"{listed[f'{name}']:.3f}" for name in ("total_return_pct", *head.split()[1:])),
     ]
-    assert held.startswith("the same assets held equally")
-    assert held.split()[5:] == [
-        f"{found['metrics'][f'buy_hold_{name}']:.3f}" for name in head.split()
+    assert holding_line.startswith("the same assets held equally")
+    assert holding_line.split()[5:] == [
+        f"{portfolio['metrics'][f'buy_hold_{name}']:.3f}" for name in head.split()
     ]
     assert [line.split() for line in legs] == [
         [leg["ticker"], "MA_CROSS_10_30_sma", f"{leg['contribution']:.2f}"]
-        for leg in found["legs"]
+        for leg in portfolio["legs"]
     ]
-    assert profit.split() == ["profit", f"{found['metrics']['final_equity'] - 100_000:.2f}"]
-    assert left_out == f"{found['left_out']['counts']['no_place']} orders were left out: no_place"
+    assert profit.split() == ["profit", f"{portfolio['metrics']['final_equity'] - 100_000:.2f}"]
+    assert (
+        left_out
+        == f"{portfolio['left_out']['counts']['no_place']} orders were left out: no_place"
+    )
 
 
 def test_legs_are_taken_from_a_list_whose_name_is_that_of_the_file(
@@ -76,13 +81,13 @@ def test_legs_are_taken_from_a_list_whose_name_is_that_of_the_file(
 
     run(base_url, "portfolio", path, "--set", "fee_rate=0.002", "--detach")
     work(app)
-    said = run(base_url, "portfolio", path, "--set", "fee_rate=0.002")
+    program = run(base_url, "portfolio", path, "--set", "fee_rate=0.002")
 
     (listed,) = client.get("/api/portfolios").json["portfolios"]
-    asked = client.get(f"/api/portfolios/{listed['portfolio_id']}").json["request"]
-    assert said.returncode == 0, said.stderr
-    assert (listed["name"], listed["legs"], asked["fee_rate"]) == ("mine", len(LEGS), 0.002)
-    assert "\ninterest" in said.stdout
+    request = client.get(f"/api/portfolios/{listed['portfolio_id']}").json["request"]
+    assert program.returncode == 0, program.stderr
+    assert (listed["name"], listed["legs"], request["fee_rate"]) == ("mine", len(LEGS), 0.002)
+    assert "\ninterest" in program.stdout
 
 
 def test_a_cancelled_portfolio_is_no_success(

@@ -1,4 +1,4 @@
-"""Which series a price file's name speaks of."""
+"""Series that the name of a price file stands for."""
 
 from random import Random
 

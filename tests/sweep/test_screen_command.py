@@ -59,13 +59,13 @@ def test_it_prints_the_best_and_runs_those_that_are_asked_for(
     app: Flask, client: FlaskClient, base_url: str, spec: Path
 ) -> None:
     with jobs(app):
-        said = run(
+        program = run(
             base_url, "screen", spec, "--top", "3", "--run", "2", "--constraint", "num_trades > 1"
         )
 
     (batch,) = client.get("/api/batches").json["batches"]
-    assert said.returncode == 0, said.stderr
-    head, *rows = said.stdout.splitlines()[:4]
+    assert program.returncode == 0, program.stderr
+    head, *rows = program.stdout.splitlines()[:4]
     assert head.split() == [
         "rank",
         "ticker",
@@ -80,8 +80,8 @@ def test_it_prints_the_best_and_runs_those_that_are_asked_for(
         [f"{rank}", "AAPL", "MA_CROSS"] for rank in (1, 2, 3)
     ]
     assert all("fast=" in row and "slow=" in row for row in rows)
-    assert "6 combinations were tried in a screen" in said.stdout
-    assert f"2 of them run as batch {batch['batch_id']}" in said.stderr
+    assert "6 combinations were tried in a screen" in program.stdout
+    assert f"2 of them run as batch {batch['batch_id']}" in program.stderr
     assert batch["runs"] == 2
 
 
@@ -90,10 +90,10 @@ def test_its_rows_are_data_in_other_forms(
     app: Flask, base_url: str, spec: Path, kind: str
 ) -> None:
     with jobs(app):
-        said = run(base_url, "screen", spec, "--format", kind)
+        program = run(base_url, "screen", spec, "--format", kind)
 
-    assert said.returncode == 0, said.stderr
-    assert said.stdout.startswith(
+    assert program.returncode == 0, program.stderr
+    assert program.stdout.startswith(
         "rank,run_id,ticker,rule_type,params.fast" if kind == "csv" else "{"
     )
 

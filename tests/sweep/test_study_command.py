@@ -29,12 +29,12 @@ def spec(tmp_path: Path) -> Path:
 def test_the_cost_comes_first_and_a_dry_run_ends_there(
     client: FlaskClient, base_url: str, spec: Path
 ) -> None:
-    said = run(base_url, "study", spec, "--dry-run")
+    program = run(base_url, "study", spec, "--dry-run")
 
-    assert said.returncode == 0, said.stderr
+    assert program.returncode == 0, program.stderr
     assert (
         "2 Jobs: 6 combinations x 1 training part, and 1 on test parts; no batch has run yet"
-        in said.stderr
+        in program.stderr
     )
     assert client.get("/api/studies").json["studies"] == []
 

@@ -53,10 +53,10 @@ def faults_of(path: Path, platform: Client) -> list[str]:
 
 
 def test_a_grid_is_crossed_with_the_tickers(tmp_path: Path, platform: Client) -> None:
-    found = planned(written(tmp_path, SPEC), platform)
+    plan = planned(written(tmp_path, SPEC), platform)
 
-    assert (found["runs"], found["new"], found["existing"]) == (8, 8, {})
-    assert found["first_requests"][0] == {
+    assert (plan["runs"], plan["new"], plan["existing"]) == (8, 8, {})
+    assert plan["first_requests"][0] == {
         "charts": False,
         "ticker": "AAPL",
         "start_date": "2004-01-01",
@@ -64,7 +64,7 @@ def test_a_grid_is_crossed_with_the_tickers(tmp_path: Path, platform: Client) ->
         "rule_type": "MA_CROSS",
         "params": {"kind": "ema", "fast": 5, "slow": 10},
     }
-    assert found["ranking"] == {
+    assert plan["ranking"] == {
         "metric": "calmar_ratio",
         "goal": "max",
         "constraints": ["num_trades >= 3"],
@@ -110,9 +110,9 @@ def test_all_faults_of_a_spec_are_listed_with_their_lines(
         + "seed: -1\ncolour: red\n"
     )
 
-    found = faults_of(written(tmp_path, spec), platform)
+    faults = faults_of(written(tmp_path, spec), platform)
 
-    assert sorted(fault.split(": ")[:2] for fault in found) == [
+    assert sorted(fault.split(": ")[:2] for fault in faults) == [
         ["line 11", "where.0"],
         ["line 12", "metric"],
         ["line 13", "constraints.0"],
@@ -123,7 +123,7 @@ def test_all_faults_of_a_spec_are_listed_with_their_lines(
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "expected"),
     [
         (
             ("rule_type: MA_CROSS", "rule_type: LUCK"),
@@ -171,11 +171,11 @@ def test_all_faults_of_a_spec_are_listed_with_their_lines(
     ],
 )
 def test_a_fault_names_line_field_and_accepted_range(
-    tmp_path: Path, platform: Client, change: tuple[str, str], said: str
+    tmp_path: Path, platform: Client, change: tuple[str, str], expected: str
 ) -> None:
-    found = faults_of(written(tmp_path, SPEC.replace(*change)), platform)
+    faults = faults_of(written(tmp_path, SPEC.replace(*change)), platform)
 
-    assert any(said in fault for fault in found), found
+    assert any(expected in fault for fault in faults), faults
 
 
 @pytest.mark.parametrize(
@@ -191,9 +191,9 @@ def test_a_list_gives_its_combinations_as_they_are(tmp_path: Path, platform: Cli
         + "method: list\nparameters:\n  - {fast: 5, slow: 9}\n  - {fast: 7, slow: 30}\n"
     )
 
-    found = planned(written(tmp_path, spec), platform)
+    plan = planned(written(tmp_path, spec), platform)
 
-    assert [run["params"]["slow"] for run in found["first_requests"]] == [9, 30, 9, 30]
+    assert [run["params"]["slow"] for run in plan["first_requests"]] == [9, 30, 9, 30]
 
 
 def test_a_csv_line_is_a_run_and_an_empty_cell_leaves_the_default(
@@ -231,8 +231,8 @@ def test_a_csv_line_is_a_run_and_an_empty_cell_leaves_the_default(
 def test_a_field_that_is_given_beside_a_file_is_that_of_all_its_runs(
     name: str, text: str, tmp_path: Path, platform: Client
 ) -> None:
-    given = {"fee_rate": "0.002", "label": "2024", "params.period": "9"}
-    sweep = read_sweep(written(tmp_path, text, name), platform, given)
+    settings = {"fee_rate": "0.002", "label": "2024", "params.period": "9"}
+    sweep = read_sweep(written(tmp_path, text, name), platform, settings)
 
     [run] = sweep.plan(platform, None)["first_requests"]
     assert (run["fee_rate"], run["label"], run["params"]) == (0.002, "2024", {"period": 9})
@@ -260,7 +260,7 @@ def test_a_missing_or_foreign_file_is_named(tmp_path: Path, platform: Client) ->
 
 
 @pytest.mark.parametrize(
-    ("table", "said"),
+    ("table", "expected"),
     [
         (
             "ticker,rule_type, ticker\nAAPL,RSI,IBM\n",
@@ -270,7 +270,7 @@ def test_a_missing_or_foreign_file_is_named(tmp_path: Path, platform: Client) ->
     ],
 )
 def test_a_table_that_cannot_be_meant_is_refused(
-    tmp_path: Path, platform: Client, table: str, said: str
+    tmp_path: Path, platform: Client, table: str, expected: str
 ) -> None:
     # the limit of a process that has not imported the reader of price files, which lifts it
     lifted = csv.field_size_limit(131_072)
@@ -279,7 +279,7 @@ def test_a_table_that_cannot_be_meant_is_refused(
     finally:
         csv.field_size_limit(lifted)
 
-    assert said in faults[0]
+    assert expected in faults[0]
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def test_a_wrong_address_is_exit_code_2() -> None:
 
 
 def test_help_shows_examples_that_can_be_called_so() -> None:
-    shown = run("--help").stdout
+    help_text = run("--help").stdout
 
-    assert "examples:" in shown
-    assert f"{sys.executable} scripts/bulk_submit.py submit docs/examples/rsi.yaml" in shown
+    assert "examples:" in help_text
+    assert f"{sys.executable} scripts/bulk_submit.py submit docs/examples/rsi.yaml" in help_text

@@ -16,7 +16,7 @@ STAND_IN = """
 import pandas as pd
 from yfinance.exceptions import YFRateLimitError
 
-asked = []
+downloads = []
 faults = []  # raised one after another before there is an answer
 
 class Ticker:
@@ -24,7 +24,7 @@ class Ticker:
         self.ticker = ticker
 
     def history(self, **options):
-        asked.append({"ticker": self.ticker, **options})
+        downloads.append({"ticker": self.ticker, **options})
         if faults:
             raise faults.pop(0)
         columns = ["Open", "High", "Low", "Close", "Adj Close", "Volume"]
@@ -70,7 +70,7 @@ def test_prices_are_asked_for_as_they_were_quoted_and_up_to_yesterday(
 
     assert lines[0] == "Date,Open,High,Low,Close,Adj Close,Volume"
     assert lines[1] == "2013-02-28 00:00:00-05:00,63.436,63.983,63.057,63.057,55.0,80628800"
-    assert yfinance.asked == [
+    assert yfinance.downloads == [
         {"ticker": "AAPL", "start": date(2010, 1, 1), "end": datetime.now(UTC).date(), "interval": "1d",
          "auto_adjust": False, "actions": False}
     ]  # fmt: skip
@@ -81,10 +81,10 @@ def test_weeks_are_asked_for_up_to_the_last_whole_one(fetch: Callable[[str], byt
 
     yahoo_csv("AAPL", "1w", date(2010, 1, 1))
 
-    [asked] = yfinance.asked
+    [download] = yfinance.downloads
     today = datetime.now(UTC).date()
-    assert (asked["interval"], asked["end"].weekday()) == ("1wk", 0)
-    assert timedelta(0) <= today - asked["end"] < timedelta(days=7)
+    assert (download["interval"], download["end"].weekday()) == ("1wk", 0)
+    assert timedelta(0) <= today - download["end"] < timedelta(days=7)
 
 
 def test_what_is_empty_is_told_in_words(fetch: Callable[[str], bytes]) -> None:
@@ -100,8 +100,8 @@ def test_a_refusal_and_a_lost_network_are_told_in_words(
     faults = [yfinance.exceptions.YFRateLimitError(), ConnectionResetError("the network is down")]
     monkeypatch.setattr(yfinance, "faults", faults)
 
-    for told in ("Too Many Requests", "the network is down"):
-        with pytest.raises(BadInput, match=f"Yahoo Finance: {told}"):
+    for reason in ("Too Many Requests", "the network is down"):
+        with pytest.raises(BadInput, match=f"Yahoo Finance: {reason}"):
             fetch("AAPL")
 
 

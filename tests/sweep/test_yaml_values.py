@@ -62,7 +62,7 @@ def test_a_value_in_place_of_text_is_named_and_how_to_write_it(
 
 
 def faults_of_quoted(folder: Path, platform: Client, text: str, value: str) -> list[str]:
-    """What is wrong with the kind of value once it is quoted; an unknown ticker is text."""
+    """Faults of a value's type that remain once it is quoted; an unknown ticker is text."""
     path = written(folder, text.replace(f" {value}", f' "{value}"'))
     try:
         read_spec(path).plan(platform, None)

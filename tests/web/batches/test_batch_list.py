@@ -29,14 +29,14 @@ def submit(client: FlaskClient, batch_id: str, count: int, **changes: object) ->
 
 
 def listed(client: FlaskClient, query: str = "") -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = client.get(f"/api/batches?{query}").get_json()["batches"]
-    return found
+    listed: list[dict[str, Any]] = client.get(f"/api/batches?{query}").get_json()["batches"]
+    return listed
 
 
 @pytest.fixture
 def engine(app: Flask) -> Engine:
-    found: Engine = app.extensions["platform"].engine
-    return found
+    database: Engine = app.extensions["platform"].engine
+    return database
 
 
 def test_batches_are_listed_newest_first_with_their_counts(

@@ -245,11 +245,13 @@ def test_shades_go_from_the_lowest_to_the_highest_value(
 def test_a_cell_without_run_leads_nowhere() -> None:
     params = {"fast": [5, 10], "slow": [50, 50]}
 
-    shown = heat_map(Surface([1.0, None], ["the run", "another"], params), "fast", "slow", "max")
+    heatmap = heat_map(
+        Surface([1.0, None], ["the run", "another"], params), "fast", "slow", "max"
+    )
 
-    assert shown is not None
-    assert shown["rows"] == [(50, [(1.0, "up-5", "the run"), (None, "none", None)])]
-    assert {*shown["scale"]} == {("up-5", 1.0)}
+    assert heatmap is not None
+    assert heatmap["rows"] == [(50, [(1.0, "up-5", "the run"), (None, "none", None)])]
+    assert {*heatmap["scale"]} == {("up-5", 1.0)}
 
 
 @ON_BOTH_DATABASES
@@ -280,7 +282,7 @@ def test_the_best_run_is_held_against_luck_without_being_asked(
     page = browser_client.get("/batches/both?ticker=AAPL").get_data(as_text=True)
     with reading(page_app.extensions["platform"].engine) as connection:
         plan = plan_of_batch(connection, "both")
-        known = batch_evidence(connection, plan["plan_id"], "AAPL")
+        proof = batch_evidence(connection, plan["plan_id"], "AAPL")
 
     best = max(runs, key=lambda run: run["metrics"]["sharpe_ratio"])["metrics"]
     per_bar = [run["metrics"]["timing_sharpe_ratio"] / math.sqrt(252) for run in runs]
@@ -291,12 +293,12 @@ def test_the_best_run_is_held_against_luck_without_being_asked(
     measured = MeasuredSharpe(ratio / math.sqrt(252), len(runs[0]["equity_curve"]) - 1, *moments)
     # a fifth one failed
     expected = timing_probability(measured, luck_sharpe(statistics.variance(per_bar), 4))
-    assert known is not None
-    assert known["evidence"]["sharpe_variance"] == pytest.approx(
+    assert proof is not None
+    assert proof["evidence"]["sharpe_variance"] == pytest.approx(
         statistics.variance(per_bar), rel=1e-9
     )
     assert f"{expected * 100:.1f}%" in page
-    assert f"<strong>{run_title(known['run'])}</strong>" in page
+    assert f"<strong>{run_title(proof['run'])}</strong>" in page
     assert "everything that was tried here" in page
     assert f"Return {best['total_return_pct']:+.1f}%" in page.replace("−", "-")
 

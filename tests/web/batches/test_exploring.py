@@ -35,19 +35,19 @@ def ranked(page: str) -> list[str]:
 def test_points_are_columns_in_the_order_of_submission(
     browser_client: FlaskClient, grid: dict[tuple[int, int], str]
 ) -> None:
-    found = browser_client.get("/api/batches/grid/points").json
+    points = browser_client.get("/api/batches/grid/points").json
 
     schemas = browser_client.get("/api/openapi.json").json["components"]
     Draft202012Validator({"$ref": "#/components/schemas/Points", "components": schemas}).validate(
-        found
+        points
     )
-    assert [*zip(found["params"]["fast"], found["params"]["slow"], strict=True)] == [*grid]
-    assert (found["runs"], found["chosen"]) == (6, 6)
-    assert found["run_ids"] == [*grid.values()]
+    assert [*zip(points["params"]["fast"], points["params"]["slow"], strict=True)] == [*grid]
+    assert (points["runs"], points["chosen"]) == (6, 6)
+    assert points["run_ids"] == [*grid.values()]
     for place, run_id in enumerate(grid.values()):
         metrics = browser_client.get(f"/api/runs/{run_id}").json["metrics"]
-        assert {name: column[place] for name, column in found["metrics"].items()} == {
-            name: metrics[name] for name in found["metrics"]
+        assert {name: column[place] for name, column in points["metrics"].items()} == {
+            name: metrics[name] for name in points["metrics"]
         }
 
 
@@ -72,10 +72,10 @@ def test_the_pictures_are_of_the_runs_that_the_page_ranks(
 
     page = browser_client.get("/batches/grid", query_string=query).text
     (address,) = re.findall('data-points="([^"]+)"', page)
-    found = browser_client.get(html.unescape(address)).json
+    points = browser_client.get(html.unescape(address)).json
 
-    assert 0 < found["runs"] < 6
-    assert f"of {found['runs']} runs where" in page
+    assert 0 < points["runs"] < 6
+    assert f"of {points['runs']} runs where" in page
     assert 'href="/batches/grid?goal=min&amp;constraint=num_trades+%3E%3D+8">Show all' in page
 
 

@@ -1,4 +1,4 @@
-"""What is said of the account on a bar is what the engine recorded there."""
+"""The explanation of the account on a bar agrees with the engine's records."""
 
 from collections import Counter
 from typing import Any
@@ -35,7 +35,7 @@ def random_run(seed: int, terms: str, direction: str, fill: str) -> BacktestResu
 
 
 def recorded(result: BacktestResult, bar: int, direction: str, late: bool) -> list[str]:
-    """What became of the signal of a bar, from the fills and rejected orders of the engine."""
+    """Result of a bar's signal, from the fills and rejected orders of the engine."""
     signal, filled, moment = int(result.signals[bar]), bar + late, "open" if late else "close"
     if filled == BARS:
         return ["there is no next bar to fill at"]
@@ -44,15 +44,15 @@ def recorded(result: BacktestResult, bar: int, direction: str, late: bool) -> li
         for each in result.fills
         if each.bar < filled or (each.bar == bar and each.at != "close")
     ]
-    held = int(np.sign(before[-1].shares_after)) if before else 0
+    position = int(np.sign(before[-1].shares_after)) if before else 0
     at_once = [fill for fill in result.fills if (fill.bar, fill.at) == (filled, moment)]
-    found = []
-    if held == -signal and at_once and (late or at_once[0].reason == "signal"):
-        found.append(closed(at_once[0]))
+    events = []
+    if position == -signal and at_once and (late or at_once[0].reason == "signal"):
+        events.append(closed(at_once[0]))
     if any(fill.shares_after * signal > 0 for fill in at_once):
-        found.append("opened")
-    found += ["rejected" for each in result.rejected_orders if each.bar == filled]
-    return found or [nothing(result, bar, signal, held, direction)]
+        events.append("opened")
+    events += ["rejected" for each in result.rejected_orders if each.bar == filled]
+    return events or [nothing(result, bar, signal, position, direction)]
 
 
 def closed(fill: Fill) -> str:
@@ -61,13 +61,13 @@ def closed(fill: Fill) -> str:
     )
 
 
-def nothing(result: BacktestResult, bar: int, signal: int, held: int, direction: str) -> str:
-    if held and any(
+def nothing(result: BacktestResult, bar: int, signal: int, position: int, direction: str) -> str:
+    if position and any(
         (fill.bar, fill.at, fill.shares_after) == (bar, "close", 0) for fill in result.fills
     ):
         return "nothing more was done"
-    if held:
-        assert held == signal
+    if position:
+        assert position == signal
         return "a position was open, so nothing was done"
     if (direction, signal) in (("longonly", -1), ("shortonly", 1)):
         return f"no position was open, so there was nothing to {'sell' if signal < 0 else 'buy back'}"
@@ -75,8 +75,8 @@ def nothing(result: BacktestResult, bar: int, signal: int, held: int, direction:
     return "the account had been liquidated, so nothing was done"
 
 
-def said(words: str) -> str:
-    """The deed that a sentence tells of, without its numbers."""
+def event_in(words: str) -> str:
+    """Event that a sentence describes, without its numbers."""
     for deed in ("opened", "rejected"):
         if deed in words:
             return deed
@@ -105,21 +105,21 @@ def test_what_is_said_of_each_signal_is_what_the_engine_recorded(
             request = {"fill": fill, "direction": direction}
             run = RunSeries(request, np.arange(BARS), np.zeros(BARS), trades, rejected, [])
             for bar in np.flatnonzero(result.signals).tolist():
-                own = account_words(run, bar, 0)
+                before_signal = account_words(run, bar, 0)
                 words = account_words(run, bar, int(result.signals[bar]))
                 by_itself = [
                     each for each in result.fills if each.bar == bar and each.reason != "signal"
                 ]
-                found = [said(each) for each in words[len(own) :]]
-                assert [said(each) for each in own] == [
+                events = [event_in(each) for each in words[len(before_signal) :]]
+                assert [event_in(each) for each in before_signal] == [
                     closed(each) for each in by_itself if not each.shares_after
                 ]
-                assert found == recorded(result, bar, direction, fill == "next_open"), (
+                assert events == recorded(result, bar, direction, fill == "next_open"), (
                     seed,
                     terms,
                     bar,
                     words,
                 )
-                seen.update(found)
+                seen.update(events)
 
     assert len(seen) >= 6, seen

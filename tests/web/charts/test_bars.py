@@ -35,13 +35,15 @@ def test_bars_are_those_of_the_result_and_the_account_is_beside_them(
     assert bars["equity"] == column(result["equity_curve"], "equity")
     assert bars["drawdown_pct"] == column(result["drawdown_curve"], "drawdown_pct")
     cash = column(result["portfolio_curve"], "cash")
-    worth = [held * close for held, close in zip(bars["position"], bars["close"], strict=True)]
+    worth = [
+        shares * close for shares, close in zip(bars["position"], bars["close"], strict=True)
+    ]
     assert [a + b for a, b in zip(cash, worth, strict=True)] == pytest.approx(
         bars["equity"], abs=0.02
     )
     assert min(bars["position"]) < 0 < max(bars["position"])
-    held = (bars["holding"][-1] / result["request"]["initial_capital"] - 1) * 100
-    assert held == pytest.approx(result["metrics"]["buy_hold_return_pct"], abs=1e-4)
+    shares = (bars["holding"][-1] / result["request"]["initial_capital"] - 1) * 100
+    assert shares == pytest.approx(result["metrics"]["buy_hold_return_pct"], abs=1e-4)
     assert (bars["total"], bars["first"], bars["bars_per_point"]) == (len(bars["time"]), 0, 1)
 
 
@@ -80,15 +82,15 @@ def test_the_benchmark_begins_with_the_run_s_money(
     bars = answer(browser_client, f"/api/runs/{run_id}/bars?max=20000")
     joined = answer(browser_client, f"/api/runs/{run_id}/bars?max=100")
 
-    known = [
+    priced = [
         (closes[time], money)
         for time, money in zip(bars["time"], bars["benchmark_equity"], strict=True)
         if money
     ]
     assert bars["benchmark"] == "GOOG"
-    assert bars["time"][-len(known)] == candles["time"][0]  # nothing before its first bar
-    assert [money for _, money in known] == pytest.approx(
-        [5000 * close / known[0][0] for close, _ in known], abs=1e-4
+    assert bars["time"][-len(priced)] == candles["time"][0]  # nothing before its first bar
+    assert [money for _, money in priced] == pytest.approx(
+        [5000 * close / priced[0][0] for close, _ in priced], abs=1e-4
     )
     assert joined["benchmark_equity"][0] is None
     assert joined["benchmark_equity"][-1] == bars["benchmark_equity"][-1]
@@ -101,12 +103,12 @@ def test_trades_of_a_window_are_those_open_in_it(
     everything = answer(browser_client, f"/api/runs/{run_id}/bars")["trades"]
     middle = everything[len(everything) // 2]
 
-    [found] = answer(
+    [one_trade] = answer(
         browser_client,
         f"/api/runs/{run_id}/bars?from={middle['entry_bar'] + 1}&to={middle['entry_bar'] + 2}",
     )["trades"]
 
-    assert found == middle
+    assert one_trade == middle
     assert [{name: trade[name] for name in trades[0]} for trade in everything] == trades
 
 
@@ -182,15 +184,15 @@ def test_curves_of_several_runs_are_in_percent_of_their_own_capital(
     other = make_run(initial_capital=5000, benchmark="IBM")
     results = [answer(browser_client, f"/api/runs/{each}") for each in (run_id, other)]
 
-    found = answer(
+    document = answer(
         browser_client,
         f"/api/curves?run={run_id}&run={other}&run={make_run(benchmark='IBM')}&max=100",
     )
 
-    [held], curves = found["benchmarks"], found["curves"][:2]
+    [benchmark], curves = document["benchmarks"], document["curves"][:2]
     alone = answer(browser_client, f"/api/runs/{other}/bars?max=100")["benchmark_equity"]
-    assert (held["name"], held["time"]) == ("IBM", curves[1]["time"])
-    assert held["growth_pct"] == pytest.approx([money / 50 for money in alone], abs=1e-4)
+    assert (benchmark["name"], benchmark["time"]) == ("IBM", curves[1]["time"])
+    assert benchmark["growth_pct"] == pytest.approx([money / 50 for money in alone], abs=1e-4)
     assert column(curves, "run_id") == [run_id, other]
     for curve, result in zip(curves, results, strict=True):
         assert len(curve["time"]) == len(curve["growth_pct"]) == len(curve["drawdown_pct"]) <= 100

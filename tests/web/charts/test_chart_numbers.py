@@ -33,7 +33,7 @@ def lines(axes: Axes) -> dict[str, Any]:
 
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[RunBars]:
-    """What each picture of the runs to come is drawn from."""
+    """Bars that each chart of the following runs is drawn from."""
     seen: list[RunBars] = []
     monkeypatch.setattr(
         draw_charts, "render_charts", lambda data: seen.append(data) or {"equity_curve": b"png"}
@@ -82,9 +82,9 @@ def test_marks_of_the_pictures_are_the_orders_and_trades_of_the_page(
         sorted((side, float(price)) for side in ("buy", "sell") for price in marks[side])
         == listed
     )
-    shown = lines(render.trade_pnl(data).axes[0])
+    drawn_points = lines(render.trade_pnl(data).axes[0])
     points = np.concatenate(
-        [shown[label] for label in ("won", "lost", "still open") if label in shown]
+        [drawn_points[label] for label in ("won", "lost", "still open") if label in drawn_points]
     )
     assert sorted(points) == pytest.approx(sorted(numbers(page["pnl_pct"])))
     bars = columns(browser_client, run_id, "bars")

@@ -1,4 +1,4 @@
-"""What a run says of a bar: lines in windows, and the rule and the account in words."""
+"""Explanation of a bar: lines in windows, and the rule and the account in words."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def bar_of(client: FlaskClient, run_id: str, bar: int):
 def test_the_lines_of_a_run_are_those_that_its_rule_looks_at(
     browser_client: FlaskClient, make_run: RunMaker
 ) -> None:
-    found = lines_of(browser_client, make_run())
+    document = lines_of(browser_client, make_run())
 
-    (line,) = found.pop("lines")
-    assert found == {"total": 1259, "first": 0, "bars_per_point": 1}
+    (line,) = document.pop("lines")
+    assert document == {"total": 1259, "first": 0, "bars_per_point": 1}
     assert {name: line[name] for name in ("name", "pane", "group", "levels")} == {
         "name": "RSI(14)",
         "pane": "below",
@@ -92,23 +92,29 @@ def test_a_bar_with_a_signal_says_why_and_what_was_done(
     bar = dates.index(result["trades"][0]["entry_timestamp"][:10])
     (line,) = lines_of(browser_client, run_id)["lines"]
 
-    found = bar_of(browser_client, run_id, bar)
+    explanation = bar_of(browser_client, run_id, bar)
 
     words = f"RSI(14) {line['values'][bar]:.4g} < 30"
-    assert (found["bar"], found["date"], found["signal"]) == (bar, dates[bar], "buy")
-    assert found["sides"]["buy"] == {"met": True, "words": words}
-    assert found["conditions"][0] == {"side": "buy", "words": words, "met": True}
-    assert found["conditions"][1]["met"] is False
-    assert found["sentence"].startswith(f"{words} → buy; a long position of ")
+    assert (explanation["bar"], explanation["date"], explanation["signal"]) == (
+        bar,
+        dates[bar],
+        "buy",
+    )
+    assert explanation["sides"]["buy"] == {"met": True, "words": words}
+    assert explanation["conditions"][0] == {"side": "buy", "words": words, "met": True}
+    assert explanation["conditions"][1]["met"] is False
+    assert explanation["sentence"].startswith(f"{words} → buy; a long position of ")
 
 
 def test_a_bar_without_a_signal_says_what_held_it_back(
     browser_client: FlaskClient, make_run: RunMaker
 ) -> None:
     run_id = make_run(rule_type="RSI_MACD", params={"overbought": 55.0})
-    found = [bar_of(browser_client, run_id, bar) for bar in range(200)]
+    explanations = [bar_of(browser_client, run_id, bar) for bar in range(200)]
 
-    held_back = [each["sides"]["buy"]["words"] for each in found if each["signal"] == "none"]
+    held_back = [
+        each["sides"]["buy"]["words"] for each in explanations if each["signal"] == "none"
+    ]
     assert any(re.fullmatch(rf"RSI\(14\) 4\S+ < 55, but {MACD}", words) for words in held_back)
 
 
@@ -116,8 +122,8 @@ def signalled(client: FlaskClient, run_id: str, signal: str):
     """The explanations of all bars with this signal, in order."""
     result = client.get(f"/api/runs/{run_id}").json
     dates = {point["date"]: bar for bar, point in enumerate(result["equity_curve"])}
-    wanted = [dates[each["date"]] for each in result["signals"] if each["action"] == signal]
-    return [bar_of(client, run_id, bar) for bar in wanted]
+    bars = [dates[each["date"]] for each in result["signals"] if each["action"] == signal]
+    return [bar_of(client, run_id, bar) for bar in bars]
 
 
 MACD_RUN = {"rule_type": "MACD", "params": {}}
@@ -148,12 +154,14 @@ def test_the_account_says_what_it_did_with_a_signal(
 ) -> None:
     action, fields = ACCOUNTS[words]
 
-    found = signalled(browser_client, make_run(**fields), action)
+    explanations = signalled(browser_client, make_run(**fields), action)
 
-    said = [each for each in found if any(words in part for part in each["account"])]
-    assert said
-    assert all(each["signal"] == action.lower() and words in each["sentence"] for each in said)
-    assert all(each["account"] for each in found)
+    matching = [each for each in explanations if any(words in part for part in each["account"])]
+    assert matching
+    assert all(
+        each["signal"] == action.lower() and words in each["sentence"] for each in matching
+    )
+    assert all(each["account"] for each in explanations)
 
 
 def test_an_exit_without_a_signal_is_said_on_its_bar(
@@ -164,10 +172,10 @@ def test_an_exit_without_a_signal_is_said_on_its_bar(
     stopped = next(trade for trade in result["trades"] if trade["exit_reason"] == "stop_loss")
     dates = [point["date"] for point in result["equity_curve"]]
 
-    found = bar_of(browser_client, run_id, dates.index(stopped["exit_timestamp"][:10]))
+    explanation = bar_of(browser_client, run_id, dates.index(stopped["exit_timestamp"][:10]))
 
     assert (
-        found["account"][0]
+        explanation["account"][0]
         == f"the long position was closed by its stop loss at {stopped['exit_price']}"
     )
 
@@ -177,10 +185,16 @@ def test_a_vote_names_the_members_that_agree_and_their_conditions(
 ) -> None:
     run_id = make_run(rule_type="COMPOSITE", params={"mode": "all"})
 
-    found = signalled(browser_client, run_id, "BUY")[0]
+    explanation = signalled(browser_client, run_id, "BUY")[0]
 
-    assert found["sides"]["buy"]["words"] == "2 of 2 members agree (RSI_14_30_70, MACD_12_26_9)"
-    assert {each["member"] for each in found["conditions"]} == {"RSI_14_30_70", "MACD_12_26_9"}
+    assert (
+        explanation["sides"]["buy"]["words"]
+        == "2 of 2 members agree (RSI_14_30_70, MACD_12_26_9)"
+    )
+    assert {each["member"] for each in explanation["conditions"]} == {
+        "RSI_14_30_70",
+        "MACD_12_26_9",
+    }
 
 
 WORDS = {
@@ -210,11 +224,11 @@ def test_a_run_of_a_batch_says_that_it_has_no_lines(
 ) -> None:
     run_id = make_run(batch_id="sweep")
 
-    found, bar = lines_of(browser_client, run_id), bar_of(browser_client, run_id, 5)
+    document, bar = lines_of(browser_client, run_id), bar_of(browser_client, run_id, 5)
 
-    assert (found["lines"], bar["sides"], bar["conditions"]) == (None, None, [])
-    assert found["note"] == bar["note"]
-    assert "Run it again" in found["note"]
+    assert (document["lines"], bar["sides"], bar["conditions"]) == (None, None, [])
+    assert document["note"] == bar["note"]
+    assert "Run it again" in document["note"]
     assert bar["sentence"] == "no signal"
 
 

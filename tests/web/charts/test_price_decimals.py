@@ -52,10 +52,10 @@ def test_trades_signals_and_explanations_have_the_closes_that_they_filled_at(
         assert trade["pnl_abs"] == pytest.approx(
             (closes[left] - closes[opened]) * trade["size"], abs=0.006
         )
-        said = browser_client.get(
+        explanation = browser_client.get(
             f"/api/runs/{run_id}/explanation?bar={days.index(opened)}"
         ).get_json()
-        assert said["account"][-1].endswith(f" at {closes[opened]}")
+        assert explanation["account"][-1].endswith(f" at {closes[opened]}")
     assert all(signal["price"] == closes[signal["date"]] for signal in result["signals"])
 
 
@@ -63,10 +63,10 @@ def test_pages_show_as_many_decimals_as_the_series_has(
     browser_client: FlaskClient, run_id: str
 ) -> None:
     (trade, *_) = browser_client.get(f"/api/runs/{run_id}").get_json()["trades"]
-    shown = f">{trade['entry_price']:.5f}</td>"
+    cell = f">{trade['entry_price']:.5f}</td>"
 
     for path in ("?tab=trades", "/report.html", "/bars"):
-        assert shown in browser_client.get(f"/result/{run_id}{path}").text, path
+        assert cell in browser_client.get(f"/result/{run_id}{path}").text, path
     for path in (f"/api/runs/{run_id}/bars", "/api/prices/EURUSD=X/1d/bars"):
         assert browser_client.get(path).get_json()["price_decimals"] == 5
     assert re.search(r">\d+\.\d\d</td>", browser_client.get(f"/result/{run_id}/bars").text)

@@ -26,13 +26,13 @@ def test_a_stretch_without_a_trade_says_what_held_the_rule_back(
     bar = browser_client.get(f"/api/runs/{run_id}/bars").json["trades"][0]["entry_bar"]
     lowest = min(line["values"][:bar])
 
-    found = stretch_of(browser_client, run_id, f"?to={bar}")
+    stretch = stretch_of(browser_client, run_id, f"?to={bar}")
 
     assert lowest >= 30
-    assert found["sentence"].startswith(
+    assert stretch["sentence"].startswith(
         f"No trades were opened on these {bar} bars; a position was held at none"
     )
-    (words,) = found["held_back"]
+    (words,) = stretch["held_back"]
     assert f"RSI(14) < 30 held on none of {bar} bars; it came closest on " in words
     assert f"RSI(14) {lowest:.4g} ≥ 30" in words
 
@@ -43,12 +43,12 @@ def test_while_a_position_is_held_the_other_side_is_what_did_not_come(
     run_id = make_run()
     trade = browser_client.get(f"/api/runs/{run_id}/bars").json["trades"][0]
 
-    found = stretch_of(
+    stretch = stretch_of(
         browser_client, run_id, f"?from={trade['entry_bar'] + 1}&to={trade['exit_bar']}"
     )
 
-    assert "a position was held at all of their closes" in found["sentence"]
-    assert [words.partition(":")[0] for words in found["held_back"]] == ["To sell"]
+    assert "a position was held at all of their closes" in stretch["sentence"]
+    assert [words.partition(":")[0] for words in stretch["held_back"]] == ["To sell"]
 
 
 def test_the_whole_run_is_counted_as_its_summary_says(
@@ -57,23 +57,23 @@ def test_the_whole_run_is_counted_as_its_summary_says(
     run_id = make_run(rule_type="RSI_MACD", params={"overbought": 55.0}, direction="longshort")
     summary = browser_client.get(f"/api/runs/{run_id}").json["explanation_summary"]
 
-    found = stretch_of(browser_client, run_id, "")
+    stretch = stretch_of(browser_client, run_id, "")
 
-    assert len(found["held_back"]) == 2
+    assert len(stretch["held_back"]) == 2
     for part in summary:
         assert (
             f"{part['words']} held on {part['true'] or 'none'} of {part['bars']:,} bars"
-            in " ".join(found["held_back"])
+            in " ".join(stretch["held_back"])
         )
 
 
 def test_without_lines_the_account_is_told_alone(
     browser_client: FlaskClient, make_run: RunMaker
 ) -> None:
-    found = stretch_of(browser_client, make_run(batch_id="many"), "?from=3&to=9")
+    stretch = stretch_of(browser_client, make_run(batch_id="many"), "?from=3&to=9")
 
-    assert (found["from"], found["to"], found["held_back"]) == (3, 9, [])
-    assert "Run it again" in found["note"]
+    assert (stretch["from"], stretch["to"], stretch["held_back"]) == (3, 9, [])
+    assert "Run it again" in stretch["note"]
 
 
 @pytest.mark.parametrize("query", ["?from=9&to=9", "?from=1259", "?to=1260", "?from=x"])

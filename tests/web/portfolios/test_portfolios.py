@@ -38,8 +38,8 @@ FORMULA = {
 
 @pytest.fixture
 def engine(app: Flask) -> Engine:
-    found: Engine = app.extensions["platform"].engine
-    return found
+    database: Engine = app.extensions["platform"].engine
+    return database
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def finish(client: FlaskClient, engine: Engine) -> Finish:
     return lambda **more: complete(client, engine, **more)
 
 
-def shown(client: FlaskClient, portfolio_id: str) -> Any:
+def portfolio_json(client: FlaskClient, portfolio_id: str) -> Any:
     return client.get(f"/api/portfolios/{portfolio_id}").json
 
 
@@ -58,7 +58,7 @@ def test_its_legs_run_first_and_then_one_job_that_people_wait_for(
     portfolio_id = submit_portfolio(client)
     queue = app.extensions["platform"].queue
 
-    assert shown(client, portfolio_id)["status"] == "pending"
+    assert portfolio_json(client, portfolio_id)["status"] == "pending"
     assert queue.depths() == {"backtests": 0, "backtests-bulk": 3}
     leader(engine).advance()
     assert client.get(f"/status/{portfolio_id}").status_code == 404
@@ -67,37 +67,39 @@ def test_its_legs_run_first_and_then_one_job_that_people_wait_for(
     Plans(engine, sent.extend).advance()
 
     assert sent == [portfolio_id]
-    assert shown(client, portfolio_id)["status"] == "running"
+    assert portfolio_json(client, portfolio_id)["status"] == "running"
     assert run_all(engine) == 1
-    assert shown(client, portfolio_id)["status"] == "completed"
+    assert portfolio_json(client, portfolio_id)["status"] == "completed"
     assert client.get(f"/result/{portfolio_id}").location == f"/portfolios/{portfolio_id}"
     report = client.get(f"/result/{portfolio_id}/report.html")
     assert report.location == f"/portfolios/{portfolio_id}"
 
 
 def test_what_came_of_it(finish: Finish, client: FlaskClient) -> None:
-    found = finish()
+    portfolio = finish()
 
-    profit = found["equity_curve"][-1]["equity"] - 50_000
-    assert found["status"] == "completed"
-    assert sum(leg["contribution"] for leg in found["legs"]) == pytest.approx(profit, abs=0.01)
-    assert sum(trade["pnl_abs"] for trade in found["trades"]) == pytest.approx(
-        profit, abs=0.01 * len(found["trades"])
+    profit = portfolio["equity_curve"][-1]["equity"] - 50_000
+    assert portfolio["status"] == "completed"
+    assert sum(leg["contribution"] for leg in portfolio["legs"]) == pytest.approx(
+        profit, abs=0.01
     )
-    assert {trade["ticker"] for trade in found["trades"]} == {"AAPL", "IBM", "MSFT"}
-    assert found["metrics"]["num_trades"] == len(found["trades"])
-    assert found["metrics"]["total_return_pct"] == pytest.approx(profit / 500, abs=1e-4)
-    assert len(found["result_hash"]) == len(found["data_hash"]) == 64
-    weights = np.array(found["weights"]["money"])
-    assert weights.shape == (3, len(found["weights"]["dates"]))
-    matrix = np.array(found["correlations"]["of"])
+    assert sum(trade["pnl_abs"] for trade in portfolio["trades"]) == pytest.approx(
+        profit, abs=0.01 * len(portfolio["trades"])
+    )
+    assert {trade["ticker"] for trade in portfolio["trades"]} == {"AAPL", "IBM", "MSFT"}
+    assert portfolio["metrics"]["num_trades"] == len(portfolio["trades"])
+    assert portfolio["metrics"]["total_return_pct"] == pytest.approx(profit / 500, abs=1e-4)
+    assert len(portfolio["result_hash"]) == len(portfolio["data_hash"]) == 64
+    weights = np.array(portfolio["weights"]["money"])
+    assert weights.shape == (3, len(portfolio["weights"]["dates"]))
+    matrix = np.array(portfolio["correlations"]["of"])
     assert (np.diag(matrix) == 1).all()
     assert (matrix == matrix.T).all()
-    for leg, asked in zip(found["legs"], LEGS, strict=True):
+    for leg, leg_request in zip(portfolio["legs"], LEGS, strict=True):
         run = client.get(f"/api/runs/{leg['run_id']}").json
         assert (run["request"]["ticker"], run["request"]["batch_id"]) == (
-            asked["ticker"],
-            found["batch_id"],
+            leg_request["ticker"],
+            portfolio["batch_id"],
         )
 
 
@@ -108,12 +110,12 @@ def test_runs_that_exist_are_linked_and_not_run_again(
 
     portfolio_id = submit_portfolio(client, max_positions=1)
 
-    assert [leg["run_id"] for leg in shown(client, portfolio_id)["legs"]] == [
+    assert [leg["run_id"] for leg in portfolio_json(client, portfolio_id)["legs"]] == [
         leg["run_id"] for leg in first["legs"]
     ]
     leader(engine).advance()
     assert run_all(engine) == 1
-    assert shown(client, portfolio_id)["left_out"]["counts"]["no_place"] > 0
+    assert portfolio_json(client, portfolio_id)["left_out"]["counts"]["no_place"] > 0
 
 
 def test_a_run_whose_series_were_deleted_is_run_again(
@@ -126,7 +128,7 @@ def test_a_run_whose_series_were_deleted_is_run_again(
             update(runs).where(pruned).values(signals_json=None, equity_curve_json=None)
         )
 
-    again = shown(client, submit_portfolio(client))
+    again = portfolio_json(client, submit_portfolio(client))
 
     same = [a["run_id"] == b["run_id"] for a, b in zip(first["legs"], again["legs"], strict=True)]
     assert same == [True, False, True]
@@ -157,21 +159,23 @@ def test_the_same_request_comes_to_the_same_hash(finish: Finish) -> None:
 def test_sleeves_that_are_never_rebalanced_are_the_sum_of_their_runs(
     finish: Finish, client: FlaskClient
 ) -> None:
-    found = finish(
+    portfolio = finish(
         mode="sleeves",
         legs=[leg | {"weight": weight} for leg, weight in zip(LEGS, (1, 2, 5), strict=True)],
     )
 
-    own = [client.get(f"/api/runs/{leg['run_id']}").json for leg in found["legs"]]
-    total = sum(np.array([point["equity"] for point in run["equity_curve"]]) for run in own)
-    assert [run["request"]["initial_capital"] for run in own] == [6250, 12_500, 31_250]
-    assert [point["equity"] for point in found["equity_curve"]] == pytest.approx(total, abs=0.02)
+    runs = [client.get(f"/api/runs/{leg['run_id']}").json for leg in portfolio["legs"]]
+    total = sum(np.array([point["equity"] for point in run["equity_curve"]]) for run in runs)
+    assert [run["request"]["initial_capital"] for run in runs] == [6250, 12_500, 31_250]
+    assert [point["equity"] for point in portfolio["equity_curve"]] == pytest.approx(
+        total, abs=0.02
+    )
 
 
 def test_sleeves_weigh_by_volatility_from_the_first_bar_on(finish: Finish) -> None:
-    found = finish(mode="sleeves", volatility_bars=60)
+    portfolio = finish(mode="sleeves", volatility_bars=60)
 
-    first = [money[0] for money in found["weights"]["money"]]
+    first = [money[0] for money in portfolio["weights"]["money"]]
     assert sum(first) == pytest.approx(50_000, abs=0.02)
     assert first[1] > first[0] * 1.2  # IBM is calmer than AAPL
 
@@ -191,9 +195,9 @@ def test_a_sweep_asks_for_a_leg_of_each_of_its_runs(client: FlaskClient) -> None
     )
     faulty = client.post("/api/portfolios", json=sweep | {"parameters": {"fast": [10, 0]}})
 
-    found = shown(client, accepted.json["portfolio_id"])
-    assert (found["name"], accepted.json["legs"]) == ("crosses", 4)
-    assert [leg["params"]["fast"] for leg in found["legs"]] == [10, 20, 10, 20]
+    portfolio = portfolio_json(client, accepted.json["portfolio_id"])
+    assert (portfolio["name"], accepted.json["legs"]) == ("crosses", 4)
+    assert [leg["params"]["fast"] for leg in portfolio["legs"]] == [10, 20, 10, 20]
     assert refused.json["errors"].keys() == {"portfolio.max_positions", "base.what"}
     assert set(faulty.json["errors"]) == {"parameters.fast"}
 
@@ -209,19 +213,20 @@ def test_the_runs_of_a_batch_are_legs(client: FlaskClient, engine: Engine) -> No
     early = client.post("/api/portfolios", json={"batch_id": batch_id})
     run_all(engine)
 
-    own = {
-        leg["run_id"] for leg in shown(client, _accepted(client, {"batch_id": batch_id}))["legs"]
+    linked = {
+        leg["run_id"]
+        for leg in portfolio_json(client, _accepted(client, {"batch_id": batch_id}))["legs"]
     }
-    resized = shown(
+    resized = portfolio_json(
         client, _accepted(client, {"batch_id": batch_id, "position_size": 10, "max_positions": 1})
     )
 
     assert "0 of its runs have completed" in early.json["errors"]["batch_id"]
-    assert own == {
+    assert linked == {
         run["run_id"] for run in client.get(f"/api/batches/{batch_id}/runs").json["runs"]
     }
     assert resized["request"]["position_size"] == 10
-    assert own.isdisjoint(leg["run_id"] for leg in resized["legs"])
+    assert linked.isdisjoint(leg["run_id"] for leg in resized["legs"])
     assert client.post("/api/portfolios", json={"batch_id": "none"}).status_code == 404
 
 
@@ -339,26 +344,28 @@ def test_a_leg_that_fails_fails_it_with_its_reason_and_may_be_retried(
     client: FlaskClient, engine: Engine
 ) -> None:
     portfolio_id = submit_portfolio(client)
-    legs = shown(client, portfolio_id)["legs"]
+    legs = portfolio_json(client, portfolio_id)["legs"]
     client.post(f"/api/runs/{legs[1]['run_id']}/cancel")
     run_all(engine)
 
     leader(engine).advance()
 
-    failed = shown(client, portfolio_id)
+    failed = portfolio_json(client, portfolio_id)
     assert (failed["status"], failed["error_type"]) == ("failed", "cancelled")
     assert failed["error_message"] == "legs[1] IBM MA_CROSS_10_30_sma: cancelled on request"
     assert [leg["status"] for leg in failed["legs"]] == ["completed", "failed", "completed"]
     assert client.post(f"/api/portfolios/{portfolio_id}/retry").status_code == 202
     waiting = client.get(f"/status/{legs[1]['run_id']}").json
     assert (waiting["status"], waiting["attempt"]) == ("pending", 2)
-    assert shown(client, portfolio_id)["status"] in ("pending", "running")
+    assert portfolio_json(client, portfolio_id)["status"] in ("pending", "running")
 
 
 def test_of_legs_that_failed_the_first_one_says_why(client: FlaskClient, engine: Engine) -> None:
     portfolio_id = submit_portfolio(client)
     # in an order in which no index of the database has them
-    legs = sorted((leg["run_id"] for leg in shown(client, portfolio_id)["legs"]), reverse=True)
+    legs = sorted(
+        (leg["run_id"] for leg in portfolio_json(client, portfolio_id)["legs"]), reverse=True
+    )
     with engine.begin() as connection:
         connection.execute(update(plans).values(step=json.dumps(legs)))
     break_down(engine, legs[0], "no prices")
@@ -367,7 +374,7 @@ def test_of_legs_that_failed_the_first_one_says_why(client: FlaskClient, engine:
 
     leader(engine).advance()
 
-    failed = shown(client, portfolio_id)
+    failed = portfolio_json(client, portfolio_id)
     assert failed["error_message"].endswith("no prices")
     assert failed["error_type"] == "no_prices"
 
@@ -378,7 +385,7 @@ def test_a_linked_run_that_failed_is_run_anew_by_a_retry(
     terms = {name: value for name, value in ASKED.items() if name != "legs"}
     other = client.post("/run_backtest", json={**terms, **LEGS[1]}).json["run_id"]
     portfolio_id = submit_portfolio(client, label="mine", tags=["trend"])
-    assert shown(client, portfolio_id)["legs"][1]["run_id"] == other
+    assert portfolio_json(client, portfolio_id)["legs"][1]["run_id"] == other
     client.post(f"/api/runs/{other}/cancel")
     run_all(engine)
     leader(engine).advance()
@@ -388,9 +395,9 @@ def test_a_linked_run_that_failed_is_run_anew_by_a_retry(
     leader(engine).advance()
     run_all(engine)
 
-    found = shown(client, portfolio_id)
-    assert found["status"] == "completed"
-    assert found["legs"][1]["run_id"] != other
+    portfolio = portfolio_json(client, portfolio_id)
+    assert portfolio["status"] == "completed"
+    assert portfolio["legs"][1]["run_id"] != other
     assert client.get(f"/status/{other}").json["status"] == "failed"
     of_job = client.get(f"/api/runs/{portfolio_id}").json["request"]
     assert (of_job["label"], of_job["tags"]) == ("mine", ["trend"])
@@ -409,13 +416,13 @@ def test_of_two_retries_at_once_one_is_made(
         read_by_both = portfolio_of(plan_row(connection, PlanKind.PORTFOLIO, portfolio_id))
 
     assert client.post(f"/api/portfolios/{portfolio_id}/retry").status_code == 202
-    legs = [leg["run_id"] for leg in shown(client, portfolio_id)["legs"]]
+    legs = [leg["run_id"] for leg in portfolio_json(client, portfolio_id)["legs"]]
     with app.test_request_context(), pytest.raises(Conflict, match="was retried a moment ago"):
         renew_legs(read_by_both, [1])
 
     of_batch = client.get(f"/api/batches/{batch_name(portfolio_id)}/runs").json["runs"]
     assert {run["run_id"] for run in of_batch} == {*legs}
-    assert [leg["run_id"] for leg in shown(client, portfolio_id)["legs"]] == legs
+    assert [leg["run_id"] for leg in portfolio_json(client, portfolio_id)["legs"]] == legs
 
 
 def test_a_key_knows_its_portfolio_whatever_it_is_called(client: FlaskClient) -> None:
@@ -463,13 +470,13 @@ def test_one_that_is_cancelled_ends_its_own_legs_alone(
 
     assert client.post(f"/api/portfolios/{portfolio_id}/cancel").status_code == 200
 
-    found = shown(client, portfolio_id)
-    assert (found["status"], found["error_type"]) == ("failed", "cancelled")
-    assert [leg["status"] for leg in found["legs"]] == ["pending", "failed", "failed"]
-    assert found["legs"][0]["run_id"] == other
+    portfolio = portfolio_json(client, portfolio_id)
+    assert (portfolio["status"], portfolio["error_type"]) == ("failed", "cancelled")
+    assert [leg["status"] for leg in portfolio["legs"]] == ["pending", "failed", "failed"]
+    assert portfolio["legs"][0]["run_id"] == other
     assert client.post(f"/api/portfolios/{portfolio_id}/cancel").status_code == 409
     leader(engine).advance()
-    assert shown(client, portfolio_id)["status"] == "failed"
+    assert portfolio_json(client, portfolio_id)["status"] == "failed"
 
 
 def test_pages_show_it_in_every_state(client: FlaskClient, engine: Engine) -> None:
@@ -497,7 +504,7 @@ def test_pages_show_it_in_every_state(client: FlaskClient, engine: Engine) -> No
     assert "<script" not in report.text
     assert "Contribution of each leg" in report.text
     lines = client.get(f"{page}/trades.csv").text.splitlines()
-    assert len(lines) == 1 + len(shown(client, portfolio_id)["trades"])
+    assert len(lines) == 1 + len(portfolio_json(client, portfolio_id)["trades"])
     curves = client.get(f"/api/portfolios/{portfolio_id}/curves?max=100").json
     assert len(curves["time"]) == len(curves["equity"]) == len(curves["positions"]) <= 100
     assert curves["benchmark"]["name"] == "GOOG"
@@ -514,12 +521,15 @@ def test_one_whose_series_were_deleted_keeps_its_metrics(
 
     list(prune_runs(engine, replace(settings, keep_series_days=10)))
 
-    found, page = shown(client, portfolio_id), client.get(f"/portfolios/{portfolio_id}").text
+    portfolio, page = (
+        portfolio_json(client, portfolio_id),
+        client.get(f"/portfolios/{portfolio_id}").text,
+    )
     with reading(engine) as connection:
         assert connection.execute(select(plans.c.result)).scalar_one() is None
-    assert found["metrics"]["num_trades"] > 0
-    assert "equity_curve" not in found
-    assert found["notes"] == [PRUNED]
+    assert portfolio["metrics"]["num_trades"] > 0
+    assert "equity_curve" not in portfolio
+    assert portfolio["notes"] == [PRUNED]
     assert "than buying the same assets equally" in page
     assert PRUNED in page
     assert client.get(f"/portfolios/{portfolio_id}/report.html").status_code == 409
@@ -532,7 +542,7 @@ def test_one_that_ended_without_a_job_is_deleted_in_time(
     client.post(f"/api/portfolios/{portfolio_id}/cancel")
     settings = replace(client.application.extensions["platform"].settings, keep_runs_days=10)
     list(prune_runs(engine, settings))
-    assert shown(client, portfolio_id)["status"] == "failed"
+    assert portfolio_json(client, portfolio_id)["status"] == "failed"
     with engine.begin() as connection:
         for table in (plans, runs):
             connection.execute(update(table).values(completed_at=database_now(-11 * 86_400)))
@@ -563,9 +573,9 @@ def test_lists_are_paged(client: FlaskClient) -> None:
 
 
 def test_its_legs_keep_what_their_rule_saw(finish: Finish, client: FlaskClient) -> None:
-    found = finish(legs=[{"ticker": ticker, **FORMULA} for ticker in ("AAPL", "IBM")])
+    portfolio = finish(legs=[{"ticker": ticker, **FORMULA} for ticker in ("AAPL", "IBM")])
 
-    lines = client.get(f"/api/runs/{found['legs'][0]['run_id']}/lines").json
+    lines = client.get(f"/api/runs/{portfolio['legs'][0]['run_id']}/lines").json
 
     assert lines["lines"]
 
@@ -574,16 +584,14 @@ def test_pages_of_trades_lead_to_each_other_whatever_else_the_address_has(
     finish: Finish, client: FlaskClient
 ) -> None:
     often = {"rule_type": "MA_CROSS", "params": {"fast": 2, "slow": 3}}
-    found = finish(legs=[{"ticker": "AAPL", **often}], position_size=100)
-    trades = f"/portfolios/{found['portfolio_id']}?tab=trades"
+    portfolio = finish(legs=[{"ticker": "AAPL", **often}], position_size=100)
+    trades = f"/portfolios/{portfolio['portfolio_id']}?tab=trades"
 
     page = client.get(f"{trades}&side=BUY&sort=pnl_abs&ticker=&portfolio_id=x&_scheme=ftp")
 
-    assert len(found["trades"]) > 50
+    assert len(portfolio["trades"]) > 50
     assert page.status_code == 200, page.text
-    following = (
-        f"/portfolios/{found['portfolio_id']}?side=BUY&amp;sort=pnl_abs&amp;tab=trades&amp;page=2"
-    )
+    following = f"/portfolios/{portfolio['portfolio_id']}?side=BUY&amp;sort=pnl_abs&amp;tab=trades&amp;page=2"
     assert re.search(rf'rel="next"\s+href="{re.escape(following)}"', page.text)
 
 
@@ -593,15 +601,15 @@ def test_a_benchmark_that_ends_within_a_portfolio_is_shown_to_its_end(
     legs = [{"ticker": ticker, **CROSS} for ticker in ("XOM", "KO")]
     dates = {"start_date": "2017-06-01", "end_date": "2020-06-30"}
 
-    found = finish(legs=legs, benchmark="^GSPC", **dates)
-    portfolio_id = found["portfolio_id"]
+    portfolio = finish(legs=legs, benchmark="^GSPC", **dates)
+    portfolio_id = portfolio["portfolio_id"]
     curves = client.get(f"/api/portfolios/{portfolio_id}/curves?max=20000").json
 
-    said = "from 2017-06-01 to 2018-12-31: alpha, beta and all that compares with it"
-    assert [said in note for note in found["notes"]].count(True) == 1
+    expected = "from 2017-06-01 to 2018-12-31: alpha, beta and all that compares with it"
+    assert [expected in note for note in portfolio["notes"]].count(True) == 1
     for page in (f"/portfolios/{portfolio_id}", f"/portfolios/{portfolio_id}/report.html"):
-        assert said in client.get(page).text
-    days = [point["date"] for point in found["equity_curve"]]
+        assert expected in client.get(page).text
+    days = [point["date"] for point in portfolio["equity_curve"]]
     assert [value is not None for value in curves["benchmark"]["equity"]] == [
         day <= "2018-12-31" for day in days
     ]
@@ -610,4 +618,4 @@ def test_a_benchmark_that_ends_within_a_portfolio_is_shown_to_its_end(
         for values in (curves["equity"], curves["benchmark"]["equity"])
     ]
     moved = np.corrcoef([each[1:] / each[:-1] - 1 for each in returns])
-    assert found["metrics"]["correlation"] == pytest.approx(moved[0, 1], abs=1e-4)
+    assert portfolio["metrics"]["correlation"] == pytest.approx(moved[0, 1], abs=1e-4)

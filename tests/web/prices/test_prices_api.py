@@ -137,15 +137,15 @@ def test_a_loaded_file_is_listed_given_back_and_runnable(client: FlaskClient) ->
     )
 
     assert (answer.status_code, answer.json["stored"]) == (201, True)
-    (held,) = client.get("/api/prices/new/1d").json["versions"]
-    assert (held["is_current"], held["bars"], held["source"], held["note"]) == (
+    (version,) = client.get("/api/prices/new/1d").json["versions"]
+    assert (version["is_current"], version["bars"], version["source"], version["note"]) == (
         True,
         28,
         "new.csv",
         "from a friend",
     )
-    csv = client.get(f"/api/prices/NEW/1d/{held['data_hash']}.csv").data
-    assert hashlib.sha256(csv).hexdigest() == held["data_hash"]
+    csv = client.get(f"/api/prices/NEW/1d/{version['data_hash']}.csv").data
+    assert hashlib.sha256(csv).hexdigest() == version["data_hash"]
     assert "NEW" in [each["ticker"] for each in client.get("/api/tickers").json["tickers"]]
     dates = {"start_date": "2013-01-01", "end_date": "2013-01-28"}
     assert client.post("/run_backtest", json=run_values(ticker="NEW", **dates)).status_code == 202
@@ -278,19 +278,19 @@ def test_a_run_keeps_its_version_and_reproduces_it_after_newer_prices(
 def work(app: Flask, client: FlaskClient, run_id: str):
     """The result of a run that its Job has worked on."""
     with app.extensions["platform"].engine.begin() as connection:
-        held = claim(connection, Attempt(run_id, 1), f"token {run_id[:8]}", 60.0, "test")
-        outcome = backtest(held.request, run_prices(connection, held.request))
-        finish(connection, held, outcome.columns, outcome.lines)
+        claimed = claim(connection, Attempt(run_id, 1), f"token {run_id[:8]}", 60.0, "test")
+        outcome = backtest(claimed.request, run_prices(connection, claimed.request))
+        finish(connection, claimed, outcome.columns, outcome.lines)
     return client.get(f"/api/runs/{run_id}").json
 
 
 def test_a_named_version_is_run_and_an_unknown_one_is_refused(client: FlaskClient) -> None:
     first = put(client, HEADER + ROWS).json["data_hash"]
     put(client, HEADER + ROWS.replace("280,281,280,281", "280,285,280,285"))
-    asked = run_values(ticker="NEW", start_date="2013-01-01", end_date="2013-01-28")
+    values = run_values(ticker="NEW", start_date="2013-01-01", end_date="2013-01-28")
 
-    named = client.post("/run_backtest", json=asked | {"data_hash": first}).json["run_id"]
-    refused = client.post("/run_backtest", json=asked | {"data_hash": "f" * 64})
+    named = client.post("/run_backtest", json=values | {"data_hash": first}).json["run_id"]
+    refused = client.post("/run_backtest", json=values | {"data_hash": "f" * 64})
 
     assert client.get(f"/api/runs/{named}").json["request"]["data_hash"] == first
     assert (refused.status_code, list(refused.json["errors"])) == (400, ["data_hash"])
@@ -299,13 +299,13 @@ def test_a_named_version_is_run_and_an_unknown_one_is_refused(client: FlaskClien
 def test_the_same_sweep_after_an_update_is_a_new_set_of_runs_and_says_so(
     client: FlaskClient,
 ) -> None:
-    asked = [run_values(ticker="NEW", start_date="2013-01-01", end_date="2013-01-28", params={"period": 2 + n})
+    requests = [run_values(ticker="NEW", start_date="2013-01-01", end_date="2013-01-28", params={"period": 2 + n})
              for n in range(3)]  # fmt: skip
     put(client, HEADER + ROWS)
-    client.post("/api/runs/bulk?batch_id=b", json=asked)
+    client.post("/api/runs/bulk?batch_id=b", json=requests)
     put(client, HEADER + ROWS.replace("280,281,280,281", "280,285,280,285"))
 
-    plan = client.post("/api/runs/bulk?batch_id=b&dry_run=true", json=asked).json
+    plan = client.post("/api/runs/bulk?batch_id=b&dry_run=true", json=requests).json
 
     assert (plan["new"], plan["existing"], plan["on_other_prices"]) == (3, {}, 3)
 

@@ -91,11 +91,11 @@ def test_beside_a_portfolio_a_run_is_alone(
     assert 'id="beside"' not in answer.text
 
 
-@pytest.mark.parametrize("beside", ["", "x", "00000000-0000-4000-8000-000000000000", "pending"])
+@pytest.mark.parametrize("other_id", ["", "x", "00000000-0000-4000-8000-000000000000", "pending"])
 def test_beside_nothing_that_can_be_shown_a_run_is_alone(
-    browser_client: FlaskClient, make_run: RunMaker, beside: str
+    browser_client: FlaskClient, make_run: RunMaker, other_id: str
 ) -> None:
-    other = make_run("pending") if beside == "pending" else beside
+    other = make_run("pending") if other_id == "pending" else other_id
 
     answer = browser_client.get(f"/result/{make_run()}?beside={other}")
 

@@ -45,7 +45,7 @@ def test_a_missing_field_is_required(client: FlaskClient, field: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "field", "said"),
+    ("changes", "field", "fault"),
     [
         ({"ticker": "NOPE"}, "ticker", "the nearest are "),
         ({"ticker": "NOPE"}, "ticker", "/api/tickers"),
@@ -142,12 +142,12 @@ def test_a_missing_field_is_required(client: FlaskClient, field: str) -> None:
     ],
 )
 def test_a_bad_value_is_refused_by_field_with_what_is_accepted(
-    client: FlaskClient, changes: dict[str, Any], field: str, said: str
+    client: FlaskClient, changes: dict[str, Any], field: str, fault: str
 ) -> None:
-    found = faults(client, run_values(**changes))
+    by_field = faults(client, run_values(**changes))
 
-    assert list(found) == [field]
-    assert said in found[field]
+    assert list(by_field) == [field]
+    assert fault in by_field[field]
 
 
 def test_all_faults_of_a_request_are_told_together(client: FlaskClient) -> None:

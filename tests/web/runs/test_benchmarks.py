@@ -24,14 +24,14 @@ def test_its_version_is_pinned_when_the_run_is_accepted(app: Flask, client: Flas
 
 
 def test_a_run_is_held_against_it(browser_client: FlaskClient, make_run: RunMaker) -> None:
-    own, other = (
+    plain, other = (
         browser_client.get(f"/api/runs/{make_run(**fields)}").json
         for fields in ({}, {"benchmark": "IBM"})
     )
 
-    assert own["result_hash"] == other["result_hash"]
-    assert own["metrics"]["beta"] != other["metrics"]["beta"]
-    assert own["metrics"]["sharpe_ratio"] == other["metrics"]["sharpe_ratio"]
+    assert plain["result_hash"] == other["result_hash"]
+    assert plain["metrics"]["beta"] != other["metrics"]["beta"]
+    assert plain["metrics"]["sharpe_ratio"] == other["metrics"]["sharpe_ratio"]
     assert "Information ratio" in browser_client.get(f"/result/{other['run_id']}").text
 
 
@@ -102,16 +102,16 @@ def test_a_benchmark_that_has_a_part_of_the_run_is_shown_for_that_part(
     last: str,
 ) -> None:
     run_id = make_run(**changes)
-    said = f"bars, from {first} to {last}: alpha, beta and all that compares with it"
+    expected = f"bars, from {first} to {last}: alpha, beta and all that compares with it"
 
     result = browser_client.get(f"/api/runs/{run_id}").json
     bars = browser_client.get(f"/api/runs/{run_id}/bars?max=20000").json
     [curve] = browser_client.get(f"/api/curves?run={run_id}&max=20000").json["benchmarks"]
     table = browser_client.get(f"/result/{run_id}/bars.csv").text.splitlines()
 
-    assert [said in note for note in result["notes"]].count(True) == 1
+    assert [expected in note for note in result["notes"]].count(True) == 1
     for page in (f"/result/{run_id}", f"/result/{run_id}/report.html"):
-        assert said in browser_client.get(page).text
+        assert expected in browser_client.get(page).text
     dates = [point["date"] for point in result["equity_curve"]]
     place = table[0].split(",").index(f"{changes['benchmark']} held")
     lines = {

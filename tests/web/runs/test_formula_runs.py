@@ -21,33 +21,33 @@ FORMULA: dict[str, Any] = {
 def check(client: FlaskClient, rule_type: Any, params: Any) -> dict[str, Any]:
     answer = client.post("/api/rules/check", json={"rule_type": rule_type, "params": params})
     assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.get_json()
-    return found
+    document: dict[str, Any] = answer.get_json()
+    return document
 
 
-def own(make_run: RunMaker, inputs: dict[str, Any], **fields: Any) -> str:
+def formula_run(make_run: RunMaker, inputs: dict[str, Any], **fields: Any) -> str:
     return make_run(rule_type="FORMULA", params=FORMULA | {"inputs": inputs}, **fields)
 
 
 def test_a_valid_rule_is_described(browser_client: FlaskClient) -> None:
-    found = check(browser_client, "FORMULA", FORMULA)
+    checked = check(browser_client, "FORMULA", FORMULA)
 
-    assert found["valid"]
-    assert found["inputs"] == ["fast", "slow"]
-    assert found["label"].startswith("FORMULA_12_26~")
-    assert (found["lookback_bars"], found["warmup_bars"]) == (26, 330)
+    assert checked["valid"]
+    assert checked["inputs"] == ["fast", "slow"]
+    assert checked["label"].startswith("FORMULA_12_26~")
+    assert (checked["lookback_bars"], checked["warmup_bars"]) == (26, 330)
     assert check(browser_client, "RSI", {"period": 10})["label"] == "RSI_10_30_70"
 
 
 def test_a_fault_has_its_field_its_place_and_a_caret(browser_client: FlaskClient) -> None:
-    found = check(
+    checked = check(
         browser_client, "FORMULA", {"buy": "close > 1", "sell": "x = 1\nclose < higest(high, 5)"}
     )
 
-    assert not found["valid"]
-    assert found["places"] == {"params.sell": {"line": 2, "column": 9}}
-    assert "did you mean `highest`?" in found["errors"]["params.sell"]
-    assert found["label"] is None
+    assert not checked["valid"]
+    assert checked["places"] == {"params.sell": {"line": 2, "column": 9}}
+    assert "did you mean `highest`?" in checked["errors"]["params.sell"]
+    assert checked["label"] is None
 
 
 def test_names_that_are_to_be_inputs_are_told_before_they_have_values(
@@ -87,10 +87,10 @@ def test_what_cannot_have_been_meant_is_a_warning(browser_client: FlaskClient) -
             "timeframe": "1d",
             **market,
         }
-        found: list[str] = browser_client.post("/api/rules/check", json=body).get_json()[
+        warnings: list[str] = browser_client.post("/api/rules/check", json=body).get_json()[
             "warnings"
         ]
-        return found
+        return warnings
 
     far = {"buy": "close > sma(close, 5000)", "sell": "close < 1"}
     same = {"buy": "close > 5", "sell": "close  >  5"}
@@ -140,7 +140,7 @@ def test_a_check_of_nonsense_says_what_is_wrong(
 def test_a_run_shows_the_formula_with_its_values_and_clones_as_it_was_sent(
     browser_client: FlaskClient, make_run: RunMaker
 ) -> None:
-    run_id = own(make_run, FORMULA["inputs"])
+    run_id = formula_run(make_run, FORMULA["inputs"])
 
     page = browser_client.get(f"/result/{run_id}").get_data(as_text=True)
     clone = browser_client.get(f"/?clone={run_id}").get_data(as_text=True)
@@ -155,7 +155,9 @@ def test_a_batch_maps_two_inputs_and_exports_them(
 ) -> None:
     for fast in (8, 12):
         for slow in (26, 40):
-            own(make_run, {"fast": {"value": fast, "max": 50}, "slow": slow}, batch_id="own")
+            formula_run(
+                make_run, {"fast": {"value": fast, "max": 50}, "slow": slow}, batch_id="own"
+            )
 
     page = browser_client.get("/batches/own").get_data(as_text=True)
     lines = list(

@@ -95,24 +95,24 @@ def places(value: Any) -> Iterator[str]:
 class Asking:
     """Asks for every route with hostile values, and keeps what was answered badly."""
 
-    def __init__(self, client: FlaskClient, known: dict[str, str]) -> None:
-        self.client, self.known, self.asked = client, known, 0
+    def __init__(self, client: FlaskClient, path_values: dict[str, str]) -> None:
+        self.client, self.path_values, self.requests = client, path_values, 0
         self.faults: list[str] = []
 
     def ask(
         self, rule: Rule, method: str, hostile: str | bytes, query: str = "", **sent: Any
     ) -> None:
-        address = self.known | sent.pop("address", {})
+        address = self.path_values | sent.pop("address", {})
         path = re.sub(
             r"<(?:\w+:)?(\w+)>",
             lambda name: quote(address[name[1]], safe="", errors="replace"),
             str(rule),
         )
         answer = self.client.open(f"{path}?{query}", method=method, buffered=True, **sent)
-        self.asked += 1
-        told = (answer.json or {}).get("errors", {}) if answer.is_json else {}
+        self.requests += 1
+        errors = (answer.json or {}).get("errors", {}) if answer.is_json else {}
         if answer.status_code >= 500 or (
-            sent.get("content_type") == JSON and answer.status_code == 400 and not told
+            sent.get("content_type") == JSON and answer.status_code == 400 and not errors
         ):
             self.faults.append(
                 f"{answer.status_code} {method} {rule} {query[:60]} {hostile[:200]!r}"
@@ -134,17 +134,19 @@ def asking(app: Flask, client: FlaskClient) -> Asking:
         "screen_id"
     ]
     run_one(app.extensions["platform"].engine, screen_id)
-    known = {
+    path_values = {
         "run_id": run_id,
         "batch_id": "c",
         "preset_id": str(preset),
         "study_id": study_id,
         "name": "equity_curve",
     }
-    known["screen_id"] = screen_id
-    known["portfolio_id"] = complete(client, app.extensions["platform"].engine)["portfolio_id"]
+    path_values["screen_id"] = screen_id
+    path_values["portfolio_id"] = complete(client, app.extensions["platform"].engine)[
+        "portfolio_id"
+    ]
     prices = {"ticker": "AAPL", "timeframe": "1d", "data_hash": "0" * 64}
-    return Asking(client, known | prices | {"asset_version": "x", "filename": "y"})
+    return Asking(client, path_values | prices | {"asset_version": "x", "filename": "y"})
 
 
 @pytest.mark.parametrize("share", [8, pytest.param(1, marks=pytest.mark.slow)])
@@ -165,10 +167,10 @@ def test_no_value_in_any_place_is_a_fault_of_ours(asking: Asking, app: Flask, sh
             operation = described.get(re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", str(rule)), {}).get(
                 method.lower(), {}
             )
-            asked = [
+            names = [
                 each["name"] for each in operation.get("parameters", []) if each["in"] == "query"
             ]
-            for name in asked or PAGES if method == "GET" else asked:
+            for name in names or PAGES if method == "GET" else names:
                 for text in islice(texts, max(1, len(TEXTS) // share)):
                     query = urlencode({name: text}, errors="surrogatepass")
                     asking.ask(rule, method, text, query, json=right[0] if right else None)
@@ -177,4 +179,4 @@ def test_no_value_in_any_place_is_a_fault_of_ours(asking: Asking, app: Flask, sh
                     asking.ask(rule, method, text, address={name: text})
 
     assert not asking.faults, "\n".join(asking.faults)
-    assert asking.asked > 12_000 / share
+    assert asking.requests > 12_000 / share

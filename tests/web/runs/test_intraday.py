@@ -104,7 +104,7 @@ OVERSOLD = {"oversold": [20, 25], "period": [2, 3]}
 
 
 def one_day_of(day: dict[str, str]) -> dict[str, dict[str, object]]:
-    """What can be asked about one day, by path."""
+    """Answers for one day, by path."""
     base = HOURLY_RULE | day | {"ticker": "WAVE"}
     legs = [{**HOURLY, "rule_type": "RSI", "params": {"period": period}} for period in (2, 3)]
     for leg in legs:

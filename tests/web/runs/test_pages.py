@@ -1,4 +1,4 @@
-"""What the pages show, with and without data, and for people who ask for nonsense."""
+"""Pages with data, without data, and for invalid requests."""
 
 import re
 
@@ -79,10 +79,12 @@ def test_every_metric_of_a_run_is_on_its_page_with_its_value(
     run_id = make_run(rule_type="MACD", params={}, direction="longshort")
     metrics = browser_client.get(f"/api/runs/{run_id}").get_json()["metrics"]
     page = browser_client.get(f"/result/{run_id}").get_data(as_text=True)
-    shown = dict(re.findall(r'data-metric="(\w+)".*?class="value[^>]*>([^<]*)<', page, re.DOTALL))
+    values = dict(
+        re.findall(r'data-metric="(\w+)".*?class="value[^>]*>([^<]*)<', page, re.DOTALL)
+    )
 
     for metric in METRICS:
-        number = re.sub(r"[^\d.−]", "", shown[metric.name]).replace("−", "-")
+        number = re.sub(r"[^\d.−]", "", values[metric.name]).replace("−", "-")
         decimals = 1 if metric.unit == "days" else 2
         assert float(number) == pytest.approx(metrics[metric.name], abs=0.501 * 10**-decimals), (
             metric.name

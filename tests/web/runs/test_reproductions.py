@@ -23,9 +23,9 @@ def repeated(page_app: Flask, browser_client: FlaskClient, make_run: RunMaker) -
     again = browser_client.post(f"/api/runs/{origin}/reproduce").get_json()["run_id"]
     platform = page_app.extensions["platform"]
     with platform.engine.begin() as connection:
-        held = claim(connection, Attempt(again, 1), "token", 60.0, "test")
-        outcome = backtest(held.request, run_prices(connection, held.request))
-        finish(connection, held, outcome.columns, outcome.lines)
+        claimed = claim(connection, Attempt(again, 1), "token", 60.0, "test")
+        outcome = backtest(claimed.request, run_prices(connection, claimed.request))
+        finish(connection, claimed, outcome.columns, outcome.lines)
     return origin, again
 
 

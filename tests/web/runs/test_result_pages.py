@@ -24,8 +24,8 @@ UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
 def trades(client: FlaskClient, run_id: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = client.get(f"/api/runs/{run_id}").get_json()["trades"]
-    return found
+    listed: list[dict[str, Any]] = client.get(f"/api/runs/{run_id}").get_json()["trades"]
+    return listed
 
 
 def test_trades_fill_pages_and_the_second_goes_on_where_the_first_ended(
@@ -104,12 +104,14 @@ def test_sides_are_positions_on_the_page(browser_client: FlaskClient, run_id: st
 def test_a_trade_that_is_still_open_has_no_exit_on_the_page_and_the_last_close_in_files(
     browser_client: FlaskClient, make_run: RunMaker
 ) -> None:
-    held = make_run(rule_type="MA_CROSS", params={}, end_date="2007-12-31")
-    last = trades(browser_client, held)[-1]
+    open_run = make_run(rule_type="MA_CROSS", params={}, end_date="2007-12-31")
+    last = trades(browser_client, open_run)[-1]
     assert last["is_open"]
 
-    page = browser_client.get(f"/result/{held}?tab=trades&outcome=open").get_data(as_text=True)
-    file = browser_client.get(f"/result/{held}/trades.csv").get_data(as_text=True)
+    page = browser_client.get(f"/result/{open_run}?tab=trades&outcome=open").get_data(
+        as_text=True
+    )
+    file = browser_client.get(f"/result/{open_run}/trades.csv").get_data(as_text=True)
 
     assert "<td>still open</td>" in page
     assert last["exit_timestamp"][:10] not in re.search(r"<tbody>.*</tbody>", page, re.DOTALL)[0]  # type: ignore[index]
@@ -127,8 +129,8 @@ def test_the_csv_holds_what_the_api_says(browser_client: FlaskClient, run_id: st
 
     rows = list(csv.DictReader(io.StringIO(answer.get_data(as_text=True))))
     assert answer.headers["Content-Disposition"] == f"attachment; filename=trades-{run_id}.csv"
-    asked = [as_on_page(trade) for trade in trades(browser_client, run_id)]
-    assert rows == [{name: str(trade[name]) for name in rows[0]} for trade in asked]
+    expected = [as_on_page(trade) for trade in trades(browser_client, run_id)]
+    assert rows == [{name: str(trade[name]) for name in rows[0]} for trade in expected]
     assert (rows[0]["trade_no"], rows[0]["side"]) == ("1", "long")
 
 
@@ -238,13 +240,13 @@ def test_buy_and_hold_is_one_number_in_metrics_charts_and_tables(
 def test_a_risk_free_rate_lowers_the_sharpe_ratio_and_is_shown(
     browser_client: FlaskClient, make_run: RunMaker
 ) -> None:
-    plain, asked = (make_run(**fields) for fields in ({}, {"risk_free_rate": 0.04}))
+    plain, with_rate = (make_run(**fields) for fields in ({}, {"risk_free_rate": 0.04}))
 
     ratios = [
         browser_client.get(f"/api/runs/{run_id}").get_json()["metrics"]
-        for run_id in (plain, asked)
+        for run_id in (plain, with_rate)
     ]
-    page = browser_client.get(f"/result/{asked}").get_data(as_text=True)
+    page = browser_client.get(f"/result/{with_rate}").get_data(as_text=True)
 
     assert ratios[1]["sharpe_ratio"] < ratios[0]["sharpe_ratio"]
     assert ratios[1]["sortino_ratio"] < ratios[0]["sortino_ratio"]
@@ -262,7 +264,9 @@ def test_what_cash_earned_and_shorts_paid_is_in_the_account_and_shown(
     page = browser_client.get(f"/result/{run_id}").get_data(as_text=True)
 
     metrics, cash = result["metrics"], [point["cash"] for point in result["portfolio_curve"]]
-    worth = [held * close for held, close in zip(bars["position"], bars["close"], strict=True)]
+    worth = [
+        shares * close for shares, close in zip(bars["position"], bars["close"], strict=True)
+    ]
     assert [a + b for a, b in zip(cash, worth, strict=True)] == pytest.approx(
         bars["equity"], abs=0.02
     )
@@ -355,13 +359,13 @@ def test_a_page_that_prefers_to_wait_shows_the_run_that_ends_meanwhile(
     )
     assert not slept
 
-    shown = browser_client.get(f"/result/{run_id}", headers={"Prefer": "wait"}).get_data(
+    content = browser_client.get(f"/result/{run_id}", headers={"Prefer": "wait"}).get_data(
         as_text=True
     )
 
     assert len(slept) == 1
-    assert "cancelled" in shown
-    assert 'data-status="pending"' not in shown
+    assert "cancelled" in content
+    assert 'data-status="pending"' not in content
 
 
 def test_no_more_than_two_pages_of_a_process_are_held(
@@ -372,8 +376,8 @@ def test_no_more_than_two_pages_of_a_process_are_held(
 
     with page._waiting_requests:
         monkeypatch.setattr(page.time, "sleep", lambda seconds: pytest.fail("held"))
-        shown = browser_client.get(f"/result/{run_id}", headers={"Prefer": "wait"}).get_data(
+        content = browser_client.get(f"/result/{run_id}", headers={"Prefer": "wait"}).get_data(
             as_text=True
         )
 
-    assert 'data-status="pending"' in shown
+    assert 'data-status="pending"' in content

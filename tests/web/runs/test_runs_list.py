@@ -75,26 +75,26 @@ def rows(page_app: Flask) -> list[dict[str, Any]]:
 
 def all_pages(client: FlaskClient, query: str) -> list[str]:
     """Run ids of all pages, front to back."""
-    found, after = [], ""
+    run_ids, after = [], ""
     while True:
         answer = client.get(f"/api/runs?limit=40&{query}&after={after}").get_json()
-        found += [run["run_id"] for run in answer["runs"]]
+        run_ids += [run["run_id"] for run in answer["runs"]]
         if not answer["next"]:
-            return found
+            return run_ids
         after = answer["next"]
 
 
-def ids(wanted: list[dict[str, Any]]) -> list[str]:
-    return [each["run_id"] for each in wanted]
+def ids(runs: list[dict[str, Any]]) -> list[str]:
+    return [each["run_id"] for each in runs]
 
 
 @pytest.mark.parametrize("order", ["desc", "asc"])
 def test_pages_by_submission_hold_every_run_once(
     browser_client: FlaskClient, rows: list[dict[str, Any]], order: str
 ) -> None:
-    found = all_pages(browser_client, f"order={order}")
+    listed = all_pages(browser_client, f"order={order}")
 
-    assert found == ids(rows if order == "asc" else rows[::-1])
+    assert listed == ids(rows if order == "asc" else rows[::-1])
 
 
 @pytest.mark.parametrize("order", ["desc", "asc"])
@@ -103,13 +103,13 @@ def test_pages_by_a_metric_hold_every_run_that_has_it_once(
 ) -> None:
     sign = 1 if order == "asc" else -1
     for sort, metric in SORTS:
-        found = all_pages(browser_client, f"sort={sort}&order={order}")
+        listed = all_pages(browser_client, f"sort={sort}&order={order}")
 
         # equal values are in the order of submission, or against it
         having = [
             each for each in (rows if order == "asc" else rows[::-1]) if each[metric] is not None
         ]
-        assert found == ids(sorted(having, key=lambda each: sign * each[metric])), sort
+        assert listed == ids(sorted(having, key=lambda each: sign * each[metric])), sort
 
 
 # searched for in the wanted order, and sorted at once
@@ -127,10 +127,10 @@ def test_bounds_on_one_metric_and_an_order_by_another_go_together(
     within = [each for each in within if each["num_trades"] >= 5]
 
     for sort, metric in SORTS:
-        found = all_pages(browser_client, f"sort={sort}&drawdown_max=30&trades_min=5")
+        listed = all_pages(browser_client, f"sort={sort}&drawdown_max=30&trades_min=5")
 
         having = [each for each in within if each[metric] is not None]
-        assert found == ids(sorted(having, key=lambda each: -each[metric])) != [], sort
+        assert listed == ids(sorted(having, key=lambda each: -each[metric])) != [], sort
 
 
 @pytest.mark.parametrize("sort", ["created", "sharpe"])
@@ -163,10 +163,10 @@ def test_a_page_goes_on_behind_a_value_of_any_size(
     largest = next(each["run_id"] for each in rows if each["status"] == "SUCCEEDED")
     with page_app.extensions["platform"].engine.begin() as connection:
         connection.execute(update(runs).filter_by(run_id=largest).values(total_return_pct=3e16))
-    asked = {"sort": "return", "limit": "1"}
-    first = browser_client.get("/api/runs", query_string=asked).get_json()
+    query = {"sort": "return", "limit": "1"}
+    first = browser_client.get("/api/runs", query_string=query).get_json()
 
-    second = browser_client.get("/api/runs", query_string=asked | {"after": first["next"]})
+    second = browser_client.get("/api/runs", query_string=query | {"after": first["next"]})
 
     assert ids(first["runs"]) == [largest]
     assert (second.status_code, len(second.get_json()["runs"])) == (200, 1)
@@ -220,9 +220,9 @@ def test_a_filter_shows_the_runs_that_it_names(
     browser_client: FlaskClient, rows: list[dict[str, Any]]
 ) -> None:
     for query, fits in FILTERS.items():
-        found = all_pages(browser_client, query)
+        listed = all_pages(browser_client, query)
 
-        assert found == ids([each for each in rows[::-1] if fits(each)]), query
+        assert listed == ids([each for each in rows[::-1] if fits(each)]), query
 
 
 REFUSED = [
@@ -275,13 +275,13 @@ def test_a_word_finds_the_runs_of_a_batch_by_its_name_and_title(
         browser_client.post(f"/api/runs/bulk?batch_id={batch_id}", json=sweep_values(2))
     browser_client.put("/api/batches/weekly/title", json={"title": "All of Europe"})
 
-    def found(words: str) -> list[str]:
+    def matching(words: str) -> list[str]:
         listed = browser_client.get("/api/runs", query_string={"q": words}).get_json()["runs"]
         return [run["batch_id"] for run in listed]
 
-    assert found("Nightly-RSI") == ["nightly-rsi-1"] * 2
-    assert found("europe weekly") == ["weekly"] * 2
-    assert found("europe nightly") == []
+    assert matching("Nightly-RSI") == ["nightly-rsi-1"] * 2
+    assert matching("europe weekly") == ["weekly"] * 2
+    assert matching("europe nightly") == []
 
 
 def test_a_word_that_no_run_has_is_named(
@@ -354,7 +354,9 @@ def test_what_a_run_holds_is_read_where_the_list_shows_it(
 ) -> None:
     statements: list[str] = []
     engine = page_app.extensions["platform"].engine
-    event.listen(engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+    event.listen(
+        engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2])
+    )
 
     def read(path: str) -> tuple[bool, bool]:
         statements.clear()

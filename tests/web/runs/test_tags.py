@@ -24,8 +24,8 @@ def listed(client: FlaskClient, tag: str) -> set[str]:
 
 
 def tags_of(client: FlaskClient, run_id: str) -> list[str]:
-    found: list[str] = client.get(f"/api/runs/{run_id}").json["request"]["tags"]
-    return found
+    tags: list[str] = client.get(f"/api/runs/{run_id}").json["request"]["tags"]
+    return tags
 
 
 def changed(client: FlaskClient, *run_ids: str, **words: list[str]) -> Any:

@@ -37,7 +37,7 @@ COMBINATIONS = [{"fast": 5, "slow": 50}, {"fast": 10, "slow": 100}]
 
 
 def bodies(ticker: str, other: str, index: str) -> Iterator[tuple[str, Any]]:
-    """What is submitted about these tickers, by its path."""
+    """Bodies with these tickers, by the path that takes them."""
     base = SWEEP["base"] | {"benchmark": index}
     legs = [
         leg | {"ticker": each}
@@ -87,14 +87,14 @@ def test_paths_queries_and_the_form_read_any_spelling(
     )
     for _ in range(5):
         ticker = spelled("AAPL").replace("\n", " ")
-        asked = {"query_string": {"ticker": ticker}}
+        options = {"query_string": {"ticker": ticker}}
         for path in (
             f"/api/prices/{ticker}/1d",
             f"/prices/{ticker}/1d",
             f"/api/prices/{ticker}/1d/bars",
         ):
             assert client.get(path).status_code == 200, path
-        listed = client.get("/api/runs", **asked).json["runs"]
+        listed = client.get("/api/runs", **options).json["runs"]
         assert run_id in {each["run_id"] for each in listed}, ticker
         for page in (
             "/",
@@ -103,10 +103,10 @@ def test_paths_queries_and_the_form_read_any_spelling(
             f"/screens/{screen.json['screen_id']}",
             f"/api/batches/{batch.json['batch_id']}/points",
         ):
-            answer = browser_client.get(page, **asked)
+            answer = browser_client.get(page, **options)
             assert answer.status_code == 200, (page, ticker)
             assert "no prices" not in answer.text
-        form = browser_client.get("/", **asked).text
+        form = browser_client.get("/", **options).text
         assert 'value="AAPL" selected' in form or '"ticker": "AAPL"' in form
         checked = {"rule_type": "RSI", "params": {"period": 100}, "ticker": ticker}
         market = {"timeframe": "1d", "end_date": FIRST_MONTHS}
@@ -127,12 +127,12 @@ def test_an_unknown_ticker_names_the_three_nearest_and_where_all_are_listed(
     }
     engine = app.extensions["platform"].engine
     with engine.begin() as connection:
-        held = connection.execute(price_series.select()).mappings().first()
+        series_row = connection.execute(price_series.select()).mappings().first()
         connection.execute(
             price_series.insert(),
-            [{**held, "ticker": name, "timeframe": "1h"} for name in names - {"AAPL"}],
+            [{**series_row, "ticker": name, "timeframe": "1h"} for name in names - {"AAPL"}],
         )
-        known = {each.ticker for each in connection.execute(price_series.select())}
+        tickers = {each.ticker for each in connection.execute(price_series.select())}
 
     for _ in range(10):
         wrong = "".join(CHOSEN.choices(string.ascii_uppercase, k=6))
@@ -140,7 +140,7 @@ def test_an_unknown_ticker_names_the_three_nearest_and_where_all_are_listed(
         text = answer.json["errors"]["ticker"]
         suggested = text.partition("the nearest are ")[2].partition(";")[0].split(", ")
         ratios = sorted(
-            (SequenceMatcher(None, each, wrong).ratio() for each in known), reverse=True
+            (SequenceMatcher(None, each, wrong).ratio() for each in tickers), reverse=True
         )
         named = [SequenceMatcher(None, each, wrong).ratio() for each in suggested]
 

@@ -41,7 +41,7 @@ def submitted(client: FlaskClient, **changes: Any) -> str:
     return screen_id
 
 
-def shown(client: FlaskClient, screen_id: str, query: str = "") -> Any:
+def screen_of(client: FlaskClient, screen_id: str, query: str = "") -> Any:
     return client.get(f"/api/screens/{screen_id}{query}").json
 
 
@@ -50,7 +50,7 @@ def test_a_screen_is_one_job_that_waits_for_people(app: Flask, client: FlaskClie
 
     screen_id = answer.json["screen_id"]
     assert (answer.status_code, answer.json["combinations"], answer.json["jobs"]) == (202, 9, 1)
-    waiting = shown(client, screen_id)
+    waiting = screen_of(client, screen_id)
     assert (waiting["status"], waiting["done"], waiting["leaderboard"]) == ("pending", 0, [])
     assert app.extensions["platform"].queue.depths() == {"backtests": 1, "backtests-bulk": 0}
     assert client.get(f"/status/{screen_id}").json["status"] == "pending"
@@ -60,24 +60,24 @@ def test_its_rows_are_ranked_and_bounded_by_core_metrics(client: FlaskClient, wo
     screen_id = submitted(client)
     work()
 
-    found = shown(client, screen_id, "?top=100")
+    screened = screen_of(client, screen_id, "?top=100")
 
-    rows = found["leaderboard"]
+    rows = screened["leaderboard"]
     ratios = [row["metrics"]["sharpe_ratio"] for row in rows]
-    assert (found["status"], found["done"], len(rows)) == ("completed", 9, 9)
+    assert (screened["status"], screened["done"], len(rows)) == ("completed", 9, 9)
     assert ratios == sorted(ratios, reverse=True)
     assert {(row["params"]["fast"], row["params"]["slow"]) for row in rows} == {
         *product([5, 10, 20], [50, 70, 90])
     }
     assert [set(row["metrics"]) for row in rows] == [set(CORE)] * 9
     assert [row["run_id"] for row in rows] == [None] * 9
-    least = shown(client, screen_id, "?metric=max_drawdown_pct&top=1")
+    least = screen_of(client, screen_id, "?metric=max_drawdown_pct&top=1")
     assert least["goal"] == "min"
     assert least["leaderboard"][0]["metrics"]["max_drawdown_pct"] == min(
         row["metrics"]["max_drawdown_pct"] for row in rows
     )
     trades = sorted(row["metrics"]["num_trades"] for row in rows)[5]
-    few = shown(client, screen_id, f"?constraint=num_trades>={trades}&top=100")["leaderboard"]
+    few = screen_of(client, screen_id, f"?constraint=num_trades>={trades}&top=100")["leaderboard"]
     assert few == [row for row in rows if row["metrics"]["num_trades"] >= trades]
     assert 0 < len(few) < 9
 
@@ -86,10 +86,10 @@ def test_a_screen_of_several_tickers_is_a_job_for_each_and_one_ranking(
     client: FlaskClient, work: Work
 ) -> None:
     screen_id = submitted(client, base={**BASE, "ticker": None, "tickers": ["AAPL", "IBM"]})
-    assert shown(client, screen_id)["combinations"] == 18
+    assert screen_of(client, screen_id)["combinations"] == 18
     work()
 
-    rows = shown(client, screen_id, "?top=100")["leaderboard"]
+    rows = screen_of(client, screen_id, "?top=100")["leaderboard"]
 
     assert len(rows) == 18
     assert {row["ticker"] for row in rows} == {"AAPL", "IBM"}
@@ -104,12 +104,12 @@ def test_a_row_that_was_run_shows_its_run_and_that_it_is_equal(
 ) -> None:
     screen_id = submitted(client)
     work()
-    best = shown(client, screen_id)["leaderboard"][0]
+    best = screen_of(client, screen_id)["leaderboard"][0]
 
     run = client.post(f"/api/screens/{screen_id}/run?number={best['number']}")
-    waits = shown(client, screen_id)["leaderboard"][0]
+    waits = screen_of(client, screen_id)["leaderboard"][0]
     work()
-    ended = shown(client, screen_id)["leaderboard"][0]
+    ended = screen_of(client, screen_id)["leaderboard"][0]
 
     assert run.status_code == 202
     assert (waits["run_id"], waits["is_equal"]) == (run.json["run_id"], None)
@@ -133,7 +133,7 @@ def test_a_run_that_differs_is_said_and_counted(
             .values(sharpe_ratio=runs.c.sharpe_ratio + 1e-9)
         )
 
-    rows = shown(client, screen_id)["leaderboard"]
+    rows = screen_of(client, screen_id)["leaderboard"]
 
     assert [row["is_equal"] for row in rows[:3]] == [False, False, None]
     page = client.get(f"/screens/{screen_id}").get_data(as_text=True)
@@ -155,7 +155,7 @@ def test_the_best_or_all_are_run_as_one_batch(client: FlaskClient, work: Work) -
         7,
         9,
     )
-    rows = shown(client, screen_id, "?top=100")["leaderboard"]
+    rows = screen_of(client, screen_id, "?top=100")["leaderboard"]
     assert [row["is_equal"] for row in rows] == [True] * 9
     batch = client.get(two.json["status_url"]).json
     assert batch["counts"]["completed"] == 9
@@ -215,7 +215,7 @@ def test_the_same_key_is_the_same_screen(client: FlaskClient) -> None:
 
     assert (first.status_code, again.status_code, other.status_code) == (202, 200, 409)
     assert again.json == first.json
-    assert shown(client, first.json["screen_id"])["combinations"] == 18
+    assert screen_of(client, first.json["screen_id"])["combinations"] == 18
 
 
 def test_a_key_is_refused_for_other_tickers(client: FlaskClient) -> None:
@@ -226,7 +226,7 @@ def test_a_key_is_refused_for_other_tickers(client: FlaskClient) -> None:
     refused = client.post("/api/screens", json=SPEC | both, headers=key)
 
     assert refused.status_code == 409
-    assert shown(client, first.json["screen_id"])["combinations"] == 9
+    assert screen_of(client, first.json["screen_id"])["combinations"] == 9
 
 
 def test_a_batch_has_a_screen_once(client: FlaskClient) -> None:
@@ -246,11 +246,11 @@ def test_a_screen_is_recorded_on_all_of_its_tickers_or_on_none(
 
     recorded: list[str] = []
 
-    def insert_first(connection: Connection, run_id: str, *given: Any) -> None:
+    def insert_first(connection: Connection, run_id: str, *arguments: Any) -> None:
         if recorded:
             raise QueueFull("others have filled the queue", 30)
         recorded.append(run_id)
-        insert_search(connection, run_id, *given)
+        insert_search(connection, run_id, *arguments)
 
     monkeypatch.setattr(screen_jobs, "insert_search", insert_first)
     answer = client.post("/api/screens", json=SPEC | both)

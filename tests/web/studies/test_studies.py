@@ -368,9 +368,9 @@ def as_of_method_1(engine: Engine, study_id: str) -> None:
             for name in {"beside", "timing"} & part.keys():
                 del part[name]
         verdict |= {"method": 1, "outcome": "holds", "sentence": "Holds as it did."}
-        said = {name: verdict[name] for name in ("outcome", "sentence")}
+        judged = {name: verdict[name] for name in ("outcome", "sentence")}
         changed = update(plans).where(plans.c.plan_id == study_id)
-        connection.execute(changed.values(result=packed_json(verdict), **said))
+        connection.execute(changed.values(result=packed_json(verdict), **judged))
 
 
 def test_an_old_verdict_stays_until_it_is_judged_again_and_beside_the_new_one(
@@ -382,7 +382,7 @@ def test_an_old_verdict_stays_until_it_is_judged_again_and_beside_the_new_one(
     as_of_method_1(engine, study_id)
 
     before = client.get(f"/studies/{study_id}").text
-    asked = client.post(f"/api/studies/{study_id}/judge")
+    accepted = client.post(f"/api/studies/{study_id}/judge")
     meanwhile = client.get(f"/api/studies/{study_id}").json
     twice = client.post(f"/api/studies/{study_id}/judge")
     judge_here(engine, study_id)
@@ -390,7 +390,7 @@ def test_an_old_verdict_stays_until_it_is_judged_again_and_beside_the_new_one(
 
     assert "counted a Sharpe ratio above 0 as skill" in before and "Judge again" in before
     assert "Holds as it did." in before and "None" not in before
-    assert asked.status_code == 202, asked.text
+    assert accepted.status_code == 202, accepted.text
     assert (meanwhile["status"], meanwhile["sentence"]) == ("judging", "Holds as it did.")
     assert twice.status_code == 409
     assert again["verdict"]["earlier"] == [

@@ -1,7 +1,7 @@
-"""`python -m tests.services.nursery`: has imported the platform's programs, and forks one for each request.
+"""Process server, `python -m tests.services.process_server`: forks a platform program, already imported, per request.
 
-A test run starts hundreds of them, and Python's start and imports would be most of what it costs. A fork is a process
-like any other: session, environment, signals, log and exit code are its own.
+A test run starts hundreds of programs, and most of their time would be Python's start and imports. A fork is a process
+like any other, with its own session, environment, signals, log and exit code.
 """
 
 import gc
@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import Any
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
-MODULES = ("consumer", "consumer.reconciler", "consumer.local_scaler")  # those that it can run
-# faults that are laid before the imports
-UNFIT = {"FAULT_CLOCK_S", "FAULT_CONSTANT"}
+MODULES = ("consumer", "consumer.reconciler", "consumer.local_scaler")  # programs that it can run
+# faults that must be injected before the imports, for which a fork is too late
+NEEDS_NEW_PROCESS = {"FAULT_CLOCK_S", "FAULT_CONSTANT"}
 
 
 class ForkedProcess:
-    """A process forked by the nursery, with the interface of `subprocess.Popen`."""
+    """A process forked by the server, with the interface of `subprocess.Popen`."""
 
     def __init__(
         self, module: str, arguments: tuple[str, ...], environ: dict[str, str], log_path: Path
@@ -40,18 +40,18 @@ class ForkedProcess:
             "log": str(log_path),
         }
         log_path.touch()
-        requests, _ = _nursery()
+        requests, _ = _server()
         requests.send(json.dumps(request).encode())
         self.pid = int(requests.recv(64))
 
     def poll(self) -> int | None:
-        """Its exit code, negative when a signal killed it; None while it runs."""
+        """Return the exit code, negative when a signal killed it; None while it runs."""
         if self.returncode is None and self._exit_file.exists():
             self.returncode = int(self._exit_file.read_text())
         return self.returncode
 
     def wait(self, timeout: float) -> int:
-        """Its exit code; TimeoutExpired when it runs longer."""
+        """Wait for the exit code; TimeoutExpired when it runs longer."""
         deadline = time.monotonic() + timeout
         while (exit_code := self.poll()) is None:
             if time.monotonic() > deadline:
@@ -60,26 +60,26 @@ class ForkedProcess:
         return exit_code
 
     def send_signal(self, signum: int) -> None:
-        """Send a signal to it, unless it has ended."""
+        """Send a signal, unless the process has ended."""
         if self.poll() is None:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, signum)
 
 
 @cache
-def _nursery() -> tuple[socket.socket, subprocess.Popen[bytes]]:
-    """The socket for requests and the process that serves it, which ends with this one."""
+def _server() -> tuple[socket.socket, subprocess.Popen[bytes]]:
+    """Start the server and return the socket for requests with its process, which ends with this one."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.services.nursery"], cwd=PROJECT_ROOT, stdin=theirs.fileno(),
+            [sys.executable, "-m", "tests.services.process_server"], cwd=PROJECT_ROOT, stdin=theirs.fileno(),
             env={**os.environ, "OPENBLAS_NUM_THREADS": "1"}, start_new_session=True,
         )  # fmt: skip
     return ours, process
 
 
 def main() -> None:
-    """Serve the socket that is the standard input; in a fork: be the program that was asked for."""
+    """Serve the socket that is the standard input; in a fork, run the requested program."""
     requests = socket.socket(fileno=sys.stdin.fileno())
     exit_files: dict[int, Path] = {}
     signal.signal(signal.SIGCHLD, lambda signum, frame: _note_ended(exit_files))
@@ -98,7 +98,7 @@ def main() -> None:
 
 
 def _note_ended(exit_files: dict[int, Path]) -> None:
-    """Write down each exit code before the pid may become another process's."""
+    """Record each exit code before its pid can be reused."""
     with suppress(ChildProcessError):
         while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
             exit_code = ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
@@ -107,7 +107,7 @@ def _note_ended(exit_files: dict[int, Path]) -> None:
 
 
 def _write(exit_file: Path | None, exit_code: int) -> None:
-    """None: another signal came in between, whose handler has done it."""
+    """Write an exit code; without a file another signal's handler has already done so."""
     with suppress(OSError):  # the test is over, and its folder gone
         if exit_file:
             exit_file.with_suffix(".new").write_text(str(exit_code))
@@ -115,9 +115,9 @@ def _write(exit_file: Path | None, exit_code: int) -> None:
 
 
 def _run_program(program: dict[str, Any]) -> None:
-    """Run a module as `python -m` would, from a state as after its imports."""
+    """Run a module as `python -m` would, its imports already done."""
     os.setsid()
-    # takes the place of the socket, which was the standard input
+    # replaces the socket as standard input
     os.open(os.devnull, os.O_RDONLY)
     log = os.open(program["log"], os.O_WRONLY)
     os.dup2(log, 1)
@@ -133,12 +133,14 @@ def _run_program(program: dict[str, Any]) -> None:
     if "FAULT_AT" in os.environ:
         _inject(Path(os.environ["PYTHONPATH"]) / "sitecustomize.py")
     sys.argv[1:] = program["arguments"]
-    sys.modules.pop(program["module"], None)  # runpy warns of a module that is run and imported
+    sys.modules.pop(
+        program["module"], None
+    )  # else runpy warns that the module is imported already
     runpy.run_module(program["module"], run_name="__main__", alter_sys=True)
 
 
 def _inject(path: Path) -> None:
-    """Make the fault in a module that is loaded already."""
+    """Inject the fault into modules that are loaded already."""
     spec = importlib.util.spec_from_file_location("sitecustomize", path)
     assert spec and spec.loader
     injection = importlib.util.module_from_spec(spec)
