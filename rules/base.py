@@ -20,13 +20,14 @@ LABEL_CHARACTERS = 64  # the width of the rule_id column
 class BaseRule:
     """A rule with complete params; it keeps no state between calls.
 
-    params: free of faults (see RuleSpec.faults); missing ones get their default.
+    params: free of faults (see RuleSpec.faults); missing ones get their default. timeframe: of the bars that it is for,
+    on which lookback and warm-up depend where a formula reads coarser ones.
     """
 
     spec: ClassVar[RuleSpec]
 
-    def __init__(self, params: Params | None = None) -> None:
-        self.params = self.spec.complete(params or {})
+    def __init__(self, params: Params | None = None, timeframe: str = "1d") -> None:
+        self.params, self.timeframe = self.spec.complete(params or {}), timeframe
 
     @property
     def label(self) -> str:
@@ -85,6 +86,10 @@ class BaseRule:
         buy, sell = self.spec.conditions
         return buy.format_map(self.params), sell.format_map(self.params)
 
+    def others(self) -> list[str]:
+        """Return the other tickers whose prices the rule reads."""
+        return []
+
     def inputs(self) -> dict[str, float]:
         """Return the numbers that the texts of the conditions name."""
         return {
@@ -97,7 +102,8 @@ class BaseRule:
         # not needed by a Job that explains nothing
         from rules.formula.compiling import compile_formula
 
-        formula, faults = compile_formula(*self.conditions(), tuple(self.inputs().items()))
+        inputs = tuple(self.inputs().items())
+        formula, faults, _ = compile_formula(*self.conditions(), inputs, self.timeframe)
         if formula is None:
             raise next(iter(faults.values()))
         return formula

@@ -20,6 +20,7 @@ from rules.python.rule import PythonRule
 
 if TYPE_CHECKING:
     from rules.arrays import Signals
+    from rules.formula.graph import Market
     from rules.prices import Prices
 
 MEMBERS: dict[str, type[BaseRule]] = {
@@ -133,8 +134,8 @@ class CompositeRule(BaseRule):
         short="Vote",
     )
 
-    def __init__(self, params: Params | None = None) -> None:
-        super().__init__(params)
+    def __init__(self, params: Params | None = None, timeframe: str = "1d") -> None:
+        super().__init__(params, timeframe)
         self.members = [
             MEMBERS[member["rule_type"]](member["params"]) for member in self.params["rules"]
         ]
@@ -167,11 +168,14 @@ CLASSES = MEMBERS | {rule.spec.name: rule for rule in (CompositeRule, FormulaRul
 RULES = MappingProxyType({name: rule.spec for name, rule in CLASSES.items()})
 
 
-def check_params(rule_type: object, params: object) -> Faults:
-    """Every fault by field, such as {"params.period": "1 is out of range: ..."}; empty when the rule can be built."""
+def check_params(rule_type: object, params: object, market: Market | None = None) -> Faults:
+    """Every fault by field, such as {"params.period": "1 is out of range: ..."}; empty when the rule can be built.
+
+    market: the series that a formula may name; without one, no further columns, and any ticker and timeframe.
+    """
     if not isinstance(rule_type, str) or rule_type not in RULES:
         return {"rule_type": unknown_rule(rule_type)}
-    return RULES[rule_type].faults(params)
+    return RULES[rule_type].faults(params, market=market)
 
 
 def unknown_rule(rule_type: object) -> str:
@@ -183,9 +187,9 @@ def unknown_rule(rule_type: object) -> str:
     return f"{quote(rule_type)} is not one of: {', '.join(RULES)}{hint}"
 
 
-def checked_rule(rule_type: str, params: Params) -> BaseRule:
+def checked_rule(rule_type: str, params: Params, timeframe: str = "1d") -> BaseRule:
     """Return the rule with params that have no faults (see check_params); missing ones get their default."""
-    return CLASSES[rule_type](params)
+    return CLASSES[rule_type](params, timeframe)
 
 
 def complete_params(rule_type: str, params: Params) -> Json:

@@ -12,9 +12,9 @@ from rules.base import BaseRule
 from rules.catalog import CompositeRule
 from rules.formula.evaluation import values_of
 from rules.formula.functions import FUNCTIONS, SERIES
-from rules.formula.graph import Node, Value
+from rules.formula.graph import Frame, Node, Value
 from rules.parameters import Json
-from rules.prices import Prices
+from rules.prices import OHLCV, Prices
 
 MAX_LINES = 24  # further parts of a large formula have names, but no values
 ARITHMETIC = ("+", "-", "*", "/")
@@ -59,8 +59,9 @@ _SAME_UNIT = {
     "max",
     "abs",
     "bollinger_bands",
+    "on",
 }
-_PRICES = {"hl2", "hlc3", "ohlc4", "vwap"}
+_PRICES = {"hl2", "hlc3", "ohlc4", "vwap", "vwap_today", "session_open"}
 _DIFFERENCES = {"change", "stdev", "atr"}
 
 
@@ -94,7 +95,8 @@ class Explanation:
         compared = [node for node in conditions if _compares(node)]
         sides = [side for node in compared for side in node.arrays]
         self._names = formula.names
-        self._arrays = values_of(formula, self._prices, {*conditions, *sides})
+        arrays = values_of(formula, self._prices, {*conditions, *sides})
+        self._arrays = {node: self._prices.seen_from(node.frame, arrays[node]) for node in arrays}
         both = {"buy": self._read(formula.buy), "sell": self._read(formula.sell)}
         for node in compared:  # also those inside numbers, such as bars_since(a > b)
             self._compared(node)
@@ -124,6 +126,8 @@ class Explanation:
         """Read a condition with its parts; with `holds` False its negation, which is pushed down into the parts."""
         if node.op == "not":
             return self._read(node.arrays[0], not holds)
+        if node.op in ("on", "of"):  # the arrays of other bars are those that these bars see
+            return self._read(node.arrays[0], holds)
         truth = self._arrays[node]
         if not holds and node.op not in _OPPOSITES:
             return self._condition("not", -truth, [self._read(node)])
@@ -161,7 +165,8 @@ class Explanation:
         """Read a side of a comparison: a number, or a line, which is stored unless there are too many."""
         if not isinstance(value, Node):
             return {"number": value}
-        name, names = self._name(value), [each["name"] for each in self._lines]
+        name = self._within(value.frame, self._name(value))
+        names = [each["name"] for each in self._lines]
         if name in names:
             return {"line": names.index(name)}
         if len(names) == MAX_LINES:
@@ -178,6 +183,9 @@ class Explanation:
             return self._names[value].replace("_", " ")
         if (value.op, value.operands[1:]) in _UNCHANGED:
             return self._name(value.operands[0])
+        if value.op in ("on", "of"):
+            inner = value.arrays[0]
+            return self._within(inner.frame[len(value.frame) :], self._name(inner))
         if value.op == "not":
             return f"not {self._inside(value, value.operands[0])}"
         if value.op in _BINDING:
@@ -185,6 +193,12 @@ class Explanation:
         return (
             self._call(value) if value.op not in SERIES and value.operands else value.op.lower()
         )
+
+    def _within(self, frame: Frame, name: str) -> str:
+        """Name what is on other bars: on("1w", SMA(close, 20))."""
+        for op, series, *_ in reversed(frame):
+            name = f'{op}("{series}", {name})'
+        return name
 
     def _inside(self, outer: Node, value: Value) -> str:
         """Name an operand of an operation, in parentheses where the operation binds stronger."""
@@ -201,19 +215,22 @@ class Explanation:
         inner, output = (
             (node.arrays[0], node.operands[1]) if node.op == "output" else (node, None)
         )
-        function = _BY_OPERATION[inner.op, output]  # type: ignore[index]  # an output's place is a whole number
-        arguments = [self._name(each) for each in inner.operands[len(function.columns) :]]
+        op, *reducer = inner.op.split(":")
+        function = _BY_OPERATION[op, output]  # type: ignore[index]  # an output's place is a whole number
+        operands = [self._name(each) for each in inner.operands[len(function.columns) :]]
+        arguments = [*reducer, *operands]
         title = _TITLES.get(function.name, function.name)
         if function.name in _TITLES and arguments[:1] == ["close"]:
             del arguments[0]  # the usual input of an indicator
-        if function.name == "prev" and arguments[1] == "1":
-            del arguments[1]
+        if (function.name, arguments[-1:]) in (("prev", ["1"]), ("today", ["0"])):
+            del arguments[-1]
         return f"{title}({', '.join(arguments)})" if arguments else title
 
 
 def _line(node: Node, name: str) -> Json:
     unit = unit_of(node)
-    column = {} if node.operands else {"column": node.op.lower()}
+    is_price = node.op in OHLCV and not node.frame
+    column = {"column": node.op.lower()} if is_price else {}
     pane = "price" if unit == "price" else "below"
     group = unit if unit in ("price", "volume") else name
     return {"name": name, "pane": pane, "group": group, "levels": [], **column}
@@ -227,11 +244,16 @@ def unit_of(value: Value) -> str:
     """Return the unit: price, change (a difference of prices), volume, number (no unit), or other."""
     if not isinstance(value, Node):
         return "number"
+    if any(step[0] == "of" for step in value.frame) or value.op == "of":
+        return "other"  # the prices of another ticker may be in another currency
     if not value.operands:
-        return {"Volume": "volume", "Time": "other"}.get(value.op, "price")
+        unit = "price" if value.op in OHLCV else "other"
+        return "volume" if value.op == "Volume" else unit
     if value.op in _PRICES:
         return "price"
     units = [unit_of(each) for each in value.operands]
+    if value.op in ("today:highest", "today:lowest"):
+        return units[1]
     if value.op in _DIFFERENCES:
         return "change" if units[0] == "price" else "other"
     if value.op in _SAME_UNIT or value.op == "output":

@@ -13,6 +13,8 @@ from rules.rolling import (
     decayed_sums,
     ordered_mean,
     ordered_sum,
+    over_rows,
+    row_sums,
     wilder_seeded,
     wilder_sums,
     window_deviations,
@@ -267,3 +269,56 @@ def return_moments(close: Array, lookback: int, window: int) -> Lines:
     returns = close[lookback:] / close[:-lookback] - 1.0
     lines = returns, window_means(returns, window), window_deviations(returns, window)
     return tuple(_ending_in(line, close.size) for line in lines)
+
+
+def zscore(values: Array, period: int) -> Array:
+    """Distance from the mean of the last `period` values in their standard deviations (ddof 0); NaN where flat.
+
+    values: (bars,) float64, oldest first, no NaN. NaN for the first `period` - 1 bars. ValueError if period < 2.
+    """
+    distance = np.asarray(values, dtype=np.float64) - sma(values, period)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        score: Array = distance / stdev(values, period)
+    return np.where(np.isfinite(score), score, np.nan)
+
+
+def percentile_rank(values: Array, period: int) -> Array:
+    """Percent of the last `period` values, the latest included, that are not above it, over 0 to 100.
+
+    values: (bars,) float64, oldest first, no NaN. NaN for the first `period` - 1 bars. Equal to pandas'
+    rolling(period).rank(method="max", pct=True) * 100. ValueError if period < 2.
+    """
+    (values,) = _floats(values, period=period)
+    ranks = over_rows(
+        lambda rows: np.count_nonzero(rows <= rows[:, -1:], axis=1), values, period=period
+    )
+    return _ending_in(100.0 * ranks / period, values.size)
+
+
+def correlation(x: Array, y: Array, period: int) -> Array:
+    """Pearson's correlation of the last `period` values of two lines, -1 to 1; NaN where one of them is flat.
+
+    x, y: (bars,) float64, oldest first, no NaN. NaN for the first `period` - 1 bars. ValueError if period < 2.
+    """
+    x, y = _floats(x, y, period=period)
+    return _ending_in(over_rows(_correlations, x, y, period=period), x.size)
+
+
+def _correlations(x: Array, y: Array) -> Array:
+    """Correlation of each row of x with that of y, around values of the rows: flat rows have exactly no spread."""
+    x, y = ((rows - rows[:, -1:]) for rows in (x, y))
+    x, y = ((rows - row_sums(rows) / rows.shape[1]) for rows in (x, y))
+    common, spread_x, spread_y = (row_sums(rows)[:, 0] for rows in (x * y, x * x, y * y))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio: Array = common / np.sqrt(spread_x) / np.sqrt(spread_y)
+    return np.clip(ratio, -1.0, 1.0)
+
+
+def slope(values: Array, period: int) -> Array:
+    """Slope of the least-squares line through the last `period` values, in their unit per bar; 0 where flat.
+
+    values: (bars,) float64, oldest first, no NaN. NaN for the first `period` - 1 bars. Equal to TA-Lib's
+    LINEARREG_SLOPE to 1e-9. The weighted less the plain average is (period - 1) / 6 of it. ValueError if period < 2.
+    """
+    steepness: Array = 6.0 * (wma(values, period) - sma(values, period)) / (period - 1)
+    return steepness

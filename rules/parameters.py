@@ -6,7 +6,10 @@ from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from math import nan
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from rules.formula.graph import Market
 
 Json = dict[str, Any]  # an object of JSON
 Params = Mapping[str, Any]  # of a rule, by name
@@ -120,8 +123,13 @@ class RuleSpec:
         """The title of the rule in lists."""
         return self.short or self.title
 
-    def faults(self, params: object, path: str = "params") -> Faults:
-        """Return every fault of `params` by field; empty when the rule can be built with them."""
+    def faults(
+        self, params: object, path: str = "params", market: "Market | None" = None
+    ) -> Faults:
+        """Return every fault of `params` by field; empty when the rule can be built with them.
+
+        market: the series that texts may name; without one, no further columns, and any ticker and timeframe.
+        """
         if not isinstance(params, Mapping):
             return {path: f"{quote(params)} is not an object of parameter names and values"}
         by_name = {param.name: param for param in self.params}

@@ -5,7 +5,7 @@ floats. A condition is int8 of 1 (true), -1 (false) and 0 (unknown, since a numb
 the minimum, `or` the maximum and `not` the sign (Kleene): `not` never turns unknown into true.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,10 @@ from rules import indicators
 from rules.arrays import Array, Flags, Signals, directions, levels, shift
 from rules.formula.compiling import Inputs, compile_series
 from rules.formula.graph import Formula, Kind, Node
-from rules.prices import Prices
-from rules.rolling import window_sums
+from rules.prices import DAY_S, OHLCV, Prices
+from rules.rolling import running, window_sums
 
 Condition = Signals
-SECONDS_PER_DAY = 86_400.0
 
 
 def evaluate(formula: Formula, prices: Prices) -> tuple[Flags, Flags]:
@@ -38,13 +37,13 @@ def series_of(text: str, prices: Prices, kind: Kind = "number", inputs: Inputs =
 
 
 def values_of(formula: Formula, prices: Prices, nodes: Iterable[Node]) -> dict[Node, Any]:
-    """Return the arrays of some nodes of a formula; ValueError as for Prices."""
+    """Return the arrays of some nodes of a formula, each on the bars of its frame; ValueError as for Prices."""
     results = {*nodes}
     arrays: dict[Node, Any] = {}
     last_use = {operand: node for node in formula.nodes for operand in node.arrays}
     with np.errstate(all="ignore"):
         for node in formula.nodes:
-            arrays[node] = _compute(node, arrays, prices)
+            arrays[node] = _compute(node, arrays, prices.at(node.frame))
             for operand in {*node.arrays} - results:
                 if last_use[operand] is node:
                     del arrays[operand]
@@ -55,12 +54,18 @@ def _compute(node: Node, arrays: Mapping[Any, Any], prices: Prices) -> Any:
     if not node.operands:
         return prices[node.op]
     inputs = node.arrays
+    if node.op in ("on", "of"):
+        inner = inputs[0]
+        return prices.at(inner.frame[len(node.frame) :]).seen_outside(arrays[inner])
+    operands = (arrays.get(each, each) for each in node.operands)
     if node.op in BAR_BY_BAR:
-        operands = (arrays.get(each, each) for each in node.operands)
         return _finite(BAR_BY_BAR[node.op](*operands))
+    if node.op.startswith("today:"):
+        return _today(node.op[len("today:") :], *operands)
     numbers: Any = node.operands[len(inputs) :]
-    if inputs[0].operands:
-        return _over_values(getattr(indicators, node.op), arrays[inputs[0]], numbers)
+    if any(each.op not in OHLCV for each in inputs) and node.op not in OVER_COLUMNS:
+        lines = [arrays[each] for each in inputs]
+        return _over_values(getattr(indicators, node.op), lines, numbers)
     # indicators of columns are shared with other rules
     compute = OVER_COLUMNS.get(node.op, node.op)
     return _finite(prices.indicator(compute, tuple(each.op for each in inputs), *numbers))
@@ -74,15 +79,19 @@ def _finite(result: Any) -> Any:
     return np.where(infinite, np.nan, result) if infinite.any() else result
 
 
-def _over_values(compute: Callable[..., Any], line: Array, numbers: tuple[Any, ...]) -> Any:
-    """Apply `compute` to the bars on which the line has a value, as if there were no others; NaN on the others."""
-    has_value = ~np.isnan(line)
-    first = int(has_value.argmax()) if has_value.any() else line.size
+def _over_values(
+    compute: Callable[..., Any], lines: Sequence[Array], numbers: tuple[Any, ...]
+) -> Any:
+    """Apply `compute` to the bars on which all lines have values, as if there were no others; NaN on the others."""
+    bars, has_value = lines[0].size, ~np.isnan(lines[0])
+    for line in lines[1:]:
+        has_value &= ~np.isnan(line)
+    first = int(has_value.argmax()) if has_value.any() else bars
     where: Any = slice(first, None) if has_value[first:].all() else has_value
-    result = compute(line[where], *numbers)
+    result = compute(*(line[where] for line in lines), *numbers)
     if isinstance(result, tuple):
-        return tuple(_place(each, where, line.size) for each in result)
-    return _finite(_place(result, where, line.size))
+        return tuple(_place(each, where, bars) for each in result)
+    return _finite(_place(result, where, bars))
 
 
 def _place(values: Array, where: Any, bars: int) -> Array:
@@ -137,13 +146,49 @@ def _mean(*prices: Array) -> Any:
     return sum(prices) / len(prices)
 
 
-def _days(time: Array) -> Any:
-    return np.floor(time / SECONDS_PER_DAY).astype("M8[D]")
+def _days(local: Array) -> Any:
+    return np.floor(local / DAY_S).astype("M8[D]")
 
 
-def _day_of_month(time: Array) -> Any:
-    days = _days(time)
+def _day_of_month(local: Array) -> Any:
+    days = _days(local)
     return (days - days.astype("M8[M]").astype("M8[D]")).astype(np.float64) + 1.0
+
+
+def _begins(local: Array) -> Flags:
+    """Return where a session begins: on the first bar of a date."""
+    begins: Flags = np.diff(np.floor(local / DAY_S), prepend=np.nan) != 0
+    return begins
+
+
+def _bars_today(local: Array) -> Array:
+    return running(np.add, np.ones(local.size), _begins(local), 0.0)
+
+
+def _session_open(local: Array, opens: Array) -> Any:
+    return opens[_last(_begins(local))]
+
+
+_REDUCERS: Mapping[str, tuple[Any, float]] = {
+    "highest": (np.maximum, -np.inf),
+    "lowest": (np.minimum, np.inf),
+    "sum": (np.add, 0.0),
+}
+
+
+def _today(reducer: str, local: Array, line: Array, bars: int) -> Any:
+    """Reduce a line over its session so far, or over the first `bars` of it; NaN before its first value."""
+    begins = _begins(local)
+    if bars:
+        line = np.where(_bars_today(local) <= bars, line, np.nan)
+    has_value = running(np.maximum, np.where(np.isnan(line), 0.0, 1.0), begins, 0.0) > 0
+    ufunc, fill = _REDUCERS[reducer]
+    return _finite(np.where(has_value, running(ufunc, line, begins, fill), np.nan))
+
+
+def _vwap_today(local: Array, high: Array, low: Array, close: Array, volume: Array) -> Any:
+    value = _today("sum", local, (high + low + close) / 3.0 * volume, 0)
+    return value / _today("sum", local, volume, 0)
 
 
 # computed bar by bar: operators, and functions whose arguments may be NaN on any bar
@@ -186,4 +231,8 @@ OVER_COLUMNS: Mapping[str, Callable[..., Any]] = {
     "day_of_week": lambda time: (_days(time).astype(np.float64) + 3.0) % 7.0 + 1.0,
     "day_of_month": _day_of_month,
     "month": lambda time: _days(time).astype("M8[M]").astype(np.int64) % 12 + 1.0,
+    "minute_of_day": lambda local: np.floor(local % DAY_S / 60.0),
+    "bars_today": _bars_today,
+    "session_open": _session_open,
+    "vwap_today": _vwap_today,
 }

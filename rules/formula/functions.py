@@ -13,6 +13,7 @@ WILDER_MEMORY = 14
 EMA_MEMORY = 7  # the same for an EMA, whose weight is 2 / (period + 1)
 HIGH_LOW_CLOSE = ("High", "Low", "Close")
 OHLC = ("Open", "High", "Low", "Close")
+LOCAL = ("Local",)  # time of the exchange's clock
 
 
 def _bars(default: int | None = None, name: str = "n", least: int = 2) -> FunctionArgument:
@@ -42,6 +43,7 @@ def _wilder_fade(n: int) -> int:
 
 
 X = FunctionArgument("x", "series", "close")
+ANY = FunctionArgument("x", "any", "close")
 A, B = FunctionArgument("a", "number", "close"), FunctionArgument("b", "number", "open")
 CONDITION = FunctionArgument("condition", "condition", "close > open")
 WINDOW = (X, _bars())
@@ -80,9 +82,16 @@ SERIES: Mapping[str, BarSeries] = {
         BarSeries("hl2", ("High", "Low"), "(high + low) / 2"),
         BarSeries("hlc3", HIGH_LOW_CLOSE, "(high + low + close) / 3"),
         BarSeries("ohlc4", OHLC, "(open + high + low + close) / 4"),
-        BarSeries("day_of_week", ("Time",), "1 is Monday, 5 is Friday (UTC)"),
-        BarSeries("day_of_month", ("Time",), "1 to 31 (UTC)"),
-        BarSeries("month", ("Time",), "1 to 12 (UTC)"),
+        BarSeries("day_of_week", LOCAL, "1 is Monday, 5 is Friday, by the exchange's date"),
+        BarSeries("day_of_month", LOCAL, "1 to 31, by the exchange's date"),
+        BarSeries("month", LOCAL, "1 to 12, by the exchange's date"),
+        BarSeries(
+            "minute_of_day",
+            LOCAL,
+            "minutes from midnight to the bar's start, by the exchange's clock",
+        ),
+        BarSeries("bars_today", LOCAL, "bars of the session so far, this one included"),
+        BarSeries("session_open", (*LOCAL, "Open"), "first price of the session"),
     )
 }
 
@@ -148,6 +157,25 @@ _TABLE: dict[str, tuple[Function, ...]] = {
             "close < sma(close, 20) - 2 * stdev(close, 20)", _window,
         ),
     ),
+    "statistics": (
+        Function(
+            "zscore", WINDOW, "distance from the mean of the last n values, in their standard deviations",
+            "zscore(close, 20) < 0 - 2", _window,
+        ),
+        Function(
+            "percentile_rank", WINDOW, "percent of the last n values, this one included, that are not above it",
+            "percentile_rank(close, 100) > 90", _window,
+        ),
+        Function(
+            "correlation", (X, replace(X, name="y", example="volume"), _bars()),
+            "Pearson's correlation of the last n values of both, -1 to 1", "correlation(close, volume, 20) > 0",
+            _window,
+        ),
+        Function(
+            "slope", WINDOW, "slope of the least-squares line through the last n values, per bar",
+            "slope(close, 20) > 0", _window,
+        ),
+    ),
     "trend": (
         _directional("adx", 0, lambda n: 2 * n - 1, 2, "Wilder's average directional index, 0 to 100"),
         _directional("plus_di", 1, _back, 1, "Wilder's +DI, 0 to 100"),
@@ -195,6 +223,29 @@ _TABLE: dict[str, tuple[Function, ...]] = {
         Function(
             "count", COUNTED, "on how many of the last n bars the condition held",
             "count(close > prev(close), 10) >= 7", _window,
+        ),
+    ),
+    "sessions": (
+        Function(
+            "today", (FunctionArgument("f", "reducer", "highest"), replace(X, example="high"), _bars(0, least=0)),
+            "highest, lowest or sum of x since the session began; with n, of its first n bars",
+            "close > 1.01 * today(lowest, low)", columns=LOCAL,
+        ),
+        Function(
+            "vwap_today", (), "average price of the session so far, weighted by volume", "close > vwap_today()",
+            columns=(*LOCAL, *HIGH_LOW_CLOSE, "Volume"),
+        ),
+    ),
+    "other series": (
+        Function(
+            "on", (FunctionArgument("timeframe", "timeframe", '"1w"'), ANY),
+            "x on the bars of a coarser timeframe: the value of the last one that has closed",
+            'on("1w", sma(close, 20)) < close',
+        ),
+        Function(
+            "of", (FunctionArgument("ticker", "ticker", '"^GSPC"'), ANY, FunctionArgument("days", "value", "7", 7.0)),
+            "x of another ticker: its last value at this bar's close, unless it is more days old",
+            'of("^GSPC", close > sma(close, 200))',
         ),
     ),
 }  # fmt: skip

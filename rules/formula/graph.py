@@ -1,11 +1,16 @@
 """Parts of a formula: declarations of series and functions, and the graph of operations of a checked formula."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 Kind = Literal["number", "condition"]  # of a value on each bar
-ArgumentKind = Literal["series", "number", "bars", "value", "condition"]
+ArgumentKind = Literal[
+    "series", "number", "bars", "value", "condition", "any", "ticker", "timeframe", "reducer"
+]
+REDUCERS = ("highest", "lowest", "sum")
+# other bars within the run's: each step is ("on", timeframe) or ("of", ticker, days); () for the run's own
+Frame = tuple[tuple[Any, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,7 @@ class BarSeries:
 class FunctionArgument:
     """One argument. A series changes from bar to bar, a number may; bars and value are the same on every bar.
 
+    any: a number or a condition. ticker and timeframe are quoted, a reducer is one of highest, lowest and sum.
     bars: a whole number of at least `least`. example: its text in an example call. default: None if required.
     """
 
@@ -83,9 +89,10 @@ class Function:
 class Node:
     """An array of one value per bar: an operation on other arrays and plain numbers.
 
-    op: a column (Close), the name of a numpy function, an operator, "output" (one array of several), or "constant" (a
-    condition that is the same on every bar). lookback: bars without a value before the first one. warmup: number of
-    earlier bars that is enough: more of them would not change the value.
+    op: a column (Close), the name of a numpy function, an operator, "output" (one array of several), "constant" (a
+    condition that is the same on every bar), or "on" and "of": the operand, which is of other bars, on these.
+    lookback: bars without a value before the first one. warmup: number of earlier bars that is enough: more of them
+    would not change the value. frame: its bars.
     """
 
     op: str
@@ -93,6 +100,7 @@ class Node:
     kind: Kind
     lookback: int
     warmup: int
+    frame: Frame = ()
 
     @property
     def arrays(self) -> list["Node"]:
@@ -114,3 +122,30 @@ class Formula:
     buy: Node
     sell: Node
     names: Mapping[Node, str]
+
+
+@dataclass(frozen=True)
+class Market:
+    """Series that texts may name: the timeframe of the bars ("" if unknown), and their further columns.
+
+    others: the further columns of another ticker; LookupError says why it cannot be read.
+    """
+
+    timeframe: str = ""
+    columns: Collection[str] = ()
+    others: Callable[[str], Collection[str]] = lambda ticker: ()
+
+
+@dataclass(frozen=True)
+class Read:
+    """A part of a text that only a market can check: a name that may be a column, a ticker, or a timeframe.
+
+    ticker: whose; "" for the run's own. fault: what it is if it is unknown; names: those that it might have meant.
+    """
+
+    kind: Literal["column", "ticker", "timeframe"]
+    name: str
+    ticker: str
+    place: tuple[int, int]  # line and column, from 1
+    fault: str = ""
+    names: tuple[str, ...] = ()

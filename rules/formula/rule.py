@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from rules.base import BaseRule
 from rules.formula.limits import LARGEST, MAX_CHARACTERS, MAX_NAME_CHARACTERS
 from rules.parameters import FIELD_CHARACTERS, Faults, Json, Params, ParamSpec, RuleSpec, quote
+
+if TYPE_CHECKING:
+    from rules.formula.graph import Market
 
 TEXTS = ("buy", "sell")
 NAME = f"[A-Za-z][A-Za-z0-9_]{{0,{MAX_NAME_CHARACTERS - 1}}}"  # of an input
@@ -99,16 +102,18 @@ def _value_fault(value: Any) -> str | None:
 class FormulaSpec(RuleSpec):
     """Entry of FORMULA: its params are only valid together. Without params the rule is its example."""
 
-    def faults(self, params: object, path: str = "params") -> Faults:
+    def faults(
+        self, params: object, path: str = "params", market: Market | None = None
+    ) -> Faults:
         """Return the faults by field; that of a text quotes the place in it."""
         faults = super().faults(params, path)
         if faults or not params:
             return faults
         mapping: Any = params
-        together = self._faults_together(mapping)
+        together = self._faults_together(mapping, market)
         return {f"{path}.{field}": fault for field, fault in together.items()}
 
-    def _faults_together(self, params: Params) -> Faults:
+    def _faults_together(self, params: Params, market: Market | None) -> Faults:
         """Return the faults of params each of which is valid by itself."""
         if missing := [name for name in TEXTS if name not in params]:
             return dict.fromkeys(
@@ -117,7 +122,7 @@ class FormulaSpec(RuleSpec):
         from rules.formula.compiling import text_faults
 
         full = self.complete(params)
-        if errors := text_faults(full):
+        if errors := text_faults(full, market):
             return {name: error.with_place(full[name]) for name, error in errors.items()}
         from rules.formula.text import open_names
 
@@ -189,3 +194,7 @@ class FormulaRule(BaseRule):
 
     def inputs(self) -> dict[str, float]:
         return dict(self.params["inputs"])
+
+    def others(self) -> list[str]:
+        steps = {step for node in self.formula.nodes for step in node.frame}
+        return sorted({step[1] for step in steps if step[0] == "of"})

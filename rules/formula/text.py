@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from rules.formula.functions import FUNCTIONS, SERIES
-from rules.formula.limits import MAX_CHARACTERS, MAX_DEPTH, MAX_NAME_CHARACTERS, MAX_NODES
+from rules.formula.limits import MAX_CHARACTERS, MAX_DEPTH, MAX_NODES, MAX_WORD_CHARACTERS
 from rules.parameters import Params, PlacedError
 
 QUOTED_CHARACTERS = 40  # of a part of the formula, in a message
@@ -15,6 +15,7 @@ WORDS = _NAMED | {"and", "or", "not"}
 
 _TOKEN = re.compile(
     r"(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?P<joined>[\w.])?|(?P<name>[A-Za-z_]\w*)"
+    r"|(?P<text>\"[\w.^=-]{1,15}\"|'[\w.^=-]{1,15}')"
     r"|(?P<comment>\#[ -~]*)|(?P<operator><=|>=|==|!=|[-+*/<>=(),])|[ \t\n]|(?P<unknown>.)",
     re.ASCII | re.DOTALL,
 )
@@ -25,7 +26,8 @@ _CALLED_NOT = re.compile(r"\bnot(?=\s*\()", re.IGNORECASE)
 _HINTS = {
     "&": "write `and`", "|": "write `or`", "!": "write `not`", "~": "write `not`", ".": "nothing has parts here",
     "[": "the value n bars before is prev(x, n)", ":": "a name is given with `=`",
-    '"': "a formula holds no text", "'": "a formula holds no text", "%": "write 0.05 for 5 %",
+    '"': "only a ticker or a timeframe is quoted", "'": "only a ticker or a timeframe is quoted",
+    "%": "write 0.05 for 5 %",
     "^": "write x * x", ";": "begin a new line",
 }  # fmt: skip
 
@@ -80,8 +82,8 @@ def _check_tokens(text: str) -> None:
         if kind == "joined":
             form = "a number is written like 12, 0.5 or 1e6, and ends before a letter"
             raise _at(text, place, form)
-        if kind == "name" and len(symbol) > MAX_NAME_CHARACTERS:
-            raise _at(text, place, f"a name has at most {MAX_NAME_CHARACTERS} characters")
+        if kind == "name" and len(symbol) > MAX_WORD_CHARACTERS:
+            raise _at(text, place, f"a name has at most {MAX_WORD_CHARACTERS} characters")
         depth += {"(": 1, ")": -1}.get(symbol, 0)
         if depth > MAX_DEPTH:
             raise _at(text, place, f"more than {MAX_DEPTH} parentheses inside each other")

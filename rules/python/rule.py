@@ -13,6 +13,7 @@ from rules.python.source import MAX_BYTES, MAX_INPUTS, SourceError, read_source,
 
 if TYPE_CHECKING:
     from rules.arrays import Signals
+    from rules.formula.graph import Market
     from rules.prices import Prices
     from rules.python.source import Source
 
@@ -64,7 +65,9 @@ class KeywordsParam(InputsParam):
 class PythonSpec(RuleSpec):
     """Entry of PYTHON: inputs are valid if the code declares them. Without params the rule is its example."""
 
-    def faults(self, params: object, path: str = "params") -> Faults:
+    def faults(
+        self, params: object, path: str = "params", market: Market | None = None
+    ) -> Faults:
         """Return the faults by field; that of the code quotes the place in it. Imports are not checked here."""
         faults = super().faults(params, path)
         if faults or not params:

@@ -30,10 +30,8 @@ def bars_of(close, **columns):
 
 def truth(condition, ohlcv, **inputs):
     """The condition on each bar: T, F, or . where it is unknown."""
-    rule, prices = (
-        formula(condition, f"not ({condition.splitlines()[-1]})", **inputs),
-        Prices(ohlcv),
-    )
+    rule = formula(condition, f"not ({condition.splitlines()[-1]})", **inputs)
+    prices = ohlcv if isinstance(ohlcv, Prices) else Prices(ohlcv)
     true, false = evaluate(rule.formula, prices)
     return "".join(
         TRUE if t else FALSE if f else UNKNOWN for t, f in zip(true, false, strict=True)
@@ -208,12 +206,13 @@ def test_every_function_has_an_example_that_holds_on_some_bars_and_not_on_others
         : ohlcv["Close"].size
     ]
 
+    dated = ohlcv | {"Time": days.astype("M8[s]")}
+    prices = Prices(dated, others={"^GSPC": Prices(dated)})
+
     for function in FUNCTIONS.values():
         with naming(function=function.name):
             assert f"{function.name}(" in function.example
-            assert {TRUE, FALSE} <= set(
-                truth(function.example, ohlcv | {"Time": days.astype("M8[s]")})
-            )
+            assert {TRUE, FALSE} <= set(truth(function.example, prices))
 
 
 def test_every_worked_example_buys_and_sells_on_shipped_prices(real_ohlcv):

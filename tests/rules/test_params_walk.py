@@ -28,7 +28,9 @@ def calls(monkeypatch):
     counted = Counter()
     faults, complete = RuleSpec.faults, RuleSpec.complete
     monkeypatch.setattr(
-        RuleSpec, "faults", lambda *args: counted.update(["faults"]) or faults(*args)
+        RuleSpec,
+        "faults",
+        lambda *args, **named: counted.update(["faults"]) or faults(*args, **named),
     )
     monkeypatch.setattr(
         RuleSpec, "complete", lambda *args: counted.update(["complete"]) or complete(*args)
