@@ -23,8 +23,16 @@ from contracts.run_request import (
 from contracts.values import Json, Values, frozen_by_name, picked, without
 
 MAX_LEGS = 500
-Mode = Literal["shared", "sleeves"]
-Rebalance = Literal["never", "monthly", "quarterly", "yearly"]
+Mode = Literal["shared", "sleeves", "ranked"]
+Rebalance = Literal["never", "monthly", "quarterly", "yearly", "weekly", "ranking"]
+Weights = Literal["equal", "inverse_volatility", "score"]
+Expression = Annotated[str, MinLen(1), MaxLen(1000)]  # of the language of FORMULA
+RANKED = "RANKED"  # in place of a rule: which assets are bought follows from their ranks
+# the run of a ranked leg by itself
+HOLD: Json = {
+    "rule_type": "FORMULA",
+    "params": {"buy": "close > 0", "sell": "close < 0", "inputs": {}},
+}
 
 
 class PortfolioStatus(StrEnum):
@@ -38,10 +46,10 @@ class PortfolioStatus(StrEnum):
 
 @frozen_by_name
 class LegRequest(Closed):
-    """One rule on one ticker."""
+    """One rule on one ticker; with mode ranked a ticker alone."""
 
     ticker: Ticker
-    rule_type: RuleType
+    rule_type: RuleType = RANKED
     params: Params = field(default_factory=dict)
     weight: Annotated[
         Annotated[float, Gt(0), Le(1e6)] | None,
@@ -56,14 +64,21 @@ class LegRequest(Closed):
 
 @frozen_by_name
 class Sharing(Closed):
-    """Sharing of one account among legs: the fields of a portfolio that a run does not have."""
+    """Sharing of one account among legs: the fields of a portfolio that a run does not have.
+
+    With mode ranked no leg has a rule: at each rebalancing the assets with the highest scores are bought.
+    """
 
     mode: Annotated[
         Mode,
         About(
             "Account",
             "orders",
-            choices=("shared account", "separate capital per ticker"),
+            choices=(
+                "shared account",
+                "separate capital per ticker",
+                "rotation into the best by a score",
+            ),
         ),
     ] = "shared"
     max_positions: Annotated[
@@ -93,7 +108,7 @@ class Sharing(Closed):
         ),
     ] = 100.0
     priority: Annotated[
-        Annotated[str, MinLen(1), MaxLen(1000)] | None,
+        Expression | None,
         About(
             "Priority",
             "orders",
@@ -111,7 +126,18 @@ class Sharing(Closed):
     ] = None
     rebalance: Annotated[
         Rebalance,
-        About("Rebalance", "orders", choices=("never", "monthly", "quarterly", "yearly")),
+        About(
+            "Rebalance",
+            "orders",
+            choices=(
+                "never",
+                "monthly",
+                "quarterly",
+                "yearly",
+                "weekly",
+                "when the ranking changes",
+            ),
+        ),
     ] = "never"
     rebalance_off_pct: Annotated[
         Annotated[float, Gt(0), Lt(100)] | None,
@@ -122,12 +148,59 @@ class Sharing(Closed):
             "percent",
         ),
     ] = None
+    score: Annotated[
+        Expression | None,
+        About(
+            "Score", "orders", "a formula over bars: assets are ranked by it, the higher first"
+        ),
+    ] = None
+    keep: Annotated[
+        Expression | None,
+        About("Eligible while", "orders", "a condition over bars; otherwise all with a score"),
+    ] = None
+    inputs: Annotated[
+        Annotated[dict[str, float], MaxLen(12)],
+        About("Inputs", "orders", "numbers that both formulas name: n = 126"),
+    ] = field(default_factory=dict)
+    top: Annotated[
+        Annotated[int, Ge(1), Le(MAX_LEGS)] | None,
+        About("Top", "orders", "whole number of assets that are bought"),
+    ] = None
+    bottom: Annotated[
+        Annotated[int, Ge(1), Le(MAX_LEGS)] | None,
+        About("Bottom", "orders", "whole number of assets that are sold short"),
+    ] = None
+    buffer: Annotated[
+        int,
+        Ge(0),
+        Le(MAX_LEGS),
+        About("Buffer", "orders", "whole number of ranks beyond, to which a position stays"),
+    ] = 0
+    weights: Annotated[
+        Weights,
+        About(
+            "Weights",
+            "orders",
+            choices=("equal", "inverse volatility", "proportional to the score"),
+        ),
+    ] = "equal"
+
+    def chosen(self) -> Json:
+        """Return the fields that are not at their default."""
+        defaults = asdict(Sharing())
+        return {name: value for name, value in asdict(self).items() if value != defaults[name]}
 
 
-# the only mode in which a field of Sharing has an effect
-MODE_OF: dict[str, Mode] = {
-    **dict.fromkeys(("max_positions", "max_weight_pct", "max_gross_pct", "priority"), "shared"),
-    **dict.fromkeys(("volatility_bars", "rebalance", "rebalance_off_pct"), "sleeves"),
+# the modes in which a field of Sharing has an effect
+MODES_OF: dict[str, tuple[Mode, ...]] = {
+    **dict.fromkeys(
+        ("max_positions", "max_weight_pct", "max_gross_pct", "priority"), ("shared",)
+    ),
+    **dict.fromkeys(("volatility_bars", "rebalance"), ("sleeves", "ranked")),
+    "rebalance_off_pct": ("sleeves",),
+    **dict.fromkeys(
+        ("score", "keep", "inputs", "top", "bottom", "buffer", "weights"), ("ranked",)
+    ),
 }
 SHARING_FIELDS = tuple(each.name for each in fields(Sharing))
 # fields of a run that all legs share; all others belong to a leg, or to its run
@@ -165,13 +238,15 @@ class PortfolioRequest:
 
         A field of sharing at its default is left out, as in the hash of a run.
         """
-        sharing = asdict(self.sharing).items() - asdict(Sharing()).items()
-        return canonical_hash([dict(sharing), [leg.weight for leg in self.legs], list(of_runs)])
+        weights = [leg.weight for leg in self.legs]
+        return canonical_hash([self.sharing.chosen(), weights, list(of_runs)])
 
     def run_of(self, number: int) -> Json:
         """Return the request of a leg's run as JSON values; a sleeve gets its part of the capital by the weights."""
         leg = self.legs[number]
         run = {**self.terms, **without(asdict(leg), ("weight",)), "charts": False}
+        if self.sharing.mode == "ranked":
+            return run | HOLD
         if self.sharing.mode == "sleeves":
             total_weight = sum(each.weight or 1.0 for each in self.legs)
             capital = self.terms.get("initial_capital", DEFAULT_CAPITAL)

@@ -41,6 +41,30 @@ class LeftOut(NamedTuple):
     reason: str
 
 
+class RankedLeg(NamedTuple):
+    """A leg at a rebalancing by rank.
+
+    rank: from 0, None if it is not eligible. before: 1, -1 or 0, the side of its position. weight: signed target, a
+    fraction of the invested part. why: "enters", "stays", "buffer" (stays beyond the top), or the reason why it has no
+    weight: "rank", "keep" (the condition does not hold), "no_score", "sign" (weights by score need a positive score, of
+    a short a negative one) or "ended" (its prices).
+    """
+
+    leg: int
+    rank: int | None
+    score: float | None
+    before: int
+    weight: float
+    why: str
+
+
+class Rebalancing(NamedTuple):
+    """The ranks at the close of a bar. legs: by rank, then those that are not eligible."""
+
+    bar: int
+    legs: list[RankedLeg]
+
+
 class Account:
     """Account with one pool of cash for all legs, or one for each.
 
@@ -67,6 +91,7 @@ class Account:
         self.left_out: list[LeftOut] = []
         self.changes: list[list[tuple[int, float]]] = [[] for _ in parts]
         self.interest = self.borrow_fees = 0.0
+        self.rebalancings: list[Rebalancing] = []
         self.marks = self._closes = calendar.marks(legs, sharing.next_open)
         if sharing.accrual and sharing.next_open:
             self._closes = calendar.marks(legs, False)

@@ -16,17 +16,19 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 DAY = np.timedelta64(1, "D")
 DAYS_PER_YEAR = 365.25
+MONTHS = {"monthly": 1, "quarterly": 3, "yearly": 12}
 
 
 @dataclass(frozen=True, eq=False)
 class Leg:
-    """One rule on one ticker, from the first bar that it may trade.
+    """One rule on one ticker, or a ticker that is ranked among others, from the first bar that it may trade.
 
     ticker: legs of one ticker share its max_weight_pct. times: (bars,) datetime64, rising. signals: (bars,) int8 of 1,
     0 and -1. stops: levels that end a position before its signal does. priority: (bars,), by its value on the signal's
     bar; when cash or places do not suffice, the highest is served first and NaN last. weight: of its sleeve, relative
     to the others'. before: closes before the first bar, oldest first, for the volatility. ends: True if its prices end
-    with its last bar, so that a position is paid out at that close.
+    with its last bar, so that a position is paid out at that close. score: (bars,), NaN without a value, by which it is
+    ranked; keep: (bars,), True where it is eligible.
     """
 
     ticker: str
@@ -38,6 +40,8 @@ class Leg:
     weight: float = 1.0
     before: ArrayLike = ()
     ends: bool = False
+    score: Array | None = None
+    keep: Array | None = None
 
     @cached_property
     def closes(self) -> Array:
@@ -106,6 +110,24 @@ class Calendar:
             return max(of_complete_legs)
         years = (self.times[-1] - self.times[0]) / DAY / DAYS_PER_YEAR
         return min(float(round((len(self) - 1) / years)) or 1.0, sum(of_legs))
+
+    def period_starts(self, period: str) -> list[int]:
+        """Return the first bar of each period, except the first one: weekly (from Monday), or one of MONTHS."""
+        if period == "weekly":
+            periods = (
+                self.times.astype("M8[D]").astype(int) + 3
+            ) // 7  # 1970 began on a Thursday
+        elif period in MONTHS:
+            periods = self.times.astype("M8[M]").astype(int) // MONTHS[period]
+        else:
+            return []
+        bars: list[int] = (np.flatnonzero(np.diff(periods)) + 1).tolist()
+        return bars
+
+    def latest(self, leg: int, values: Array, bars: Array, blank: Any) -> Array:
+        """Return a leg's latest value at the close of each of some bars; blank before its first."""
+        places = self.bar_of[leg].searchsorted(bars, "right") - 1
+        return np.where(places >= 0, values[places], blank)
 
     def has_bar(self) -> Array:
         """Return (bars, legs): True where a leg has a bar, so that it can be traded."""

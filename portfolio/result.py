@@ -29,12 +29,13 @@ class PortfolioResult:
     positions_curve (number of open ones): (bars,), after each bar's fills. values: (legs, bars), signed, of each leg's
     position; sleeves: (legs, bars), the equity of each sleeve, None in a shared account. earned: (legs, bars), money,
     profit of a leg's fills and position up to the bar; on the last bar their sum plus interest less borrow_fees is the
-    portfolio's profit. fills, left_out: in order.
+    portfolio's profit. fills, left_out, rebalancings: in order.
     """
 
     def __init__(self, account: Account) -> None:
         terms, self._legs, self.calendar = account.sharing.terms, account.legs, account.calendar
         self.fills, self.left_out = account.fills, account.left_out
+        self.rebalancings = account.rebalancings
         self.interest, self.borrow_fees = account.interest, account.borrow_fees
         cash, shares = np.array(account.cash_curves()), np.array(account.shares_curves())
         self.positions_curve = np.count_nonzero(shares, axis=0)
@@ -49,8 +50,7 @@ class PortfolioResult:
             self.earned[fill.leg, fill.bar] -= fill.price * fill.shares + fill.fee
         np.add.accumulate(self.earned, axis=1, out=self.earned)
         self.earned += self.values
-        is_shared = account.sharing.mode == "shared"
-        self.sleeves = None if is_shared else self.values + cash
+        self.sleeves = self.values + cash if account.sharing.mode == "sleeves" else None
         path = np.append(terms.initial_capital, self.held_curve + self.cash_curve)
         self.equity_curve = path[1:]
         opened = sum(fill.shares == fill.shares_after for fill in self.fills)

@@ -21,12 +21,15 @@ class SharingTerms:
     """Terms of one account for many legs.
 
     terms: terms of an order's fill, as of a run; position_size is money, or percent of the account's equity. mode:
-    "shared" (one cash account) or "sleeves" (each leg trades its own part of the capital). In a shared account:
+    "shared" (one cash account), "sleeves" (each leg trades its own part of the capital) or "ranked" (see ranked.py).
+    In a shared account:
     max_positions: open at once; max_weight_pct: of equity in one ticker; max_gross_pct: of equity in all, longs and
     shorts added, 100 without leverage; each applies when a position is opened. Of sleeves: volatility_bars: weights are
     the inverse of the closes' volatility over so many bars in place of the legs' weights; rebalance: on the first bar
-    of each month, quarter or year ("monthly", "quarterly", "yearly"; else "never"); rebalance_off_pct: also when a
-    weight is off by more points. accrual: interest on cash and cost of shorts, at the first bar of each date.
+    of each week, month, quarter or year ("weekly", "monthly", "quarterly", "yearly"; else "never"; of ranked legs also
+    "ranking"); rebalance_off_pct: also when a weight is off by more points. Of ranked legs: top, bottom: how many are
+    bought and sold short; buffer: ranks beyond, to which a position stays; weights: "equal", "inverse_volatility" or
+    "score". accrual: interest on cash and cost of shorts, at the first bar of each date.
     """
 
     terms: BacktestEngine
@@ -37,6 +40,10 @@ class SharingTerms:
     volatility_bars: int | None = None
     rebalance: str = "never"
     rebalance_off_pct: float | None = None
+    top: int | None = None
+    bottom: int | None = None
+    buffer: int = 0
+    weights: str = "equal"
     accrual: Accrual | None = None
 
     @cached_property

@@ -9,8 +9,6 @@ from portfolio.account import Account, total
 from portfolio.legs import Array, Calendar, Leg
 from portfolio.sharing import BuyingPower, SharingTerms, tradable
 
-MONTHS = {"never": 0, "monthly": 1, "quarterly": 3, "yearly": 12}
-
 
 class Sleeves(Account):
     """Account of which each leg trades a part. weights: (legs,), of each in the whole, as they were last set."""
@@ -18,7 +16,7 @@ class Sleeves(Account):
     def __init__(self, sharing: SharingTerms, legs: Sequence[Leg], calendar: Calendar) -> None:
         self._ended = np.zeros(len(legs), dtype=np.bool_)
         self._has_bar = calendar.has_bar()
-        self._periodic = set(_first_bars(calendar.times, MONTHS[sharing.rebalance]))
+        self._periodic = set(calendar.period_starts(sharing.rebalance))
         self._tolerance_pct = sharing.rebalance_off_pct or inf
         is_periodic_only = self._tolerance_pct == inf
         self.rebalance_bars = sorted(self._periodic) if is_periodic_only else range(len(calendar))
@@ -99,26 +97,17 @@ class Sleeves(Account):
             self.trade(leg, bar, self.sharing.moment, "rebalance", price, signed)
 
 
-def _first_bars(times: Array, months: int) -> list[int]:
-    """Return the first bar of each period of so many months, except the first; times: datetime64, (bars,)."""
-    if not months:
-        return []
-    periods = times.astype("datetime64[M]").astype(int) // months
-    bars: list[int] = (np.flatnonzero(np.diff(periods)) + 1).tolist()
-    return bars
-
-
 def _weights(sharing: SharingTerms, legs: Sequence[Leg], has_bar: Array, ended: Array) -> Array:
     """Return each sleeve's part of the whole; has_bar: (bars, legs), of the past bars. A leg that ended gets none."""
     weights = np.array([leg.weight for leg in legs])
     if sharing.volatility_bars is not None:
         bar_counts = has_bar.sum(axis=0).tolist()
-        weights = _inverse_volatilities(legs, bar_counts, sharing.volatility_bars)
+        weights = inverse_volatilities(legs, bar_counts, sharing.volatility_bars)
     weights[ended] = 0.0
     return weights / total(weights) if weights.any() else weights
 
 
-def _inverse_volatilities(legs: Sequence[Leg], bar_counts: Sequence[int], window: int) -> Array:
+def inverse_volatilities(legs: Sequence[Leg], bar_counts: Sequence[int], window: int) -> Array:
     """Return 1 / standard deviation of the last returns; for a leg with too few, the mean of the others."""
     volatilities = np.array(
         [_volatility(leg, bars, window) for leg, bars in zip(legs, bar_counts, strict=True)]

@@ -15,6 +15,7 @@ import numpy as np
 from engine.stops import StopHit
 from portfolio.account import Account, LeftOut, total
 from portfolio.legs import Calendar, Leg, Orders
+from portfolio.ranked import RankedWalk
 from portfolio.result import PortfolioResult
 from portfolio.sharing import BuyingPower, SharingTerms
 from portfolio.sleeves import Sleeves
@@ -224,11 +225,12 @@ def trade_together(
     nothing is traded afterwards.
     """
     calendar = Calendar(legs)
-    result = PortfolioResult(Walk(sharing, legs, calendar).run())
+    walk = RankedWalk if sharing.mode == "ranked" else Walk
+    result = PortfolioResult(walk(sharing, legs, calendar).run())
     if liquidate_below_pct is None:
         return result
     passed = result.equity_curve <= sharing.terms.initial_capital * liquidate_below_pct / 100.0
     last = len(calendar) - sharing.next_open  # the last bar has no later open to sell at
     if not passed[:last].any():
         return result
-    return PortfolioResult(Walk(sharing, legs, calendar).run(int(passed.argmax())))
+    return PortfolioResult(walk(sharing, legs, calendar).run(int(passed.argmax())))

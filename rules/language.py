@@ -3,7 +3,7 @@
 from rules.formula.compiling import doubts, series_fault, text_faults
 from rules.formula.examples import EXAMPLES
 from rules.formula.functions import FUNCTIONS, SERIES
-from rules.formula.text import FormulaError, filled_texts, free_names
+from rules.formula.text import FormulaError, filled_texts, free_names, open_names
 from rules.python.examples import EXAMPLES as PYTHON_EXAMPLES
 from rules.python.source import Source, SourceError, read_source
 
@@ -18,6 +18,7 @@ __all__ = [
     "doubts",
     "filled_texts",
     "free_names",
+    "open_names",
     "read_source",
     "series_fault",
     "text_faults",

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from adapters.plans.batch import Batch
 from adapters.plans.ranking import flat_params
-from contracts.portfolio_request import MODE_OF, Sharing
+from contracts.portfolio_request import MODES_OF, RANKED, Sharing
 from contracts.run_request import About, RunRequest, Section, about
 from contracts.status import ErrorType, Kind
 from contracts.study import StudyRequest
@@ -78,6 +78,8 @@ class RequestField:
             return "on"
         if self.kind == "words":
             return ", ".join(value)
+        if self.kind == "object":
+            return ", ".join(f"{name} = {plain(each)}" for name, each in value.items())
         if self.about.unit == "fraction":
             return f"{plain(value * 100)} %"
         return f"{plain(value)} {_SIGNS.get(self.about.unit, self.about.unit)}".strip()
@@ -129,8 +131,8 @@ def _read(each: Field[Any], described: Json) -> RequestField:
 
 
 FIELDS = read_fields(RunRequest)
-# fields of a portfolio form, and the mode that each belongs to
-SHARING = {"sharing": read_fields(Sharing), "only": MODE_OF}
+# fields of a portfolio form, and the modes that each belongs to
+SHARING = {"sharing": read_fields(Sharing), "only": MODES_OF}
 PRESET_FIELDS = tuple(
     name for name, each in FIELDS.items() if each.about.section in ("rule", "orders", "stops")
 )
@@ -161,7 +163,7 @@ def format_fields(
 
 
 def _is_set(value: Any) -> bool:
-    return value is not False and value not in (None, "", [])
+    return value is not False and value not in (None, "", [], {})
 
 
 Row = Mapping[Any, Any]  # of a run: ticker, rule_type, rule_id, and params or params_json
@@ -259,6 +261,8 @@ def _rule_on_tickers(rule: str, tickers: str, varying: Iterable[str] = ()) -> st
 
 def rule_name(rule_type: str) -> str:
     """Return the name of a rule in titles; of a removed rule its type."""
+    if rule_type == RANKED:
+        return "Rotation"
     return RULES[rule_type].short_title if rule_type in RULES else rule_type
 
 

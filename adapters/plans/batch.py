@@ -281,7 +281,7 @@ def measured_runs(
     column = None if others else HEADLINE_COLUMNS.get(ranking.metric)
     query = (
         select(RUN.metrics_json if column is None else column, *RUN["run_id", "params_json"])
-        .filter_by(plan_id=plan_id, kind=Kind.RUN)
+        .where(RUN.plan_id == plan_id, RUN.kind.in_((Kind.RUN, Kind.PORTFOLIO)))
         .where(RUN.ticker == ticker if ticker else true(), *_MAY_RANK, *chain.from_iterable(kept))
     )
     rows: Sequence[Any] = connection.execute(query.order_by(RUN.id)).all()

@@ -25,6 +25,7 @@ from adapters.plans.ranking import (
     with_params,
 )
 from contracts.errors import InvalidRequest
+from contracts.portfolio_request import RANKED
 from contracts.sweep import SweepSpec
 from contracts.tickers import normalize_ticker, normalize_tickers
 from contracts.values import Json, Values
@@ -161,9 +162,17 @@ class Expansion:
     members: list[Member]
     ranking: Ranking | None
 
+    @property
+    def is_ranked(self) -> bool:
+        """True if each combination is a portfolio of all tickers."""
+        return bool(self.base.get("rule_type") == RANKED)
+
     @cached_property
     def requests(self) -> list[Json]:
-        """Requests of the runs, all combinations of the first ticker first."""
+        """Requests of the runs, all combinations of the first ticker first; of ranked portfolios one each."""
+        if self.is_ranked:
+            shared = {**self.base, "tickers": self.tickers}
+            return [{**shared, "params": self.params(member)} for member in self.members]
         return [
             self.request(ticker, member) for ticker in self.tickers for member in self.members
         ]
@@ -259,7 +268,9 @@ def expand(
     where = names.parse_all(spec.where, "where", faults) if fixed is not None else []
     if faults:
         raise InvalidRequest(faults)
-    members = _members(spec, axes, where, fixed or {}, len(tickers), most)
+    # a ranked portfolio has all tickers
+    runs_each = 1 if base.get("rule_type") == RANKED else len(tickers)
+    members = _members(spec, axes, where, fixed or {}, runs_each, most)
     return Expansion(spec, base, tickers, members, ranking)
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from itertools import combinations_with_replacement
 from typing import Any
@@ -39,7 +39,7 @@ JOB_COLUMNS = (
 
 @frozen
 class Portfolio:
-    """Portfolio in the database; legs: the run_id of each leg's run."""
+    """Portfolio in the database; legs: the run_id of each leg's run, none with mode ranked."""
 
     portfolio_id: str
     batch_id: str  # the name under which the runs of its legs are listed
@@ -57,7 +57,10 @@ def insert_portfolio(
     legs: Sequence[str],
     **columns: Any,
 ) -> None:
-    """Record a portfolio; the runs of its legs are recorded in the same transaction. DuplicateKey for a used key."""
+    """Record a portfolio; the runs of its legs are recorded in the same transaction. DuplicateKey for a used key.
+
+    legs: the run_id of each leg's run; without any, its Job is recorded with it.
+    """
     spec = request.to_json()
     insert_plan(
         connection,
@@ -74,7 +77,7 @@ def insert_portfolio(
             "tickers": list(dict.fromkeys(leg.ticker for leg in request.legs)),
         },
         step=legs,
-        status=PortfolioStatus.LEGS,
+        status=PortfolioStatus.LEGS if legs else PortfolioStatus.TRADING,
         **columns,
     )
 
@@ -204,6 +207,48 @@ class PortfolioSeries:
         ]
         return {"counts": left_out["counts"], "orders": orders}
 
+    @cached_property
+    def _rebalancings(self) -> list[tuple[str, Any]]:
+        """The date of each rebalancing by rank, and its stored columns; none with another mode."""
+        stored = self.result.get("rebalancings", ())
+        dates = self.dates_of([bar for bar, *_ in stored])
+        return [(date, columns) for date, (_, *columns) in zip(dates, stored, strict=True)]
+
+    def rebalancings(self) -> list[Json]:
+        """Return which tickers entered and which left, and why, at each rebalancing."""
+        return [
+            {
+                "date": date,
+                "entered": [row["ticker"] for row in changed if row["weight"]],
+                "left": [picked(row, ("ticker", "why")) for row in changed if not row["weight"]],
+            }
+            for date, columns in self._rebalancings
+            for changed in [self._ranks(columns, is_change)]
+        ]
+
+    def ranks_at(self, date: str | None) -> Json | None:
+        """Return the last rebalancing up to a date, the last one of all for None; a row for each leg, ranks from 1."""
+        until = [each for each in self._rebalancings if date is None or each[0][:10] <= date]
+        if not until:
+            return None
+        last, columns = until[-1]
+        return {"date": last, "ranks": self._ranks(columns, lambda *_: True)}
+
+    def _ranks(self, columns: Sequence[Any], is_listed: Callable[..., bool]) -> list[Json]:
+        return [
+            {
+                "leg": leg,
+                "ticker": self.tickers[leg],
+                "rank": None if rank is None else rank + 1,
+                "score": score,
+                "before": before,
+                "weight": weight,
+                "why": why,
+            }
+            for leg, rank, score, before, weight, why in zip(*columns, strict=True)
+            if is_listed(before, weight, why)
+        ]
+
     def legs(self) -> list[Json]:
         """Return the tradable dates of each leg, and its contribution to the profit."""
         spans, contributions = self.result["legs"], self.result["contributions"]
@@ -252,3 +297,8 @@ def _correlation(earned: Array, is_common: Array) -> float | None:
     with np.errstate(divide="ignore", invalid="ignore"):
         value: float = np.corrcoef(gains)[0, 1].round(3).item()
     return None if value != value else value
+
+
+def is_change(before: int, weight: float, why: str) -> bool:
+    """Return whether a leg entered, or left, at a rebalancing."""
+    return why == "enters" or bool(before and not weight)

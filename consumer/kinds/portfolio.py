@@ -1,4 +1,4 @@
-"""A portfolio: the signals of completed runs traded in one account, with a run's metrics and each leg's share."""
+"""A portfolio: signals of completed runs, or ranked assets, traded in one account, with a run's metrics."""
 
 import hashlib
 import json
@@ -32,11 +32,13 @@ from contracts.status import PlanKind, RunStatus
 from contracts.values import Json, without
 from engine.bars import check_bars
 from engine.engine import BacktestEngine
+from portfolio.account import RankedLeg
 from portfolio.legs import Calendar, Leg
 from portfolio.result import LegTrade, PortfolioResult
 from portfolio.sharing import SharingTerms
 from portfolio.walk import trade_together
 from rules.formula.evaluation import series_of
+from rules.formula.graph import Kind
 
 WEIGHT_BARS = 120  # at most, evenly spaced up to the last one, whose weights are stored
 MAX_LEFT_OUT = 1000  # orders that are stored; all are counted
@@ -44,17 +46,19 @@ MAX_LEFT_OUT = 1000  # orders that are stored; all are counted
 
 @dataclass(frozen=True)
 class LegRun:
-    """The run of a leg: its request with its prices, and the signals of its rule."""
+    """The run of a leg: its request with its prices, and the signals of its rule; of a ranked one none."""
 
     setup: Setup
     signals: Array
 
     @classmethod
-    def of(cls, request: RunRequest, packed: PackedPrices, signals_json: str) -> "LegRun":
+    def of(
+        cls, request: RunRequest, packed: PackedPrices, signals_json: str | None = None
+    ) -> "LegRun":
         """Decode the run as it is stored."""
         setup = Setup.of(request, packed)
         signals = np.zeros(len(setup.prices.traded), dtype=np.int8)
-        for bar, signal, _ in decode_signals(signals_json):
+        for bar, signal, _ in decode_signals(signals_json) if signals_json else ():
             signals[bar] = signal
         return cls(setup, signals)
 
@@ -63,18 +67,24 @@ class LegRun:
         setup, prices, engine = self.setup, self.setup.prices, self.setup.engine
         bars, first_bar = check_bars(setup.bars), prices.first_bar  # type: ignore[arg-type]
         traded, window = bars.since(first_bar), (sharing.volatility_bars or -1) + 1
+        inputs = tuple(sharing.inputs.items())
+
+        def line(text: str | None, kind: Kind = "number") -> Array | None:
+            return series_of(text, setup.bars, kind, inputs)[first_bar:] if text else None
+
+        keep = line(sharing.keep, "condition")
         return Leg(
             ticker=setup.request.ticker,
             times=prices.traded.timestamps,
             bars=traded,
             signals=np.minimum(self.signals, np.int8(0)) if engine.short_only else self.signals,
             stops=engine.stops_on(traded, self.signals),
-            priority=series_of(sharing.priority, setup.bars)[first_bar:]
-            if sharing.priority
-            else None,
+            priority=line(sharing.priority),
             weight=weight or 1.0,
             before=bars.close[max(first_bar - window, 0) : first_bar],
             ends=bool(prices.last_time < last_time),
+            score=line(sharing.score),
+            keep=None if keep is None else keep > 0,
         )
 
 
@@ -93,27 +103,45 @@ def read_portfolio(
 ) -> tuple[PortfolioRequest, list[LegRun]]:
     """Read a portfolio's request and the runs of its legs; BadParams for a run without signals."""
     plan = portfolio_of(plan_row(connection, PlanKind.PORTFOLIO, portfolio_id))
-    return plan.request, _legs(connection, plan)
+    is_ranked = plan.request.sharing.mode == "ranked"
+    return plan.request, (
+        ranked_legs(connection, plan.request) if is_ranked else _legs(connection, plan)
+    )
+
+
+def ranked_legs(connection: Connection, request: PortfolioRequest) -> list[LegRun]:
+    """Read the prices of each leg; the first one has those of the benchmark, too."""
+    requests = [RunRequest.from_json(request.run_of(leg)) for leg in range(len(request.legs))]
+    packed = with_prices(connection, requests)
+    return [LegRun.of(each, prices) for each, prices in zip(requests, packed, strict=True)]
 
 
 def _legs(connection: Connection, plan: Portfolio) -> list[LegRun]:
-    """Read the run of each leg, and shared prices only once; the first one has the prices of the benchmark, too."""
+    """Read the run of each leg."""
     rows = legs_of(connection, plan.legs, RUN.request_json, RUN.signals_json)
-    read = cache(partial(packed_prices, connection))
-    legs = list[LegRun]()
+    requests, signals = list[RunRequest](), list[str]()
     for number, run_id in enumerate(plan.legs):
         row = rows.get(run_id)
         if row is None or row["status"] != RunStatus.SUCCEEDED or row["signals_json"] is None:
             raise BadParams(
                 f"legs[{number}]: its run {run_id} has no signals any more; submit the portfolio again"
             )
-        request = RunRequest.from_json(json.loads(row["request_json"]))
+        requests.append(RunRequest.from_json(json.loads(row["request_json"])))
+        signals.append(row["signals_json"])
+    legs = zip(requests, with_prices(connection, requests), signals, strict=True)
+    return [LegRun.of(*leg) for leg in legs]
+
+
+def with_prices(connection: Connection, requests: Sequence[RunRequest]) -> Iterator[PackedPrices]:
+    """Yield the prices of each run, shared ones read only once; the first have those of the benchmark with them."""
+    read = cache(partial(packed_prices, connection))
+    benchmark = requests[0].benchmark
+    for number, request in enumerate(requests):
         packed = read(request.ticker, request.timeframe, request.data_hash)
-        if request.benchmark and not legs:
-            benchmark = read(request.benchmark, request.timeframe, request.benchmark_hash)
-            packed = replace(packed, benchmark=benchmark)
-        legs.append(LegRun.of(request, packed, row["signals_json"]))
-    return legs
+        if benchmark and not number:
+            compared = read(benchmark, request.timeframe, request.benchmark_hash)
+            packed = replace(packed, benchmark=compared)
+        yield packed
 
 
 class PortfolioTrading:
@@ -139,7 +167,8 @@ class PortfolioTrading:
         self._benchmark = benchmark_closes(first.prices.packed, self._times)
 
     def _trade_legs(self, terms: BacktestEngine) -> PortfolioResult:
-        shared = without(asdict(self._request.sharing), ("priority",))
+        formulas = ("priority", "score", "keep", "inputs")
+        shared = without(asdict(self._request.sharing), formulas)
         has_loans = shared["max_gross_pct"] > 100.0
         accrual = partial(_accrue, self._rates, has_loans) if self._rates else None
         sharing = SharingTerms(terms=terms, accrual=accrual, **shared)
@@ -237,6 +266,10 @@ class PortfolioTrading:
                 {"first": bars.item(0), "last": bars.item(-1), "ends": leg.ends}
                 for leg, bars in self._spans
             ],
+            "rebalancings": [
+                [each.bar, *map(list, zip(*map(_stored, each.legs), strict=True))]
+                for each in result.rebalancings
+            ],
         }
         return packed_json(series)
 
@@ -260,6 +293,12 @@ class PortfolioTrading:
         packed = self._runs[0].setup.prices.packed
         notes.append(benchmark_note(packed, self._benchmark, self._times))
         return list(dict.fromkeys(filter(None, notes)))
+
+
+def _stored(each: RankedLeg) -> tuple[Any, ...]:
+    """Return the fields of a ranked leg in their order, numbers with the digits that pages show."""
+    score = None if each.score is None else float(f"{each.score:.8g}")
+    return tuple(each._replace(score=score, weight=round(each.weight, 6)))
 
 
 def _accrue(

@@ -66,6 +66,14 @@ BODIES: Json = {
         **{name: RUN[name] for name in ("start_date", "end_date")},
         "max_positions": 1,
     },
+    "POST /api/portfolios/batch": {
+        "base": {
+            "tickers": ["AAPL", "IBM", "MSFT"],
+            **{name: RUN[name] for name in ("start_date", "end_date")},
+        },
+        "portfolio": {"mode": "ranked", "score": "roc(close, 60)", "rebalance": "monthly"},
+        "parameters": {"top": [1, 2]},
+    },
 }
 QUERIES = {"GET /api/curves": "?run=$RUN_ID", "POST /api/runs/bulk": "?batch_id=two"}
 SAMPLES = {

@@ -19,6 +19,7 @@ from adapters.database import connect_database, database_now, reading
 from adapters.plan_tables import plans
 from adapters.tables import metadata, runs
 from contracts.study import StudyStatus
+from scripts.reference.pages import BODIES
 from tests.manifests.mysql_users import make_users
 from tests.services.fixtures import programs as started_programs
 from tests.services.fixtures import settings_of
@@ -112,6 +113,7 @@ def change_everything(
     portfolio_id = request("POST", "/api/portfolios", json=ASKED)["portfolio_id"]
     for change in ("cancel", "retry"):
         request("POST", f"/api/portfolios/{portfolio_id}/{change}")
+    request("POST", "/api/portfolios/batch", json=BODIES["POST /api/portfolios/batch"])
     study_id = request("POST", "/api/studies", json=WALK_FORWARD)["study_id"]
     request("POST", f"/api/studies/{study_id}/cancel")
     judged_id = request("POST", "/api/studies", json=WALK_FORWARD)["study_id"]

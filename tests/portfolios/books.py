@@ -12,6 +12,7 @@ from portfolio.sharing import SharingTerms
 from portfolio.walk import trade_together
 
 FIRST = np.datetime64("2020-01-01")
+NO_STOPS = dict.fromkeys(("stop_loss_pct", "take_profit_pct", "trailing_stop_pct"))
 OPTIONS = [each.name for each in fields(BacktestEngine)]
 
 
@@ -95,17 +96,17 @@ def cut(one, days):
             for name in ("Open", "High", "Low", "Close")
         }
     )
-    stops = Stops(
+    stops = one.stops and Stops(
         prices, one.stops._stop_loss_pct, one.stops._take_profit_pct, one.stops._trailing_stop_pct
     )
-    priority = None if one.priority is None else one.priority[:bars]
+    of_bars = {
+        name: getattr(one, name) for name in ("times", "signals", "priority", "score", "keep")
+    }
     return replace(
         one,
-        times=one.times[:bars],
         bars=prices,
-        signals=one.signals[:bars],
         stops=stops,
-        priority=priority,
+        **{name: None if values is None else values[:bars] for name, values in of_bars.items()},
     )
 
 

@@ -1,7 +1,7 @@
 """The HTTP API of batches: submission of many runs in one call, progress, leaderboard."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import compress
 from typing import Any
@@ -24,6 +24,7 @@ from adapters.plans.batch import (
     plan_of_batch,
     surface_of,
 )
+from adapters.plans.expansion import Expansion
 from adapters.plans.export import export_rows
 from adapters.plans.ranking import (
     DEFAULT,
@@ -247,13 +248,22 @@ def bulk() -> ResponseReturnValue:
 )
 def sweep() -> ResponseReturnValue:
     """Record and enqueue all runs of a sweep, or none; with ?dry_run=true only report what would happen."""
-    query = arguments()
     expansion = read_sweep(json_body(), platform().settings.max_bulk_runs)
+    return accept_sweep(
+        expansion, lambda batch_id: validate_lines([*enumerate(expansion.requests, 1)], batch_id)
+    )
+
+
+def accept_sweep(
+    expansion: Expansion, valid_of: Callable[[str], list[ValidRequest]]
+) -> ResponseReturnValue:
+    """Record and enqueue the Jobs of a sweep, `valid_of` its batch, or report on them in a dry run."""
+    query = arguments()
     g.batch_id = batch_id = query["batch_id"] or expansion.batch_id or _issued_batch_id()
     if not query["dry_run"]:
         ask_database(require_owner, "batch_id", batch_id)
     with expansion.placing():
-        valid = validate_lines([*enumerate(expansion.requests, start=1)], batch_id)
+        valid = valid_of(batch_id)
     body, code = _submit(batch_id, valid, expansion.ranking)
     if (name := expansion.spec.name) and not query["dry_run"]:
         change_database(set_default_title, batch_id, name[:TITLE_LENGTH])

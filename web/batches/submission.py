@@ -3,7 +3,7 @@
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from io import BytesIO
 from itertools import islice
@@ -11,18 +11,19 @@ from typing import Any
 
 from flask import request
 from pydantic import ValidationError
-from sqlalchemy import RowMapping
+from sqlalchemy import Connection, RowMapping
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from adapters.database_errors import DuplicateKey
 from adapters.logs import log_context
 from adapters.plans.batch import runs_by_hash, runs_on_other_prices
 from adapters.plans.expansion import Expansion, expand
+from adapters.plans.portfolio import insert_portfolio
 from adapters.runs.changes import NewRun
 from contracts.errors import Conflict, InvalidRequest
 from contracts.status import RunStatus
 from contracts.sweep import ACCEPTED, SweepSpec
-from contracts.values import Json, without
+from contracts.values import Json, Values, without
 from rules.catalog import RULES, complete_params
 from web.api import parse_json, typed_body
 from web.app import ask_database, platform, reading_database
@@ -134,11 +135,14 @@ def few_fields(values: Any) -> Json:
     return values
 
 
-def read_sweep(values: Any, most: int) -> Expansion:
-    """Expand the sweep in `values`, of at most so many runs; InvalidRequest with every fault by field."""
+def read_sweep(values: Any, most: int, rules: Mapping[str, Values] | None = None) -> Expansion:
+    """Expand the sweep in `values`, of at most so many runs; InvalidRequest with every fault by field.
+
+    rules: the parameters of each rule with their defaults, those of the catalog unless given.
+    """
     base = few_fields(values).get("base")
     bounded_json(base)
-    params = {name: complete_params(name, {}) for name in RULES} | _of_code(base)
+    params = rules or {name: complete_params(name, {}) for name in RULES} | _of_code(base)
     try:
         spec = adapter_of(SweepSpec).validate_json(json.dumps(values), strict=True)
     except ValidationError as error:
@@ -198,7 +202,7 @@ def submit_bulk(batch_id: str, valid: Sequence[ValidRequest], spec: Json | None 
             try:
                 if new:
                     refuse_when_full(len(new))
-                    start_runs(new, partial(join_own_batch, batch_id=batch_id, spec=spec))
+                    start_runs(new, partial(_join, batch_id, spec, new, missing))
             except DuplicateKey:  # others recorded some of them meanwhile, which rolled ours back
                 continue
             log.info("bulk_accepted new=%d existing=%d", len(new), len(valid) - len(new))
@@ -206,6 +210,22 @@ def submit_bulk(batch_id: str, valid: Sequence[ValidRequest], spec: Json | None 
     raise Conflict(
         f"batch {batch_id} is being submitted by others at the same time; send the same call again"
     )
+
+
+def _join(
+    batch_id: str,
+    spec: Json | None,
+    new: Sequence[NewRun],
+    valid: Mapping[str, ValidRequest],
+    connection: Connection,
+) -> str | None:
+    """Lock the batch of new runs, by `join_own_batch`, and record the portfolios that some of them are the Jobs of."""
+    plan_id = join_own_batch(connection, batch_id, spec)
+    for run in new:
+        if portfolio := valid[run.request_hash].portfolio:
+            columns = {"request_hash": run.request_hash, "submitted_by": run.submitted_by}
+            insert_portfolio(connection, run.run_id, portfolio, [], **columns)
+    return plan_id
 
 
 def _answer(

@@ -16,7 +16,8 @@ from werkzeug.routing import Rule
 
 from contracts.portfolio_request import (
     MAX_LEGS,
-    MODE_OF,
+    MODES_OF,
+    RANKED,
     TERMS,
     LegRequest,
     PortfolioRequest,
@@ -185,6 +186,7 @@ def _schemas() -> Json:
     run["properties"]["run_id"] = issued
     for one_rule in (run, leg):
         _name_rules(one_rule)
+    _name_ranked(leg)
     for terms in (run, portfolio):
         terms.update(_PERCENT_SIZE)
     return {
@@ -239,6 +241,13 @@ def _name_rules(one_rule: Json) -> None:
     ]
 
 
+def _name_ranked(leg: Json) -> None:
+    """Let a leg have no rule, as with mode ranked."""
+    leg["properties"]["rule_type"]["enum"].append(RANKED)
+    no_rule = {"properties": {"rule_type": {"const": RANKED}, "params": {"maxProperties": 0}}}
+    leg["anyOf"] = [*leg.pop("oneOf"), no_rule]
+
+
 def _merge(one: Json, other: Json) -> Json:
     """Merge two object schemas: all properties, and all required ones."""
     required = list(dict.fromkeys(one["required"] + other["required"]))
@@ -272,7 +281,9 @@ def portfolio_schema(reference: str = "#/$defs/{model}") -> Json:
     """Return the JSON Schema of PortfolioRequest: its legs, the fields of a run that they share, and Sharing."""
     run, leg = request_schema(), {"$ref": reference.format(model=LegRequest.__name__)}
     legs = {"type": "array", "items": leg, "minItems": 1, "maxItems": MAX_LEGS, "title": "Legs"}
-    legs["description"] = f"1 to {MAX_LEGS}; a ticker may have several, with different rules"
+    legs["description"] = (
+        f"1 to {MAX_LEGS}; a ticker may have several, with different rules; with mode ranked none has a rule"
+    )
     shared = {name: run["properties"][name] for name in TERMS}
     return {
         "$defs": {LegRequest.__name__: request_schema(LegRequest)},
@@ -285,12 +296,12 @@ def portfolio_schema(reference: str = "#/$defs/{model}") -> Json:
 
 
 def _sharing() -> Json:
-    """Return the properties of Sharing, each with the mode that it belongs to."""
+    """Return the properties of Sharing, each with the modes that it belongs to."""
     properties = {
         name: dict(each) for name, each in request_schema(Sharing)["properties"].items()
     }
-    for name, mode in MODE_OF.items():
-        properties[name]["description"] += f"; with mode {mode} only"
+    for name, modes in MODES_OF.items():
+        properties[name]["description"] += f"; with mode {' or '.join(modes)} only"
     return properties
 
 

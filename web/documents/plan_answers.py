@@ -260,7 +260,8 @@ class ListedPortfolio(PortfolioState):
 class PortfolioLeg(TypedDict):
     ticker: str
     rule_type: str
-    run_id: str
+    run_id: str | None
+    """null for a ranked asset, which has no run"""
     params: Json
     weight: float | None
     data_hash: str | None
@@ -317,7 +318,7 @@ class Portfolios(TypedDict):
 
 
 class PortfolioTrade(TypedDict):
-    exit_reason: ExitReason | Literal["end_of_prices"]
+    exit_reason: ExitReason | Literal["end_of_prices", "ranking"]
     leg: Count
     """its number, from 0"""
     ticker: str
@@ -361,3 +362,42 @@ class PortfolioCurves(TypedDict):
     invested_pct: list[float | None]
     benchmark: HeldBenchmark | None
     money_decimals: Count
+
+
+Why = Literal["enters", "stays", "buffer", "rank", "keep", "no_score", "sign", "ended"]
+
+
+class Leaver(TypedDict):
+    ticker: str
+    why: Why
+
+
+class RebalancingAnswer(TypedDict):
+    date: str
+    entered: list[str]
+    left: list[Leaver]
+
+
+class RankedAsset(TypedDict):
+    leg: Count
+    ticker: str
+    rank: Count | None
+    """from 1, null if it is not eligible"""
+    score: float | None
+    before: int
+    """long 1, short -1, neither 0"""
+    weight: float
+    """target, a signed fraction of the invested part"""
+    why: Why
+
+
+class RankedDay(TypedDict):
+    date: str
+    ranks: list[RankedAsset]
+
+
+class PortfolioRanks(TypedDict):
+    rebalancings: list[RebalancingAnswer]
+    """of a ranked portfolio; others have none"""
+    last: RankedDay | None
+    """the last rebalancing up to `at`"""

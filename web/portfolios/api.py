@@ -24,11 +24,26 @@ from contracts.errors import Conflict
 from contracts.portfolio_request import PortfolioRequest, PortfolioStatus
 from contracts.status import PlanKind, RunStatus
 from contracts.values import Json
-from web.api import ENDED, KEY, REFUSED, UNFINISHED, arguments, conditional, operation, typed_body
+from web.api import (
+    DRY_RUN,
+    ENDED,
+    KEY,
+    REFUSED,
+    UNFINISHED,
+    Argument,
+    arguments,
+    conditional,
+    json_body,
+    operation,
+    typed_body,
+)
 from web.app import ask_database, change_database, platform, submit_plan
+from web.batches.api import BATCH_ID, accept_sweep
 from web.charts.bars import POINTS, Window, cache_for_hour, json_numbers
+from web.formats import day
 from web.plans import PlanResource, Row, cancel_runs, retry_runs
-from web.portfolios.validation import checked_portfolio
+from web.portfolios.ranked import ranked_job
+from web.portfolios.validation import checked_portfolio, checked_ranked
 from web.portfolios.view import PortfolioView, describe_portfolio, listed_portfolio
 from web.runs.operations import (
     cancel_among,
@@ -39,6 +54,8 @@ from web.runs.operations import (
 )
 from web.runs.validation import ValidRequest, validate_request
 from web.titles import portfolio_title
+
+AT = Argument("at", day, "the last rebalancing up to this day; of all by default")
 
 
 def _state(portfolio_id: str) -> Json:
@@ -66,6 +83,23 @@ def submit() -> ResponseReturnValue:
     return PORTFOLIO.accepted(portfolio_id, is_new, legs=len(runs))
 
 
+@blueprint.post("/api/portfolios/batch")
+@operation(
+    "200 SweepAccepted: nothing was new, or a dry run",
+    "202 SweepAccepted: recorded",
+    *REFUSED,
+    asks=(KEY, BATCH_ID, DRY_RUN),
+    json="SweepSpec",
+    body_setting="max_body_mb",
+)
+def sweep() -> ResponseReturnValue:
+    """Record and enqueue a ranked portfolio for each combination of a sweep over its fields, as a batch."""
+    portfolios, expansion = checked_ranked(json_body(), platform().settings.max_bulk_runs)
+    return accept_sweep(
+        expansion, lambda batch_id: [ranked_job(*each, batch_id) for each in portfolios]
+    )
+
+
 def _submit_portfolio(
     portfolio_request: PortfolioRequest, runs: Sequence[ValidRequest]
 ) -> tuple[str, bool]:
@@ -75,6 +109,15 @@ def _submit_portfolio(
     """
     hashes = [valid.request_hash for valid in runs]
     whole = portfolio_request.request_hash(hashes)
+
+    def insert_ranked(portfolio_id: str, columns: Json) -> None:
+        refuse_when_full(1)
+        job = new_run(ranked_job(portfolio_request, runs), run_id=portfolio_id)
+
+        def record_plan(connection: Connection) -> None:
+            insert_portfolio(connection, portfolio_id, portfolio_request, [], **columns)
+
+        start_runs([job], record_plan)
 
     def insert(portfolio_id: str, columns: Json) -> None:
         served = ask_database(runs_alike, hashes, MAY_SERVE)
@@ -90,7 +133,8 @@ def _submit_portfolio(
 
         start_runs(list(new.values()), record_plan)
 
-    return submit_plan(PlanKind.PORTFOLIO, whole, insert)
+    is_ranked = portfolio_request.sharing.mode == "ranked"
+    return submit_plan(PlanKind.PORTFOLIO, whole, insert_ranked if is_ranked else insert)
 
 
 @blueprint.get("/api/portfolios/<uuid:portfolio_id>")
@@ -130,6 +174,21 @@ def curves(portfolio_id: str) -> Response:
         "invested_pct": json_numbers(invested, 2),
         "positions": positions.tolist(),
     }
+    return cache_for_hour(jsonify(body))
+
+
+@blueprint.get("/api/portfolios/<uuid:portfolio_id>/ranks")
+@operation(
+    "200 PortfolioRanks: why assets were bought and sold",
+    PORTFOLIO.missing,
+    UNFINISHED,
+    asks=(AT,),
+)
+def ranks(portfolio_id: str) -> Response:
+    """Rebalancings of a ranked portfolio, and the ranks at the last one up to a date: ?at=2012-06-29."""
+    series = PortfolioView(portfolio_id).completed()
+    at = arguments()["at"]
+    body = {"rebalancings": series.rebalancings(), "last": series.ranks_at(at and str(at))}
     return cache_for_hour(jsonify(body))
 
 

@@ -4,7 +4,7 @@ from flask import Response, abort, render_template, request
 
 from adapters.plans.portfolio import PortfolioSeries
 from adapters.plans.robustness import robustness_of
-from contracts.portfolio_request import Sharing
+from contracts.portfolio_request import MODES_OF, Sharing
 from contracts.run_result import RunResult
 from contracts.status import RunStatus
 from contracts.tickers import normalize_tickers
@@ -23,6 +23,17 @@ from web.titles import format_fields, read_fields
 blueprint = PORTFOLIO.pages
 
 TABS = {"legs": "Legs", "stats": "Stats", "trades": "Trades"}
+RANKED_TABS = TABS | {"ranks": "Ranks"}
+WHYS = {
+    "enters": "enters",
+    "stays": "stays",
+    "buffer": "stays within the buffer",
+    "rank": "its rank",
+    "keep": "not eligible",
+    "no_score": "no score",
+    "sign": "its score has the wrong sign",
+    "ended": "its prices ended",
+}
 REASONS = {
     "no_place": "the maximum number of positions was open",
     "no_cash": "no cash was left",
@@ -39,24 +50,28 @@ TRADE_COLUMNS = {"ticker": "Ticker"} | without(COLUMNS, ("trade_no",))
 @blueprint.get("/portfolios/<uuid:portfolio_id>")
 def page(portfolio_id: str) -> str:
     """One portfolio; a permalink as soon as it is submitted: ?tab=trades."""
-    tab = request.args.get("tab", "legs")
-    if tab not in TABS:
-        abort(404, f"a portfolio has no tab {tab[:40]!r}; there are {', '.join(TABS)}")
+    tab, portfolio = request.args.get("tab", "legs"), PortfolioView(portfolio_id)
+    tabs = RANKED_TABS if portfolio.spec["mode"] == "ranked" else TABS
+    if tab not in tabs:
+        abort(404, f"this portfolio has no tab {tab[:40]!r}; there are {', '.join(tabs)}")
     return render_template(
-        "portfolios/portfolio.html",
-        tab=tab,
-        tabs=TABS,
-        **_context(PortfolioView(portfolio_id), tab),
+        "portfolios/portfolio.html", tab=tab, tabs=tabs, **_context(portfolio, tab)
     )
 
 
 def _context(portfolio: PortfolioView, tab: str) -> Json:
     """Return the variables of page and report, with results once the portfolio has completed."""
     spec, states = portfolio.spec, [run["status"] for run in portfolio.runs.values()]
+    mode = spec["mode"]
+    sharing = {
+        name: each
+        for name, each in read_fields(Sharing).items()
+        if mode in MODES_OF.get(name, (mode,))
+    }
     return {
         "portfolio": portfolio,
         "terms": format_fields(spec, "orders", "stops", "label")
-        | format_fields(spec, "orders", fields=read_fields(Sharing)),
+        | format_fields(spec, "orders", fields=sharing),
         "counts": {state.public: states.count(state) for state in RunStatus},
         "position_words": POSITION_WORDS,
         "robustness": ask_database(robustness_of, portfolio.row["plan_id"]),
@@ -111,7 +126,20 @@ def _trades(series: PortfolioSeries) -> Json:
     }
 
 
-_OF_TAB = {"legs": _legs, "stats": _stats, "trades": _trades}
+def _ranks(series: PortfolioSeries) -> Json:
+    """Return the ranks at the last rebalancing up to the requested day, and all rebalancings."""
+    last, rebalancings = series.ranks_at(request.args.get("at") or None), series.rebalancings()
+    dates = [each["date"] for each in rebalancings]
+    return {
+        "last": last,
+        "place": dates.index(last["date"]) if last else None,
+        "rebalancings": rebalancings,
+        "whys": WHYS,
+        "timeframe": series.account.timeframe,
+    }
+
+
+_OF_TAB = {"legs": _legs, "stats": _stats, "trades": _trades, "ranks": _ranks}
 
 
 @blueprint.get("/portfolios/<uuid:portfolio_id>/trades.csv")
@@ -131,6 +159,7 @@ def report(portfolio_id: str) -> Response:
         ("Equity", equity_picture(series.account.dates, series.account.equity)),
         ("Allocation over time", weights_picture(series)[0]),
     ]
+    ranks = {"rebalancings": series.rebalancings(), "whys": WHYS}
     return report_page(
-        "portfolios/report.html", pictures=pictures, **_context(portfolio, "stats")
+        "portfolios/report.html", pictures=pictures, **ranks, **_context(portfolio, "stats")
     )

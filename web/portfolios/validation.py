@@ -1,5 +1,6 @@
 """Validation of a portfolio, once, at the border: the faults of all its legs together, each at its place."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,7 +10,8 @@ from adapters.plans.expansion import Expansion
 from contracts.errors import InvalidRequest
 from contracts.portfolio_request import (
     MAX_LEGS,
-    MODE_OF,
+    MODES_OF,
+    RANKED,
     SHARING_FIELDS,
     TERMS,
     LegRequest,
@@ -22,7 +24,16 @@ from contracts.values import Json, Values, picked, without
 from rules.language import series_fault
 from web.api import parse_json
 from web.app import ask_database, platform
-from web.batches.submission import MAX_FAULTS, read_sweep
+from web.batches.submission import MAX_FAULTS, few_fields, read_sweep
+from web.portfolios.ranked import (
+    WHOLE_ACCOUNT,
+    assets_of,
+    is_ranked,
+    place_in_sweep,
+    portfolio_values,
+    ranked_faults,
+    read_ranked,
+)
 from web.runs.validation import (
     Faults,
     ValidRequest,
@@ -51,12 +62,44 @@ def checked_portfolio(body: bytes) -> ValidPortfolio:
     fields = values if isinstance(values, dict) else {}
     batch_id = fields.get("batch_id")
     if isinstance(batch_id, str) and "legs" not in fields:
-        return _validate(_of_batch(batch_id) | without(fields, ("batch_id",)))
+        of_batch = _of_batch(batch_id)
+        if is_ranked(fields):
+            of_batch = assets_of(of_batch)
+        return _validate(of_batch | without(fields, ("batch_id",)))
     if "portfolio" not in fields:
         return _validate(values)
+    if is_ranked(fields["portfolio"]):
+        [(ranked, runs)], _ = checked_ranked(fields, 1)
+        return ranked, runs
     sweep = read_sweep(values, MAX_LEGS)
     with sweep.placing(_place):
         return _validate(_portfolio_of_sweep(sweep))
+
+
+def checked_ranked(values: Any, most: int) -> tuple[list[ValidPortfolio], Expansion]:
+    """Validate a sweep over the fields of a ranked portfolio, of at most so many combinations; InvalidRequest.
+
+    The legs, and what else they share, are the same in all of them.
+    """
+    if not is_ranked(few_fields(values).get("portfolio")):
+        raise InvalidRequest({"portfolio": "a section with mode: ranked is expected"})
+    sweep = read_ranked(values, most)
+    several = [portfolio_values(sweep, sweep.params(member)) for member in sweep.members]
+    sharings, faults = list[Sharing](), Faults()
+    for member, each in zip(sweep.members, several, strict=True):
+        of_one = Faults()
+        sharings.append(_sharing(each, of_one))
+        with_member = f" (with {json.dumps(member)})" if member else ""
+        for field, fault in of_one.items():
+            faults.setdefault(place_in_sweep(sweep, field), fault + with_member)
+    try:
+        first, runs = _validate(several[0])
+    except InvalidRequest as error:
+        for field, fault in error.errors.items():
+            faults.setdefault(place_in_sweep(sweep, field), fault)
+    if faults:
+        raise InvalidRequest(faults)
+    return [(replace(first, sharing=sharing), runs) for sharing in sharings], sweep
 
 
 def _of_batch(batch_id: str) -> Json:
@@ -99,10 +142,13 @@ def _place(field: str) -> str:
 def _validate(values: Any) -> ValidPortfolio:
     if not isinstance(values, dict) or len(values) > MAX_FIELDS:
         raise InvalidRequest({"body": "a JSON object of legs and what they share is expected"})
+    if is_ranked(values):
+        values = WHOLE_ACCOUNT | values
     accepted = ("legs", *TERMS, *SHARING_FIELDS)
     unknown = f"unknown field; accepted: {', '.join(accepted)}"
     faults = {name[:60]: unknown for name in without(values, accepted)}
-    sharing, legs = _sharing(values, faults), _legs(values.get("legs"), faults)
+    sharing = _sharing(values, faults)
+    legs = _legs(values.get("legs"), is_ranked(values), faults)
     portfolio_request = PortfolioRequest(
         legs=tuple(legs.values()), sharing=sharing, terms=picked(values, TERMS)
     )
@@ -125,16 +171,20 @@ def _sharing(values: Values, faults: Faults) -> Sharing:
         sharing = check_contract(Sharing, fields)
     except InvalidRequest as error:
         faults |= error.errors
-        return Sharing()
+        return Sharing(mode="ranked" if is_ranked(values) else "shared")
     faults |= {
-        name: f"{fields[name]!r} is not accepted with mode {sharing.mode}; it is for mode {mode}"
-        for name, mode in MODE_OF.items()
-        if mode != sharing.mode and getattr(sharing, name) != getattr(Sharing(), name)
+        name: f"{fields[name]!r} is not accepted with mode {sharing.mode}; it is for mode {' or '.join(modes)}"
+        for name, modes in MODES_OF.items()
+        if sharing.mode not in modes and name in sharing.chosen()
     }
+    if is_ranked(values):
+        faults |= ranked_faults(values, sharing)
+    elif sharing.rebalance == "ranking":
+        faults["rebalance"] = "'ranking' is for mode ranked"
     return sharing
 
 
-def _legs(values: Any, faults: Faults) -> dict[int, LegRequest]:
+def _legs(values: Any, ranked: bool, faults: Faults) -> dict[int, LegRequest]:
     """Return the legs whose fields have the right types, by number."""
     if not isinstance(values, list) or not 1 <= len(values) <= MAX_LEGS:
         faults["legs"] = (
@@ -144,12 +194,25 @@ def _legs(values: Any, faults: Faults) -> dict[int, LegRequest]:
     legs: dict[int, LegRequest] = {}
     for number, leg in enumerate(values):
         try:
-            legs[number] = check_contract(LegRequest, leg)
+            each = check_contract(LegRequest, leg)
+            if fault := _rule_fault(each, ranked):
+                faults[_at(number, "rule_type")] = fault
+            else:
+                legs[number] = each
         except InvalidRequest as error:
             faults |= {_at(number, field): fault for field, fault in error.errors.items()}
         if len(faults) >= MAX_FAULTS:
             break
     return legs
+
+
+def _rule_fault(leg: LegRequest, ranked: bool) -> str | None:
+    """Return the fault of a ranked leg with a rule, or of another one without; None for others."""
+    if ranked and (leg.rule_type != RANKED or leg.params or leg.weight):
+        return "not accepted with mode ranked: a leg is a ticker alone"
+    if not ranked and leg.rule_type == RANKED:
+        return "required: a name in the catalog, /api/rules"
+    return None
 
 
 def _at(number: int, field: str) -> str:
@@ -188,7 +251,7 @@ def _repetition_faults(runs: Sequence[ValidRequest]) -> Faults:
     rules = [(each.ticker, each.rule_type, canonical_json(each.params)) for each in requests]
     return {
         _at(number, "ticker"): f"the same rule on {rule[0]} as legs[{rules.index(rule)}]; "
-        "a ticker twice needs different rules"
+        "a ticker twice needs different rules, of which mode ranked has none"
         for number, rule in enumerate(rules)
         if rules.index(rule) != number
     }

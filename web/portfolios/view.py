@@ -1,7 +1,7 @@
 """The view model of a portfolio: its state, its legs with their runs, and its results."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -20,6 +20,8 @@ from contracts.values import Json, picked
 from web.app import reading_database
 from web.titles import portfolio_title
 
+# the account of each mode, in sentences
+ACCOUNTS = {"shared": "a shared account", "sleeves": "separate accounts", "ranked": "a rotation"}
 RECEIPT = ("data_hash", "result_hash", "engine_version", "analysis_version", "image_tag")
 _OF_LEGS = RUN["plan_id", "rule_id", "error_type", "error_message"]
 _LISTED = ("total_return_pct", "sharpe_ratio", "max_drawdown_pct")
@@ -39,11 +41,13 @@ class PortfolioView:
         self.spec = spec_of(self.row)
         self.summary: Json = json.loads(self.row["summary"])
         self.title = portfolio_title(self.row["title"], self.summary)
+        self.account = ACCOUNTS[self.spec["mode"]]
 
     @property
     def status(self) -> str:
         """Its state in the API; pending until the first leg has started."""
-        waits = all(run["status"] == RunStatus.PENDING for run in self.runs.values())
+        started = self.runs.values() or [self.job]
+        waits = all(run["status"] == RunStatus.PENDING for run in started)
         ended = _end_of(self.plan.status, self.job.get("status"))
         return (ended or (RunStatus.PENDING if waits else RunStatus.RUNNING)).public
 
@@ -80,13 +84,25 @@ class PortfolioView:
     @cached_property
     def legs(self) -> list[Json]:
         """Each leg with its run, and its contribution once the portfolio has completed."""
-        run_ids, series = self.plan.legs, self.series
+        series = self.series
+        run_ids: Sequence[str | None] = self.plan.legs or [None] * len(self.spec["legs"])
         earned = series.legs() if series else [{"contribution": None}] * len(run_ids)
         legs = zip(self.spec["legs"], run_ids, earned, strict=True)
         return [
-            {**leg, "run_id": run_id, **_of_run(self.runs.get(run_id)), **of_leg}
+            {**leg, "run_id": run_id, **self._of_run(run_id), **of_leg}
             for leg, run_id, of_leg in legs
         ]
+
+    def _of_run(self, run_id: str | None) -> Json:
+        """Return the state of a leg's run; of a ranked leg, which has none, that of the portfolio."""
+        if run_id is None:
+            return {"status": self.status, "rule_id": None, "error_message": None}
+        run = self.runs.get(run_id)
+        if run is None:
+            return {"status": "deleted", "rule_id": None, "error_message": None}
+        status = RunStatus(run["status"]).public
+        error = run["error_message"]
+        return {"status": status, "rule_id": run["rule_id"], "error_message": error}
 
     @property
     def fault(self) -> tuple[str | None, str | None]:
@@ -158,10 +174,3 @@ def _of_series(series: PortfolioSeries) -> Json:
         "weights": {"dates": series.dates_of(weights["bars"]), "money": weights["money"]},
         **picked(results, ("interest", "borrow_fees", "correlations")),
     }
-
-
-def _of_run(run: RowMapping | None) -> Json:
-    if run is None:
-        return {"status": "deleted", "rule_id": None, "error_message": None}
-    status = RunStatus(run["status"]).public
-    return {"status": status, "rule_id": run["rule_id"], "error_message": run["error_message"]}

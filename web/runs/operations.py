@@ -79,8 +79,9 @@ def _insert_run(new: NewRun) -> str:
 
 def new_run(valid: ValidRequest, **changes: Any) -> NewRun:
     """Return a run of the actor with a new id; changes: fields in which its request differs."""
-    request = replace(valid.request, run_id=str(uuid4()), **changes)
-    return NewRun(request, valid.request_hash, submitted_by=current_actor())
+    request = replace(valid.request, **{"run_id": str(uuid4()), **changes})
+    kind = Kind.PORTFOLIO if valid.portfolio else Kind.RUN
+    return NewRun(request, valid.request_hash, submitted_by=current_actor(), kind=kind)
 
 
 def join_own_batch(

@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from adapters.prices.store import PriceStore, Version
 from contracts.errors import InvalidRequest, UnknownTicker
+from contracts.portfolio_request import PortfolioRequest
 from contracts.run_request import RunRequest, Titled, request_hash
 from contracts.tickers import normalize_tickers
 from contracts.timeframes import BY_DAY
@@ -40,10 +41,14 @@ _LABELS = tuple(
 
 @frozen
 class ValidRequest:
-    """A request that may be recorded, and the hash of all that decides its result."""
+    """A request that may be recorded, and the hash of all that decides its result.
+
+    portfolio: of the Job of a ranked one.
+    """
 
     request: RunRequest
     request_hash: str
+    portfolio: PortfolioRequest | None = None
 
 
 def priced_days(request: RunRequest, prices: PriceStore) -> Span:

@@ -7,7 +7,15 @@ export function numberOf(input) {
 export function fieldValue(input) {
   if (input.type === "checkbox") return input.checked;
   if ("words" in input.dataset) return wordsOf(input.value);
+  if ("object" in input.dataset) return numbersOf(input.value);
   return input.type === "number" ? numberOf(input) : input.value.trim();
+}
+
+// "n = 126, k = 0.5" -> { n: 126, k: 0.5 }; null for none, the text for anything else, which the server refuses
+function numbersOf(text) {
+  const parts = (wordsOf(text) ?? []).map((part) => part.split("=").map((each) => each.trim()));
+  if (parts.some(([name, value]) => !name || !value || Number.isNaN(Number(value)))) return text;
+  return parts.length ? Object.fromEntries(parts.map(([name, value]) => [name, Number(value)])) : null;
 }
 
 // "trend, 2026" -> ["trend", "2026"]; null for none

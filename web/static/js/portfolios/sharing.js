@@ -22,11 +22,15 @@ export function readSharing(root) {
   );
 }
 
-// Fields that one mode alone has are hidden in the other.
+// Fields that other modes alone have are hidden, and so are ways of rebalancing.
 export function showMode(root) {
-  const { value } = root.querySelector('[data-sharing] [name="mode"]');
+  const mode = root.querySelector('[data-sharing] [name="mode"]').value;
   for (const each of root.querySelectorAll("[data-only]"))
-    each.hidden = each.dataset.only !== "" && each.dataset.only !== value;
+    each.hidden = each.dataset.only !== "" && !each.dataset.only.split(" ").includes(mode);
+  const rebalance = root.querySelector('[data-sharing] [name="rebalance"]');
+  for (const option of rebalance.options)
+    option.hidden = option.disabled = option.value === (mode === "ranked" ? "never" : "ranking");
+  if (rebalance.selectedOptions[0].disabled) rebalance.value = mode === "ranked" ? "monthly" : "never";
 }
 
 export function tickersOf(form) {
@@ -36,16 +40,20 @@ export function tickersOf(form) {
 export function describeTogether(form, request) {
   showMode(form);
   const count = tickersOf(form).length;
-  const shared = readSharing(form).mode === "shared";
+  const { mode } = readSharing(form);
+  const shared = mode === "shared";
+  form.querySelector("#rule").hidden = count > 0 && mode === "ranked";
   const fitting =
     request.size_type === "percent"
       ? Math.floor(100 / request.position_size)
       : Math.floor(request.initial_capital / request.position_size);
   const size =
     request.size_type === "percent" ? `${request.position_size}% of equity` : `${request.position_size} in cash`;
-  const words = shared
-    ? `Each position is ${size}, so about ${fitting} fit at once.`
-    : "Each ticker gets its own share of the capital.";
+  const words = {
+    shared: `Each position is ${size}, so about ${fitting} fit at once.`,
+    sleeves: "Each ticker gets its own share of the capital.",
+    ranked: "At each rebalancing the best by score are bought, without a rule.",
+  }[mode];
   form.querySelector("[data-together]").textContent = count
     ? `${count} ${count === 1 ? "ticker" : "tickers"}. ${words}`
     : "";

@@ -84,7 +84,10 @@ function submission(form) {
   const [request, axes, tickers] = [readRequest(form), readAxes(form), tickersOf(form)];
   if (tickers.length) {
     const { ticker, ...base } = request;
+    const isRanked = form.querySelector("#rule").hidden;
+    if (isRanked) for (const name of ["rule_type", "params"]) delete base[name];
     const sweep = { ...sweepOf(form, { ...base, tickers }, axes), run_cap: 500, portfolio: readSharing(form) };
+    if (isRanked) delete sweep.where;
     return [at("/api/portfolios"), sweep, (body) => `Portfolio of ${body.legs} legs submitted`];
   }
   if (!Object.keys(axes).length) return [at("/run_backtest"), request, () => "Run submitted"];

@@ -33,6 +33,7 @@ function axisLine(key, input) {
 // { period: { min: 5, max: 15, step: 5 } } of the lines that have both ends; without a step the one value.
 export function readAxes(form) {
   const axes = {};
+  if (form.querySelector("#rule").hidden) return axes;
   for (const line of form.querySelectorAll("[data-axes] [data-name]")) {
     const [min, max, step] = ["from", "to", "step"].map(
       (name) => line.querySelector(`[data-axis="${name}"]`).valueAsNumber,
