@@ -77,7 +77,7 @@ class Sharing(Closed):
             choices=(
                 "shared account",
                 "separate capital per ticker",
-                "rotation into the best by a score",
+                "rotation into the best by score",
             ),
         ),
     ] = "shared"

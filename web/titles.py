@@ -179,6 +179,8 @@ def run_title(run: Row) -> str:
     name, of, legs = (run["rule_id"] or "").partition(" x ")
     if of and name == Kind.PORTFOLIO:
         return f"Portfolio of {legs} legs"
+    if run["rule_type"] == RANKED:
+        return f"{rule_name(RANKED)}: {rule_title(run)}"
     return f"{run['ticker']} {rule_title(run)}"
 
 
@@ -186,7 +188,7 @@ def rule_title(run: Row) -> str:
     """Return the rule of a run with its parameters in the rule's order, or the rule_id that was submitted."""
     rule_type, rule_id = run["rule_type"], run["rule_id"]
     if rule_type not in RULES:
-        return str(rule_id or rule_type)
+        return str(rule_id or rule_name(rule_type))
     rule = checked_rule(rule_type, _params(run))
     name, of, combinations = (rule_id or "").partition(" x ")
     if of and name == rule_type:  # a screen

@@ -170,6 +170,10 @@ class Client(Transport):
         """Return everything about a portfolio: its legs with runs and contributions, metrics, equity, trades."""
         return self.get(f"/api/portfolios/{quoted(portfolio_id)}")
 
+    def portfolio_ranks(self, portfolio_id: str, at: str | None = None) -> Json:
+        """Return the rebalancings of a ranked portfolio, and the ranks at the last one up to a day, YYYY-MM-DD."""
+        return self.get(f"/api/portfolios/{quoted(portfolio_id)}/ranks", at=at)
+
     def wait_portfolio(self, portfolio_id: str, seen: Seen = lambda portfolio: None) -> Json:
         """Wait for the end of a portfolio and return it; `seen` is called at each poll."""
         while (portfolio := self.portfolio(portfolio_id))["status"] in LIVING:
@@ -199,12 +203,15 @@ class Client(Transport):
     def plan_sweep(self, sweep: RunRequest, batch_id: str | None = None) -> Json:
         """Return the effect of submitting a sweep (the JSON of a sweep file): batch_id, runs, new; records nothing."""
         return self._post(
-            "/api/batches", sweep, timeout_s=LONG_TIMEOUT_S, batch_id=batch_id, dry_run=True
+            batches_of(sweep), sweep, timeout_s=LONG_TIMEOUT_S, batch_id=batch_id, dry_run=True
         )
 
     def submit_sweep(self, sweep: RunRequest, batch_id: str | None = None) -> Json:
-        """Record the runs of a sweep that its batch does not have yet; return batch_id, run_ids, new."""
-        return self._post("/api/batches", sweep, timeout_s=LONG_TIMEOUT_S, batch_id=batch_id)
+        """Record the runs of a sweep that its batch does not have yet; return batch_id, run_ids, new.
+
+        With a section portfolio of mode ranked each combination of its fields is a portfolio.
+        """
+        return self._post(batches_of(sweep), sweep, timeout_s=LONG_TIMEOUT_S, batch_id=batch_id)
 
     def status(self, run_id: str) -> Json:
         """Return the state and times of a run, a small answer."""
@@ -369,3 +376,10 @@ def _merged(refusals: Sequence[Refused]) -> Refused:
     """Merge the refusals of several calls."""
     faults = {place: fault for each in refusals for place, fault in each.errors.items()}
     return Refused(refusals[0].code, "\n".join(each.message for each in refusals), faults)
+
+
+def batches_of(sweep: RunRequest) -> str:
+    """Return the path that a sweep is sent to: a batch of runs, or of ranked portfolios."""
+    section = sweep.get("portfolio")
+    is_ranked = isinstance(section, Mapping) and section.get("mode") == "ranked"
+    return "/api/portfolios/batch" if is_ranked else "/api/batches"

@@ -36,8 +36,9 @@ def plan(client: Client, arguments: Namespace, progress: Progress) -> int:
             f"  {others} runs of the batch are on older versions of the prices; they are not run again"
         )
     for run in first:
+        ticker = run.get("ticker") or f"{len(run['tickers'])} tickers"
         params = json.dumps(without_code(run.get("params", {})))
-        print(f"  {run.get('ticker')} {run.get('rule_type')} {params}")
+        print(f"  {ticker} {run.get('rule_type')} {params}")
     if more := planned["runs"] - len(first):
         print(f"  ... and {more} more")
     print(f"  {_estimate(client, planned, arguments.jobs)}")

@@ -20,7 +20,8 @@ from tests.browser.steps import reached
 
 CLICKS, LOADS = 10, 20
 CLICK_S, JOB_MB, PAGE_TIMES = 3, 400, 2
-ASSETS, BARS = 500, 2520
+ASSETS, BARS, ROTATED_BARS = 500, 2520, 5000
+ROTATION_S, ROTATION_MB = 3, 600
 TEN = ("AMD", "BAC", "CVX", "GE", "HD", "JNJ", "KO", "PFE", "WMT", "XOM")
 YEARS = {"start_date": "2000-01-03", "end_date": "2012-12-31"}  # 3,270 bars
 SHOWN = "() => document.querySelector('#hero') && performance.now() - window.clicked"
@@ -64,6 +65,10 @@ def rows() -> Iterator[dict[str, Any]]:
             "s",
         )
         yield row("memory of its Jobs, at most", most_mb, "MB", JOB_MB, budget="<= 1")
+        seconds, most_mb = rotation(running)
+        what = f"rotation into 50 of {ASSETS} assets x {ROTATED_BARS:,} days each month, its Job"
+        yield row(what, seconds, "s", ROTATION_S, budget="<= 1")
+        yield row("memory of its Job, at most", most_mb, "MB", ROTATION_MB, budget="<= 1")
 
 
 def click_s(page: Page, number: int) -> float:
@@ -120,27 +125,42 @@ def answered(running: Platform, path: str, csv: str | None = None) -> bytes:
 
 def large(running: Platform) -> tuple[float, float]:
     """Seconds of a portfolio of as many assets as there may be, and the most megabytes of one of its processes."""
-    draw = np.random.default_rng(1)
-    days = np.busday_offset("2004-01-01", np.arange(BARS), roll="forward")
-    for number in range(ASSETS):
-        closes = 100 * np.exp(draw.normal(0, 0.015, BARS).cumsum())
-        lines = (
-            f"{day},{close:.2f},{close:.2f},{close:.2f},{close:.2f},1"
-            for day, close in zip(days, closes, strict=True)
-        )
-        answered(
-            running,
-            f"/api/prices/A{number}/1d",
-            "\n".join(("Date,Open,High,Low,Close,Volume", *lines)),
-        )
+    dates = load_walks(running, "A", BARS)
     legs = [{"ticker": f"A{number}", **CROSS} for number in range(ASSETS)]
-    dates = {"start_date": str(days[0]), "end_date": str(days[-1])}
     began = time.perf_counter()
     portfolio, most_mb = completed(
         running, {"legs": legs, **dates, "size_type": "percent", "position_size": 0.2}
     )
     assert len(portfolio["trades"]) > 10_000
     return time.perf_counter() - began, most_mb
+
+
+def load_walks(running: Platform, name: str, bars: int) -> dict[str, str]:
+    """Load random walks under names that begin with `name`; return the dates of a request for all of them."""
+    draw = np.random.default_rng(1)
+    days = np.busday_offset("2004-01-01", np.arange(bars), roll="forward")
+    for number in range(ASSETS):
+        closes = 100 * np.exp(draw.normal(0, 0.015, bars).cumsum())
+        lines = (
+            f"{day},{close:.2f},{close:.2f},{close:.2f},{close:.2f},1"
+            for day, close in zip(days, closes, strict=True)
+        )
+        answered(
+            running,
+            f"/api/prices/{name}{number}/1d",
+            "\n".join(("Date,Open,High,Low,Close,Volume", *lines)),
+        )
+    return {"start_date": str(days[0]), "end_date": str(days[-1])}
+
+
+def rotation(running: Platform) -> tuple[float, float]:
+    """Seconds and most megabytes of the Job of a rotation among as many assets as there may be."""
+    dates = load_walks(running, "R", ROTATED_BARS)
+    ranking = {"mode": "ranked", "score": "roc(close, 126)", "top": 50, "rebalance": "monthly"}
+    legs = [{"ticker": f"R{number}"} for number in range(ASSETS)]
+    portfolio, most_mb = completed(running, {"legs": legs, **ranking, **dates})
+    assert len(portfolio["trades"]) > 2_000
+    return float(running.call(f"/status/{portfolio['portfolio_id']}")["run_s"]), most_mb
 
 
 def completed(running: Platform, request: dict[str, Any]) -> tuple[dict[str, Any], float]:

@@ -167,3 +167,58 @@ def by_bt(terms: BacktestEngine, legs: list[Leg]) -> np.ndarray:
     )
     test.run()
     return test.strategy.values.to_numpy()[1:]  # the first is that of a day before all prices
+
+
+def of_ranks(seed: int, **fixed: object) -> tuple[BacktestEngine, list[Leg], int]:
+    """Terms, legs on one calendar that are scored by their return over some days, and how many are bought."""
+    draw, rng = random.Random(-seed - 1), np.random.default_rng(seed)
+    terms = books.engine(
+        draw,
+        **NO_STOPS | NO_COSTS,
+        size_type="percent",
+        position_size=100,
+        direction="longonly",
+        fill="close",
+        fractional_shares=True,
+        initial_capital=CAPITAL["longonly"],
+        **fixed,
+    )
+    days, window = draw.randint(60, 700), draw.choice([5, 20, 40])
+    times = books.FIRST + np.arange(days)
+    legs = []
+    for number in range(draw.randint(2, 12)):
+        prices = books.ohlc(rng, days)
+        score = np.full(days, np.nan)
+        score[window:] = prices.close[window:] / prices.close[:-window] - 1
+        none = np.zeros(days, dtype=np.int8)
+        legs.append(Leg(ticker=f"T{number}", times=times, bars=prices, signals=none, score=score))
+    return terms, legs, draw.randint(1, len(legs))
+
+
+def rotated_by_bt(terms: BacktestEngine, legs: list[Leg], top: int) -> np.ndarray:
+    """The equity by bt, which buys the legs with the highest score on the first bar of each month.
+
+    bt's StatTotalReturn measures calendar days back from now; here the window is the score's own, in days.
+    """
+    calendar = Calendar(legs)
+    window = int(np.isnan(legs[0].score).sum())
+    monthly = bt.algos.RunMonthly(
+        run_on_first_date=False, run_on_last_date=bool(_begins_month(calendar.times)[-1])
+    )
+    algos = [
+        bt.algos.RunAfterDate(calendar.times[window - 1]),
+        monthly,
+        bt.algos.SelectAll(),
+        bt.algos.StatTotalReturn(lookback=pd.DateOffset(days=window)),
+        bt.algos.SelectN(n=top, sort_descending=True),
+        bt.algos.WeighEqually(),
+        bt.algos.Rebalance(),
+    ]
+    test = bt.Backtest(
+        bt.Strategy("rotation", algos),
+        pd.DataFrame(calendar.marks(legs, False), calendar.times, [leg.ticker for leg in legs]),
+        initial_capital=terms.initial_capital,
+        integer_positions=False,
+    )
+    test.run()
+    return test.strategy.values.to_numpy()[1:]

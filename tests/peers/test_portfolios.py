@@ -23,6 +23,8 @@ from tests.peers.portfolios import (
     of_money,
     of_months,
     of_percent,
+    of_ranks,
+    rotated_by_bt,
 )
 from tests.portfolios.books import together
 
@@ -87,3 +89,17 @@ def test_sleeves_that_are_rebalanced_monthly_are_worth_what_bt_says():
         np.testing.assert_allclose(ours.equity_curve, theirs, rtol=1e-9, err_msg=f"seed {seed}")
         resized += sum(fill.reason == "rebalance" for fill in ours.fills)
     assert resized > 5_000
+
+
+@pytest.mark.filterwarnings("ignore:The inplace keyword")  # of bt's own code
+def test_a_rotation_is_worth_what_bt_says():
+    fills = 0
+    for seed in BOOKS:
+        terms, legs, top = of_ranks(seed)
+
+        ours = together(legs, terms, mode="ranked", rebalance="monthly", top=top)
+        theirs = rotated_by_bt(terms, legs, top)
+
+        np.testing.assert_allclose(ours.equity_curve, theirs, rtol=1e-9, err_msg=f"seed {seed}")
+        fills += len(ours.fills)
+    assert fills > 5_000

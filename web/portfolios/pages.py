@@ -134,6 +134,7 @@ def _ranks(series: PortfolioSeries) -> Json:
         "last": last,
         "place": dates.index(last["date"]) if last else None,
         "rebalancings": rebalancings,
+        "changes": [each for each in rebalancings if each["entered"] or each["left"]],
         "whys": WHYS,
         "timeframe": series.account.timeframe,
     }
@@ -159,7 +160,5 @@ def report(portfolio_id: str) -> Response:
         ("Equity", equity_picture(series.account.dates, series.account.equity)),
         ("Allocation over time", weights_picture(series)[0]),
     ]
-    ranks = {"rebalancings": series.rebalancings(), "whys": WHYS}
-    return report_page(
-        "portfolios/report.html", pictures=pictures, **ranks, **_context(portfolio, "stats")
-    )
+    context = _context(portfolio, "stats") | _ranks(series)
+    return report_page("portfolios/report.html", pictures=pictures, **context)

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
+from textwrap import shorten
 from typing import Any
 
 from adapters.plans.expansion import Expansion
 from contracts.errors import InvalidRequest
 from contracts.portfolio_request import RANKED, SHARING_FIELDS, PortfolioRequest, Sharing
 from contracts.run_request import RunRequest, about
-from contracts.status import Kind
 from contracts.values import Json, Values, picked, without
 from rules.catalog import RULES
 from rules.language import FormulaError, open_names, series_fault
@@ -161,6 +161,14 @@ def _count_faults(sharing: Sharing, legs: int) -> Faults:
     return faults
 
 
+def _label(portfolio: PortfolioRequest) -> str:
+    """Return what tells one ranked portfolio from another in lists: top 3 of 20, monthly, n = 63."""
+    sharing = portfolio.sharing
+    inputs = [f"{name} = {value:g}" for name, value in sharing.inputs.items()]
+    parts = [f"top {sharing.top} of {len(portfolio.legs)}", sharing.rebalance, *inputs]
+    return shorten(", ".join(parts), 64, placeholder=" …")
+
+
 def ranked_job(
     portfolio: PortfolioRequest, runs: Sequence[ValidRequest], batch_id: str | None = None
 ) -> ValidRequest:
@@ -168,7 +176,7 @@ def ranked_job(
     job = RunRequest.from_json(
         runs[0].request.to_json()
         | {"rule_type": RANKED, "params": without(portfolio.sharing.chosen(), ("mode",))}
-        | {"rule_id": f"{Kind.PORTFOLIO} x {len(portfolio.legs)}", "batch_id": batch_id}
+        | {"rule_id": _label(portfolio), "batch_id": batch_id}
         | picked(portfolio.terms, ("initial_capital",))
     )
     hashes = [valid.request_hash for valid in runs]

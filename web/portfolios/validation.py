@@ -69,8 +69,11 @@ def checked_portfolio(body: bytes) -> ValidPortfolio:
     if "portfolio" not in fields:
         return _validate(values)
     if is_ranked(fields["portfolio"]):
-        [(ranked, runs)], _ = checked_ranked(fields, 1)
-        return ranked, runs
+        ranked, _ = checked_ranked(fields, platform().settings.max_bulk_runs)
+        if (count := len(ranked)) > 1:
+            fault = f"{count} combinations, and a portfolio has one; /api/portfolios/batch takes several"
+            raise InvalidRequest({"parameters": fault})
+        return ranked[0]
     sweep = read_sweep(values, MAX_LEGS)
     with sweep.placing(_place):
         return _validate(_portfolio_of_sweep(sweep))

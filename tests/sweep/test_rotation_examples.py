@@ -1,0 +1,46 @@
+"""The rotations of docs/portfolios.md, run by its commands: they print what the page says."""
+
+import re
+from itertools import pairwise
+from pathlib import Path
+
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.services.jobs import run_all
+from tests.sweep.test_command_line import run
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs" / "portfolios.md").read_text("utf-8").partition("## Rotation")[2]
+COMMANDS = re.findall(r"bulk_submit.py (\w+) (\S+)\n```\n\n```output\n(.*?)```", PAGE, re.DOTALL)
+
+
+def printed(base_url: str, app: Flask, command: str, file: str) -> str:
+    """Output of a command whose Jobs are done in this process."""
+    detached = run(base_url, command, ROOT / file, "--detach")
+    assert detached.returncode == 0, detached.stderr
+    run_all(app.extensions["platform"].engine)
+    return str(run(base_url, command, ROOT / file).stdout)
+
+
+def test_the_examples_print_what_the_page_says(
+    app: Flask, client: FlaskClient, base_url: str
+) -> None:
+    assert [command for command, *_ in COMMANDS] == ["portfolio", "submit"]
+    for command, file, expected in COMMANDS:
+        output = printed(base_url, app, command, file)
+
+        rows = [line.split() for line in output.splitlines()]
+        for line in expected.splitlines():
+            words = line.split()
+            assert any(words == row[: len(words)] for row in rows), (line, output)
+
+
+def test_a_batch_of_portfolios_is_ranked_by_its_sharpe_ratio(
+    app: Flask, client: FlaskClient, base_url: str
+) -> None:
+    output = printed(base_url, app, "submit", "docs/examples/rotations.yaml")
+
+    ratios = [float(each) for each in re.findall(r"n = \d+ +(-?[\d.]+)", output)]
+    assert len(ratios) == 8, output
+    assert all(a >= b for a, b in pairwise(ratios))
