@@ -90,6 +90,7 @@ def ticker_ranges() -> dict[str, dict[str, Json]]:
                 "last_date": version.last_date.isoformat(),
                 "bars": version.bars,
                 "closes_only": version.closes_only,
+                "columns": version.columns,
                 "data_hash": version.data_hash,
                 "sparkline": version.sparkline,
             }
@@ -128,6 +129,8 @@ _VERSION_FIELDS = (
     "bars",
     "bars_per_year",
     "closes_only",
+    "columns",
+    "exchange_zone",
     "is_current",
     "source",
     "note",

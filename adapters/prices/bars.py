@@ -4,8 +4,8 @@ Also what pages, charts and metrics derive from them: opens and closes in UTC, c
 """
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any, cast
@@ -47,7 +47,8 @@ class PriceBars:
     """Bars of one ticker, oldest first; every column has one integer per bar.
 
     times: seconds since 1970, UTC: midnight of a daily bar's day or a weekly one's Monday, the start of an intraday
-    one. prices: open, high, low and close times 10 ** price_decimals. volume: times 10 ** volume_decimals.
+    one. prices: open, high, low and close times 10 ** price_decimals. volume: times 10 ** volume_decimals. further:
+    other columns by name, float64, NaN where a bar has no value.
     """
 
     timeframe: Timeframe
@@ -56,13 +57,17 @@ class PriceBars:
     volume: Whole
     price_decimals: int
     volume_decimals: int
+    further: Mapping[str, Column] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.times)
 
     def __getitem__(self, part: slice) -> "PriceBars":
         prices = tuple(column[part] for column in self.prices)
-        return replace(self, times=self.times[part], prices=prices, volume=self.volume[part])
+        further = {name: column[part] for name, column in self.further.items()}
+        return replace(
+            self, times=self.times[part], prices=prices, volume=self.volume[part], further=further
+        )
 
     @property
     def timestamps(self) -> Timestamps:
@@ -133,7 +138,7 @@ def bar_dates(times: Whole, timeframe: Timeframe) -> list[str]:
 
 def csv_chunks(bars: PriceBars) -> Iterator[bytes]:
     """The canonical CSV in pieces: ISO dates, fixed decimals, one line end after each line."""
-    yield f"{HEADER}\n".encode()
+    yield f"{','.join([HEADER, *bars.further])}\n".encode()
     for start in range(0, len(bars), CHUNK):
         yield _csv_lines(bars[start : start + CHUNK])
 
@@ -142,6 +147,8 @@ def _csv_lines(part: PriceBars) -> bytes:
     """A function of its own, so that its lists are freed before the chunk is read."""
     columns = [part.dates(), *(_texts(column, part.price_decimals) for column in part.prices)]
     columns.append(_texts(part.volume, part.volume_decimals))
+    for further in part.further.values():
+        columns.append(["" if value != value else repr(value) for value in further.tolist()])
     return "".join(f"{','.join(row)}\n" for row in zip(*columns, strict=True)).encode()
 
 
@@ -165,7 +172,7 @@ def _lists(bars: PriceBars) -> dict[str, list[Any]]:
 
 
 def joined(bars: PriceBars, starts: Whole) -> PriceBars:
-    """Aggregate bars: one for each index in `starts`, over the bars from there to the next start or the end."""
+    """Aggregate bars: one for each index in `starts`, to the next start or the end, without further columns."""
     open_, high, low, close = bars.prices
     lasts = np.append(starts[1:], len(bars)) - 1
     prices = (
@@ -174,9 +181,8 @@ def joined(bars: PriceBars, starts: Whole) -> PriceBars:
         np.minimum.reduceat(low, starts),
         close[lasts],
     )
-    return replace(
-        bars, times=bars.times[starts], prices=prices, volume=np.add.reduceat(bars.volume, starts)
-    )
+    volume = np.add.reduceat(bars.volume, starts)
+    return replace(bars, times=bars.times[starts], prices=prices, volume=volume, further={})
 
 
 def candle_columns(bars: PriceBars) -> dict[str, Any]:

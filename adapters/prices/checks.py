@@ -1,20 +1,31 @@
 """Warnings about a series of valid bars: gaps, jumps, stale ends; and the changes that a new version makes."""
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from adapters.prices.bars import (
     CLOSES_ONLY,
     DAY_S,
+    WEEKEND_SHARE,
     Column,
     PriceBars,
     Whole,
     bar_dates,
     bars_per_year,
 )
-from adapters.prices.dates import LEAST_BARS, STRAY, duration, usual_distance_s
+from adapters.prices.dates import (
+    LEAST_BARS,
+    SAMPLE,
+    STRAY,
+    ZONES,
+    Looks,
+    duration,
+    usual_distance_s,
+)
 from adapters.prices.table import listed
 from adapters.prices.tickers import names_ticker
 from contracts.timeframes import BY_DAY, LENGTH_S
@@ -31,6 +42,7 @@ DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sun
 SUNDAYS_FOR_FRIDAYS = (6, 4, "the day before")
 SATURDAYS_FOR_MONDAYS = (5, 0, "the day after")
 SESSIONS_A_WEEK = 5
+USUAL_ZONE = "America/New_York"  # of days that show no other
 LEAST_SHARE = 0.1  # of the bars, on the wrong weekday
 LONGEST_BREAK_DAYS = 7  # of an exchange: from 10 to 17 September 2001
 # change of a close from bar to bar, as a fraction, above which a warning is given
@@ -138,6 +150,9 @@ def changes(bars: PriceBars, before: PriceBars) -> tuple[dict[str, int], list[st
         np.stack([*before.columns.values()])[:, there],
     )
     differs = (now != then).any(axis=0)
+    for name in bars.further.keys() & before.further.keys():
+        new, old = bars.further[name][here], before.further[name][there]
+        differs |= (new != old) & ~(np.isnan(new) & np.isnan(old))
     missing = np.setdiff1d(before.times, bars.times, assume_unique=True)
     revised, removed = (bar_dates(times, bars.timeframe) for times in (common[differs], missing))
     warnings = []
@@ -151,8 +166,29 @@ def changes(bars: PriceBars, before: PriceBars) -> tuple[dict[str, int], list[st
         warnings.append(
             f"{len(removed):,} bars of the current version are missing: {listed(removed)}"
         )
+    if dropped := [name for name in before.further if name not in bars.further]:
+        warnings.append(f"further columns of the current version are missing: {listed(dropped)}")
     added = len(bars) - len(common)
     return {"added": added, "revised": len(revised), "removed": len(removed)}, warnings
+
+
+def exchange_zone(bars: PriceBars, zone: str | None) -> str:
+    """Return the time zone of a series' exchange: that of its file, or the one that the hours of its sessions show.
+
+    Days that show none are New York's, or UTC's for a market that trades at weekends; hours that show none are UTC's.
+    """
+    if zone and zone != "UTC":
+        return zone
+    if bars.timeframe in BY_DAY:
+        at_weekend = float((~np.is_busday(bars.timestamps.astype("M8[D]"))).mean())
+        return zone or ("UTC" if at_weekend > WEEKEND_SHARE else USUAL_ZONE)
+    moments = [datetime.fromtimestamp(each, UTC) for each in bars.times[:SAMPLE].tolist()]
+    zones = [
+        each
+        for each in ZONES
+        if Looks([moment.astimezone(ZoneInfo(each)) for moment in moments]).zone == each
+    ]
+    return zones[0] if len(zones) == 1 else "UTC"
 
 
 def other_tickers(names: Sequence[str], ticker: str) -> list[str]:

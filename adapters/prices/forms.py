@@ -139,6 +139,8 @@ _PATTERNS = {
 _LOOKS_ADJUSTED = re.compile(
     r"(?=.*adj)(?!.*(factor|ratio|vol))((?=.*clos)|(?!.*(open|high|low|split))).*"
 )
+# names of further columns; pandas names an index "Unnamed: 0"
+_FURTHER = re.compile(r"(?!(open|high|low|close|volume|date|time)$|unnamed)[a-z][a-z0-9_]{0,30}")
 _IN_UTC = re.compile("^(utc|gmt)|(utc|gmt)$")
 
 
@@ -232,6 +234,17 @@ class Header:
     def ignored(self) -> list[int]:
         """Indexes of the columns that are not read."""
         return sorted({*range(len(self.names))} - {*self.places.values()})
+
+    def further(self) -> dict[str, int]:
+        """Indexes of the columns that are kept next to the prices if they hold numbers, by the name that they get."""
+        formal = meanings(self.form) if self.form else {}
+        further: dict[str, int] = {}
+        for place in self.ignored():
+            name = re.sub("[^a-z0-9]+", "_", self.names[place].strip().lower()).strip("_")
+            is_adjusted = _LOOKS_ADJUSTED.fullmatch(self._plain[place])
+            if _FURTHER.fullmatch(name) and self._plain[place] not in formal and not is_adjusted:
+                further.setdefault(name, place)
+        return further
 
     def looks_adjusted(self) -> list[str]:
         """Names of columns that are not read and look like adjusted closes."""

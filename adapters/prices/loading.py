@@ -13,7 +13,7 @@ from adapters.database import committed, database_now, insert_if_new, reading
 from adapters.logs import current_actor
 from adapters.price_tables import VERSION, price_parts, price_series, price_versions
 from adapters.prices.bars import PriceBars, bars_per_year
-from adapters.prices.checks import changes, oddities, other_tickers
+from adapters.prices.checks import changes, exchange_zone, oddities, other_tickers
 from adapters.prices.decoding import unpacked
 from adapters.prices.packing import pack_bars
 from adapters.prices.reading import Meaning, read_prices
@@ -45,13 +45,18 @@ def examine(
     reading = read_prices(content, meaning)
     bars = reading.bars
     try:
-        current = store.get(ticker, bars.timeframe).data_hash
+        current = store.get(ticker, bars.timeframe)
     except UnknownTicker:
         outcome, before = "new", bars[:0]
     else:
-        outcome = "unchanged" if current == bars.data_hash else "changed"
-        before = store.bars(current)
+        outcome = "unchanged" if current.data_hash == bars.data_hash else "changed"
+        before = store.bars(current.data_hash)
     counts, changed = changes(bars, before)
+    zone = exchange_zone(bars, reading.meaning.zone)
+    if outcome == "unchanged" and reading.meaning.zone and zone != current.exchange_zone:
+        changed.append(
+            f"the stored version keeps its time zone, {current.exchange_zone}: results of runs depend on it"
+        )
     warnings = (
         other_tickers(reading.tickers, ticker) + reading.warnings + oddities(bars) + changed
     )
@@ -59,6 +64,8 @@ def examine(
         "ticker": ticker,
         "timeframe": bars.timeframe,
         "timezone": reading.meaning.zone,
+        "exchange_zone": zone,
+        "columns": [*bars.further],
         "looks": reading.looks,
         "data_hash": bars.data_hash,
         "outcome": outcome,

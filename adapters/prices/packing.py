@@ -21,7 +21,8 @@ from contracts.errors import BadPrices, NoPricesInRange
 from contracts.run_request import Timeframe
 from contracts.values import frozen
 
-# six columns of at most eight bytes, sent as hexadecimal digits: 6 MB, below the documented packet of 8 MB
+# six columns of at most eight bytes, sent as hexadecimal digits: 6 MB, below the documented packet of 8 MB; fewer bars
+# where there are further columns
 BARS_PER_PART = 65_536
 
 
@@ -30,7 +31,7 @@ class PackedPrices:
     """All bars of one version of a ticker's prices, as stored in the database.
 
     bars_per_year: as counted when they were loaded. benchmark: the prices that a run on these is compared with; None
-    for the same prices.
+    for the same prices. zone: of the exchange. others: the prices of other tickers that the rule reads.
     """
 
     ticker: str
@@ -41,26 +42,29 @@ class PackedPrices:
     parts: Sequence[bytes]
     bars_per_year: int | None = None
     benchmark: "PackedPrices | None" = None
+    zone: str = ""
+    others: "Sequence[PackedPrices]" = ()
 
 
 def pack_bars(bars: PriceBars) -> Iterator[tuple[int, bytes]]:
     """(number of bars, compressed columns) of each part, in order."""
-    for start in range(0, len(bars), BARS_PER_PART):
-        part = bars[start : start + BARS_PER_PART]
+    step = BARS_PER_PART * len(COLUMNS) // (len(COLUMNS) + len(bars.further))
+    for start in range(0, len(bars), step):
+        part = bars[start : start + step]
         numbers = (part.times, *part.prices, part.volume)
-        yield len(part), pack(dict(zip(COLUMNS, numbers, strict=True)))
+        yield len(part), pack({**dict(zip(COLUMNS, numbers, strict=True)), **part.further})
 
 
 def unpack_bars(packed: PackedPrices) -> PriceBars:
     """The bars that `pack_bars` packed; BadPrices when the parts are not what was packed."""
     try:
         columns = unpack(*packed.parts)
-        times, *prices, volume = (columns[name] for name in COLUMNS)
+        times, *prices, volume = (columns.pop(name) for name in COLUMNS)
     except (zlib.error, ValueError, KeyError) as error:
         named = f"{packed.ticker} {packed.timeframe} {packed.data_hash[:12]}"
         raise BadPrices(f"the stored prices of {named} are damaged: {error}") from error
     decimals = packed.price_decimals, packed.volume_decimals
-    return PriceBars(packed.timeframe, times, tuple(prices), volume, *decimals)
+    return PriceBars(packed.timeframe, times, tuple(prices), volume, *decimals, columns)
 
 
 @frozen

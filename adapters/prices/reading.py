@@ -1,10 +1,12 @@
 """Read a price file into bars: interpret it, report how, check every line, and mend what may be mended."""
 
+import math
 import re
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from decimal import Context, Decimal
 from functools import partial
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -31,12 +33,15 @@ ADJUSTED_DIGITS = 7  # significant ones that the lowest adjusted price keeps
 _EXACT = Context(
     prec=5 * MOST_DIGITS
 )  # digits that LEAST, MOST and the ratio of both can give a price
+MOST_FURTHER = 20  # columns in addition to the prices
+FLOATS = Decimal("1.7e308")
 MOST_NAMES = 20  # names of ignored columns in one sentence
 NULLS = frozenset({"", "null", "nan", "none", "na", "n/a", "#n/a", "-", "--", "."})
 _TITLES = {"adjusted": "Adj Close", "clock": "Time", "ticks": "Tick volume"}
 _NO_CLOCK = "{!r} is not a time of day; use HH:MM"
 _UNSURE = "its column does not show whether the separator marks thousands or decimals"
 _TAKEN = "Open is set to Close, High and Low to the higher and lower of the two"
+_SCIENTIFIC = re.compile(r"-?\d+(\.\d*)?e[+-]?\d{1,3}", re.ASCII)
 _DIGITS_ALONE = re.compile("[0-9.,]*")
 _MONEY = re.compile(
     r"(?<![^+-])([A-Z]{0,3}[$€£¥₩₹]|(USD|EUR|GBP) )\s*(?=[\d.])|\s*([$€£¥₩₹¢円원]|USD|EUR|GBP)$"
@@ -61,16 +66,15 @@ def read_prices(content: bytes, meaning: Meaning) -> Reading:
     table = read_table(text)
     done += table.done
     warnings = [*table.warnings]
-    if table.ignored:
-        names = listed([name[:NAME] for name in table.ignored], MOST_NAMES)
-        done.append(f"ignored columns: {names}")
     table = _with_times(_without_nulls(table, warnings))
+    before_dates = len(done)
     dates = Dates(
         table.columns["date"].tolist(), replace(meaning, zone=meaning.zone or table.zone)
     )
     done += [dates.order] if dates.order else []
     warnings += dates.doubts()
     rows = _read(table, dates, warnings)
+    done[before_dates:before_dates] = _on_columns(rows)
     done += _choose_volume(rows.columns)
     _fill(rows.columns, warnings)
     times = rows.columns["date"]
@@ -83,7 +87,8 @@ def read_prices(content: bytes, meaning: Meaning) -> Reading:
     rows = mend_rows(rows, dates.meaning.bad_rows, done, warnings)
     check_rows(rows, timeframe, zone)
     done += _adjust(rows.columns, dates.meaning.adjust)
-    bars = _bars(rows.columns, timeframe)
+    further: Any = rows.further
+    bars = replace(_bars(rows.columns, timeframe), further=further)
     return Reading(
         bars, dates.meaning, dates.looks.in_words(timeframe), done, warnings, table.tickers
     )
@@ -139,7 +144,36 @@ def _read(table: PriceTable, dates: Dates, warnings: list[str]) -> PriceTable:
         read = partial(_number, is_volume=name in VOLUMES, comma=comma)
         columns[name] = _interpret(table, name, read, faults)
     faults.check()
-    return replace(table, columns=columns)
+    return replace(table, columns=columns, further=_further(table.further, comma))
+
+
+def _further(texts: Mapping[str, Objects], comma: bool) -> dict[str, Any]:
+    """Return the columns of which every cell is blank or a finite number, and one is a number."""
+    columns = ((name, [_value(cell, comma) for cell in cells]) for name, cells in texts.items())
+    numbers = {name: np.array(values) for name, values in columns if None not in values}
+    kept = [name for name, values in numbers.items() if not np.isnan(values).all()]
+    return {name: numbers[name] for name in kept[:MOST_FURTHER]}
+
+
+def _value(cell: str, comma: bool) -> float | None:
+    """Return the number of a cell, NaN for a blank one; None if it is neither."""
+    if not _is_given(cell):
+        return math.nan
+    value = number(cell, comma)
+    if value is None and _SCIENTIFIC.fullmatch(
+        cell
+    ):  # as floats are written that are very large or small
+        value = Decimal(cell)
+    return None if value is None or not abs(value) < FLOATS else float(value)
+
+
+def _on_columns(table: PriceTable) -> list[str]:
+    """Return sentences on the other columns of a file: those that are kept, and those that are not."""
+    titles = {table.titles[name] for name in table.further}
+    names = [name[:NAME] for name in table.ignored if name not in titles]
+    left_out = [f"ignored columns: {listed(names, MOST_NAMES)}"] if names else []
+    kept = f"further columns kept: {listed([*table.further], MOST_FURTHER)}"
+    return [*left_out, kept] if table.further else left_out
 
 
 def _plain(cells: Objects) -> Objects:

@@ -56,6 +56,16 @@ class Version:
         return bool(self.report.get("closes_only"))
 
     @property
+    def columns(self) -> list[str]:
+        """Names of the further columns."""
+        return [*self.report.get("columns", ())]
+
+    @property
+    def exchange_zone(self) -> str:
+        """Time zone of the exchange; "" in versions from before it was stored: New York's days, and UTC's hours."""
+        return str(self.report.get("exchange_zone", ""))
+
+    @property
     def first_date(self) -> date:
         """Day of the first bar."""
         return date.fromisoformat(self.first_bar[:10])
@@ -175,6 +185,7 @@ def _packed(connection: Connection, version: Version) -> PackedPrices:
         version.volume_decimals,
         connection.scalars(query).all(),
         version.bars_per_year,
+        zone=version.exchange_zone,
     )
 
 

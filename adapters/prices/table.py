@@ -86,8 +86,9 @@ def check_size(size: int, most_bytes: int | None) -> None:
 class PriceTable:
     """Recognised columns with their cells, and the line of the file that each row is in.
 
-    ignored: names of other columns. tickers: those that the file names, at most one. zone: of times without an offset,
-    where the header states it. done, warnings: sentences on how the file was read.
+    further: cells of columns that may be kept, by the name that they get; titles: their names in the file. ignored:
+    names of all columns but the recognised ones. tickers: those that the file names, at most one. zone: of times
+    without an offset, where the header states it. done, warnings: sentences on how the file was read.
     """
 
     lines: Whole
@@ -98,11 +99,16 @@ class PriceTable:
     zone: str | None
     done: Sequence[str]
     warnings: Sequence[str]
+    further: dict[str, Objects]
+    titles: dict[str, str]
 
     def part(self, rows: Any) -> "PriceTable":
         """Select rows by a mask or a slice."""
-        columns = {name: column[rows] for name, column in self.columns.items()}
-        return replace(self, lines=self.lines[rows], columns=columns)
+        columns, further = (
+            {name: column[rows] for name, column in each.items()}
+            for each in (self.columns, self.further)
+        )
+        return replace(self, lines=self.lines[rows], columns=columns, further=further)
 
 
 def read_table(text: str) -> PriceTable:
@@ -130,6 +136,13 @@ def read_table(text: str) -> PriceTable:
     _drop_unless_numbers(header, columns, "adjusted")
     symbols = _tickers_of(columns.pop("symbol", ()))
     _check_one_ticker(symbols, place)
+    places = header.further() if not layout.form else {}
+    further = {
+        name: np.array(
+            [(row[at] if at < len(row) else "").strip() for row in rows.values()], object
+        )
+        for name, at in places.items()
+    }
     ignored = [header.names[at] for at in header.ignored()]
     return PriceTable(
         np.array([*rows]),
@@ -140,6 +153,8 @@ def read_table(text: str) -> PriceTable:
         header.zone,
         done,
         [_adjusted_warning(name, "adjusted" in columns) for name in header.looks_adjusted()],
+        further,
+        {name: header.names[at] for name, at in places.items()},
     )
 
 

@@ -270,6 +270,8 @@ class SeriesVersion(TypedDict):
     bars: Count
     bars_per_year: Count | None
     closes_only: bool
+    columns: list[str]
+    exchange_zone: str
     is_current: bool
     source: str | None
     note: str | None
@@ -304,6 +306,8 @@ class PriceReport(TypedDict):
     first_bar: str
     last_bar: str
     closes_only: bool
+    columns: list[str]
+    exchange_zone: str
     added: Count
     revised: Count
     removed: Count
