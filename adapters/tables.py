@@ -211,6 +211,22 @@ run_tags = table(
     tag=key(words(TAG_LENGTH)),
 )
 
+run_others = table(
+    "run_others",
+    Rows(
+        "The versions of other tickers' prices that a run reads, which are kept for it.",
+        of="run",
+        kind="runs",
+        kept="runs",
+        web="INSERT DELETE",
+        reconciler="INSERT",
+    ),
+    Index("ix_run_others_hash", "data_hash"),
+    run_id=key(Uuid),
+    ticker=key(Ticker),
+    data_hash=required(Sha256),
+)
+
 run_charts = table(
     "run_charts",
     Rows(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from dataclasses import Field, field, fields
 from datetime import date
 from functools import partial
@@ -87,6 +88,19 @@ RuleType = Annotated[
 ]
 Params = Annotated[Json, About("Parameters", "rule", "see the rule's page for accepted values")]
 Sha256 = Annotated[str, MinLen(64), MaxLen(64)]
+
+
+def minute_of_day(clock: str) -> int | None:
+    """Return the minutes from midnight of a time of day as HH:MM; None for another text."""
+    digits = re.fullmatch(r"([01][0-9]|2[0-3]):([0-5][0-9])", clock)
+    return int(digits[1]) * 60 + int(digits[2]) if digits else None
+
+
+def _is_clock(text: str) -> bool:
+    return minute_of_day(text) is not None
+
+
+Clock = Annotated[str, MinLen(5), MaxLen(5), Predicate(_is_clock)]
 DataHash = Annotated[
     Sha256 | None,
     Newer("Prices", "market", "a version of the ticker's prices", in_forms=False),
@@ -169,6 +183,14 @@ class RunRequest(Closed):
         Annotated[int, Ge(1), Le(100_000)] | None,
         Newer("Time exit", "stops", "whole number, after the entry bar", "bars"),
     ] = None
+    flat_at: Annotated[
+        Clock | None,
+        Newer(
+            "Flat at",
+            "stops",
+            "HH:MM, exchange time, on intraday bars; closes positions and blocks orders until the next session",
+        ),
+    ] = None
     atr_stop_multiple: Annotated[
         Annotated[float, Gt(0), Le(50)] | None,
         Newer(
@@ -219,6 +241,15 @@ class RunRequest(Closed):
     benchmark_hash: Annotated[
         Sha256 | None,
         Newer("Benchmark prices", "market", "a version of its prices", in_forms=False),
+    ] = None
+    others: Annotated[
+        dict[Symbol, Sha256] | None,
+        Newer(
+            "Other prices",
+            "market",
+            "by ticker: the versions of other tickers' prices that the rule reads",
+            in_forms=False,
+        ),
     ] = None
     charts: Annotated[bool, About("PNG charts", "label", "render charts as pictures")] = True
     batch_id: Annotated[

@@ -13,6 +13,7 @@ ExitReason = Literal[
     "trailing_stop",
     "end_of_data",
     "time_exit",
+    "flat_at",
     "atr_stop",
     "liquidation",
 ]

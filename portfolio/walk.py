@@ -25,7 +25,7 @@ ACCRUE, PAY_OUT, LIQUIDATE, STEPS = 0, 8, 9, 10
 LEAVE = {"open": 1, "intrabar": 4, "close": 5}
 REBALANCE, ENTER = 1, 2
 # reasons of exits that are not caused by the level of a stop or target
-ORDERED = frozenset({"signal", "time_exit"})
+ORDERED = frozenset({"signal", "time_exit", "flat_at"})
 
 
 class Exit(NamedTuple):

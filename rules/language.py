@@ -3,6 +3,7 @@
 from rules.formula.compiling import doubts, series_fault, text_faults
 from rules.formula.examples import EXAMPLES
 from rules.formula.functions import FUNCTIONS, SERIES
+from rules.formula.graph import Market
 from rules.formula.text import FormulaError, filled_texts, free_names, open_names
 from rules.python.examples import EXAMPLES as PYTHON_EXAMPLES
 from rules.python.source import Source, SourceError, read_source
@@ -13,6 +14,7 @@ __all__ = [
     "PYTHON_EXAMPLES",
     "SERIES",
     "FormulaError",
+    "Market",
     "Source",
     "SourceError",
     "doubts",

@@ -1,6 +1,8 @@
 """The API and the pages of prices: series, their versions, and uploads."""
 
+from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 from flask import Blueprint, Response, current_app, render_template, request
 from flask.typing import ResponseReturnValue
@@ -11,6 +13,7 @@ from adapters.prices.decoding import unpacked
 from adapters.prices.loading import delete_version, examine, save_version
 from adapters.prices.reading import Meaning
 from adapters.prices.store import (
+    PriceStore,
     Version,
     current_versions,
     run_counts,
@@ -19,13 +22,17 @@ from adapters.prices.store import (
 )
 from adapters.prices.table import refuse
 from adapters.runs.times import utc_text
+from contracts.errors import UnknownTicker
+from contracts.tickers import normalize_tickers
 from contracts.timeframes import TIMEFRAMES, Timeframe
-from contracts.values import Json
+from contracts.values import Json, Values
+from rules.language import Market
 from web.api import (
     DRY_RUN,
     Argument,
     arguments,
     conditional,
+    describe_ticker,
     max_body_bytes,
     operation,
     read_arguments,
@@ -279,3 +286,23 @@ def page(ticker: str, timeframe: str) -> str:
     """One series: its latest bars, and its versions with their changes and the number of runs that read each."""
     versions, counts = versions_with_runs(ticker, timeframe)
     return render_template("prices/series.html", versions=versions, run_counts=counts)
+
+
+def market_of(values: Values, prices: PriceStore) -> Market:
+    """Return the series that the rule of a request, whose fields may have any faults, may name."""
+    timeframe, hashes = values.get("timeframe", "1d"), values.get("others")
+    if timeframe not in [*TIMEFRAMES]:
+        return Market()
+    pinned = hashes if isinstance(hashes, dict) else {}
+
+    def columns_of(ticker: Any, data_hash: Any) -> list[str]:
+        try:
+            is_text = isinstance(ticker, str) and isinstance(data_hash, str | None)
+            return prices.get(ticker, timeframe, data_hash).columns if is_text else []
+        except UnknownTicker as error:
+            raise LookupError(describe_ticker(error)) from None
+
+    columns = list[str]()
+    with suppress(LookupError):  # a fault of another field
+        columns = columns_of(normalize_tickers(values).get("ticker"), values.get("data_hash"))
+    return Market(timeframe, columns, lambda ticker: columns_of(ticker, pinned.get(ticker)))

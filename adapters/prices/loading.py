@@ -28,7 +28,7 @@ from adapters.prices.store import (
 from adapters.prices.table import SHOWN, RefusedFile
 from adapters.prices.tickers import name_fault, price_files, series_of_file
 from adapters.sparkline import encode_sparkline
-from adapters.tables import RUN
+from adapters.tables import RUN, run_others
 from contracts.errors import Conflict, UnknownTicker
 from contracts.timeframes import Timeframe
 from contracts.values import Json, picked
@@ -195,6 +195,6 @@ def delete_unused(engine: Engine) -> list[Version]:
 
 def unused_versions(connection: Connection, *conditions: ColumnElement[bool]) -> list[Version]:
     """Versions that are not current and that no run refers to, oldest first."""
-    read = RUN["data_hash", "benchmark_hash"]
+    read = *RUN["data_hash", "benchmark_hash"], run_others.c.data_hash
     unused = [~exists().where(each == VERSION.data_hash) for each in read]
     return select_versions(connection, ~IS_CURRENT, *unused, *conditions)

@@ -158,15 +158,22 @@ def packed_prices(
 
 
 def prices_of(connection: Connection, request: RunRequest) -> PackedPrices | UnknownTicker:
-    """Return the bars that a run reads, with those of its benchmark, or the error that says why there are none."""
+    """Return the bars that a run reads, with those of its benchmark and of the other tickers that its rule reads.
+
+    Where there are none, the error says why.
+    """
+
+    def read(ticker: str, data_hash: str | None) -> PackedPrices:
+        return packed_prices(connection, ticker, request.timeframe, data_hash)
+
     try:
-        packed = packed_prices(connection, request.ticker, request.timeframe, request.data_hash)
-        if request.benchmark is None:
-            return packed
-        benchmark = packed_prices(
-            connection, request.benchmark, request.timeframe, request.benchmark_hash
+        return replace(
+            read(request.ticker, request.data_hash),
+            benchmark=read(request.benchmark, request.benchmark_hash)
+            if request.benchmark
+            else None,
+            others=[read(*other) for other in (request.others or {}).items()],
         )
-        return replace(packed, benchmark=benchmark)
     except UnknownTicker as error:
         return error
 

@@ -25,6 +25,7 @@ from adapters.tables import (
     RUN,
     Criterion,
     run_events,
+    run_others,
     run_tags,
     runs,
 )
@@ -70,6 +71,13 @@ def insert_runs(
         ]
         connection.execute(insert(run_events), events)
         insert_tags(connection, tags)
+        others = [
+            {"run_id": new.run_id, "ticker": ticker, "data_hash": data_hash}
+            for new in some
+            for ticker, data_hash in (new.request.others or {}).items()
+        ]
+        if others:
+            connection.execute(insert(run_others), others)
 
 
 def insert_tags(connection: Connection, tags: Mapping[str, Sequence[str]]) -> None:

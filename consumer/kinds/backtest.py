@@ -60,7 +60,7 @@ def backtest(
 
 def run_rule(setup: Setup, rule: BaseRule) -> JobResult:
     """Run one rule on a request's prices, without the rule's lines."""
-    request, prices, traded = setup.request, setup.prices, setup.prices.traded
+    request, traded = setup.request, setup.prices.traded
     result = setup.result_of(rule)
     trades = trades_of(result, traded)
     computed = performance(setup.metric_inputs(result, trades))
@@ -69,7 +69,7 @@ def run_rule(setup: Setup, rule: BaseRule) -> JobResult:
         "trades_json": encode_trades(
             trades,
             [order._asdict() for order in result.rejected_orders],
-            notes_on(request, rule, prices, result),
+            notes_on(setup, rule, result),
         ),
         "signals_json": encode_signals(result.signals),
         **setup.versions,
@@ -119,12 +119,11 @@ def lines_of(setup: Setup, rule: BaseRule) -> list[bytes]:
     return packed_lines(RunLines(explanation.head, explanation.values, explanation.truths))
 
 
-def notes_on(
-    request: RunRequest, rule: BaseRule, prices: RunPrices, result: BacktestResult
-) -> list[str]:
+def notes_on(setup: Setup, rule: BaseRule, result: BacktestResult) -> list[str]:
     """Notes on the prices, a short history, a rule with a constant signal, idle cash, and a lost account."""
+    request, prices = setup.request, setup.prices
     name, needed = rule.longest_lookback()
-    notes = prices.notes
+    notes = setup.notes
     if (missing := needed - prices.first_bar) > len(result.signals) * NOTED_SHARE:
         early = result.signals[:missing]
         # a part of a rule, or a member of a vote, may decide before the rest has values

@@ -77,7 +77,7 @@ class LegRun:
             ticker=setup.request.ticker,
             times=prices.traded.timestamps,
             bars=traded,
-            signals=np.minimum(self.signals, np.int8(0)) if engine.short_only else self.signals,
+            signals=engine.orders(traded, self.signals),
             stops=engine.stops_on(traded, self.signals),
             priority=line(sharing.priority),
             weight=weight or 1.0,

@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 
 from adapters.metrics.curves import AccountRates
+from contracts.run_request import minute_of_day
 from engine.bars import Bars, check_bars, check_first_bar, check_signals
 from engine.engine import BacktestEngine, _check_optional
 from engine.ledger import Booked, Ledger
 from engine.simulation import Simulation
 from engine.stops import StopHit, Stops
-from rules.prices import TIME, Prices
+from rules.prices import LOCAL, TIME, Prices
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -40,15 +41,18 @@ class RunEngine(BacktestEngine):
     """The engine with more terms; docs/engine.md has their rules. Without any it equals the engine.
 
     exit_after_bars: whole bars, >= 1, or None. atr_stop_multiple: of the ATR over atr_stop_period bars at the entry,
-    0 < x <= 50, or None. short_only: sells open and buys only close; needs direction "longshort". borrow_rate: of the
-    value of shorts, cash_rate: on idle cash; fractions per year, 0 <= x < 1. With one of them the data needs the bars'
-    times, as its column Time (datetime64) or as the index of a DataFrame. liquidate_below_pct: of the initial capital,
-    0 <= x < 100, or None: after the first close at or below it all is sold, and trading ends.
+    0 < x <= 50, or None. flat_at: HH:MM by the exchange's clock, or None: positions are closed on the first bar at or
+    after it, and bars from then on have no orders until the next session. short_only: sells open and buys only close;
+    needs direction "longshort". borrow_rate: of the value of shorts, cash_rate: on idle cash; fractions per year,
+    0 <= x < 1. With one of them, or flat_at, the data needs the bars' times, as its column Time (datetime64) or as the
+    index of a DataFrame. liquidate_below_pct: of the initial capital, 0 <= x < 100, or None: after the first close at
+    or below it all is sold, and trading ends.
     """
 
     exit_after_bars: int | None = None
     atr_stop_multiple: float | None = None
     atr_stop_period: int = 14
+    flat_at: str | None = None
     short_only: bool = False
     borrow_rate: float = 0.0
     cash_rate: float = 0.0
@@ -58,6 +62,8 @@ class RunEngine(BacktestEngine):
         super().__post_init__()
         for name, (accepted, inside) in ACCEPTED.items():
             _check_optional(name, getattr(self, name), accepted, inside)
+        if self.flat_at is not None and minute_of_day(self.flat_at) is None:
+            raise ValueError(f"flat_at: must be HH:MM or None, got {self.flat_at!r}")
         if self.short_only and self.direction != "longshort":
             raise ValueError(f"short_only: needs direction 'longshort', got {self.direction!r}")
 
@@ -69,7 +75,17 @@ class RunEngine(BacktestEngine):
     @property
     def _has_exits(self) -> bool:
         """True if a position may end before its signal in a way that the engine does not have."""
-        return bool(self.exit_after_bars or self.atr_stop_multiple or self.short_only)
+        return bool(
+            self.exit_after_bars or self.atr_stop_multiple or self.flat_at or self.short_only
+        )
+
+    def orders(self, bars: Bars, signals: Array) -> Array:
+        """Return the signals that may become orders: before `flat_at`, and only sells with short_only."""
+        if self.flat_at:
+            is_late = FlatAt(self.flat_at, bars).is_late
+            late_fills = np.append(is_late[1:], False) if self._terms.next_open else False
+            signals = np.where(is_late | late_fills, np.int8(0), signals)
+        return np.minimum(signals, np.int8(0)) if self.short_only else signals
 
     def stops_on(self, bars: Bars, signals: Array) -> Stops | None:
         """Return the stops that end positions before their signals do; None where there are none."""
@@ -105,6 +121,26 @@ class RunEngine(BacktestEngine):
         return simulation.ledger
 
 
+class FlatAt:
+    """Bars on which a run may trade no more: those of a session from a time of day on, by the exchange's clock.
+
+    next: (bars,) the first later bar at or after that time of its own date, which may be in a later session.
+    """
+
+    def __init__(self, clock: str, bars: Bars) -> None:
+        local = prices_of(bars)[LOCAL][-len(bars) :]
+        deadlines = np.floor(local / DAY_S) * DAY_S + (minute_of_day(clock) or 0) * 60
+        self.is_late = local >= deadlines
+        # clocks that go back repeat an hour
+        latest = np.maximum.accumulate(local)
+        self.next = np.maximum(latest.searchsorted(deadlines), np.arange(len(bars)) + 1)
+
+
+def prices_of(bars: Bars) -> Prices:
+    """Return the whole history of some bars with its indicators."""
+    return bars.source if isinstance(bars.source, Prices) else Prices(bars.source)
+
+
 class RunSimulation(Simulation):
     """The engine's simulation with more exits; with rates, cash and so sizes change while nothing is traded."""
 
@@ -115,7 +151,7 @@ class RunSimulation(Simulation):
         if last_bar is not None:
             signals = signals.copy()
             signals[last_bar + 1 - terms.next_open :] = 0
-        orders = np.minimum(signals, 0) if engine.short_only else signals
+        orders = engine.orders(bars, signals)
         super().__init__(bars, orders, terms, Exits(engine, bars, signals, last_bar))
         if engine.rates:
             self.ledger = LedgerWithRates(self.ledger, engine.rates, bars)
@@ -150,14 +186,13 @@ class Exits(Stops):
         self._sold_at = sys.maxsize if last_bar is None else last_bar + self._delay
         self._fixed_stop_pct = engine.stop_loss_pct or math.inf
         self._exit_after_bars = int(engine.exit_after_bars or len(bars))
+        self._flat_at = FlatAt(engine.flat_at, bars).next.tolist() if engine.flat_at else None
         buys = signals[: len(bars) - self._delay] > 0 if engine.short_only else ()
         self._closing_bars = np.append(np.flatnonzero(buys) + self._delay, len(bars))
         self._distance = np.full(len(bars), math.inf)
         if engine.atr_stop_multiple:
-            prices = Prices(bars.source)  # the whole history
-            atr = prices.indicator("atr", ("High", "Low", "Close"), engine.atr_stop_period)[
-                -len(bars) :
-            ]
+            columns = ("High", "Low", "Close")
+            atr = prices_of(bars).indicator("atr", columns, engine.atr_stop_period)[-len(bars) :]
             self._distance = np.where(np.isnan(atr), math.inf, engine.atr_stop_multiple * atr)
 
     def first_hit(
@@ -185,6 +220,8 @@ class Exits(Stops):
     def _latest_exit(self, side: int, entry_bar: int) -> StopHit:
         """Latest exit of a position, which may be beyond the last bar; its price is still NaN."""
         bar, reason, sold_at = entry_bar + self._exit_after_bars, "time_exit", self._sold_at
+        if self._flat_at and self._flat_at[entry_bar] <= bar:
+            bar, reason = self._flat_at[entry_bar], "flat_at"
         buy = self._closing_bars.item(self._closing_bars.searchsorted(entry_bar))
         if buy < bar:
             bar, reason = buy, "signal"
@@ -204,7 +241,7 @@ class LedgerWithRates(Ledger):
     def __init__(self, empty: Ledger, rates: AccountRates, bars: Bars) -> None:
         super().__init__(empty.initial_capital, empty.fee_rate, empty.moment)
         self._rates, self._close, self._settled = rates, bars.close, 0
-        dates = Prices(bars.source)[TIME][-len(bars) :] // DAY_S
+        dates = prices_of(bars)[TIME][-len(bars) :] // DAY_S
         days = np.diff(dates, prepend=dates[0]).astype(int)
         first = np.flatnonzero(days)
         # first bar of each date, and calendar days since the previous bar

@@ -14,13 +14,15 @@ from adapters.metrics.moments import Array
 from adapters.metrics.table import ANALYSIS_VERSION
 from adapters.plans.combinations import Combinations
 from adapters.plans.ranking import with_params
-from adapters.prices.packing import PackedPrices, RunPrices, run_prices
+from adapters.prices.bars import PriceBars
+from adapters.prices.packing import PackedPrices, RunPrices, run_prices, unpack_bars
 from consumer.kinds.run_engine import RunEngine, interest_and_fees
 from contracts.errors import BadParams
 from contracts.run_request import RunRequest
 from contracts.values import Json, Values
 from engine.engine import ENGINE_VERSION, BacktestResult, Bars, check_bars
 from rules.base import BaseRule
+from rules.formula.graph import Market
 from rules.prices import TIME, Prices
 from rules.python.rule import PythonRule
 from rules.registry import build_rule
@@ -62,7 +64,7 @@ class Setup:
         """Build the request's rule with a combination of swept params; BadParams when the rule refuses them."""
         params = with_params(self.request.params, member or {})
         try:
-            rule = build_rule(self.request.rule_type, params)
+            rule = build_rule(self.request.rule_type, params, self._market)
         except ValueError as error:
             raise BadParams(str(error)) from error
         if isinstance(rule, PythonRule) and self.evaluator:
@@ -95,10 +97,42 @@ class Setup:
 
     @cached_property
     def bars(self) -> Prices:
-        """All bars up to the last traded one for rules and engine, which share computed indicators."""
-        return Prices(
-            {**(self.columns or self.prices.bars.columns), TIME: self.prices.bars.timestamps}
+        """All bars up to the last traded one for rules and engine, which share computed indicators.
+
+        Columns that replace the prices leave the further ones, and other tickers, at their times.
+        """
+        others = {
+            ticker: _prices(bars, packed.zone) for ticker, (packed, bars) in self._others.items()
+        }
+        return _prices(self.prices.bars, self.prices.packed.zone, others, self.columns or {})
+
+    @cached_property
+    def _others(self) -> dict[str, tuple[PackedPrices, PriceBars]]:
+        return {each.ticker: (each, unpack_bars(each)) for each in self.prices.packed.others}
+
+    @cached_property
+    def _market(self) -> Market:
+        """The series that the rule's texts may name."""
+        return Market(
+            self.request.timeframe,
+            [*self.prices.bars.further],
+            lambda ticker: [*self._others[ticker][1].further],
         )
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences on the prices, and on those of other tickers that begin later or end earlier than the run."""
+        notes, traded = self.prices.notes, self.prices.traded
+        for ticker, (_, bars) in self._others.items():
+            if bars.times[0] > traded.times[0]:
+                notes.append(
+                    f"{ticker} begins on {bars.first}: what the rule reads of it is unknown before"
+                )
+            if bars.times[-1] < traded.times[-1]:
+                notes.append(
+                    f"{ticker} ends on {bars.last}: what the rule reads of it is unknown soon after"
+                )
+        return notes
 
     def result_of(self, rule: BaseRule) -> BacktestResult:
         """The engine's result of a rule's signals."""
@@ -149,3 +183,14 @@ def metric_inputs_of(
         risk_free_rate=request.risk_free_rate,
         **others,
     )
+
+
+def _prices(
+    bars: PriceBars,
+    zone: str,
+    others: Mapping[str, Prices] | None = None,
+    replaced: Mapping[str, Array] | None = None,
+) -> Prices:
+    """Return bars as rules read them."""
+    columns = {**bars.columns, **bars.further, **(replaced or {}), TIME: bars.timestamps}
+    return Prices(columns, bars.timeframe, zone, others)

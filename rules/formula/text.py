@@ -3,9 +3,11 @@
 import ast
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import lru_cache
 
 from rules.formula.functions import FUNCTIONS, SERIES
+from rules.formula.graph import Market
 from rules.formula.limits import MAX_CHARACTERS, MAX_DEPTH, MAX_NODES, MAX_WORD_CHARACTERS
 from rules.parameters import Params, PlacedError
 
@@ -140,12 +142,28 @@ def word(name: str) -> str:
     return name.lower() if name.lower() in _NAMED else name
 
 
-def free_names(*texts: str) -> list[str]:
-    """Return the names that need inputs, in order: neither words of formulas nor assigned by a line.
+def free_names(*texts: str, market: Market | None = None) -> list[str]:
+    """Return the names that need inputs, in order: no words of formulas, no columns, and not assigned by a line.
 
-    FormulaError for a text that cannot be parsed.
+    Columns are those of the market and of the other tickers that the texts name. FormulaError for a text that cannot be
+    parsed.
     """
-    return [name for name in open_names(*texts) if word(name) not in WORDS]
+    market = market or Market()
+    columns = {*market.columns}
+    for ticker in _tickers(texts):
+        with suppress(LookupError):
+            columns.update(market.others(ticker))
+    return [
+        name
+        for name in open_names(*texts)
+        if word(name) not in WORDS and name.lower() not in columns
+    ]
+
+
+def _tickers(texts: Iterable[str]) -> set[str]:
+    nodes = (node for text in texts for line in parse(text) for node in ast.walk(line))
+    quoted = [each.value for each in nodes if isinstance(each, ast.Constant)]
+    return {each.upper() for each in quoted if isinstance(each, str)}
 
 
 def open_names(*texts: str) -> list[str]:

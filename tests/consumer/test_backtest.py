@@ -62,6 +62,7 @@ OTHER_TERMS: dict[str, Any] = {
     "take_profit_pct": 2.0,
     "trailing_stop_pct": 2.0,
     "exit_after_bars": 3,
+    "flat_at": "00:00",
     "atr_stop_multiple": 1.0,
     "atr_stop_period": 30,
     "liquidate_below_pct": 99.9,

@@ -31,12 +31,31 @@ def settled(options, chosen):
     return options | chosen | ({"direction": "longshort"} if chosen["short_only"] else {})
 
 
-@settings(max_examples=400, deadline=None)
-@given(cases(), exits)
-def test_every_run_equals_the_loop_over_bars(case, chosen):
-    prices, signals, options = case
+MINUTES = [570, 600, 630, 930, 955]  # of the bars of a session, of which some may be missing
+flat_times = st.one_of(st.none(), st.sampled_from(["09:30", "10:15", "15:30", "15:55", "23:00"]))
 
-    result = RunEngine(**settled(options, chosen)).run(prices, follow(signals), "TEST")
+
+def clocks_of(bars, seed):
+    """The date and the minute of each bar; a bar is missing now and then, or the end of a session."""
+    rng = np.random.default_rng(seed)
+    every = [(day, minute) for day in range(4 * bars) for minute in MINUTES]
+    return [each for each in every if rng.random() < 0.6][:bars]
+
+
+def timed(prices, clocks):
+    """The prices with the time of each bar."""
+    seconds = [day * 86_400 + minute * 60 for day, minute in clocks]
+    return prices | {"Time": np.array(seconds, "M8[s]")}
+
+
+@settings(max_examples=400, deadline=None)
+@given(cases(), exits, flat_times, st.integers(0, 50))
+def test_every_run_equals_the_loop_over_bars(case, chosen, flat_at, seed):
+    prices, signals, options = case
+    clocks = clocks_of(len(signals), seed)
+    engine = RunEngine(**settled(options, chosen), flat_at=flat_at)
+
+    result = engine.run(timed(prices, clocks), follow(signals), "TEST")
 
     distance = atr(prices["High"], prices["Low"], prices["Close"], chosen["atr_stop_period"])
     multiple = chosen["atr_stop_multiple"]
@@ -45,6 +64,8 @@ def test_every_run_equals_the_loop_over_bars(case, chosen):
         signals,
         **options | ({"direction": "shortonly"} if chosen["short_only"] else {}),
         exit_after_bars=chosen["exit_after_bars"],
+        flat_at=flat_at and int(flat_at[:2]) * 60 + int(flat_at[3:]),
+        clocks=clocks,
         atr_stop=None if multiple is None else (multiple * distance).tolist(),
     )
     assert trade_rows(result, *EVENTS) == [
@@ -57,11 +78,12 @@ def test_every_run_equals_the_loop_over_bars(case, chosen):
 
 
 @settings(max_examples=200, deadline=None)
-@given(cases(), exits, st.floats(0, 1))
-def test_cutting_later_bars_never_changes_what_happened_before(case, chosen, share):
+@given(cases(), exits, flat_times, st.floats(0, 1))
+def test_cutting_later_bars_never_changes_what_happened_before(case, chosen, flat_at, share):
     prices, signals, options = case
+    prices = timed(prices, clocks_of(len(signals), len(signals)))
     bars = max(2, int(share * len(signals)))
-    engine = RunEngine(**settled(options, chosen))
+    engine = RunEngine(**settled(options, chosen), flat_at=flat_at)
 
     whole = engine.run(prices, follow(signals), "TEST")
     early = engine.run(
@@ -70,6 +92,34 @@ def test_cutting_later_bars_never_changes_what_happened_before(case, chosen, sha
 
     assert early.fills == tuple(fill for fill in whole.fills if fill.bar < bars)
     np.testing.assert_array_equal(early.equity_curve, whole.equity_curve[:bars])
+
+
+FLAT_DAYS = [(0, 930), (0, 955), (0, 960), (1, 570), (1, 930), (2, 570), (2, 955)]
+
+
+@pytest.mark.parametrize(
+    ("fill", "expected"),
+    [
+        # what is open is closed at the close of the bar at 15:55, or of the first one after it
+        ("close", [(0, 1, "close", "flat_at"), (3, 5, "close", "flat_at")]),
+        ("next_open", [(4, 5, "open", "flat_at")]),
+    ],
+)
+def test_a_position_is_flat_on_the_first_bar_at_or_after_a_time_of_day(fill, expected):
+    """A buy on every bar: the second session has no bar at 15:55."""
+    engine = RunEngine(**ALL_IN, fill=fill, flat_at="15:55")
+    prices = timed(flat([100] * 7), FLAT_DAYS)
+
+    result = engine.run(prices, follow([1] * 7), "TEST")
+
+    rows = trade_rows(result, "entry_bar", "exit_bar", "exit_at", "exit_reason")
+    assert rows == expected
+
+
+def test_a_time_of_day_is_written_as_hours_and_minutes():
+    for wrong in ("9:30", "24:00", "15:60", "1555", ""):
+        with pytest.raises(ValueError, match="flat_at: must be HH:MM or None"):
+            RunEngine(flat_at=wrong)
 
 
 def test_a_position_is_closed_at_the_close_of_the_nth_bar_after_its_entry():

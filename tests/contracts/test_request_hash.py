@@ -34,6 +34,8 @@ def test_a_request_keeps_its_hash_when_the_contract_grows() -> None:
         {"liquidate_below_pct": 0.0},
         {"borrow_rate": 0.01},
         {"cash_rate": 0.01},
+        {"flat_at": "15:55"},
+        {"others": {"KO": "a" * 64}},
     ],
 )
 def test_a_field_that_decides_the_result_changes_it(changed: dict[str, object]) -> None:

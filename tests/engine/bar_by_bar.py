@@ -29,11 +29,12 @@ def backtest(bars: dict, signals, *, initial_capital=100_000.0, fee_rate=0.001, 
              position_size=10_000.0, size_type="value", direction="longonly", fill="close", stop_loss_pct=None,
              take_profit_pct=None, trailing_stop_pct=None, fractional_shares=False, exit_after_bars=None,
              atr_stop=None, borrow_rate=0.0, cash_rate=0.0, days=None,
-             liquidate_below_pct=None) -> Account:  # fmt: skip
+             liquidate_below_pct=None, flat_at=None, clocks=None) -> Account:  # fmt: skip
     """Trades, rejected orders and equity of `signals` on `bars` (lists of floats by lower-case column name).
 
     atr_stop: distance of the stop from the entry price, by the bar of the entry's signal; NaN for none. days: calendar
-    days since the bar before, by bar; none without rates.
+    days since the bar before, by bar; none without rates. flat_at: a minute of the day; clocks: the date and the minute
+    of each bar.
     """
     account = Account(initial_capital)
     slip = slippage_bps / 10_000
@@ -92,13 +93,16 @@ def backtest(bars: dict, signals, *, initial_capital=100_000.0, fee_rate=0.001, 
     def time_exit(bar, price, signal, at):
         """The signal that may still open: only one against the position that has just been closed."""
         side = math.copysign(1, account.shares)
-        if (
-            not account.shares
-            or exit_after_bars is None
-            or bar < account.entry["bar"] + exit_after_bars
-        ):
+        if not account.shares:
             return signal
-        close_position(bar, price, "time_exit", at)
+        entry, reason = account.entry["bar"], None
+        if exit_after_bars is not None and bar >= entry + exit_after_bars:
+            reason = "time_exit"
+        if flat_at is not None and bar > entry and clocks[bar] >= (clocks[entry][0], flat_at):
+            reason = "flat_at"
+        if reason is None:
+            return signal
+        close_position(bar, price, reason, at)
         return signal if signal == -side else 0
 
     def night(bar):
@@ -164,6 +168,9 @@ def backtest(bars: dict, signals, *, initial_capital=100_000.0, fee_rate=0.001, 
             continue
         if account.shares:
             gap(bar)
+        is_late = flat_at is not None and clocks[bar][1] >= flat_at
+        if is_late:
+            waiting = 0
         if fill == "next_open":
             waiting = time_exit(bar, bars["open"][bar], waiting, "open")
         if waiting:
@@ -173,7 +180,7 @@ def backtest(bars: dict, signals, *, initial_capital=100_000.0, fee_rate=0.001, 
         if account.shares:
             touch(bar)
         waiting = 0
-        signal = int(signals[bar])
+        signal = 0 if is_late else int(signals[bar])
         if fill == "close":
             order(
                 bar,

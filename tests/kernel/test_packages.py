@@ -64,7 +64,7 @@ SUBJECTS = {
     "web": {
         "access": NOTHING,
         "documents": NOTHING,
-        "rules": frozenset({"runs"}),
+        "rules": frozenset({"prices", "runs"}),
         "maintenance": frozenset({"access"}),
         "charts": frozenset({"documents", "runs"}),
         "prices": frozenset({"charts", "documents"}),
@@ -72,10 +72,10 @@ SUBJECTS = {
         "runs": frozenset({"charts", "documents", "prices", "queue"}),
         "plans": frozenset({"runs"}),
         "batches": frozenset({"documents", "plans", "runs"}),
-        "studies": frozenset({"batches", "plans", "runs"}),
-        "screens": frozenset({"batches", "documents", "plans", "runs", "studies"}),
+        "studies": frozenset({"batches", "plans", "prices", "runs"}),
+        "screens": frozenset({"batches", "documents", "plans", "prices", "runs", "studies"}),
         "robustness": frozenset({"plans", "runs", "studies"}),
-        "portfolios": frozenset({"batches", "charts", "plans", "runs", "studies"}),
+        "portfolios": frozenset({"batches", "charts", "plans", "prices", "runs", "studies"}),
         "kernel": NOTHING,
     },
 }

@@ -23,7 +23,9 @@ def test_what_is_written_from_code_is_current():
     assert check.returncode == 0, check.stderr
 
 
-@pytest.mark.parametrize(("page", "count"), [("rules.md", 6), ("engine.md", 2)])
+@pytest.mark.parametrize(
+    ("page", "count"), [("rules.md", 6), ("engine.md", 2), ("more-series.md", 5)]
+)
 def test_the_examples_print_what_the_page_shows(page, count):
     text = (ROOT / "docs" / page).read_text()
     examples = re.findall(r"```python\n(.*?)```\n\n```output\n(.*?)```", text, re.DOTALL)

@@ -7,12 +7,20 @@ from typing import Any
 
 from adapters.plans.expansion import Expansion
 from contracts.errors import InvalidRequest
-from contracts.portfolio_request import RANKED, SHARING_FIELDS, PortfolioRequest, Sharing
+from contracts.portfolio_request import (
+    MAX_LEGS,
+    RANKED,
+    SHARING_FIELDS,
+    PortfolioRequest,
+    Sharing,
+)
 from contracts.run_request import RunRequest, about
 from contracts.values import Json, Values, picked, without
 from rules.catalog import RULES
-from rules.language import FormulaError, open_names, series_fault
+from rules.language import FormulaError, Market, open_names, series_fault
+from web.app import platform
 from web.batches.submission import read_sweep
+from web.prices import market_of
 from web.runs.validation import Faults, ValidRequest
 
 # positions end when their rank does, or the account
@@ -78,14 +86,33 @@ def portfolio_values(sweep: Expansion, params: Values) -> Json:
 
 def ranked_faults(values: Values, sharing: Sharing) -> Faults:
     """Return the faults of the fields of a ranked portfolio, those of its legs aside."""
-    faults = dict(_formula_faults(sharing)) | dict(_term_faults(values, sharing))
+    faults = dict(_formula_faults(sharing, market_of_legs(values))) | dict(
+        _term_faults(values, sharing)
+    )
     legs = values.get("legs")
     if isinstance(legs, list) and legs:
         faults |= _count_faults(sharing, len(legs))
     return faults
 
 
-def _formula_faults(sharing: Sharing) -> Iterator[tuple[str, str]]:
+def market_of_legs(values: Values) -> Market:
+    """Return the series that a text for all legs may name: the further columns that all of them have."""
+    legs = values["legs"] if isinstance(values.get("legs"), list) else []
+    markets = [
+        market_of({**values, **leg}, platform().prices)
+        for leg in legs[:MAX_LEGS]
+        if isinstance(leg, dict) and isinstance(leg.get("ticker"), str)
+    ]
+    columns = set[str]().union(*(each.columns for each in markets))
+    common = [name for name in sorted(columns) if all(name in each.columns for each in markets)]
+    return Market(markets[0].timeframe if markets else "", common, _no_other)
+
+
+def _no_other(ticker: str) -> list[str]:
+    raise LookupError(f"`{ticker}`: a text that all legs share cannot name another ticker")
+
+
+def _formula_faults(sharing: Sharing, market: Market) -> Iterator[tuple[str, str]]:
     inputs = _INPUTS.faults(sharing.inputs, "inputs")
     yield from inputs.items()
     if sharing.score is None:
@@ -95,10 +122,10 @@ def _formula_faults(sharing: Sharing) -> Iterator[tuple[str, str]]:
         return
     numbers = tuple(sharing.inputs.items())
     if text := sharing.score:
-        fault = series_fault(text, "number", numbers)
+        fault = series_fault(text, "number", numbers, market)
         yield from [("score", fault.with_place(text))] if fault else []
     if text := sharing.keep:
-        fault = series_fault(text, "condition", numbers)
+        fault = series_fault(text, "condition", numbers, market)
         yield from [("keep", fault.with_place(text))] if fault else []
     try:
         used = open_names(*texts)

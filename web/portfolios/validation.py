@@ -29,6 +29,7 @@ from web.portfolios.ranked import (
     WHOLE_ACCOUNT,
     assets_of,
     is_ranked,
+    market_of_legs,
     place_in_sweep,
     portfolio_values,
     ranked_faults,
@@ -168,7 +169,9 @@ def _validate(values: Any) -> ValidPortfolio:
 def _sharing(values: Values, faults: Faults) -> Sharing:
     """Return how the account is shared; the defaults when there are faults."""
     fields = picked(values, SHARING_FIELDS)
-    if isinstance(text := fields.get("priority"), str) and (fault := series_fault(text)):
+    if isinstance(text := fields.get("priority"), str) and (
+        fault := series_fault(text, market=market_of_legs(values))
+    ):
         faults["priority"] = fault.with_place(text)
     try:
         sharing = check_contract(Sharing, fields)

@@ -13,6 +13,7 @@ from contracts.values import Json, Values
 from rules.catalog import BaseRule, checked_rule, complete_params
 from rules.language import (
     FormulaError,
+    Market,
     SourceError,
     doubts,
     free_names,
@@ -21,6 +22,7 @@ from rules.language import (
 )
 from web.api import json_body, operation
 from web.app import platform
+from web.prices import market_of
 from web.runs.validation import Faults, rule_faults
 
 blueprint = Blueprint("rule_api", __name__)
@@ -55,7 +57,8 @@ def check() -> ResponseReturnValue:
         )
         raise InvalidRequest({"body": fault})
     rule_type, params = body["rule_type"], body.get("params", {})
-    errors = rule_faults(rule_type, params)
+    market = market_of(body, platform().prices)
+    errors = rule_faults(rule_type, params, market)
     read = _READERS.get(rule_type) if isinstance(rule_type, str) else None
     answer = {
         "valid": not errors,
@@ -63,7 +66,7 @@ def check() -> ResponseReturnValue:
         "places": {},
         "inputs": [],
         "python": None,
-        **(read(params, errors) if read and isinstance(params, dict) else {}),
+        **(read(params, errors, market) if read and isinstance(params, dict) else {}),
     }
     if errors:
         return answer | {
@@ -72,7 +75,7 @@ def check() -> ResponseReturnValue:
             "warmup_bars": None,
             "warnings": [],
         }
-    rule = checked_rule(rule_type, params)
+    rule = checked_rule(rule_type, params, market.timeframe or "1d")
     return answer | {
         "label": rule.label,
         "lookback_bars": rule.lookback(),
@@ -109,13 +112,13 @@ def _bars_until(ticker: Any, timeframe: Any, end: Any) -> int | None:
     return len(prices.bars(version.data_hash).between(version.first_date, last))
 
 
-def _read_formula(params: Json, errors: Faults) -> Json:
+def _read_formula(params: Json, errors: Faults, market: Market) -> Json:
     """Return places of faults, and the names that become inputs, of a FORMULA."""
-    places = _places(params, errors) if params else {}
-    return {"places": places, "inputs": _open_names(params)}
+    places = _places(params, errors, market) if params else {}
+    return {"places": places, "inputs": _open_names(params, market)}
 
 
-def _read_python(params: Json, errors: Faults) -> Json:
+def _read_python(params: Json, errors: Faults, _market: Market) -> Json:
     """Return the place of a fault, inputs and imports of a PYTHON's code, which is parsed and never executed."""
     code = params.get("code")
     if not isinstance(code, str):
@@ -135,24 +138,28 @@ def _read_python(params: Json, errors: Faults) -> Json:
 _READERS = {"FORMULA": _read_formula, "PYTHON": _read_python}
 
 
-def _places(params: Values, errors: Mapping[str, str]) -> dict[str, dict[str, int]]:
+def _places(
+    params: Values, errors: Mapping[str, str], market: Market
+) -> dict[str, dict[str, int]]:
     """Return line and column of the faults in the texts; empty when other fields have faults."""
     of_texts = {f"params.{name}" for name in TEXTS}
     if not of_texts.issuperset(errors) or not all(
         isinstance(params.get(each), str) for each in TEXTS
     ):
         return {}
-    faults = text_faults(complete_params("FORMULA", params))
+    faults = text_faults(complete_params("FORMULA", params), market)
     return {
         f"params.{name}": {"line": error.line, "column": error.column}
         for name, error in faults.items()
     }
 
 
-def _open_names(params: Values) -> list[str] | None:
+def _open_names(params: Values, market: Market) -> list[str] | None:
     """Return the names that become inputs; None while a text cannot be parsed."""
     texts = map(params.get, TEXTS)
     try:
-        return free_names(*(text for text in texts if isinstance(text, str) and text.strip()))
+        return free_names(
+            *(text for text in texts if isinstance(text, str) and text.strip()), market=market
+        )
     except FormulaError:
         return None

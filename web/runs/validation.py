@@ -18,10 +18,11 @@ from contracts.run_request import RunRequest, Titled, request_hash
 from contracts.tickers import normalize_tickers
 from contracts.timeframes import BY_DAY
 from contracts.values import Json, Values, frozen, without
-from rules.catalog import check_params, checked_rule
-from rules.language import SourceError, read_source
+from rules.catalog import BaseRule, check_params, checked_rule
+from rules.language import Market, SourceError, read_source
 from web.api import MAX_BODY_BYTES, describe_ticker, json_body
 from web.app import offered_rules, platform
+from web.prices import market_of
 from web.titles import FIELDS, RequestField, adapter_of, read_fields
 
 C = TypeVar("C")
@@ -62,10 +63,11 @@ def validate_request(values: Any, prices: PriceStore) -> ValidRequest:
     values = _object(values)
     errors: Faults = {}
     request = _parse_request(values, errors)
-    if "params" not in errors and isinstance(values.get("rule_type"), str):
-        errors.update(rule_faults(values["rule_type"], values.get("params", {})))
     span = _span(values, errors)
     version = _version(values, errors, prices, "ticker", "data_hash")
+    market = market_of(values, prices)
+    if "params" not in errors and isinstance(values.get("rule_type"), str):
+        errors.update(rule_faults(values["rule_type"], values.get("params", {}), market))
     benchmark_version = _version(values, errors, prices, "benchmark", "benchmark_hash")
     for field, fault in chain(
         _combination_faults(values, span),
@@ -76,8 +78,10 @@ def validate_request(values: Any, prices: PriceStore) -> ValidRequest:
     if request is None or version is None or errors:
         raise InvalidRequest(errors)
     rule = checked_rule(request.rule_type, request.params)
+    if unread := (request.others or {}).keys() - {*rule.others()}:
+        raise InvalidRequest({"others": f"the rule does not read {', '.join(sorted(unread))}"})
     named = replace(
-        request,
+        with_others(request, [rule], prices),
         rule_id=request.rule_id or rule.label,
         data_hash=version.data_hash,
         benchmark_hash=benchmark_version.data_hash if benchmark_version else None,
@@ -85,9 +89,9 @@ def validate_request(values: Any, prices: PriceStore) -> ValidRequest:
     return ValidRequest(named, request_hash(named, rule.params))
 
 
-def rule_faults(rule_type: Any, params: Any) -> Faults:
+def rule_faults(rule_type: Any, params: Any, market: Market | None = None) -> Faults:
     """Return the faults of a rule and its params by field: those of the catalog, and of what the settings allow."""
-    faults = check_params(rule_type, params)
+    faults = check_params(rule_type, params, market)
     if rule_type != "PYTHON":
         return faults
     if rule_type not in offered_rules():
@@ -107,6 +111,16 @@ def refuse_much_code(several: Iterable[Any]) -> None:
     if size > MAX_CODE_BYTES:
         fault = f"{size / 2**20:,.0f} MB of code in all runs; at most {MAX_CODE_BYTES / 2**20:,.0f} MB are accepted"
         raise InvalidRequest({"params.code": f"{fault}: shorten it, or use a screen"})
+
+
+def with_others(request: RunRequest, rules: Iterable[BaseRule], prices: PriceStore) -> RunRequest:
+    """Return the request with the versions of the other tickers that the rules read, the current ones by default."""
+    pinned, tickers = request.others or {}, {name for rule in rules for name in rule.others()}
+    others = {
+        ticker: prices.get(ticker, request.timeframe, pinned.get(ticker)).data_hash
+        for ticker in sorted(tickers)
+    }
+    return replace(request, others=others or None)
 
 
 def _parse_request(values: Values, errors: Faults) -> RunRequest | None:
@@ -250,6 +264,8 @@ def _combination_faults(values: Values, span: Span | None) -> Iterator[tuple[str
         accepted = "after the start" if by_day else "on or after the day of the start"
         yield "end_date", f"{span[1]}: the end must be {accepted}, {span[0]}"
     size = values.get("position_size", FIELDS["position_size"].default)
+    if by_day and values.get("flat_at") is not None:
+        yield "flat_at", f"{_quote(values['flat_at'])}: daily and weekly bars have no time of day"
     if values.get("size_type") == "percent" and isinstance(size, int | float) and size > 100:
         yield "position_size", f"{_quote(size)} is more than 100, and size_type is percent"
 

@@ -28,8 +28,9 @@ from rules.catalog import checked_rule
 from web.app import ask_database, change_database, platform, submit_plan
 from web.batches.submission import MAX_FAULTS
 from web.documents.plan_answers import ScreenRow
+from web.prices import market_of
 from web.runs.operations import new_run, refuse_when_full, start_runs
-from web.runs.validation import ValidRequest, rule_faults, validate_request
+from web.runs.validation import ValidRequest, rule_faults, validate_request, with_others
 
 log = logging.getLogger(__name__)
 
@@ -99,8 +100,10 @@ def _ranking_faults(sweep: Expansion) -> dict[str, str]:
 
 def _params_faults(sweep: Expansion) -> dict[str, str]:
     faults: dict[str, str] = {}
+    first = sweep.request(sweep.tickers[0], sweep.members[0])
+    market = market_of(first, platform().prices)
     for number, member in enumerate(sweep.members, start=1):
-        params_faults = rule_faults(sweep.base.get("rule_type"), sweep.params(member))
+        params_faults = rule_faults(sweep.base.get("rule_type"), sweep.params(member), market)
         faults |= {f"{number}.{field}": fault for field, fault in params_faults.items()}
         if len(faults) >= MAX_FAULTS:
             break
@@ -114,6 +117,9 @@ def _job(sweep: Expansion, ticker: str, tried: Combinations) -> ValidRequest:
     with sweep.placing(lambda field: f"{first}.{field}"):
         valid = validate_request(sweep.request(ticker, sweep.members[0]), prices)
     request = valid.request
+    if not {"buy", "sell"}.isdisjoint(sweep.members[0]):  # the texts of a formula are swept
+        rules = (checked_rule(request.rule_type, sweep.params(each)) for each in sweep.members)
+        request = with_others(request, rules, prices)
     bars = len(prices.bars(str(request.data_hash)).between(request.start_date, request.end_date))
     if (cells := len(tried) * bars) > most:
         fault = f"{len(tried):,} combinations x {bars:,} bars are {cells:,}"

@@ -18,10 +18,11 @@ from contracts.errors import InvalidRequest
 from contracts.run_request import LABEL_FIELDS, RunRequest, canonical_json
 from contracts.study import StudyPlan, StudyRequest, StudyWindow
 from contracts.values import Json, without
-from rules.catalog import complete_params
+from rules.catalog import checked_rule, complete_params
 from web.api import parse_json
 from web.app import ask_database, platform
 from web.batches.submission import few_fields, read_sweep
+from web.prices import market_of
 from web.runs.validation import (
     DAY,
     Faults,
@@ -30,6 +31,7 @@ from web.runs.validation import (
     refuse_much_code,
     rule_faults,
     validate_request,
+    with_others,
 )
 from web.titles import adapter_of, differing_values, reusable_values
 
@@ -149,9 +151,10 @@ def _combination_faults(request: StudyRequest) -> Faults:
     """Return faults of the params by the place of their combination, from 0."""
     errors: Faults = {}
     refuse_much_code(request.combinations)
+    market = market_of(request.base, platform().prices)
     for number, params in enumerate(request.combinations):
         bounded_json(params)
-        for field, fault in rule_faults(request.base.get("rule_type"), params).items():
+        for field, fault in rule_faults(request.base.get("rule_type"), params, market).items():
             is_type = field == "rule_type"
             place = f"combinations.{number}{field.removeprefix('params')}"
             errors.setdefault("base.rule_type" if is_type else place, fault)
@@ -180,6 +183,8 @@ def _checked_base(request: StudyRequest, errors: Faults) -> RunRequest | None:
         }
         return None
     start, end = priced_days(valid, prices)
+    rules = (checked_rule(valid.rule_type, params) for params in request.combinations)
+    valid = with_others(valid, rules, prices)
     return replace(valid, params={}, rule_id=None, start_date=start, end_date=end)
 
 
