@@ -31,7 +31,7 @@ plans = table(
         kept="runs",
         web="INSERT UPDATE",
         worker="SELECT UPDATE",
-        reconciler="UPDATE",
+        reconciler="INSERT UPDATE",
     ),
     Index("ix_plans_kind", "kind", "id"),
     Index("ix_plans_status", "status"),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, field, fields
 from enum import StrEnum
+from textwrap import shorten
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
@@ -232,6 +233,14 @@ class PortfolioRequest:
             sharing=Sharing(**picked(values, SHARING_FIELDS)),
             terms=picked(values, TERMS),
         )
+
+    @property
+    def label(self) -> str:
+        """Name of a ranked portfolio in lists: top 3 of 20, monthly, n = 63."""
+        sharing = self.sharing
+        inputs = [f"{name} = {value:g}" for name, value in sharing.inputs.items()]
+        parts = [f"top {sharing.top} of {len(self.legs)}", sharing.rebalance, *inputs]
+        return shorten(", ".join(parts), 64, placeholder=" …")
 
     def request_hash(self, of_runs: Sequence[str]) -> str:
         """Return the SHA-256 over everything that decides the result; of_runs: the request_hash of each leg's run.

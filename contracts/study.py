@@ -54,7 +54,8 @@ class StudyRequest(Closed):
     the best is chosen. holdout_share: for kind holdout, the last part of the dates as a fraction. chosen: the number
     of combinations that the holdout tries. train_days, test_days: for kind walk_forward, the calendar days of a fold;
     anchored: every training part begins with the study. seed: of all random draws. permutations: for kind
-    permutation, the number of orders of the bars in which the search is repeated.
+    permutation, the number of orders of the bars in which the search is repeated. legs: of a rotation, whose
+    combinations are fields of Sharing: the assets, each with ticker, data_hash, first_date and last_date.
     """
 
     kind: Kind
@@ -72,6 +73,7 @@ class StudyRequest(Closed):
     anchored: bool = False
     seed: Annotated[int, Ge(0), Lt(2**32)] = 0
     permutations: Annotated[int, Ge(19), Le(10_000)] = 1000
+    legs: Annotated[list[Json], MaxLen(500)] = field(default_factory=list)
 
 
 @frozen

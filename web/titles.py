@@ -282,6 +282,8 @@ def _varying(first: Row, last: Row) -> list[str]:
 
 def full_params(rule_type: str, params: Values) -> Json:
     """Complete params with their defaults, flattened by name."""
+    if rule_type == RANKED:
+        return flat_params(params)
     return flat_params(complete_params(rule_type, params))
 
 

@@ -5,6 +5,7 @@ one; the caller owns it.
 """
 
 import json
+from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, case, select
@@ -22,10 +23,12 @@ from adapters.plans.store import (
 )
 from adapters.tables import IS_SUCCEEDED, RUN
 from contracts.errors import Conflict
+from contracts.portfolio_request import TERMS, LegRequest, PortfolioRequest, Sharing
 from contracts.status import Kind, PlanKind
 from contracts.study import StudyPlan, StudyStatus
-from contracts.values import Json, frozen, picked
+from contracts.values import Json, Values, frozen, picked
 
+SURE_DAYS = timedelta(days=40)  # no market is closed for so long
 LIVING = [status for status in StudyStatus if not status.is_terminal]
 
 
@@ -69,10 +72,29 @@ def insert_study(
             "name": request.name,
             "kind": request.kind,
             **picked(request.base, ("ticker", "rule_type")),
+            **({"ticker": f"{len(request.legs)} assets"} if request.legs else {}),
         },
         status=StudyStatus.ACCEPTED,
         **columns,
     )
+
+
+def rotation_of(plan: StudyPlan, params: Values, days: tuple[str, str]) -> PortfolioRequest:
+    """The rotation of one combination over these days, of the assets that have prices in them."""
+    spec, (first, last) = plan.request, days
+    legs = tuple(
+        LegRequest(ticker=leg["ticker"], data_hash=leg["data_hash"])
+        for leg in spec.legs
+        if _has_bars(leg, *map(date.fromisoformat, days))
+    )
+    terms = picked(spec.base | {"start_date": first, "end_date": last}, TERMS)
+    return PortfolioRequest(legs=legs, sharing=Sharing(mode="ranked", **params), terms=terms)
+
+
+def _has_bars(leg: Json, first: date, last: date) -> bool:
+    """Return whether an asset surely has two bars in a part: its prices cover it, or SURE_DAYS of it."""
+    since, until = (date.fromisoformat(leg[end]) for end in ("first_date", "last_date"))
+    return since <= first <= last <= until or (min(last, until) - max(first, since)) >= SURE_DAYS
 
 
 def study_batch(study_id: str) -> str:

@@ -85,8 +85,16 @@ class RunData:
         return MeasuredSharpe(ratio / self.bars_per_year**0.5, len(self.returns), skew, tails + 3)
 
 
-def run_data(row: Values | RowMapping, capital: float, market: StudyMarket) -> RunData:
-    """Build a run from its stored metrics, equity and trades, and the market's prices."""
+def run_data(
+    row: Values | RowMapping,
+    capital: float,
+    market: StudyMarket,
+    shares: Array | None = None,
+) -> RunData:
+    """Build a run from its stored metrics, equity and trades, and the market's prices.
+
+    shares: (bars,), of a rotation: its net position in units of its market, the assets held equally.
+    """
     times, equity = decode_equity(row["equity_curve_json"])
     trades = decode_trades(row["trades_json"])[0]
     path = np.concatenate(([capital], equity))
@@ -95,7 +103,7 @@ def run_data(row: Values | RowMapping, capital: float, market: StudyMarket) -> R
         returns = path[1:] / path[:-1] - 1.0
     first = int(np.searchsorted(market.times, times[0]))
     bars = slice(first, first + len(times))
-    shares = shares_held(trades, len(times))
+    shares = shares_held(trades, len(times)) if shares is None else shares
     timing = timing_over(path, shares, market.closes[bars], times.view("M8[s]"), market.rates)
     profits = [trade["pnl_abs"] for trade in trades if not trade["is_open"]]
     return RunData(

@@ -85,13 +85,14 @@ def of_permutations(search: Values, title: str, reason: str) -> Judged:
 
 
 def compare_returns(
+    holding: str,
     benchmark: str | None,
     return_pct: float,
     buy_hold_pct: float | None,
     benchmark_pct: float | None,
 ) -> str:
-    """Compare the return with buying and holding the asset, and with the benchmark."""
-    others = (("buy-and-hold", buy_hold_pct), (f"benchmark {benchmark}", benchmark_pct))
+    """Compare the return with buying and holding the asset or assets, named `holding`, and with the benchmark."""
+    others = ((holding, buy_hold_pct), (f"benchmark {benchmark}", benchmark_pct))
     comparisons = [f"{name} {_percent(value)}" for name, value in others if value is not None]
     return f"Return {_percent(return_pct)}; {', '.join(comparisons)} (before costs)."
 

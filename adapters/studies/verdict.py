@@ -222,7 +222,9 @@ class Verdict:
             "buy_hold_pct": market.growth_pct(times, market.closes),
             "benchmark_pct": benchmark_pct,
         }
-        return percents | {"sentence": compare_returns(base["benchmark"], **percents)}
+        holding = "the same assets held equally" if self.plan.request.legs else "buy-and-hold"
+        sentence = compare_returns(holding, base["benchmark"], **percents)
+        return percents | {"sentence": sentence}
 
     def _efficiency(self) -> float:
         """Ratio of the yearly growth of the test parts to that of the training parts of the same choices.

@@ -34,6 +34,7 @@ from contracts.errors import (
     SealUnavailable,
     UnknownTicker,
 )
+from contracts.portfolio_request import RANKED
 from contracts.status import ErrorType, Kind
 
 if TYPE_CHECKING:
@@ -127,6 +128,10 @@ def compute(
         from consumer.kinds.screen import run_search
 
         search = search_of(connection, claim.run_id)
+        if claim.request.rule_type == RANKED:
+            from consumer.kinds.rotations import train_rotations
+
+            return train_rotations(connection, claim.request, search, report_progress)
     setup = Setup.of(claim.request, prices, evaluator)
     return run_search(setup, claim.kind, search, report_progress)
 

@@ -149,7 +149,7 @@ class PortfolioTrading:
 
     def __init__(self, request: PortfolioRequest, runs: Sequence[LegRun]) -> None:
         first = runs[0].setup
-        self._request, self._runs, self._rates = request, runs, first.engine.rates
+        self._request, self._runs, self.rates = request, runs, first.engine.rates
         capital = float(request.terms.get("initial_capital", DEFAULT_CAPITAL))
         self._run = replace(first.request, initial_capital=capital)
         last_time = max(run.setup.prices.traded.timestamps[-1] for run in runs)
@@ -163,14 +163,14 @@ class PortfolioTrading:
         self.result = self._trade_legs(
             replace(first.engine, initial_capital=capital, periods_per_year=self._per_year)
         )
-        self._times = self.result.calendar.times.astype("M8[s]").view(np.int64)
-        self._benchmark = benchmark_closes(first.prices.packed, self._times)
+        self.times = self.result.calendar.times.astype("M8[s]").view(np.int64)
+        self.benchmark = benchmark_closes(first.prices.packed, self.times)
 
     def _trade_legs(self, terms: BacktestEngine) -> PortfolioResult:
         formulas = ("priority", "score", "keep", "inputs")
         shared = without(asdict(self._request.sharing), formulas)
         has_loans = shared["max_gross_pct"] > 100.0
-        accrual = partial(_accrue, self._rates, has_loans) if self._rates else None
+        accrual = partial(_accrue, self.rates, has_loans) if self.rates else None
         sharing = SharingTerms(terms=terms, accrual=accrual, **shared)
         return trade_together(sharing, self.legs, self._run.liquidate_below_pct)
 
@@ -203,14 +203,19 @@ class PortfolioTrading:
 
     def columns(self) -> Json:
         """Columns of the row of the portfolio's Job."""
+        return {
+            **columns_of(self.performance, self.result, self.trades, self.times, self._run),
+            "trades_json": encode_trades(self.trades, [], self._notes()),
+            **self.versions,
+        }
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Versions of engine and analysis, and the joint hash of all prices."""
         hashes = [str(run.setup.prices.packed.data_hash) for run in self._runs]
         joint_hash = hashlib.sha256(" ".join(hashes).encode()).hexdigest()
-        return {
-            **columns_of(self.performance, self.result, self.trades, self._times, self._run),
-            "trades_json": encode_trades(self.trades, [], self._notes()),
-            **self._runs[0].setup.versions,
-            "data_hash": joint_hash if len({*hashes}) > 1 else hashes[0],
-        }
+        joint = {"data_hash": joint_hash if len({*hashes}) > 1 else hashes[0]}
+        return self._runs[0].setup.versions | joint
 
     @cached_property
     def performance(self) -> Performance:
@@ -224,17 +229,17 @@ class PortfolioTrading:
         return metric_inputs_of(
             self._run,
             result,
-            self._times,
+            self.times,
             close=self.held_equally,
             shares=result.held_curve / self.held_equally,
             positions=result.positions_curve,
             gross=result.gross_curve,
             periods_per_year=self._per_year,
             rejected_orders=len(result.left_out),
-            benchmark=self._benchmark,
+            benchmark=self.benchmark,
             interest=result.interest,
             borrow_fees=result.borrow_fees,
-            rates=self._rates,
+            rates=self.rates,
         )
 
     def pack(self) -> bytes:
@@ -280,7 +285,7 @@ class PortfolioTrading:
 
     def _notes(self) -> list[str]:
         """Notes on dates that were clipped, on legs that join late or end early, and on the benchmark."""
-        dates = bar_dates(self._times, self._run.timeframe)
+        dates = bar_dates(self.times, self._run.timeframe)
         notes = [run.setup.prices.clipped for run in self._runs]
         for leg, bars in self._spans:
             if bars.item(0):
@@ -291,7 +296,7 @@ class PortfolioTrading:
                     f"The prices of {leg.ticker} end on {last}: what was held was sold at that close"
                 )
         packed = self._runs[0].setup.prices.packed
-        notes.append(benchmark_note(packed, self._benchmark, self._times))
+        notes.append(benchmark_note(packed, self.benchmark, self.times))
         return list(dict.fromkeys(filter(None, notes)))
 
 

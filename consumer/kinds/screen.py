@@ -1,6 +1,5 @@
 """Jobs that try a whole grid on the same prices: screen, training part of a study, and search in permuted bars."""
 
-import json
 import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,7 +28,7 @@ from adapters.plans.combinations import (
     ranked_places,
 )
 from adapters.plans.ranking import Ranking
-from adapters.studies.path import OF_TRIAL, StudyMarket, run_data, trial
+from adapters.studies.path import OF_TRIAL, RunData, StudyMarket, run_data, trial
 from consumer.kinds.backtest import JobResult, run_rule, trades_of
 from consumer.kinds.setup import Setup
 from consumer.leader.studies import BEST, columns_of
@@ -55,7 +54,8 @@ def run_search(
     if permuted:
         metrics = permute(setup, tried, ranking, permuted, report)
     elif kind is Kind.TRAINING:
-        metrics = train(setup, tried, ranking, report)
+        setup.expect(tried)
+        metrics = train(partial(_trained, setup), tried, ranking, report)
     else:
         metrics, best = screen(setup, tried, report)
     return JobResult(setup.versions, screened=(metrics, best))
@@ -124,22 +124,28 @@ def _best(setup: Setup, tried: Combinations, measured: Array) -> Json | None:
     return row | {"evidence": timing_evidence(timing, variance, len(tried), per_year)}
 
 
-def train(setup: Setup, tried: Combinations, ranking: Ranking, report: Report) -> bytes:
+def _trained(setup: Setup, member: Json) -> RunData:
+    """Return the run of one combination, from the columns that it would store: a study has one result either way."""
+    bars = setup.prices.bars
+    market = StudyMarket(bars.times, bars.columns["Close"], rates=setup.engine.rates)
+    columns = run_rule(setup, setup.rule(member)).columns
+    return run_data(columns, setup.request.initial_capital, market)
+
+
+def train(
+    run: Callable[[Json], RunData], tried: Combinations, ranking: Ranking, report: Report
+) -> bytes:
     """Packed metrics of all combinations on a training part of a study; NaN for a combination that fails.
 
-    Each is computed from the columns that its run would store, so that a study has the same result either way.
+    run: of one combination.
     """
-    names, bars = columns_of(ranking), setup.prices.bars
-    market = StudyMarket(bars.times, bars.columns["Close"], rates=setup.engine.rates)
+    names = columns_of(ranking)
     measured = np.full((len(tried), len(names)), np.nan)
-    setup.expect(tried)
     for number in range(len(tried)):
         try:
-            columns = run_rule(setup, setup.rule(tried.member(number))).columns
-            metrics = json.loads(columns["metrics_json"])["values"]
-            values = (metrics.get(name) for name in names[: -len(OF_TRIAL)])
-            as_trial = trial(run_data(columns, setup.request.initial_capital, market))
-            measured[number] = (*values, *as_trial)
+            tried_run = run(tried.member(number))
+            values = (tried_run.metrics.get(name) for name in names[: -len(OF_TRIAL)])
+            measured[number] = (*values, *trial(tried_run))
         except (JobTimeoutException, MemoryError):
             raise
         except Exception:  # as a run of its own only this combination would have failed

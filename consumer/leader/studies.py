@@ -21,6 +21,7 @@ from sqlalchemy import Connection, Engine, RowMapping
 from adapters.database import reading
 from adapters.metrics.moments import Array
 from adapters.plans.combinations import CORE, Combinations, ranked_places
+from adapters.plans.portfolio import insert_portfolio
 from adapters.plans.ranking import Ranking
 from adapters.plans.screen import insert_search, search_metrics
 from adapters.plans.store import has_living_runs
@@ -30,11 +31,13 @@ from adapters.plans.study import (
     count_start,
     fail_study,
     move_study,
+    rotation_of,
     study_of,
 )
 from adapters.runs.changes import NewRun, insert_runs
 from adapters.studies.path import OF_TRIAL
-from contracts.run_request import RunRequest, request_hash
+from contracts.portfolio_request import PortfolioRequest
+from contracts.run_request import RunRequest, canonical_hash, request_hash
 from contracts.status import Kind, PlanKind
 from contracts.study import StudyStatus, StudyWindow
 from contracts.values import Json, frozen
@@ -50,6 +53,16 @@ def run_of(study: Study, days: tuple[str, str], place: int) -> NewRun:
     """The run of one combination from the first to the last of these days."""
     plan = study.plan.request
     params = plan.combinations[place]
+    if plan.legs:
+        terms = {"params": params, "rule_id": rotation_of(study.plan, params, days).label}
+        assets = canonical_hash(plan.legs)
+        return job_of(
+            study,
+            days,
+            Kind.PORTFOLIO,
+            terms,
+            lambda request: canonical_hash([request_hash(request, params), assets]),
+        )
     rule = checked_rule(plan.base["rule_type"], params)
     terms = {"params": params, "rule_id": rule.label}
     return job_of(
@@ -96,17 +109,31 @@ def metric_names(ranking: Ranking) -> tuple[str, ...]:
 
 @frozen
 class StudyJob:
-    """A Job of a study. tried, permuted: combinations and orders of the bars of a Job that tries many."""
+    """A Job of a study.
+
+    tried, permuted: combinations and orders of the bars of a Job that tries many. portfolio: of one that trades a
+    rotation.
+    """
 
     run: NewRun
     tried: Combinations | None = None
     permuted: dict[str, int] | None = None
+    portfolio: PortfolioRequest | None = None
 
 
 def search_jobs(study: Study) -> list[StudyJob]:
     """All Jobs of a study before it chooses."""
     jobs = [job for window in study.plan.windows for job in training_jobs(study, window)]
     return jobs + permutation_jobs(study)
+
+
+def test_job(study: Study, days: tuple[str, str], place: int) -> StudyJob:
+    """The Job of one combination on a test part."""
+    plan, run = study.plan, run_of(study, days, place)
+    if not plan.request.legs:
+        return StudyJob(run)
+    portfolio = rotation_of(plan, plan.request.combinations[place], days)
+    return StudyJob(run, portfolio=portfolio)
 
 
 def training_jobs(study: Study, window: StudyWindow) -> list[StudyJob]:
@@ -202,7 +229,7 @@ class StudySteps:
                 return
             choices = [_choice(connection, study, window) for window in study.plan.windows]
         jobs = [
-            StudyJob(run_of(study, window.test, each["place"]))
+            test_job(study, window.test, each["place"])
             for window, choice in zip(study.plan.windows, choices, strict=True)
             for each in choice["chosen"]
             if window.test
@@ -220,6 +247,12 @@ class StudySteps:
             for job in jobs:
                 if job.tried is not None:
                     insert_search(connection, job.run.run_id, job.tried, job.permuted)
+                if job.portfolio:
+                    columns = {
+                        "request_hash": job.run.request_hash,
+                        "submitted_by": study.submitted_by,
+                    }
+                    insert_portfolio(connection, job.run.run_id, job.portfolio, [], **columns)
         log.info(
             "study_advanced study_id=%s status=%s runs=%d",
             study.study_id,

@@ -6,10 +6,11 @@ and the study's seed, and only the first one is kept. Exit code 0: there is one 
 
 import logging
 import sys
+from collections.abc import Callable
 from functools import cache, partial
 
 import numpy as np
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, RowMapping
 
 from adapters.database import connect_database, persist, reading
 from adapters.logs import run_program
@@ -25,12 +26,15 @@ from adapters.studies.path import OF_TRIAL, RunData, StudyMarket, Tried, run_dat
 from adapters.studies.resampling import permuted
 from adapters.studies.verdict import Part, Verdict
 from consumer.kinds.backtest import backtest
+from consumer.kinds.rotations import Rotations
 from consumer.leader.studies import permuted_bests, run_of, training_metrics
 from contracts.errors import UnknownTicker
 from contracts.run_request import RunRequest
 from contracts.status import PlanKind
 from contracts.study import StudyStatus, StudyWindow
 from contracts.values import Json, Values, picked
+
+Load = Callable[[Part, int, Values], RunData | None]
 
 log = logging.getLogger("consumer.leader.verdict")
 
@@ -54,6 +58,14 @@ def _judge_named(settings: Settings) -> int:
 
 def judge(engine: Engine, study: Study) -> Json:
     """The verdict of a study whose choices are made and whose runs have ended."""
+    market, load = (_rotations if study.plan.request.legs else _runs)(engine, study)
+    tried = [_trials(engine, study, window) for window in study.plan.windows]
+    permutations = _permutations(engine, study)
+    return Verdict(study.plan, study.choices or [], tried, market, load, permutations).to_json()
+
+
+def _runs(engine: Engine, study: Study) -> tuple[StudyMarket, Load]:
+    """The market of a study, and what loads its runs."""
     request = RunRequest.from_json(study.plan.request.base)
     with reading(engine) as connection:
         packed = prices_of(connection, request)
@@ -64,12 +76,6 @@ def judge(engine: Engine, study: Study) -> Json:
     market = StudyMarket(bars.times, bars.columns["Close"], benchmark, rates)
     data = partial(run_data, capital=request.initial_capital, market=market)
 
-    def load_run(run_id: str) -> RunData | None:
-        # not one connection for all: a server closes one that is silent during the statistics
-        with reading(engine) as connection:
-            row = result_of(connection, run_id)
-        return data(row) if row else None
-
     @cache
     def repeat_run(number: int, place: int) -> RunData:
         # run the backtest again, since a search stores no series
@@ -79,11 +85,39 @@ def judge(engine: Engine, study: Study) -> Json:
     def load(part: Part, number: int, chosen: Values) -> RunData | None:
         if part == "train":
             return repeat_run(number, chosen["place"])
-        return load_run(chosen["test_run"]) if chosen["test_run"] else None
+        row = _test_row(engine, chosen)
+        return data(row) if row else None
 
-    tried = [_trials(engine, study, window) for window in study.plan.windows]
-    permutations = _permutations(engine, study)
-    return Verdict(study.plan, study.choices or [], tried, market, load, permutations).to_json()
+    return market, load
+
+
+def _rotations(engine: Engine, study: Study) -> tuple[StudyMarket, Load]:
+    """The market of a study of rotations, and what trades them again, since their Jobs store other series."""
+    with reading(engine) as connection:
+        rotations = Rotations(connection, study.plan)
+
+    @cache
+    def repeat(number: int, part: Part, place: int) -> RunData:
+        window = study.plan.windows[number]
+        days = window.train if part == "train" else window.test
+        assert days is not None
+        return rotations.run(study.plan.request.combinations[place], days)
+
+    def load(part: Part, number: int, chosen: Values) -> RunData | None:
+        if part == "test" and not _test_row(engine, chosen):
+            return None
+        return repeat(number, part, chosen["place"])
+
+    return rotations.market, load
+
+
+def _test_row(engine: Engine, chosen: Values) -> RowMapping | None:
+    """The result of a choice on its test part; None without a test part, or when its Job has failed."""
+    if not chosen["test_run"]:
+        return None
+    # not one connection for all: a server closes one that is silent during the statistics
+    with reading(engine) as connection:
+        return result_of(connection, chosen["test_run"])
 
 
 def _permutations(engine: Engine, study: Study) -> Json | None:

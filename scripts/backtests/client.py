@@ -138,11 +138,11 @@ class Client(Transport):
 
     def plan_study(self, study: RunRequest) -> Json:
         """Return the cost of a study: runs, parts, and seconds at the pace of the latest batch; nothing is recorded."""
-        return self._post("/api/studies", study, dry_run=True)
+        return self._post(path_of("study", study), study, dry_run=True)
 
     def submit_study(self, study: RunRequest, key: str | None = None) -> Json:
         """Start a study; return study_id, batch_id and page_url. The same key starts no second one."""
-        return self._post("/api/studies", study, key)
+        return self._post(path_of("study", study), study, key)
 
     def study(self, study_id: str) -> Json:
         """Return everything about a study: its plan, its runs by state, the chosen combinations, and the verdict."""
@@ -203,7 +203,11 @@ class Client(Transport):
     def plan_sweep(self, sweep: RunRequest, batch_id: str | None = None) -> Json:
         """Return the effect of submitting a sweep (the JSON of a sweep file): batch_id, runs, new; records nothing."""
         return self._post(
-            batches_of(sweep), sweep, timeout_s=LONG_TIMEOUT_S, batch_id=batch_id, dry_run=True
+            path_of("batch", sweep),
+            sweep,
+            timeout_s=LONG_TIMEOUT_S,
+            batch_id=batch_id,
+            dry_run=True,
         )
 
     def submit_sweep(self, sweep: RunRequest, batch_id: str | None = None) -> Json:
@@ -211,7 +215,9 @@ class Client(Transport):
 
         With a section portfolio of mode ranked each combination of its fields is a portfolio.
         """
-        return self._post(batches_of(sweep), sweep, timeout_s=LONG_TIMEOUT_S, batch_id=batch_id)
+        return self._post(
+            path_of("batch", sweep), sweep, timeout_s=LONG_TIMEOUT_S, batch_id=batch_id
+        )
 
     def status(self, run_id: str) -> Json:
         """Return the state and times of a run, a small answer."""
@@ -378,8 +384,9 @@ def _merged(refusals: Sequence[Refused]) -> Refused:
     return Refused(refusals[0].code, "\n".join(each.message for each in refusals), faults)
 
 
-def batches_of(sweep: RunRequest) -> str:
-    """Return the path that a sweep is sent to: a batch of runs, or of ranked portfolios."""
+def path_of(plan: str, sweep: RunRequest) -> str:
+    """Return the path that a batch or a study is sent to: of runs, or of ranked portfolios."""
     section = sweep.get("portfolio")
-    is_ranked = isinstance(section, Mapping) and section.get("mode") == "ranked"
-    return "/api/portfolios/batch" if is_ranked else "/api/batches"
+    if isinstance(section, Mapping) and section.get("mode") == "ranked":
+        return f"/api/portfolios/{plan}"
+    return {"batch": "/api/batches", "study": "/api/studies"}[plan]

@@ -66,6 +66,15 @@ BODIES: Json = {
         **{name: RUN[name] for name in ("start_date", "end_date")},
         "max_positions": 1,
     },
+    "POST /api/portfolios/study": {
+        "base": {
+            "tickers": ["AAPL", "IBM", "MSFT"],
+            **{name: RUN[name] for name in ("start_date", "end_date")},
+        },
+        "portfolio": {"mode": "ranked", "score": "roc(close, 60)", "rebalance": "monthly"},
+        "parameters": {"top": [1, 2]},
+        "study": {"kind": "holdout"},
+    },
     "POST /api/portfolios/batch": {
         "base": {
             "tickers": ["AAPL", "IBM", "MSFT"],

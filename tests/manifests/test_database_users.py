@@ -113,7 +113,9 @@ def change_everything(
     portfolio_id = request("POST", "/api/portfolios", json=ASKED)["portfolio_id"]
     for change in ("cancel", "retry"):
         request("POST", f"/api/portfolios/{portfolio_id}/{change}")
-    request("POST", "/api/portfolios/batch", json=BODIES["POST /api/portfolios/batch"])
+    for plan in ("batch", "study"):
+        path = f"/api/portfolios/{plan}"
+        request("POST", path, json=BODIES[f"POST {path}"])
     study_id = request("POST", "/api/studies", json=WALK_FORWARD)["study_id"]
     request("POST", f"/api/studies/{study_id}/cancel")
     judged_id = request("POST", "/api/studies", json=WALK_FORWARD)["study_id"]

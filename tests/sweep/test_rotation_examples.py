@@ -8,6 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.services.jobs import run_all
+from tests.services.studies import work_through
 from tests.sweep.test_command_line import run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,14 +20,17 @@ def printed(base_url: str, app: Flask, command: str, file: str) -> str:
     """Output of a command whose Jobs are done in this process."""
     detached = run(base_url, command, ROOT / file, "--detach")
     assert detached.returncode == 0, detached.stderr
-    run_all(app.extensions["platform"].engine)
+    engine = app.extensions["platform"].engine
+    if command == "study":
+        work_through(engine, detached.stdout.strip())
+    run_all(engine)
     return str(run(base_url, command, ROOT / file).stdout)
 
 
 def test_the_examples_print_what_the_page_says(
     app: Flask, client: FlaskClient, base_url: str
 ) -> None:
-    assert [command for command, *_ in COMMANDS] == ["portfolio", "submit"]
+    assert [command for command, *_ in COMMANDS] == ["portfolio", "submit", "study"]
     for command, file, expected in COMMANDS:
         output = printed(base_url, app, command, file)
 

@@ -43,6 +43,7 @@ from web.charts.bars import POINTS, Window, cache_for_hour, json_numbers
 from web.formats import day
 from web.plans import PlanResource, Row, cancel_runs, retry_runs
 from web.portfolios.ranked import ranked_job
+from web.portfolios.study import checked_rotations
 from web.portfolios.validation import checked_portfolio, checked_ranked
 from web.portfolios.view import PortfolioView, describe_portfolio, listed_portfolio
 from web.runs.operations import (
@@ -53,6 +54,7 @@ from web.runs.operations import (
     start_runs,
 )
 from web.runs.validation import ValidRequest, validate_request
+from web.studies.views import ACCEPTED, ESTIMATE, submit_study
 from web.titles import portfolio_title
 
 AT = Argument("at", day, "the last rebalancing up to this day; of all by default")
@@ -98,6 +100,19 @@ def sweep() -> ResponseReturnValue:
     return accept_sweep(
         expansion, lambda batch_id: [ranked_job(*each, batch_id) for each in portfolios]
     )
+
+
+@blueprint.post("/api/portfolios/study")
+@operation(
+    *ACCEPTED,
+    *REFUSED,
+    asks=(KEY, ESTIMATE),
+    json="SweepSpec",
+    body_setting="max_body_mb",
+)
+def study() -> ResponseReturnValue:
+    """Record a study of ranked portfolios, the combinations of a sweep; with ?dry_run=true only estimate its cost."""
+    return submit_study(checked_rotations(json_body()))
 
 
 def _submit_portfolio(

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
-from textwrap import shorten
 from typing import Any
 
 from adapters.plans.expansion import Expansion
@@ -188,14 +187,6 @@ def _count_faults(sharing: Sharing, legs: int) -> Faults:
     return faults
 
 
-def _label(portfolio: PortfolioRequest) -> str:
-    """Return what tells one ranked portfolio from another in lists: top 3 of 20, monthly, n = 63."""
-    sharing = portfolio.sharing
-    inputs = [f"{name} = {value:g}" for name, value in sharing.inputs.items()]
-    parts = [f"top {sharing.top} of {len(portfolio.legs)}", sharing.rebalance, *inputs]
-    return shorten(", ".join(parts), 64, placeholder=" …")
-
-
 def ranked_job(
     portfolio: PortfolioRequest, runs: Sequence[ValidRequest], batch_id: str | None = None
 ) -> ValidRequest:
@@ -203,7 +194,7 @@ def ranked_job(
     job = RunRequest.from_json(
         runs[0].request.to_json()
         | {"rule_type": RANKED, "params": without(portfolio.sharing.chosen(), ("mode",))}
-        | {"rule_id": _label(portfolio), "batch_id": batch_id}
+        | {"rule_id": portfolio.label, "batch_id": batch_id}
         | picked(portfolio.terms, ("initial_capital",))
     )
     hashes = [valid.request_hash for valid in runs]

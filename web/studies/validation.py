@@ -99,6 +99,18 @@ def _study_of_sweep(sweep: Expansion) -> Json:
 
 
 def _validate(values: Any) -> StudyPlan:
+    request = parse_request(values)
+    errors = choice_faults(request) | _combination_faults(request)
+    if request.legs:
+        errors["legs"] = "of a rotation, whose studies /api/portfolios/study takes"
+    base = _checked_base(request, errors)
+    if base is None or errors:
+        raise InvalidRequest(errors)
+    return plan_study(replace(request, combinations=_distinct(request)), base)
+
+
+def parse_request(values: Any) -> StudyRequest:
+    """Return a study's request with fields of the right types; InvalidRequest with faults by field."""
     max_runs = _max_runs()
     combinations = few_fields(values).get("combinations")
     if isinstance(combinations, list) and len(combinations) > max_runs:
@@ -108,20 +120,18 @@ def _validate(values: Any) -> StudyPlan:
             }
         )
     try:
-        request = adapter_of(StudyRequest).validate_json(json.dumps(values), strict=True)
+        request: StudyRequest = adapter_of(StudyRequest).validate_json(
+            json.dumps(values), strict=True
+        )
     except ValidationError as error:
         faults = error.errors(include_url=False)
         raise InvalidRequest(
             {".".join(map(str, each["loc"])) or "body": each["msg"] for each in faults}
         ) from None
-    errors = _choice_faults(request) | _combination_faults(request)
-    base = _checked_base(request, errors)
-    if base is None or errors:
-        raise InvalidRequest(errors)
-    return _plan(replace(request, combinations=_distinct(request)), base)
+    return request
 
 
-def _choice_faults(request: StudyRequest) -> Faults:
+def choice_faults(request: StudyRequest) -> Faults:
     """Return faults of the ranking; a permutation study measures the core metrics only."""
     is_permutation = request.kind == "permutation"
     conditions = CORE_CONDITIONS if is_permutation else METRIC_CONDITIONS
@@ -197,7 +207,8 @@ def _distinct(request: StudyRequest) -> list[Json]:
     return list(by_meaning.values())
 
 
-def _plan(request: StudyRequest, base: RunRequest) -> StudyPlan:
+def plan_study(request: StudyRequest, base: RunRequest) -> StudyPlan:
+    """Return the plan of a checked request on this base; InvalidRequest for parts that are too short or too many."""
     windows = tuple(_windows(request, base.start_date, base.end_date))
     if not windows:
         days = (base.end_date - base.start_date).days + 1

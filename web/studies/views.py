@@ -62,18 +62,28 @@ LEAST_RUNS = 20  # of a batch that is used for it
 TRIALS_PER_RUN = 10  # combinations that a screen tries in the time of a run
 
 
-@api.post("/api/studies")
-@operation(
+ACCEPTED = (
     "200 a dry run, or this key has its study already",
     "202 StudyAccepted: recorded; it runs by itself",
+)
+ESTIMATE = replace(DRY_RUN, about="estimate the cost, record nothing")
+
+
+@api.post("/api/studies")
+@operation(
+    *ACCEPTED,
     *REFUSED,
-    asks=(KEY, replace(DRY_RUN, about="estimate the cost, record nothing")),
+    asks=(KEY, ESTIMATE),
     json="StudyRequest|SweepSpec",
     body_setting="max_body_mb",
 )
 def submit() -> ResponseReturnValue:
     """Record a study, which then runs by itself; with ?dry_run=true only estimate its cost."""
-    plan = checked_plan(typed_body("application/json"))
+    return submit_study(checked_plan(typed_body("application/json")))
+
+
+def submit_study(plan: StudyPlan) -> ResponseReturnValue:
+    """Record a checked plan; in a dry run only estimate its cost."""
     if arguments()["dry_run"]:
         return _cost(plan)
 
