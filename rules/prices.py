@@ -84,6 +84,11 @@ class Prices:
         """Number of bars of the columns; None before the first of them is read."""
         return next((column.size for column in self._columns.values()), None)
 
+    @property
+    def further(self) -> list[str]:
+        """Names of the columns in addition to prices, volume and time."""
+        return [name for name in self._data if name not in (*OHLCV, TIME)]
+
     def indicator(
         self, name: str | Callable[..., Any], columns: tuple[str, ...], *params: Hashable
     ) -> Any:

@@ -28,8 +28,8 @@ from consumer.sealed.protocol import (
     MAX_NAME,
     MAX_PRINTED,
     MORE,
-    RECORD,
     SELL,
+    record_type,
 )
 from contracts.errors import (
     CodeError,
@@ -101,7 +101,8 @@ class EvaluationRun:
     ) -> None:
         """first_bar: signals on bars before it are not traded, and not checked."""
         self._interpreter, self._inputs = interpreter, inputs
-        self._records = _records(prices)
+        self._further = prices.further
+        self._size, self._records = _records(prices)
         self._times, self._bars = prices[TIME], len(prices[TIME])
         self._first_bar, self._check_share = first_bar, check_share
         self._rng = np.random.default_rng([*sha256(self._records).digest()])
@@ -131,7 +132,7 @@ class EvaluationRun:
 
     def _stream(self, inputs: Sequence[Json]) -> list[Outcome]:
         """Write a bar, read the answers, and so on: the next bar is written when all have answered."""
-        count, size = len(inputs), RECORD.size
+        count, size = len(inputs), self._size
         answers, faults = list[bytes](), dict[int, PlatformError]()
         records, write, read = memoryview(self._records), os.write, os.read
         with self._fork("stream", inputs) as fork:
@@ -250,7 +251,7 @@ class EvaluationRun:
 
     def _ask(self, bars: Sequence[int], deadline: float) -> dict[int, bytes]:
         """Ask a new fork for the signal of each of these bars, in their order, until the deadline."""
-        answers, size, sent = dict[int, bytes](), RECORD.size, 0
+        answers, size, sent = dict[int, bytes](), self._size, 0
         with self._fork("last", self._inputs) as fork:
             for bar in bars:
                 if answers and time.perf_counter() > deadline:
@@ -298,7 +299,7 @@ class EvaluationRun:
     def _fork(self, mode: str, inputs: Sequence[Json]) -> Iterator[Fork]:
         """Fork the process, and let it load the code; the error of its first lines is raised."""
         is_quiet = len(self._inputs) > 1 or mode == "last"
-        with self._interpreter.fork(mode, inputs, is_quiet) as fork:
+        with self._interpreter.fork(mode, inputs, is_quiet, self._further) as fork:
             loaded = fork.receive_frame()
             if "error" in loaded:
                 raise error_of(loaded["error"], self._interpreter.code, "")
@@ -315,13 +316,13 @@ class EvaluationRun:
         return f"bar {bar} ({moment})"
 
 
-def _records(prices: Prices) -> bytes:
-    """Return all bars as RECORDs."""
-    names = ("Open", "High", "Low", "Close", "Volume")
-    table = np.empty(len(prices["Close"]), [*((name, "<f8") for name in names), (TIME, "<i8")])
-    for name in (*names, TIME):
-        table[name] = prices[name]
-    return table.tobytes()
+def _records(prices: Prices) -> tuple[int, bytes]:
+    """Return the size of a record, and those of all bars."""
+    table = np.empty(len(prices[TIME]), record_type(prices.further))
+    columns = ("Open", "High", "Low", "Close", "Volume", *prices.further, TIME)
+    for name, column in zip(table.dtype.names or (), columns, strict=True):
+        table[name] = prices[column]
+    return table.itemsize, table.tobytes()
 
 
 def changes_of(signals: Signals) -> Flags:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
@@ -123,12 +123,17 @@ class Interpreter:
         return data
 
     @contextmanager
-    def fork(self, mode: str, inputs: Iterable[Json], is_quiet: bool) -> Any:
-        """Run the code in a new fork that knows nothing of earlier ones; it is dead afterwards."""
+    def fork(
+        self, mode: str, inputs: Iterable[Json], is_quiet: bool, further: Sequence[str]
+    ) -> Any:
+        """Run the code in a new fork that knows nothing of earlier ones; it is dead afterwards.
+
+        further: columns of the bars in addition to prices and volume.
+        """
         is_sealed = self.is_sealed
         setup = {
             "code": self.code, "file": FILE_NAME, "function": self.function, "seed": self.seed, "inputs": [*inputs],
-            "mode": mode, "is_quiet": is_quiet, "is_sealed": is_sealed,
+            "mode": mode, "is_quiet": is_quiet, "further": [*further], "is_sealed": is_sealed,
             "memory": self._settings.run_memory_mb * 2**19, "cpu_s": self._settings.run_timeout_s + CPU_GRACE_S,
         }  # fmt: skip
         theirs_in, ours_out = os.pipe()

@@ -34,11 +34,11 @@ from consumer.sealed.protocol import (  # noqa: E402
     MAX_PRINTED,
     MORE,
     NOTHING,
-    RECORD,
     SEALED,
     SELL,
     UNSEALED,
     frame,
+    record_type,
 )
 
 Json = dict[str, Any]
@@ -151,7 +151,8 @@ class Strategy:
         self._is_quiet = setup["is_quiet"]  # nobody reads what is printed and plotted
         self._printed, self._room = list[str](), MAX_PRINTED
         self._plotted: dict[str, Any] = {}
-        self.bars = Bars()
+        self.bars = Bars.of(setup["further"])
+        self._size = record_type(setup["further"]).itemsize
         self._reserve = bytes(RESERVE)
         sys.stdout = sys.stderr = self  # `write` and `flush` are all that print needs
 
@@ -202,7 +203,7 @@ class Strategy:
         return lambda: function(bars, **inputs)
 
     def _stream(self, functions: list[Callable[[], Any]]) -> None:
-        numbers, count = range(len(functions)), RECORD.size
+        numbers, count = range(len(functions)), self._size
         read, write, append, alive = os.read, os.write, self.bars.append, [*functions]
         while len(record := read(0, count)) == count:
             append(record)
@@ -250,7 +251,7 @@ class Strategy:
         """Read more bars, and yield how many there are, until they end."""
         while head := os.read(0, COUNT.size):
             (count,) = COUNT.unpack(head)
-            self.bars.extend(read_all(0, count * RECORD.size))
+            self.bars.extend(read_all(0, count * self._size))
             yield len(self.bars)
 
     def _signals(self, function: Callable[[], Any]) -> tuple[bytes, dict[str, Any]]:
@@ -324,6 +325,8 @@ def fault_of(error: BaseException, file: str) -> Json:
     """Return type, message and the lines of the file of the strategy that led to an error."""
     try:
         message = str(error)[:300]
+        if isinstance(error, AttributeError) and isinstance(error.obj, Bars):
+            message += f"; the columns are {', '.join(error.obj.names)} and time"
     except BaseException:
         message = ""
     lines = [*_lines_of(error.__traceback__, file)]

@@ -16,6 +16,7 @@ from contracts.errors import (
     NotDeterministic,
     SealUnavailable,
 )
+from rules.prices import OHLCV, TIME, Prices
 from rules.python.rule import PythonRule
 from rules.registry import build_rule
 from tests.sealed.code import BARS, evaluator, random_prices, rule, run
@@ -68,6 +69,38 @@ def on_bar(bars):
 """
 
     assert run(code, prices).tolist() == [1] * BARS
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def on_bar(bars):\n    score = bars.score[-1]\n    same = bars.frame['score'].iloc[-1]\n"
+        "    return 1 if score > 0.5 and same == score else -1 if score <= 0.5 else 0\n",
+        "import numpy as np\ndef signals(bars):\n    score = bars.frame['score'].to_numpy()\n"
+        "    np.testing.assert_array_equal(score, bars.score)\n"
+        "    return np.where(score > 0.5, 1, np.where(score <= 0.5, -1, 0))\n",
+    ],
+    ids=["on_bar", "signals"],
+)
+def test_further_columns_are_arrays_with_nan_where_they_are_blank(code: str) -> None:
+    rng, plain = np.random.default_rng(3), random_prices()
+    score = np.where(rng.random(BARS) < 0.2, np.nan, rng.random(BARS))
+    prices = Prices(
+        {name: plain[name] for name in (*OHLCV, TIME)} | {"names": -score, "score": score}
+    )
+
+    signals = run(code, prices)
+
+    assert signals.tolist() == np.where(score > 0.5, 1, np.where(score <= 0.5, -1, 0)).tolist()
+
+
+def test_a_name_that_is_no_column_is_named_with_those_there_are() -> None:
+    prices = random_prices()
+
+    with pytest.raises(
+        CodeError, match="attribute 'scroe'; the columns are open, high, .* and time"
+    ):
+        run("def on_bar(bars):\n    return int(bars.scroe[-1] > 0)\n", prices)
 
 
 def test_bars_beyond_the_first_block_keep_the_earlier_ones() -> None:

@@ -69,5 +69,9 @@ where: ["inputs.fast < inputs.slow"]
     "one": f"base: {{{_BASE}, rule_type: RSI}}\n",
 }
 _FILES = {path.stem: path.read_text(encoding="utf-8") for path in sorted(EXAMPLES.glob("*.yaml"))}
-# the command line replaces a code_file by its text before the platform sees it
-TEXTS |= {name: text for name, text in _FILES.items() if "code_file" not in text}
+# the command line replaces a code_file by its text before the platform sees it; rotations are expanded by the platform
+TEXTS |= {
+    name: text
+    for name, text in _FILES.items()
+    if "code_file" not in text and "mode: ranked" not in text
+}

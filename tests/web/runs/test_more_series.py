@@ -146,7 +146,7 @@ def test_the_editor_takes_columns_for_no_inputs_and_checks_them(loaded: FlaskCli
 
     assert with_ticker["inputs"] == ["n"]
     assert "`n` is not known" in with_ticker["errors"]["params.buy"]
-    assert without["inputs"] == ["score", "mood", "n"]
+    assert without["inputs"] == ["score", "n"]  # mood is a column of KO
     assert "`score` is not known" in without["errors"]["params.buy"]
 
 
