@@ -160,7 +160,7 @@ _TABLE: dict[str, tuple[Function, ...]] = {
     "statistics": (
         Function(
             "zscore", WINDOW, "distance from the mean of the last n values, in their standard deviations",
-            "zscore(close, 20) < 0 - 2", _window,
+            "zscore(close, 20) < -2", _window,
         ),
         Function(
             "percentile_rank", WINDOW, "percent of the last n values, this one included, that are not above it",

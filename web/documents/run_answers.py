@@ -117,6 +117,8 @@ class RuleCheck(TypedDict):
     """of the faults in the texts of FORMULA and the code of PYTHON, from 1"""
     inputs: list[str] | None
     """names that the texts leave open, or that the code declares; null: unreadable"""
+    columns: list[str]
+    """further columns of the ticker's prices, which the rule can name"""
     python: PythonSource | None
     """of PYTHON's code; null: unreadable, or another rule"""
     label: str | None

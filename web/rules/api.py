@@ -65,6 +65,7 @@ def check() -> ResponseReturnValue:
         "errors": errors,
         "places": {},
         "inputs": [],
+        "columns": [*market.columns],
         "python": None,
         **(read(params, errors, market) if read and isinstance(params, dict) else {}),
     }

@@ -83,6 +83,18 @@ export function startFormula(editor, params) {
       input.placeholder = defaults[input.dataset.path.replace("params.inputs.", "")] ?? "";
   }
 
+  // The columns of the ticker's own prices, which the rule can name: `column` in the text stands for the name.
+  function showColumns(names) {
+    const place = editor.querySelector("[data-columns]");
+    const buttons = names.map((name) => {
+      const text = place.dataset.columns.replace("column", name);
+      const button = make("button", { type: "button" }, make("code", {}, text), " a column of these prices");
+      button.dataset.insert = text;
+      return button;
+    });
+    place.replaceChildren(...buttons);
+  }
+
   function tell(check) {
     for (const line of editor.querySelectorAll(".fault")) showFault(line, check.errors[line.dataset.fault] ?? "");
     for (const area of texts) {
@@ -113,8 +125,10 @@ export function startFormula(editor, params) {
 
   list.replaceChildren(...[...values].map(([name, value]) => fieldOf(name, value)));
   editor.addEventListener("checked", ({ detail: { ok, body } }) => {
-    if (ok) tell(body);
-    else state.textContent = body.error;
+    if (ok) {
+      tell(body);
+      showColumns(body.columns);
+    } else state.textContent = body.error;
     if (body.inputs) showInputs(body.inputs, body.python?.defaults ?? {});
   });
   editor.addEventListener("focusin", (event) => {
