@@ -79,7 +79,7 @@ def test_the_versions_that_were_read_stand_in_the_request_and_stay(
     assert first["result_hash"] == again["result_hash"] == pinned["result_hash"]
     assert first["result_hash"] != fresh["result_hash"]
     kept = client.delete(f"/api/prices/KO/1d/{old}")
-    assert (kept.status_code, "runs refer to" in kept.json["error"]) == (409, True)
+    assert (kept.status_code, "is in use by runs" in kept.json["error"]) == (409, True)
 
 
 def test_lines_of_other_series_are_drawn_and_explained(app: Flask, loaded: FlaskClient) -> None:
