@@ -188,7 +188,7 @@ class RunRequest(Closed):
         Newer(
             "Flat at",
             "stops",
-            "HH:MM, exchange time, on intraday bars; closes positions and blocks orders until the next session",
+            "HH:MM by the exchange's clock, such as 15:55; intraday bars only",
         ),
     ] = None
     atr_stop_multiple: Annotated[

@@ -94,12 +94,9 @@ def _read_fault(read: Read, market: Market) -> str | None:
         return str(error.args[0])
     if read.kind == "ticker" or read.name.lower() in columns:
         return None
-    has = (
-        f"; {read.ticker or 'the ticker'} has the further columns {', '.join(columns)}"
-        if columns
-        else ""
-    )
-    return read.fault + suggest(read.name, [*columns, *read.names]) + has
+    series, listed = read.ticker or "the ticker", ", ".join(columns)
+    has = f"; the further columns of {series} are {listed}" if columns else ""
+    return read.fault + has + suggest(read.name, [*columns, *read.names])
 
 
 def doubts(formula: Formula) -> Iterator[str]:

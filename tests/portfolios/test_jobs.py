@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from adapters.prices.packing import PackedPrices
 from adapters.runs.series import decode_equity, decode_trades, unpacked_json
 from consumer.kinds.backtest import backtest
 from consumer.kinds.portfolio import LegRun, PortfolioTrading
@@ -17,7 +18,7 @@ from contracts.portfolio_request import LegRequest, PortfolioRequest, Sharing
 from contracts.run_request import RunRequest
 from tests.rules.loops import EVALUATED
 from tests.rules.test_rules import random_params
-from tests.services.prices import DATA, packed_file
+from tests.services.prices import DATA, packed_content, packed_file
 
 ALIKE = (
     "total_return_pct",
@@ -64,9 +65,19 @@ def random_request(seed: int) -> RunRequest:
     )
 
 
-def alone(request: RunRequest) -> PortfolioTrading:
+def within_days() -> PackedPrices:
+    """A random walk in half hours of 100 sessions of New York."""
+    rng, day = np.random.default_rng(5), np.arange(14.5, 21.0, 0.5)
+    hours = (np.arange(100)[:, None] * 24 + day).ravel()
+    times = np.datetime64("2005-01-03") + (hours * 3600).astype("m8[s]")
+    closes = 100 * np.exp(rng.normal(0, 0.01, times.size).cumsum())
+    rows = [f"{time}Z,{close:.4f}" for time, close in zip(times, closes, strict=True)]
+    packed = packed_content("\n".join(["Date,Close", *rows]).encode(), "WALK", "30m")
+    return replace(packed, zone="America/New_York", bars_per_year=3_276)
+
+
+def alone(request: RunRequest, packed: PackedPrices) -> PortfolioTrading:
     """The portfolio of this one run."""
-    packed = packed_file(DATA, request.ticker)
     run = LegRun.of(request, packed, backtest(request, packed).columns["signals_json"])
     terms = {
         name: value
@@ -77,11 +88,12 @@ def alone(request: RunRequest) -> PortfolioTrading:
     return PortfolioTrading(PortfolioRequest(legs=(leg,), sharing=Sharing(), terms=terms), [run])
 
 
-def assert_same(request: RunRequest) -> int:
-    setup = Setup.of(request, packed_file(DATA, request.ticker))
+def assert_same(request: RunRequest, packed: PackedPrices | None = None) -> int:
+    packed = packed or packed_file(DATA, request.ticker)
+    setup = Setup.of(request, packed)
     run = setup.result_of(setup.rule())
 
-    portfolio = alone(request).result
+    portfolio = alone(request, packed).result
 
     assert tuple(each.trade for each in portfolio.trades) == run.trades, request
     assert np.array_equal(portfolio.equity_curve, run.equity_curve), request
@@ -97,6 +109,23 @@ def test_one_leg_is_its_run_bit_for_bit_for_every_rule_and_all_terms() -> None:
     assert sum(assert_same(random_request(seed)) for seed in range(260)) > 2_000
 
 
+def test_one_leg_that_is_flat_at_a_time_of_day_is_its_run_bit_for_bit() -> None:
+    packed, trades = within_days(), 0
+    for seed in range(60):
+        request = replace(
+            random_request(seed),
+            ticker="WALK",
+            timeframe="30m",
+            start_date=date(2005, 1, 10),
+            end_date=date(2005, 4, 1),
+            flat_at=("11:00", "15:30")[seed % 2],
+        )
+
+        trades += assert_same(request, packed)
+
+    assert trades > 900
+
+
 @pytest.mark.slow
 def test_two_thousand_legs_are_their_runs_bit_for_bit() -> None:
     assert sum(assert_same(random_request(seed)) for seed in range(1_000, 3_000)) > 15_000
@@ -105,9 +134,10 @@ def test_two_thousand_legs_are_their_runs_bit_for_bit() -> None:
 def test_its_row_is_that_of_the_run() -> None:
     for seed in (3, 5, 8):
         request = replace(random_request(seed), liquidate_below_pct=None, direction="longonly")
-        run = backtest(request, packed_file(DATA, request.ticker)).columns
+        packed = packed_file(DATA, request.ticker)
+        run = backtest(request, packed).columns
 
-        traded = alone(request)
+        traded = alone(request, packed)
         row = traded.columns()
 
         assert row["equity_curve_json"] == run["equity_curve_json"]
@@ -124,7 +154,7 @@ def test_its_row_is_that_of_the_run() -> None:
 
 def test_what_it_found_is_kept_whole() -> None:
     request = replace(random_request(1), direction="longonly", liquidate_below_pct=None)
-    traded = alone(request)
+    traded = alone(request, packed_file(DATA, request.ticker))
 
     series: dict[str, Any] = unpacked_json(traded.pack())
 

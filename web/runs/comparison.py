@@ -101,7 +101,7 @@ blueprint = Blueprint("comparison", __name__)
 
 LEAST, MOST = 2, 5
 # the receipt tells versions of prices apart
-NOT_COMPARED = LABEL_FIELDS | {"params", "data_hash", "benchmark_hash"}
+NOT_COMPARED = LABEL_FIELDS | {"params", "data_hash", "benchmark_hash", "others"}
 # versions that decided a result; shown where they differ between runs
 RECEIPT = {"data_hash": "prices", "engine_version": "engine", "result_hash": "result"}
 CAUSES = {
@@ -159,10 +159,12 @@ def _flat(run_request: Json) -> Json:
 
 
 def _prices_differ(rows: Sequence[RowMapping]) -> list[str]:
-    """Return the tickers whose runs read different versions of the prices."""
+    """Return the tickers of which the runs read different versions of the prices."""
     hashes: dict[tuple[str, str], set[str]] = {}
     for row in rows:
-        hashes.setdefault((row["ticker"], row["timeframe"]), set()).add(row["data_hash"])
+        others = json.loads(row["request_json"]).get("others") or {}
+        for ticker, data_hash in [(row["ticker"], row["data_hash"]), *others.items()]:
+            hashes.setdefault((ticker, row["timeframe"]), set()).add(data_hash)
     return [ticker for (ticker, _), seen in hashes.items() if len(seen) > 1]
 
 

@@ -97,8 +97,8 @@ def test_lines_of_other_series_are_drawn_and_explained(app: Flask, loaded: Flask
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"buy": "scoer > 1"}, "did you mean `score`?; the ticker has the further columns score"),
-        ({"buy": 'of("KO", score) > 1'}, "did you mean `zscore`?; KO has the further columns mood"),
+        ({"buy": "scoer > 1"}, "; the further columns of the ticker are score; did you mean `score`?"),
+        ({"buy": 'of("KO", score) > 1'}, "; the further columns of KO are mood; did you mean `zscore`?"),
         ({"buy": 'of("XX", close) > 1'}, "column 4: no 1d prices of ticker 'XX'"),
         ({"buy": 'on("1d", close) > 1'}, "`1d` is not coarser than the 1d bars of this run"),
         ({"buy": 'of("KO", close, 0 - 1) > 1'}, "days are not above 0"),
