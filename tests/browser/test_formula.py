@@ -62,6 +62,29 @@ def test_a_rule_is_written_run_and_cloned(visit: Visit) -> None:
     }
 
 
+def test_a_column_of_the_tickers_prices_is_offered_used_and_explained(visit: Visit) -> None:
+    page = visit.page
+    rows = [
+        f"2020-{month:02}-{day:02},{10 + day},0.{day:02}"
+        for month in (1, 2)
+        for day in range(1, 29)
+    ]
+    prices = "\n".join(["Date,Close,Score", *rows])
+    url = f"{visit.site.url}/api/prices/SCORED/1d"
+    assert page.request.put(url, data=prices, headers={"Content-Type": "text/csv"}).ok
+    visit.open("/?ticker=SCORED&rule_type=FORMULA")
+
+    page.locator('[data-path="params.buy"]').fill("")
+    page.get_by_role("button", name="score a column of these prices").click()
+    expect(page.locator('[data-path="params.buy"]')).to_have_value("score")
+    write(page, "score > 0.2", "score < 0.1")
+    submit(visit)
+    wait_for_result(page)
+
+    expect(page.locator(".stage.drawn")).to_be_visible()
+    expect(page.get_by_role("button", name="score", exact=True)).to_be_visible()
+
+
 def test_a_fault_is_shown_at_its_place_while_somebody_types(visit: Visit) -> None:
     page = open_editor(visit)
 

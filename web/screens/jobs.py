@@ -116,10 +116,11 @@ def _job(sweep: Expansion, ticker: str, tried: Combinations) -> ValidRequest:
     first = sweep.tickers.index(ticker) * len(tried) + 1
     with sweep.placing(lambda field: f"{first}.{field}"):
         valid = validate_request(sweep.request(ticker, sweep.members[0]), prices)
-    request = valid.request
+    request, hashed = valid.request, valid.request_hash
     if not {"buy", "sell"}.isdisjoint(sweep.members[0]):  # the texts of a formula are swept
         rules = (checked_rule(request.rule_type, sweep.params(each)) for each in sweep.members)
         request = with_others(request, rules, prices)
+        hashed = request_hash(request, checked_rule(request.rule_type, request.params).params)
     bars = len(prices.bars(str(request.data_hash)).between(request.start_date, request.end_date))
     if (cells := len(tried) * bars) > most:
         fault = f"{len(tried):,} combinations x {bars:,} bars are {cells:,}"
@@ -131,7 +132,7 @@ def _job(sweep: Expansion, ticker: str, tried: Combinations) -> ValidRequest:
         rule_id=f"{request.rule_type} x {len(tried):,}",
         label=request.label or (sweep.spec.name and sweep.spec.name[:64]),
     )
-    return ValidRequest(named, tried.hash_with(valid.request_hash))
+    return ValidRequest(named, tried.hash_with(hashed))
 
 
 @frozen

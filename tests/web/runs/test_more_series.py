@@ -146,6 +146,7 @@ def test_the_editor_takes_columns_for_no_inputs_and_checks_them(loaded: FlaskCli
 
     assert with_ticker["inputs"] == ["n"]
     assert "`n` is not known" in with_ticker["errors"]["params.buy"]
+    assert (with_ticker["columns"], without["columns"]) == (["score"], [])
     assert without["inputs"] == ["score", "n"]  # mood is a column of KO
     assert "`score` is not known" in without["errors"]["params.buy"]
 
@@ -177,6 +178,23 @@ def test_a_screen_and_a_study_read_them_and_a_row_equals_its_run(
         "combinations": [RULE | {"inputs": {"n": n}} for n in (3, 5)],
     }
     assert loaded.post("/api/studies", json=study).status_code == 202
+
+
+def test_a_screen_is_another_on_other_prices_that_only_some_of_its_rules_read(
+    loaded: FlaskClient,
+) -> None:
+    base = {"ticker": "AA", "rule_type": "FORMULA", "params": {"sell": "close < 1"}, **DATES}
+    axes = {"buy": ["close > 1", 'close > of("KO", close)']}
+
+    def screened() -> Any:
+        body = {"name": "s", "base": base, "parameters": axes}
+        return loaded.post("/api/screens", json=body, headers={"Idempotency-Key": "one"})
+
+    first, again = screened(), screened()
+    put(loaded, "KO/1d", csv_of(pandas.bdate_range("2020-01-01", "2020-12-31"), 9))
+
+    assert first.json["screen_id"] == again.json["screen_id"]
+    assert "was used for a different screen" in screened().json["error"]
 
 
 def without_params(base: dict[str, Any]) -> dict[str, Any]:
