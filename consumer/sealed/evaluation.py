@@ -33,7 +33,6 @@ from consumer.sealed.protocol import (
 )
 from contracts.errors import (
     CodeError,
-    CodeOutOfMemory,
     LookAhead,
     NotDeterministic,
     PlatformError,
@@ -44,7 +43,7 @@ from rules.prices import TIME, Prices
 
 FIRST_ROUND = 8  # bars
 PER_ZERO = 4  # signals to ask for before one more bar without a signal
-BARS_ON_ONE_CORE = 4096  # then the kernel may choose another core
+BLOCK = 1024  # bars that fit into a pipe; after each the kernel may choose another core
 _PLAIN = bytes([0, BUY, SELL])
 _SIGNALS = np.zeros(256, np.int8)
 _SIGNALS[[BUY, SELL]] = 1, -1
@@ -58,7 +57,9 @@ class Evaluation:
 
     signals: Signals
     printed: list[tuple[int | None, str]] = field(default_factory=list)
-    is_cut: bool = False  # more was printed than is kept
+    room: int = (
+        MAX_PRINTED  # characters that are still kept; fewer than none where more was printed
+    )
     lines: dict[str, Array] = field(default_factory=dict)
     checked: Any = None  # (bars,) bool; None: streamed
 
@@ -71,13 +72,9 @@ class Evaluation:
                     self._line(name)[bar] = float(value)
         except (TypeError, ValueError, OverflowError):
             raise CodeError("the process of the code broke the protocol") from None
-        self.is_cut |= bool(text) and len(text) >= (room := self._room)
-        if text and room > 0:
-            self.printed.append((bar, clean(text[:room])))
-
-    @property
-    def _room(self) -> int:
-        return MAX_PRINTED - sum(len(text) for _, text in self.printed)
+        if text and self.room > 0:
+            self.printed.append((bar, clean(text[: self.room])))
+        self.room -= len(text)
 
     def _line(self, name: str) -> Array:
         name = clean(name[:MAX_NAME])
@@ -117,28 +114,22 @@ class EvaluationRun:
     # on_bar
 
     def _streamed(self) -> list[Outcome]:
-        """Stream the bars; the first instance does it twice, which also shows whether others influence it."""
-        outcomes = self._stream(self._inputs)
-        evaluation, self.evaluation = self.evaluation, Evaluation(np.zeros(self._bars, np.int8))
-        try:
-            second: Outcome = self._stream(self._inputs[:1])[0]
-        except (CodeError, CodeOutOfMemory) as error:
-            second = error
-        self.evaluation, first = evaluation, outcomes[0]
-        if not isinstance(first, PlatformError):
-            self._compare_runs(first, second)
-            self.evaluation.signals = first
-        return outcomes
+        """Write a bar, read the answers, and so on: the next bar is written when all have answered.
 
-    def _stream(self, inputs: Sequence[Json]) -> list[Outcome]:
-        """Write a bar, read the answers, and so on: the next bar is written when all have answered."""
-        count, size = len(inputs), self._size
-        answers, faults = list[bytes](), dict[int, PlatformError]()
+        A second fork repeats the first instance at the same time, always behind it, which also shows whether other
+        instances influence it.
+        """
+        count, size, answers, repeated = len(self._inputs), self._size, list[bytes](), b""
+        faults = dict[int, PlatformError]()
         records, write, read = memoryview(self._records), os.write, os.read
-        with self._fork("stream", inputs) as fork:
-            for start in range(0, self._bars, BARS_ON_ONE_CORE):
+        first_only = self._inputs[:1]
+        with (
+            self._fork("stream", self._inputs) as fork,
+            self._fork("stream", first_only, is_quiet=True) as second,
+        ):
+            for start in range(0, self._bars, BLOCK):
                 with _one_core(fork.pid):
-                    for bar in range(start, min(start + BARS_ON_ONE_CORE, self._bars)):
+                    for bar in range(start, min(start + BLOCK, self._bars)):
                         try:
                             write(fork.sink, records[bar * size : (bar + 1) * size])
                             answer = read(fork.source, count)
@@ -147,11 +138,24 @@ class EvaluationRun:
                         if len(answer) < count or answer.translate(None, _PLAIN):
                             answer = self._complete(answer, fork, bar, faults, count)
                         answers.append(answer)
+                with _running_again():
+                    repeated += second.receive(start - len(repeated))
+                    second.send(records[start * size : (start + BLOCK) * size])
+            with _running_again():
+                repeated += second.receive(self._bars - len(repeated))
         signals = _SIGNALS[np.frombuffer(b"".join(answers), np.uint8).reshape(-1, count)]
-        return [
+        outcomes: list[Outcome] = [
             faults.get(number) or np.ascontiguousarray(signals[:, number])
             for number in range(count)
         ]
+        if isinstance(first := outcomes[0], PlatformError):
+            return outcomes
+        if FAILED in repeated:
+            where = self._name(repeated.index(FAILED))
+            raise NotDeterministic(f"{where}: the code failed when it ran again")
+        self._compare_runs(first, _SIGNALS[np.frombuffer(repeated, np.uint8)])
+        self.evaluation.signals = first
+        return outcomes
 
     def _complete(
         self, answer: bytes, fork: Fork, bar: int, faults: dict[int, PlatformError], count: int
@@ -296,9 +300,11 @@ class EvaluationRun:
             )
 
     @contextmanager
-    def _fork(self, mode: str, inputs: Sequence[Json]) -> Iterator[Fork]:
+    def _fork(
+        self, mode: str, inputs: Sequence[Json], *, is_quiet: bool = False
+    ) -> Iterator[Fork]:
         """Fork the process, and let it load the code; the error of its first lines is raised."""
-        is_quiet = len(self._inputs) > 1 or mode == "last"
+        is_quiet |= len(self._inputs) > 1 or mode == "last"
         with self._interpreter.fork(mode, inputs, is_quiet, self._further) as fork:
             loaded = fork.receive_frame()
             if "error" in loaded:
@@ -329,6 +335,15 @@ def changes_of(signals: Signals) -> Flags:
     """Tell for each bar whether its signal is neither 0 nor that of the bar before."""
     changes: Flags = (signals != 0) & (np.diff(signals, prepend=0) != 0)
     return changes
+
+
+@contextmanager
+def _running_again() -> Iterator[None]:
+    """Raise NotDeterministic where code fails that has not failed before."""
+    try:
+        yield
+    except CodeError as error:
+        raise NotDeterministic(f"the code failed when it ran again: {error}") from None
 
 
 @contextmanager

@@ -110,7 +110,7 @@ class Evaluator:
                 (None if bar is None or bar < first_bar else bar - first_bar, text)
                 for bar, text in latest.printed
             ],
-            "printed_cut": latest.is_cut,
+            "printed_cut": latest.room <= 0,
         }
 
     def lines(self, first_bar: int, low: Array, high: Array) -> RunLines | None:

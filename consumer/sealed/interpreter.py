@@ -34,12 +34,11 @@ _START = (
 )
 _WORDS = re.compile(r"[A-Za-z_]\w*(?:/[A-Za-z_/]+)?")  # names, and zones such as America/New_York
 _OOM_COUNTER = Path("/sys/fs/cgroup/memory.events")
-GRACE_S = 5.0  # for the process to end by itself
 CPU_GRACE_S = 5  # beyond the run's time limit, which ends it first
 
 
 class Interpreter:
-    """A process with the modules of one strategy, which runs its code in forks, one after the other."""
+    """A process with the modules of one strategy, which runs its code in forks."""
 
     def __init__(self, code: str, settings: Settings) -> None:
         """Start it; BadParams for code that may not run here."""
@@ -56,7 +55,7 @@ class Interpreter:
         modules = [*source.imports, *(["pandas"] if "frame" in self.words else [])]
         seal.hide_memory()
         self._control, theirs = socket.socketpair()
-        command = [sys.executable, "-s", "-P", "-B", "-c", _START, str(PROJECT_ROOT)]
+        command = [sys.executable, "-s", "-P", "-c", _START, str(PROJECT_ROOT)]
         with theirs:
             self._process = subprocess.Popen(
                 [*command, str(theirs.fileno()), str(os.getpid())],
@@ -140,7 +139,7 @@ class Interpreter:
         ours_in, theirs_out = os.pipe()
         try:
             try:
-                socket.send_fds(self._control, [b"F"], [theirs_in, theirs_out])
+                socket.send_fds(self._control, [COUNT.pack(0)], [theirs_in, theirs_out])
             finally:
                 os.close(theirs_in)
                 os.close(theirs_out)
@@ -156,21 +155,18 @@ class Interpreter:
             os.close(ours_in)
             os.close(ours_out)
 
-    def end_fork(self) -> int:
-        """Kill the present fork, unless it has ended; return its status."""
+    def end_fork(self, pid: int) -> int:
+        """Kill a fork, unless it has ended; return its status."""
         with suppress(OSError):  # the process was killed, and so is its fork
-            self._control.sendall(b"K")
+            self._control.sendall(COUNT.pack(pid))
         status: int = self._answer()
         return status
 
     def close(self) -> None:
-        """End the process and its fork."""
+        """End the process; its forks die with it."""
         self._control.close()
-        try:
-            self._process.wait(GRACE_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()  # its fork dies with it
-            self._process.wait()
+        self._process.kill()
+        self._process.wait()
 
 
 class Fork:
@@ -215,7 +211,7 @@ class Fork:
     def end(self) -> int:
         """Kill the fork, unless it has ended; return its status."""
         if self._status is None:
-            self._status = self._interpreter.end_fork()
+            self._status = self._interpreter.end_fork(self.pid)
         return self._status
 
     def fail(self) -> NoReturn:

@@ -10,13 +10,13 @@ for _threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_threads] = "1"  # a thread could not be sealed any more
 
 import json  # noqa: E402
-import pkgutil  # noqa: E402
 import random  # noqa: E402
 import signal  # noqa: E402
 import socket  # noqa: E402
 import sys  # noqa: E402
 from collections.abc import Callable, Iterator  # noqa: E402
 from contextlib import suppress  # noqa: E402
+from functools import partial  # noqa: E402
 from importlib import import_module  # noqa: E402
 from types import CodeType, TracebackType  # noqa: E402
 from typing import Any  # noqa: E402
@@ -49,7 +49,7 @@ TRACE = 8  # of the latest calls of an error
 
 
 def main(control: socket.socket, parent_pid: int) -> None:
-    """Load what the first message names, then fork for each pair of pipes until the socket is closed."""
+    """Load what the first message names, then fork for each pair of pipes, and kill the forks that are named."""
     seal.die_with(parent_pid)
     setup = read_frame(control.fileno())
     try:
@@ -69,22 +69,21 @@ def main(control: socket.socket, parent_pid: int) -> None:
     control.sendall(frame({"can_seal": seal.can_seal(), "versions": versions}))
     os.environ.clear()
     while True:
-        request, pipes, _, _ = socket.recv_fds(control, 1, 2)
-        if not request:
+        message, pipes, _, _ = socket.recv_fds(control, COUNT.size, 2)
+        if not message:
             return
-        pid = os.fork()
-        if pid == 0:
-            _run(control, pipes)
-        for each in pipes:
-            os.close(each)
-        control.sendall(frame(pid))
-        is_over = not control.recv(1)  # until the answers are read, or the other end is dead
+        if pipes:
+            pid = os.fork()
+            if pid == 0:
+                _run(control, pipes)
+            for each in pipes:
+                os.close(each)
+            control.sendall(frame(pid))
+            continue
+        (pid,) = COUNT.unpack(message)
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        status = os.waitpid(pid, 0)[1]
-        if is_over:
-            return
-        control.sendall(frame(status))
+        control.sendall(frame(os.waitpid(pid, 0)[1]))
 
 
 def _load(modules: list[str], words: list[str]) -> None:
@@ -92,11 +91,9 @@ def _load(modules: list[str], words: list[str]) -> None:
     for name in modules:
         import_module(name)
     for name in {each.partition(".")[0] for each in modules} | {"numpy"}:
-        path = getattr(sys.modules[name], "__path__", None)
-        if path is None or name in ("consumer", "rules"):
+        if not hasattr(sys.modules[name], "__path__") or name in ("consumer", "rules"):
             continue
-        parts = {each.name for each in pkgutil.iter_modules(path)}
-        for part in parts & {*words}:
+        for part in words:
             with suppress(ImportError):
                 import_module(f"{name}.{part}")
     if "pandas" in sys.modules:
@@ -199,13 +196,14 @@ class Strategy:
             np.random.seed(self._seed)
         names: Json = {"__name__": "strategy", "plot": self.plot}
         exec(code, names)  # noqa: S102  # what this process is for
-        function, bars = names[self._name], self.bars
-        return lambda: function(bars, **inputs)
+        return partial(names[self._name], self.bars, **inputs)
 
     def _stream(self, functions: list[Callable[[], Any]]) -> None:
         numbers, count = range(len(functions)), self._size
         read, write, append, alive = os.read, os.write, self.bars.append, [*functions]
-        while len(record := read(0, count)) == count:
+        while record := read(0, count):
+            if len(record) < count:  # the rest of it did not fit into the pipe
+                record += read_all(0, count - len(record))
             append(record)
             answers, frames = bytearray(len(alive)), b""
             for number in numbers:
@@ -284,8 +282,10 @@ def _nothing() -> None:
 
 def code_of(answer: Any) -> int:
     """Return the code of an answer; ValueError unless it is None or equal to 1, -1 or 0."""
-    with suppress(KeyError, TypeError, ValueError):
+    try:  # once a bar, where `suppress` would cost as much as all else
         return CODES[answer]
+    except (KeyError, TypeError, ValueError):
+        pass
     raise ValueError(
         f"on_bar returned {_quoted(answer)}; accepted: 1 (buy), -1 (sell), 0 or None"
     )

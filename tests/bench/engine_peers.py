@@ -116,6 +116,67 @@ def backtrader_rsi(frame: Any) -> Callable[[], Any]:
     return run
 
 
+def cross() -> dict[str, float]:
+    """Moving-average cross 20 and 50 on the shipped prices, written as each engine's documentation does."""
+    frame = read_frame()
+    return {
+        "backtesting.py": best(backtesting_cross(frame), 10),
+        "backtrader": best(backtrader_cross(frame), 3),
+    }
+
+
+def backtesting_cross(frame: Any) -> Callable[[], Any]:
+    """backtesting.py's run, with averages over whole arrays."""
+    import pandas as pd
+    from backtesting import Backtest, Strategy
+    from backtesting.lib import crossover
+
+    def average(values: Any, length: int) -> Any:
+        return pd.Series(values).rolling(length).mean()
+
+    class Cross(Strategy):  # type: ignore[misc]
+        def init(self) -> None:
+            self.fast = self.I(average, self.data.Close, 20)
+            self.slow = self.I(average, self.data.Close, 50)
+
+        def next(self) -> None:
+            if crossover(self.fast, self.slow) and not self.position:
+                self.buy(size=max(1, int(10_000 // self.data.Close[-1])))
+            elif crossover(self.slow, self.fast) and self.position:
+                self.position.close()
+
+    test = Backtest(
+        frame, Cross, cash=100_000, commission=0.001, trade_on_close=True, finalize_trades=True
+    )
+    return lambda: test.run()
+
+
+def backtrader_cross(frame: Any) -> Callable[[], Any]:
+    """backtrader's run with its own averages; filled at the next open, its default."""
+    import backtrader as bt
+
+    class Cross(bt.Strategy):  # type: ignore[misc]
+        def __init__(self) -> None:
+            averages = (bt.indicators.SMA(self.data.close, period=each) for each in (20, 50))
+            self.crossed = bt.indicators.CrossOver(*averages)
+
+        def next(self) -> None:
+            if self.crossed[0] > 0 and not self.position:
+                self.buy(size=int(10_000 // self.data.close[0]))
+            elif self.crossed[0] < 0 and self.position:
+                self.close()
+
+    def run() -> Any:
+        cerebro = bt.Cerebro()
+        cerebro.adddata(bt.feeds.PandasData(dataname=frame))
+        cerebro.addstrategy(Cross)
+        cerebro.broker.setcash(100_000)
+        cerebro.broker.setcommission(0.001)
+        return cerebro.run()
+
+    return run
+
+
 def warm() -> dict[str, float]:
     """RSI signals and backtest on the shipped prices."""
     frame = read_frame()
@@ -200,6 +261,7 @@ def cold_backtesting() -> float:
 
 TASKS: dict[str, Callable[[], Any]] = {
     "warm": warm,
+    "cross": cross,
     "large": large,
     "grid": grid,
     "sweep": sweep,

@@ -1,6 +1,7 @@
 """Strategies in Python give the signals that their code says, and errors name its lines and bars."""
 
 import math
+import os
 from functools import partial
 from types import SimpleNamespace
 
@@ -8,6 +9,8 @@ import numpy as np
 import pytest
 
 from consumer.sealed.evaluation import EvaluationRun
+from consumer.sealed.interpreter import Fork
+from consumer.sealed.protocol import record_type
 from contracts.errors import (
     BadParams,
     CodeError,
@@ -311,6 +314,62 @@ def test_a_look_ahead_is_refused_with_its_first_bar(expression: str) -> None:
 def test_signals_that_differ_in_a_second_run_are_refused(code: str) -> None:
     with pytest.raises(NotDeterministic, match=r"bar \d+ \(2"):
         run(code)
+
+
+# true in the second run only, which nobody should be able to tell
+AGAIN = """
+os, sys = __import__("os"), __import__("sys")
+def is_again():
+    frame = sys._getframe()
+    while not hasattr(frame.f_locals.get("self"), "_is_quiet"):
+        frame = frame.f_back
+    return frame.f_locals["self"]._is_quiet
+def on_bar(bars):
+    if len(bars) == 6 and is_again():
+        {}
+    return 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        ("return 0", r"^bar 5 \(2002-11-14\): the code gave 1, and 0 when it ran again$"),
+        ("1 / 0", r"^bar 5 \(2002-11-14\): the code failed when it ran again$"),
+        ("os._exit(3)", r"^the code failed when it ran again: .* exit code 3$"),
+        ("os.write(1, bytes([2] * 50_000))", r"^bar 5 .* gave 1, and -1 when it ran again$"),
+    ],
+)
+def test_a_second_run_that_differs_is_refused_with_its_bar(statement: str, message: str) -> None:
+    with pytest.raises(NotDeterministic, match=message):
+        run(AGAIN.format(statement), random_prices(3000))
+
+
+def test_the_second_run_never_has_a_bar_that_the_first_one_has_not_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answered, sent, ahead = 0, 0, list[int]()
+    send = Fork.send
+
+    def read(descriptor: int, size: int) -> bytes:
+        nonlocal answered
+        answered += 1
+        return os.read(descriptor, size)
+
+    def send_later(fork: Fork, data: bytes | memoryview) -> None:
+        nonlocal sent
+        if isinstance(data, memoryview):  # bars
+            sent += len(data) // record_type(()).itemsize
+            ahead.append(sent - answered)
+        send(fork, data)
+
+    patched = SimpleNamespace(**{**vars(os), "read": read})
+    monkeypatch.setattr("consumer.sealed.evaluation.os", patched)
+    monkeypatch.setattr(Fork, "send", send_later)
+
+    run("def on_bar(bars):\n    return 1\n", random_prices(3000))
+
+    assert (sent, max(ahead), len(ahead)) == (3000, 0, 3)
 
 
 @pytest.mark.parametrize(
