@@ -15,6 +15,7 @@ OF_THIS_BAR = (
 Inputs = tuple[tuple[str, float], ...]  # names and values
 Reads = dict[str, Sequence[Read]]  # by text
 _PRICES = {"Open", "High", "Low", "Close"}
+_OF_SESSIONS = {"minute_of_day", "bars_today", "session_open", "today", "vwap_today"}
 
 
 @lru_cache(maxsize=64)  # a rule is first checked, then built
@@ -99,8 +100,12 @@ def _read_fault(read: Read, market: Market) -> str | None:
     return read.fault + has + suggest(read.name, [*columns, *read.names])
 
 
-def doubts(formula: Formula) -> Iterator[str]:
-    """Yield warnings: both conditions are the same, or one of them can never hold."""
+def doubts(formula: Formula, timeframe: str) -> Iterator[str]:
+    """Yield warnings: both conditions are the same, one of them can never hold, or it asks daily bars for a session."""
+    if LENGTHS_S[timeframe] >= LENGTHS_S["1d"]:
+        names = {node.op.partition(":")[0] for node in formula.nodes} & _OF_SESSIONS
+        if names:
+            yield f"{', '.join(sorted(names))}: {timeframe} bars have no session; load bars within a day"
     if formula.buy is formula.sell:
         yield "buy and sell are the same condition: a bar on which both hold has no signal, so there will be no trade"
     for side, condition in (("buy", formula.buy), ("sell", formula.sell)):

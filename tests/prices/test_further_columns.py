@@ -1,6 +1,7 @@
 """Columns of a price file that are no prices are kept with the version, and so is the exchange's time zone."""
 
 import hashlib
+import io
 from dataclasses import replace
 
 import numpy as np
@@ -108,6 +109,24 @@ def test_they_are_those_that_pandas_reads_however_the_rows_are_treated() -> None
 
     assert bars.further["score"].tolist() == [1.0, 4.0]
     assert bars[1:].further["score"].tolist() == [4.0]
+
+
+def test_random_columns_are_those_that_pandas_reads() -> None:
+    """300 files of numbers of any size and form, with blanks."""
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        days = pandas.bdate_range("2024-01-01", periods=12)
+        values = rng.normal(size=(12, 3)) * 10.0 ** rng.integers(-12, 13, (12, 3))
+        values[rng.random((12, 3)) < 0.2] = np.nan
+        values[0] = rng.integers(-5, 5, 3)
+        frame = pandas.DataFrame(values, columns=["score", "mood", "rank"])
+        content = frame.assign(Date=days, Close=10.5).to_csv(index=False)
+
+        further = read_prices(content.encode(), DAILY).bars.further
+
+        expected = pandas.read_csv(io.StringIO(content))
+        for name in frame:
+            np.testing.assert_array_equal(further[name], expected[name], err_msg=f"{seed} {name}")
 
 
 def test_the_store_keeps_them_in_parts_that_fit_a_packet() -> None:

@@ -5,10 +5,11 @@ import random
 import numpy as np
 import pytest
 
-from rules.catalog import check_params
+from rules.catalog import check_params, checked_rule
 from rules.explanation import Explanation
 from rules.formula.evaluation import series_of, values_of
 from rules.formula.graph import Market
+from rules.language import doubts
 from rules.prices import Prices
 from tests.rules.formulas import Writer, formula
 from tests.rules.loops import naming
@@ -203,6 +204,22 @@ def test_a_session_is_a_date_of_the_exchange():
     for text, values in expected.items():
         with naming(text=text):
             np.testing.assert_allclose(evaluated(text, prices), values, rtol=0, atol=1e-9)
+
+
+def test_daily_bars_have_no_session_and_a_rule_that_reads_one_gets_a_warning():
+    buy, sell = "minute_of_day > 600 and close > today(highest, high, 6)", "day_of_week == 5"
+
+    daily, intraday = (
+        [
+            *doubts(
+                checked_rule("FORMULA", {"buy": buy, "sell": sell}, timeframe).formula, timeframe
+            )
+        ]
+        for timeframe in ("1d", "5m")
+    )
+
+    assert daily == ["minute_of_day, today: 1d bars have no session; load bars within a day"]
+    assert intraday == []
 
 
 def test_the_date_of_an_exchange_may_differ_from_that_of_utc():

@@ -88,7 +88,7 @@ def check() -> ResponseReturnValue:
 def _warnings(rule: BaseRule, market: Values) -> Iterator[str]:
     """Yield warnings about signals that can never occur, or not before the prices end; `market` may be anything."""
     if rule.spec.name == "FORMULA":
-        yield from doubts(rule.formula)
+        yield from doubts(rule.formula, rule.timeframe)
     name, needed = rule.longest_lookback()
     bars = _bars_until(*map(market.get, MARKET))
     if bars is not None and bars <= needed:
