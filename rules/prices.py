@@ -215,13 +215,12 @@ class Coarser(Prices):
         if name in ("Open", TIME):
             return column[self._first]
         if name in _REDUCED:
-            ufunc, fill = _REDUCED[name]
-            return running(ufunc, column, self._begins, fill)[self.ends]
+            return running(_REDUCED[name], column, self._begins)[self.ends]
         if name == "Close":
             return column[self.ends]
         # the last value of a further column, which may be some bars before
         filled = np.where(np.isnan(column), -1.0, np.arange(column.size))
-        last = running(np.maximum, filled, self._begins, -1.0)[self.ends].astype(np.intp)
+        last = running("highest", filled, self._begins)[self.ends].astype(np.intp)
         return np.where(last >= 0, column[last], np.nan)
 
     def _local(self) -> Array:
@@ -229,11 +228,7 @@ class Coarser(Prices):
         return local
 
 
-_REDUCED: Mapping[str, tuple[Any, float]] = {
-    "High": (np.maximum, -np.inf),
-    "Low": (np.minimum, np.inf),
-    "Volume": (np.add, 0.0),
-}
+_REDUCED = {"High": "highest", "Low": "lowest", "Volume": "sum"}
 
 
 def _period(local: Array, timeframe: str) -> Any:

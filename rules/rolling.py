@@ -7,7 +7,7 @@ Nothing is subtracted from a running total: no error builds up over the bars, an
 left the window.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from math import log
 from typing import Any
@@ -23,6 +23,11 @@ ROWS = 64
 LARGEST_SCALE = 100.0
 # windows worked on together, so that the passes over them stay in the second-level cache
 CHUNK = 16_384
+_REDUCERS: Mapping[str, tuple[Any, float]] = {  # with what changes nothing
+    "highest": (np.maximum, -np.inf),
+    "lowest": (np.minimum, np.inf),
+    "sum": (np.add, 0.0),
+}
 VALUES = 2**20  # of windows that are copied side by side, 8 MB
 
 
@@ -147,11 +152,12 @@ def _over_chunks(compute: Callable[[Array, int], Array], values: Array, period: 
     return windows
 
 
-def running(ufunc: Any, values: Array, begins: Any, fill: float) -> Array:
-    """Accumulate from the last bar on that begins a stretch; shape (bars,).
+def running(reducer: str, values: Array, begins: Any) -> Array:
+    """Return the highest or lowest value, or the sum, from the last bar on that begins a stretch; shape (bars,).
 
-    begins: (bars,) bool, true on the first bar. fill: changes nothing; it stands for values that are NaN.
+    begins: (bars,) bool, true on the first bar. Values that are NaN change nothing.
     """
+    ufunc, fill = _REDUCERS[reducer]
     places = np.flatnonzero(begins)
     lengths = np.diff(places, append=values.size)
     stretch = np.repeat(np.arange(places.size), lengths)

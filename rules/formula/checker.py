@@ -4,7 +4,6 @@ import ast
 import operator
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from rules.formula.functions import FUNCTIONS, SERIES
@@ -17,6 +16,7 @@ from rules.formula.graph import (
     Kind,
     Node,
     Read,
+    ReadKind,
     Value,
 )
 from rules.formula.limits import LARGEST, LENGTHS_S, MAX_BARS, MAX_DEPTH, MAX_NAMES
@@ -173,12 +173,20 @@ class Checker(ast.NodeVisitor):
             fault = f"`{name}` is not known: give it a value as an input"
         if not _COLUMN.fullmatch(name.lower()):
             raise _fault(node, fault + suggest(name, names), name)
-        self._read(Read("column", name, self._ticker, (0, 0), fault, names), node)
+        self._read("column", name, node, fault, names)
         return self.node(name.lower())
 
-    def _read(self, read: Read, node: ast.expr) -> None:
+    def _read(
+        self,
+        kind: ReadKind,
+        name: str,
+        node: ast.expr,
+        fault: str = "",
+        names: tuple[str, ...] = (),
+    ) -> None:
         at = self._used_at or node
-        self.reads.append(replace(read, place=(at.lineno, at.col_offset + 1)))
+        place = at.lineno, at.col_offset + 1
+        self.reads.append(Read(kind, name, self._innermost("of"), place, fault, names))
 
     def _named(self, name: ast.Name) -> Value:
         """Return the value of a name on the bars of this place, where its expression may not have been read yet."""
@@ -194,15 +202,9 @@ class Checker(ast.NodeVisitor):
             self._text, self._used_at = outside
         return self._values[key]
 
-    @property
-    def _ticker(self) -> str:
-        """The other ticker whose bars this place is on; "" on the run's own."""
-        return next((step[1] for step in reversed(self._frame) if step[0] == "of"), "")
-
-    @property
-    def _coarser(self) -> str:
-        """The coarser timeframe whose bars this place is on; "" on those of the ticker itself."""
-        return next((step[1] for step in reversed(self._frame) if step[0] == "on"), "")
+    def _innermost(self, op: str) -> str:
+        """Return the ticker ("of"), or the timeframe ("on"), whose bars this place is on; "" for that of the run."""
+        return next((step[1] for step in reversed(self._frame) if step[0] == op), "")
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> Value:
         if isinstance(node.op, ast.Not):
@@ -299,7 +301,7 @@ class Checker(ast.NodeVisitor):
             )
         if function.name == "of":  # how far the other series goes back is not known here
             return self.node("of", (value,), value.kind, -value.lookback, value.lookback)
-        base = self._coarser or self._timeframe
+        base = self._innermost("on") or self._timeframe
         traded_s = [_TRADED_S.get(each, LENGTHS_S[each]) for each in (step[1], base)]
         per = max(1, traded_s[0] // traded_s[1])
         lookback = value.lookback * (per - 1) + 1
@@ -310,7 +312,7 @@ class Checker(ast.NodeVisitor):
         """Return the step to the bars of a timeframe, or of a ticker with the days after which it is too old."""
         text = node.args[0]
         if function.name == "of":
-            self._read(Read("ticker", name.upper(), "", (0, 0)), text)
+            self._read("ticker", name.upper(), text)
             days = function.defaults[0]
             for each in node.args[2:]:
                 days = self._argument(function, function.arguments[2], each)  # type: ignore[assignment]
@@ -320,11 +322,10 @@ class Checker(ast.NodeVisitor):
         accepted = [*LENGTHS_S][1:]
         if name not in accepted:
             raise self._refused(text, f" is no timeframe: must be one of {', '.join(accepted)}")
-        if self._coarser and LENGTHS_S[name] <= LENGTHS_S[self._coarser]:
-            raise self._refused(
-                text, f" is not coarser than {self._coarser}, whose bars it is on"
-            )
-        self._read(Read("timeframe", name, self._ticker, (0, 0)), text)
+        outer = self._innermost("on")
+        if outer and LENGTHS_S[name] <= LENGTHS_S[outer]:
+            raise self._refused(text, f" is not coarser than {outer}, whose bars it is on")
+        self._read("timeframe", name, text)
         return "on", name
 
     def _argument(

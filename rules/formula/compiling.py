@@ -85,19 +85,15 @@ def _read_fault(read: Read, market: Market) -> str | None:
         base = market.timeframe
         finer = base and LENGTHS_S[read.name] <= LENGTHS_S[base]
         return f"`{read.name}` is not coarser than the {base} bars of this run" if finer else None
+    ticker = read.name if read.kind == "ticker" else read.ticker
     try:
-        columns = (
-            market.others(read.ticker or read.name)
-            if read.ticker or read.kind == "ticker"
-            else market.columns
-        )
+        columns = market.others(ticker) if ticker else market.columns
     except LookupError as error:
         return str(error.args[0])
     if read.kind == "ticker" or read.name.lower() in columns:
         return None
-    series, listed = read.ticker or "the ticker", ", ".join(columns)
-    has = f"; the further columns of {series} are {listed}" if columns else ""
-    return read.fault + has + suggest(read.name, [*columns, *read.names])
+    listed = f"; the further columns of {ticker or 'the ticker'} are {', '.join(columns)}"
+    return read.fault + (listed if columns else "") + suggest(read.name, [*columns, *read.names])
 
 
 def doubts(formula: Formula, timeframe: str) -> Iterator[str]:

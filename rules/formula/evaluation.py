@@ -162,18 +162,11 @@ def _begins(local: Array) -> Flags:
 
 
 def _bars_today(local: Array) -> Array:
-    return running(np.add, np.ones(local.size), _begins(local), 0.0)
+    return running("sum", np.ones(local.size), _begins(local))
 
 
 def _session_open(local: Array, opens: Array) -> Any:
     return opens[_last(_begins(local))]
-
-
-_REDUCERS: Mapping[str, tuple[Any, float]] = {
-    "highest": (np.maximum, -np.inf),
-    "lowest": (np.minimum, np.inf),
-    "sum": (np.add, 0.0),
-}
 
 
 def _today(reducer: str, local: Array, line: Array, bars: int) -> Any:
@@ -181,9 +174,8 @@ def _today(reducer: str, local: Array, line: Array, bars: int) -> Any:
     begins = _begins(local)
     if bars:
         line = np.where(_bars_today(local) <= bars, line, np.nan)
-    has_value = running(np.maximum, np.where(np.isnan(line), 0.0, 1.0), begins, 0.0) > 0
-    ufunc, fill = _REDUCERS[reducer]
-    return _finite(np.where(has_value, running(ufunc, line, begins, fill), np.nan))
+    has_value = running("highest", np.where(np.isnan(line), 0.0, 1.0), begins) > 0
+    return _finite(np.where(has_value, running(reducer, line, begins), np.nan))
 
 
 def _vwap_today(local: Array, high: Array, low: Array, close: Array, volume: Array) -> Any:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Kind = Literal["number", "condition"]  # of a value on each bar
+ReadKind = Literal["column", "ticker", "timeframe"]
 ArgumentKind = Literal[
     "series", "number", "bars", "value", "condition", "any", "ticker", "timeframe", "reducer"
 ]
@@ -143,7 +144,7 @@ class Read:
     ticker: whose; "" for the run's own. fault: what it is if it is unknown; names: those that it might have meant.
     """
 
-    kind: Literal["column", "ticker", "timeframe"]
+    kind: ReadKind
     name: str
     ticker: str
     place: tuple[int, int]  # line and column, from 1
