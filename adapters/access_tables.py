@@ -1,4 +1,4 @@
-"""The tables of who may come in, who came, and what was changed or refused."""
+"""Tables of access: tokens, sessions, and the audit."""
 
 from sqlalchemy import Column, Index, SmallInteger
 
@@ -44,7 +44,7 @@ ended_sessions = table(
 audit = table(
     "audit",
     Rows(
-        "What people changed, and what they were refused.",
+        "Changes that people made, and requests that were refused.",
         of="access",
         kept="audit",
         web="INSERT",  # nobody changes a row

@@ -72,7 +72,7 @@ PLAN = plans.c
 
 leases = table(
     "leases",
-    Rows("Which reconciler leads.", of="platform", worker="SELECT", reconciler="INSERT UPDATE"),
+    Rows("The leading reconciler.", of="platform", worker="SELECT", reconciler="INSERT UPDATE"),
     name=key(Code),
     holder=identifier(64),
     until=Timestamp,

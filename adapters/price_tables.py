@@ -68,7 +68,7 @@ VERSION = price_versions.c
 price_series = table(
     "price_series",
     Rows(
-        "Which version of each price series is current.",
+        "The current version of each price series.",
         of="prices",
         web="INSERT UPDATE",
         worker="SELECT",

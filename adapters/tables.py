@@ -90,7 +90,7 @@ runs = table(
     kind=required(identifier(12), server_default=Kind.RUN.value, doc="contracts.status.Kind"),
     plan_id=Column(Uuid, doc="the plan that it was submitted with"),
     label=Column(Name),
-    title=Column(Title, doc="what people call it; null: what follows from its request"),
+    title=Column(Title, doc="set by people; null: the default title"),
     idempotency_key=Column(words(128), unique=True),
     ticker=Ticker,
     timeframe=required(identifier(4), default="1d"),
@@ -115,7 +115,7 @@ runs = table(
         for metric in HEADLINES.values()
     },
     timing_sharpe_ratio=Column(
-        Double, doc="how far the trials of a batch differ; null in older runs"
+        Double, doc="for the variance among the trials of a batch; null in older runs"
     ),
     metrics_json=Column(LongText),
     equity_curve_json=series(LongText),
@@ -158,7 +158,7 @@ HEADLINE_COLUMNS = {name: RUN[name] for name in METRIC_INDEXES}
 run_lines = table(
     "run_lines",
     Rows(
-        "The lines that the rule of a single run looked at, in parts.",
+        "The indicator lines of a single run's rule, in parts.",
         of="run",
         kind="lines",
         kept="series",
@@ -172,7 +172,7 @@ run_lines = table(
 screens = table(
     "screens",
     Rows(
-        "What a screen tries on a ticker, or a study on a training part, how far it is, and what it has found.",
+        "The combinations of a screen on a ticker, or of a study on a training part: progress and results.",
         of="run",
         kind="screens",
         kept="runs",
@@ -193,7 +193,7 @@ screens = table(
     ),
     metrics=Column(LongBlob, doc="of each combination, see adapters.plans.combinations"),
     best_json=Column(LongText, doc="the one with the highest Sharpe ratio, measured as a run is"),
-    differing=required(Integer, default=0, doc="combinations whose run came to other metrics"),
+    differing=required(Integer, default=0, doc="combinations whose run has other metrics"),
 )
 
 run_tags = table(
@@ -270,7 +270,7 @@ EVENT = run_events.c
 run_totals = table(
     "run_totals",  # one row, see adapters.runs.totals
     Rows(
-        "What `/metrics` counts, added up from the events by the reconciler.",
+        "Counters of `/metrics`, added up from the events by the reconciler.",
         of="platform",
         reconciler="INSERT UPDATE",
     ),

@@ -106,15 +106,15 @@ def describe(seen: Liveness, scaler: ScalerState | None, queue_answers: bool) ->
     if gone_s is None or gone_s >= RECONCILER_GONE_S:
         since = "has never run" if gone_s is None else f"has been gone for {duration(gone_s)}"
         reasons.append(
-            f"The reconciler {since}: runs left behind by a crash or an outage are not repaired."
+            f"The reconciler {since}: runs lost in a crash or an outage are not retried."
         )
     return reasons
 
 
 def _starved(seen: Liveness) -> str:
-    runs = "1 run waits" if seen.waiting == 1 else f"{seen.waiting:,} runs wait"
+    runs = "1 run is waiting" if seen.waiting == 1 else f"{seen.waiting:,} runs are waiting"
     since = duration(seen.starved_s)
-    return f"No Job has started for {since}; {runs}. Is a scaler, or KEDA, running?"
+    return f"No Job has started for {since}; {runs}. Is the scaler or KEDA running?"
 
 
 blueprint = Blueprint("queue", __name__)

@@ -65,7 +65,7 @@ def equity_curve(axes: Axes, data: RunBars) -> str:
     line(axes, data.columns["holding"], MUTED, "buy and hold", 0.9)
     if "benchmark_equity" in data.columns:
         name = data.run.request["benchmark"]
-        line(axes, data.columns["benchmark_equity"], TEXT, f"{name} held", 0.9)
+        line(axes, data.columns["benchmark_equity"], TEXT, f"{name} buy and hold", 0.9)
     line(axes, data.run.equity, UP, "strategy")
     value_axis(axes, number)
     tag(axes, end, _money(end, data), UP)

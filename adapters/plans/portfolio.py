@@ -144,10 +144,7 @@ def move_portfolio(
     )
 
 
-PRUNED = (
-    "Equity, trades and weights were deleted after the time that they are kept; "
-    "submit the portfolio again to see them."
-)
+PRUNED = "Equity, trades and weights were deleted automatically; submit the portfolio again to see them."
 
 
 class PortfolioSeries:

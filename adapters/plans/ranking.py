@@ -239,13 +239,12 @@ def tried_note(tried: int, left_out: int = 0, *, to_come: int = 0, what: str = "
     to_come: number of runs that have not ended; the caveat waits for them.
     """
     if to_come:
-        return f"How much of the best is luck is said once all {what}s have ended; still to come: {to_come:,}."
+        return f"Skill or luck can be judged once all {what}s have ended; {to_come:,} to go."
     runs = f"1 {what} was" if tried == 1 else f"{tried:,} {what}s were"
     note = (
         f"{runs} tried: the best of many looks better than it is (selection bias), so confirm it on dates "
-        "that took no part in the choice."
+        "that weren't used to choose it."
     )
-    has_no_place = "breaks a constraint, made no trade or lost everything"
-    if left_out > 1:
-        has_no_place = has_no_place.replace("breaks", "break")
-    return note + (f" {left_out:,} of them {has_no_place}." if left_out else "")
+    return note + (
+        f" {left_out:,} excluded: constraint, no trades or ruined." if left_out else ""
+    )

@@ -149,9 +149,7 @@ def judge_again(connection: Connection, study_id: str) -> None:
     left = {*connection.scalars(select(RUN.run_id).filter_by(plan_id=study_id))}
     is_short = len(left) < study.plan.training_jobs or chosen - left
     if is_short or has_rows(connection, pruned):
-        raise Conflict(
-            "runs that it would be judged by were deleted after the time that they are kept"
-        )
+        raise Conflict("runs that it needs were deleted automatically")
 
 
 def cancel_study(connection: Connection, study_id: str) -> None:

@@ -133,16 +133,20 @@ def run_prices(
     bars = unpack_bars(packed)
     traded = bars.between(start_date, end_date)
     first, last, start, end = bars.first[:10], bars.last[:10], str(start_date), str(end_date)
-    extent = f"{packed.ticker} has {packed.timeframe} prices from {first} to {last}"
+    available = f"available ({packed.timeframe}): {first} to {last}"
     if len(traded) < 2:
-        count = "only one bar, and a backtest needs two," if traded else "no prices"
-        raise NoPricesInRange(f"{count} between {start} and {end}: {extent}")
+        missing = (
+            f"only one bar of {packed.ticker} from {start} to {end}, and a backtest needs two"
+            if traded
+            else f"no {packed.ticker} prices from {start} to {end}"
+        )
+        raise NoPricesInRange(f"{missing}; {available}")
     per_year = override_per_year or packed.bars_per_year or bars_per_year(bars.times)
     clipped = None
     if start < first or last < end:
-        clipped = (
-            f"{extent}: {start} to {end} was clipped to {max(first, start)} to {min(last, end)}"
-        )
+        used = f"{max(first, start)} to {min(last, end)}"
+        extent = f"{packed.ticker} has {packed.timeframe} prices from {first} to {last}"
+        clipped = f"{extent}: {start} to {end} was clipped to {used}"
     read = bars.between(date.min, end_date)
     benchmark = benchmark_closes(packed, traded.times)
     return RunPrices(read, traded, per_year, clipped, packed, bars.timestamps[-1], benchmark)

@@ -320,7 +320,7 @@ def held_back(summaries: Sequence[ConditionSummary], side: str) -> str:
     parts = [each for each in summaries if each["side"] == side]
     sentences = [_sentence(each) for each in sorted(parts, key=lambda each: each["true"])]
     if len(parts) > 1 and all(each["true"] for each in parts):
-        sentences.append("What the rule wants of them together never came about.")
+        sentences.append("They were never all met on the same bar.")
     return " ".join([f"To {side}:", *sentences]) if parts else ""
 
 

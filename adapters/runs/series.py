@@ -35,7 +35,7 @@ from contracts.run_request import RunRequest, Timeframe
 from contracts.status import Kind
 from contracts.values import Json, Values, frozen, picked
 
-PRUNED = "Equity, trades and signals were deleted after the time that they are kept; reproduce the run to see them."
+PRUNED = "Equity, trades and signals were deleted automatically; reproduce the run to see them."
 
 TRADE_COLUMNS = (
     "side",

@@ -127,20 +127,18 @@ def notes_on(setup: Setup, rule: BaseRule, result: BacktestResult) -> list[str]:
     if (missing := needed - prices.first_bar) > len(result.signals) * NOTED_SHARE:
         early = result.signals[:missing]
         # a part of a rule, or a member of a vote, may decide before the rest has values
-        effect = "a part of it is unknown" if early.any() else "no signal"
+        effect = "part of it is unknown" if early.any() else "no signal"
         notes.append(
-            f"{name} needs {needed:,} bars before all of it has values with these params, of which the prices have "
+            f"{name} needs {needed:,} bars of history with these params, but the prices have only "
             f"{prices.first_bar:,} before the run: {effect} on the first {len(early):,} of {len(result.signals):,} bars"
         )
     if result.signals[0] and (result.signals == result.signals[0]).all():
         side = "buy" if result.signals[0] > 0 else "sell"
-        notes.append(
-            f"The rule says {side} on every one of the {len(result.signals):,} bars, and nothing else"
-        )
+        notes.append(f"The rule gives a {side} signal on all {len(result.signals):,} bars")
     if request.risk_free_rate and not request.cash_rate:
         notes.append(
-            "Idle cash earned nothing (cash_rate is 0), while Sharpe and Sortino ratio are of returns above "
-            f"{request.risk_free_rate * 100:g} % a year"
+            "Idle cash earned nothing (cash_rate is 0), but the Sharpe and Sortino ratios only count returns above "
+            f"{request.risk_free_rate * 100:g}% a year"
         )
     return notes + account_notes(request, prices, result)
 
@@ -154,12 +152,11 @@ def account_notes(request: RunRequest, prices: RunPrices, result: BacktestResult
     day = str(prices.traded.timestamps[int(passed.argmax())])[:10]
     if level_pct is not None:
         return [
-            f"On {day} equity was {level_pct:g} % of the initial capital or less: liquidation, and no trade afterwards"
+            f"Liquidated on {day}, with equity at or below {level_pct:g}% of the initial capital; no trades afterwards"
         ]
     return [
-        f"On {day} the position had lost all there was, or more. A broker would have closed it before; nothing here "
-        "does, so the run has no ratios, no yearly growth and no place in rankings. Size it smaller, or give it a stop "
-        "or a level of liquidation."
+        f"Equity fell to zero or below on {day}. A broker would have closed the position earlier; this run kept it, so "
+        "it has no ratios, no annual return and no rank. Use a smaller position size, a stop or a liquidation level."
     ]
 
 

@@ -289,11 +289,13 @@ class PortfolioTrading:
         notes = [run.setup.prices.clipped for run in self._runs]
         for leg, bars in self._spans:
             if bars.item(0):
-                notes.append(f"{leg.ticker} joins on {dates[bars.item(0)]}, with its first bar")
+                notes.append(
+                    f"{leg.ticker} joins on {dates[bars.item(0)]}, when its prices begin"
+                )
             if leg.ends:
                 last = dates[bars.item(-1)]
                 notes.append(
-                    f"The prices of {leg.ticker} end on {last}: what was held was sold at that close"
+                    f"The prices of {leg.ticker} end on {last}: its position was sold at that close"
                 )
         packed = self._runs[0].setup.prices.packed
         notes.append(benchmark_note(packed, self.benchmark, self.times))

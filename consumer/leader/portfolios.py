@@ -68,9 +68,7 @@ def _failure(plan: Portfolio, legs: Mapping[str, RowMapping]) -> str | None:
     for number, run_id in enumerate(plan.legs):
         leg = legs.get(run_id)
         if leg is None:
-            return (
-                f"legs[{number}]: its run {run_id} was deleted after the time that runs are kept"
-            )
+            return f"legs[{number}]: its run {run_id} was deleted automatically"
         if leg["status"] != RunStatus.SUCCEEDED:
             return f"legs[{number}] {leg['ticker']} {leg['rule_id']}: {leg['error_message']}"
     return None

@@ -193,7 +193,7 @@ def as_account(portfolio: Json) -> str:
     earned = [("leg", "rule", "contribution")]
     earned += [(*row[:2], f"{row[2]:z.{decimals}f}") for row in rows]
     counts = portfolio["left_out"]["counts"].items()
-    left_out = [f"{count} orders were left out: {reason}" for reason, count in counts]
+    left_out = [f"{count} orders skipped: {reason}" for reason, count in counts]
     return paragraphs(aligned(account), aligned(earned), left_out)
 
 

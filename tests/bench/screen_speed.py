@@ -102,7 +102,7 @@ def click_ms(page: Page, fast: int) -> float:
         for part, value in zip(("from", "to", "step"), values, strict=True):
             page.get_by_label(f"{name} {part}").fill(str(value))
     page.evaluate(CLICKED)
-    page.get_by_role("button", name="Screen 1,000 combinations").click()
+    page.get_by_role("button", name="Scan 1,000 combinations").click()
     return float(page.wait_for_function(SHOWN).json_value())
 
 

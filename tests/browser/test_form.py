@@ -105,7 +105,7 @@ def test_a_rule_that_cannot_signal_is_not_called_ready(visit: Visit) -> None:
     page.locator('[name="rule_type"]').select_option("MA_CROSS")
     page.locator('[data-path="params.slow"]').fill("300")
     page.locator('[name="ticker"]').select_option("FB")
-    expect(page.locator("#rule-warnings")).to_contain_text("MA_CROSS looks back 300 bars")
+    expect(page.locator("#rule-warnings")).to_contain_text("MA_CROSS needs 300 bars of history")
     page.locator('[data-path="params.slow"]').fill("100")
     expect(page.locator("#rule-warnings")).to_be_empty()
 

@@ -150,18 +150,18 @@ def test_a_rule_is_saved_and_changed_as_a_preset(visit: Visit) -> None:
     page.locator('[data-path="params.inputs.n"]').fill("7")
     page.get_by_label("Name of a new preset").fill("own")
     page.get_by_role("button", name="Save as new").click()
-    expect(page.locator("#preset-state")).to_have_text("as saved")
+    expect(page.locator("#preset-state")).to_have_text("saved")
     expect(page.get_by_role("button", name="Save", exact=True)).to_be_disabled()
 
     page.locator('[data-path="params.inputs.n"]').fill("8")
     expect(page.locator("#preset-state")).to_have_text("modified")
     page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.locator("#preset-state")).to_have_text("as saved")
+    expect(page.locator("#preset-state")).to_have_text("saved")
     page.reload()
     page.get_by_label("Load a preset").select_option(label="own · FORMULA")
 
     expect(page.locator('[data-path="params.inputs.n"]')).to_have_value("8")
-    expect(page.locator("#preset-state")).to_have_text("as saved")
+    expect(page.locator("#preset-state")).to_have_text("saved")
 
 
 def test_a_check_that_was_put_off_does_nothing_once_another_rule_is_chosen(visit: Visit) -> None:
@@ -197,7 +197,7 @@ def test_a_rule_of_one_s_own_is_swept_and_its_combinations_are_studied(visit: Vi
     fill_sweep(page, **{"inputs.fast": ("5", "15", "5")})
     expect(page.locator("[data-count]")).to_have_text("3 inputs.fast = 3 combinations")
     run_sweep(page, 3)
-    expect(page.get_by_role("heading", name="against each parameter")).to_be_visible()
+    expect(page.get_by_role("heading", name="by parameter")).to_be_visible()
 
     page.get_by_role("link", name="Study", exact=True).click()
     expect(page.get_by_text("3 combinations of FORMULA")).to_be_visible()

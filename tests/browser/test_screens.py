@@ -11,7 +11,7 @@ def test_a_grid_is_screened_and_its_best_are_run(visit: Visit) -> None:
     visit.open("/")
     page.locator('[name="rule_type"]').select_option("MA_CROSS")
     fill_sweep(page, fast=("5", "20", "5"), slow=("30", "90", "20"))
-    page.get_by_role("button", name="Screen 16 combinations").click()
+    page.get_by_role("button", name="Scan 16 combinations").click()
     page.wait_for_url("**/screens/*")
     expect(page.get_by_role("region", name="Best combinations")).to_contain_text(
         "16 of 16 traded"

@@ -151,7 +151,7 @@ def test_a_preset_is_saved_loaded_modified_and_deleted(visit: Visit) -> None:
     page.locator('[data-path="params.width"]').fill("2.5")
     page.get_by_label("Name of a new preset").fill(name)
     page.get_by_role("button", name="Save as new").click()
-    expect(page.locator("#preset-state")).to_have_text("as saved")
+    expect(page.locator("#preset-state")).to_have_text("saved")
     page.locator('[data-path="params.width"]').fill("3")
     expect(page.locator("#preset-state")).to_have_text("modified")
 
@@ -162,7 +162,7 @@ def test_a_preset_is_saved_loaded_modified_and_deleted(visit: Visit) -> None:
     visit.open("/")
     page.get_by_label("Load a preset").select_option(label=f"{name} · BOLLINGER")
     expect(page.locator('[data-path="params.width"]')).to_have_value("2.5")
-    expect(page.locator("#preset-state")).to_have_text("as saved")
+    expect(page.locator("#preset-state")).to_have_text("saved")
     page.once("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Delete").click()
 

@@ -278,7 +278,7 @@ def test_a_run_is_repeated_with_other_params_beside_itself(
     expect(page.locator("#announcer")).to_contain_text("completed")
     expect(page.locator('[data-metric="num_trades"]')).to_contain_text(re.compile(r"was \d+"))
     expect(
-        page.locator(".pane-legend", has_text=re.compile(r"Before\s[\d,.]+Equity\s[\d,.]+"))
+        page.locator(".pane-legend", has_text=re.compile(r"Previous run\s[\d,.]+Equity\s[\d,.]+"))
     ).to_be_visible()
     page.get_by_role("link", name="the previous run").click()
     expect(page.locator("#compared-with")).to_have_count(0)
@@ -495,12 +495,13 @@ def test_a_benchmark_is_beside_the_equity_in_comparisons_and_in_the_list(
     page.goto(runs["beside"])
     expect(
         page.locator(
-            ".pane-legend", has_text=re.compile(r"Buy and hold\s[\d.,]+IBM held\s[\d.,]+Equity")
+            ".pane-legend",
+            has_text=re.compile(r"Buy & hold\s[\d.,]+IBM buy & hold\s[\d.,]+Equity"),
         )
     ).to_be_visible()
     one, other = (runs[name].rsplit("/", 1)[1] for name in ("traded", "beside"))
     visit.open(f"/compare?run={one}&run={other}")
-    expect(legend(page)).to_contain_text(re.compile(r"2\s[\d.,]+% *IBM held\s[\d.,]+%"))
+    expect(legend(page)).to_contain_text(re.compile(r"2\s[\d.,]+% *IBM buy & hold\s[\d.,]+%"))
     expect(page.locator("table.grid").first).to_contain_text("Information ratio")
     metrics = page.get_by_role("group", name="Metrics")
     assert metrics.evaluate("scroller => scroller.scrollWidth <= scroller.clientWidth")

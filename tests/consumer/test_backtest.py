@@ -263,7 +263,7 @@ def test_a_history_that_is_shorter_than_the_rule_needs_is_said() -> None:
     _, _, (note,) = decode_trades(columns["trades_json"])
     bars, _ = decode_equity(columns["equity_curve_json"])
     assert note == (
-        "VALUE needs 819 bars before all of it has values with these params, of which the prices have 460 before the "
+        "VALUE needs 819 bars of history with these params, but the prices have only 460 before the "
         f"run: no signal on the first 359 of {len(bars):,} bars"
     )
     assert decode_signals(columns["signals_json"])[0][0] >= 359
@@ -317,7 +317,7 @@ def test_idle_cash_that_earns_nothing_is_said_where_a_risk_free_rate_is_subtract
 
     _, _, (note,) = decode_trades(bare["trades_json"])
     assert note.startswith(
-        "Idle cash earned nothing (cash_rate is 0), while Sharpe and Sortino ratio are of returns"
+        "Idle cash earned nothing (cash_rate is 0), but the Sharpe and Sortino ratios only count returns"
     )
     assert decode_trades(earning["trades_json"])[2] == []
     assert bare["sharpe_ratio"] < -10

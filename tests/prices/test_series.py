@@ -101,7 +101,7 @@ def test_a_range_beyond_the_prices_is_clipped_and_says_so(start, end, used):
 def test_a_range_without_bars_is_an_error_with_the_tickers_range(start, end):
     with pytest.raises(
         NoPricesInRange,
-        match=f"{start} and {end}: AAPL has 1d prices from 2000-03-01 to 2013-03-01",
+        match=rf"no AAPL prices from {start} to {end}; available \(1d\): 2000-03-01 to 2013-03-01",
     ):
         read_prices(DATA, "AAPL", "1d", start, end)
 

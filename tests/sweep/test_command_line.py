@@ -150,7 +150,7 @@ def test_results_are_data_on_stdout_and_the_warning_is_not(
     )
     assert [str(row["rank"]) for row in rows] == ["1", "2", "3"]
     assert [row["run_id"] for row in rows] == run_ids(app)[3:0:-1]
-    assert "3 of them break a constraint" in results.stderr
+    assert "3 excluded: constraint" in results.stderr
 
 
 def test_a_batch_is_cancelled_by_its_id(app: Flask, base_url: str, spec: Path) -> None:

@@ -67,10 +67,7 @@ def test_the_same_command_again_goes_on_and_prints_the_account(
         for leg in portfolio["legs"]
     ]
     assert profit.split() == ["profit", f"{portfolio['metrics']['final_equity'] - 100_000:.2f}"]
-    assert (
-        left_out
-        == f"{portfolio['left_out']['counts']['no_place']} orders were left out: no_place"
-    )
+    assert left_out == f"{portfolio['left_out']['counts']['no_place']} orders skipped: no_place"
 
 
 def test_legs_are_taken_from_a_list_whose_name_is_that_of_the_file(

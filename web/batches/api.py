@@ -82,8 +82,8 @@ from web.security import require_owner
 from web.titles import batch_title, run_title
 
 _NOTES = {
-    "study": "These are Jobs of a study: most of what it tried is no run of its own, and its page has the verdict.",
-    "screen": "These are the best of a screen: its page shows what luck alone gives among all its combinations.",
+    "study": "These are Jobs of a study. Most of its combinations have no run of their own; its page has the verdict.",
+    "screen": "These are the best combinations of a screen. Its page compares them with what luck alone would give.",
     "portfolio": "These are the legs of a portfolio; its page shows them traded together.",
 }
 _PAGES = {"study": "studies", "screen": "screens", "portfolio": "portfolios"}
@@ -129,9 +129,9 @@ EVERY_RUN = Condition("", frozenset(), ())
 WHERE = Argument(
     "where",
     any_text,
-    "which runs, by parameters and metrics: period >= 10 and num_trades > 20",
+    "only runs that meet this condition on parameters and metrics: period >= 10 and num_trades > 20",
 )
-TICKER = Argument("ticker", ticker_symbol, "of this ticker only")
+TICKER = Argument("ticker", ticker_symbol, "only this ticker")
 
 
 def ranking_query(*more: str) -> dict[str, str]:

@@ -313,7 +313,7 @@ def _bar_table(run_bars: RunBars) -> dict[str, list[Any]]:
     prices = {name.lower(): column.tolist() for name, column in run_bars.bars.columns.items()}
     benchmarks = {
         "buy and hold": "holding",
-        f"{run.request.get('benchmark')} held": "benchmark_equity",
+        f"{run.request.get('benchmark')} buy and hold": "benchmark_equity",
     }
     return {
         "date": run.dates,

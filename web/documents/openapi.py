@@ -40,7 +40,7 @@ from web.titles import adapter_of, read_fields
 blueprint = Blueprint("openapi", __name__)
 
 VERSION = "1"
-DEFAULT = "default what was wrong"  # an answer of every operation
+DEFAULT = "default the fault"  # an answer of every operation
 _ANSWER = re.compile(r"(?P<code>\w+) (?:(?P<kind>[A-Z]\w+|\w+/\w+): )?(?P<words>.*)")
 _PREFIXES = (*API_PATHS, "/result/<uuid:run_id>/charts/")
 _REFERENCE = "#/components/schemas/{model}"
@@ -93,8 +93,8 @@ def description_of(app: Flask) -> Json:
 
 
 _INTRODUCTION = (
-    "Each run is one isolated, reproducible Job. Submit it, watch its status, read its result. Where there are tokens, "
-    "every request but those of probes carries one. Whole numbers are written without a fraction: 14, not 14.0."
+    "Each run is one isolated, reproducible Job. Submit it, watch its status, read its result. If tokens are in use, "
+    "every request except probes needs one. Whole numbers are written without a fraction: 14, not 14.0."
 )
 
 
@@ -258,7 +258,7 @@ def _of_batch(portfolio: Json) -> Json:
     """Return the schema of a portfolio of a batch: legs and terms default to those of its runs."""
     of_portfolio = without(portfolio["properties"], ("legs",))
     terms = {name: without(each, ("default",)) for name, each in of_portfolio.items()}
-    about = "its completed runs are the legs, and what they share the terms"
+    about = "its completed runs become the legs; the fields that they share apply to all"
     return {
         "type": "object",
         "properties": {"batch_id": _TEXT | {"description": about}, **terms},

@@ -76,7 +76,7 @@ class Bulk(TypedDict):
     existing: dict[str, Count]
     run_ids: list[str | None]
     on_other_prices: Count
-    """runs that the batch had already, of other versions of prices"""
+    """existing runs of the batch on other versions of the prices"""
 
 
 class SweepAccepted(Bulk):
@@ -95,7 +95,7 @@ class BatchAnswer(TypedDict):
     failures: dict[str, Count]
     throughput_per_s: float | None
     seconds_left: float | None
-    """a guess by the runs so far; null before there is one"""
+    """estimated from the runs so far; null before there is an estimate"""
     queue_wait_s: Spread
     run_s: Spread
     metric: str
@@ -154,7 +154,7 @@ class ScreenRow(TypedDict):
     metrics: dict[str, float | None]
     run_id: str | None
     is_equal: bool | None
-    """whether its run came to the same metrics"""
+    """whether its run has the same metrics"""
 
 
 class Screen(TypedDict):
@@ -243,7 +243,7 @@ class StudyAnswer(ListedStudy):
     runs: JobCounts
     counts: StateCounts | None
     seconds_left: float | None
-    """until all its Jobs have ended, a guess; null before there is one"""
+    """until all its Jobs have ended; null before there is an estimate"""
     choices: list[Json] | None
     verdict: Json | None
 

@@ -57,17 +57,17 @@ class RunBarsAnswer(BarsAnswer):
     position: list[float]
     rolling_sharpe: list[float | None]
     benchmark: str | None
-    """the ticker that the run is held against"""
+    """the ticker that the run is compared with"""
     benchmark_equity: list[float | None] | None
-    """of holding it; null before its first bar and after its last"""
+    """equity of buying and holding it; null before its first bar and after its last"""
     trade_count: Count
     """trades that were open on these bars"""
     trades: list[Json]
-    """they, or none of too many"""
+    """the trades; empty when there are too many"""
     money_decimals: Count
     """of profits, fees and equity"""
     trailing_stop: NotRequired[list[float | None]]
-    """its level during the bar, of runs that asked for one"""
+    """level during the bar, for runs with a trailing stop"""
 
 
 class GrowthCurve(TypedDict):
@@ -116,16 +116,16 @@ class RuleCheck(TypedDict):
     places: dict[str, FaultPlace]
     """of the faults in the texts of FORMULA and the code of PYTHON, from 1"""
     inputs: list[str] | None
-    """names that the texts leave open, or that the code declares; null: unreadable"""
+    """parameters that the texts use or the code declares; null: not readable"""
     columns: list[str]
     """further columns of the ticker's prices, which the rule can name"""
     python: PythonSource | None
-    """of PYTHON's code; null: unreadable, or another rule"""
+    """of PYTHON's code; null: not readable, or another rule"""
     label: str | None
     lookback_bars: Count | None
     warmup_bars: Count | None
     warnings: list[str]
-    """of a valid rule, what cannot have been meant"""
+    """of a valid rule: probable mistakes"""
 
 
 class Accepted(TypedDict):
@@ -142,7 +142,7 @@ class TitledAnswer(TypedDict):
 class RunsChanged(TypedDict):
     changed: Count
     left: dict[str, Count]
-    """as they were, by state; cancelled is one"""
+    """number of unchanged runs by state, including cancelled"""
 
 
 class Status(RunTimes):
@@ -151,7 +151,7 @@ class Status(RunTimes):
     attempt: int
     position: NotRequired[Count | None]
     queue_answers: NotRequired[bool | None]
-    """of a waiting run: whether Redis is there to tell the position"""
+    """of a waiting run: whether Redis answers; without it the position is unknown"""
     error_type: NotRequired[str | None]
     error_message: NotRequired[str | None]
     waiting_since: NotRequired[Moment | None]
@@ -240,7 +240,7 @@ Stretch = TypedDict(
         "sentence": str,
         "held_back": list[str],
         "note": NotRequired[
-            Annotated[str, Field(description="why nothing is said of the rule's conditions")]
+            Annotated[str, Field(description="why the rule's conditions are not explained")]
         ],
     },
 )

@@ -268,7 +268,7 @@ def _weight_faults(portfolio_request: PortfolioRequest) -> Faults:
     is_shared = portfolio_request.sharing.mode == "shared"
     if any(weighted) and (is_shared or portfolio_request.sharing.volatility_bars):
         why = "mode shared" if is_shared else "volatility_bars"
-        fault = f"not accepted with {why}; it is the part of a sleeve"
+        fault = f"not accepted with {why}; it sets the size of a sleeve"
         return {_at(weighted.index(True), "weight"): fault}
     if len({*weighted}) > 1:
         return {_at(weighted.index(False), "weight"): "required, since other legs have one"}

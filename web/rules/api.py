@@ -93,8 +93,8 @@ def _warnings(rule: BaseRule, market: Values) -> Iterator[str]:
     bars = _bars_until(*map(market.get, MARKET))
     if bars is not None and bars <= needed:
         yield (
-            f"{name} looks back {needed:,} bars before all of it has values, and until {market['end_date']} "
-            f"{market['ticker']} has {bars:,}: no signal can come from what needs them"
+            f"{name} needs {needed:,} bars of history, but {market['ticker']} has only {bars:,} by "
+            f"{market['end_date']}: the parts of the rule that need more give no signal"
         )
 
 

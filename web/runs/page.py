@@ -41,7 +41,7 @@ from web.queue import troubles
 from web.runs import comparison, operations
 from web.titles import PART, differing_values, format_fields, full_params, reusable_values
 
-TABS = {"stats": "Stats", "trades": "Trades", "numbers": "Numbers and pictures"}
+TABS = {"stats": "Stats", "trades": "Trades", "numbers": "Downloads"}
 
 
 def run_context(row: RowMapping, run: RunSeries | None) -> Json:
@@ -130,9 +130,9 @@ def market(metrics: Values, holding: str) -> Market:
         metrics.get("buy_hold_return_pct"),
     )
     if return_pct is None or benchmark_pct is None:
-        return Market(None, f"It has no return that could be held against that of {holding}.")
+        return Market(None, f"Its return can't be compared with {holding}.")
     if not metrics.get("num_trades"):
-        return Market(None, f"It made no trade, while {holding} {return_words(benchmark_pct)}.")
+        return Market(None, f"It made no trades; {holding} {return_words(benchmark_pct)}.")
     beat = (return_pct > benchmark_pct) - (return_pct < benchmark_pct)
     behind = (
         f"{abs(return_pct - benchmark_pct):,.1f} points {'better' if beat > 0 else 'worse'} than"
@@ -173,7 +173,7 @@ def _unmet_conditions(result: RunResult) -> str:
     """Name the conditions that kept the rule from opening a position, or suggest what to try."""
     sides = OPENING.get(result.request["direction"], ("buy", "sell"))
     sentences = [held_back(result.explanation_summary or [], side) for side in sides]
-    return " ".join(filter(None, sentences)) or "Loosen its parameters or take more bars."
+    return " ".join(filter(None, sentences)) or "Loosen its parameters or use more bars."
 
 
 def changed_params(before: Values, now: Values) -> dict[str, list[Any]]:

@@ -218,7 +218,7 @@ def _version(
     ticker, data_hash = values.get(ticker_field), values.get(hash_field)
     if not isinstance(ticker, str):
         if data_hash is not None:
-            errors[hash_field] = f"given without a {ticker_field}"
+            errors[hash_field] = f"accepted only together with {ticker_field}"
         return None
     try:
         return prices.get(ticker, values.get("timeframe", "1d"), data_hash)
@@ -237,17 +237,22 @@ def _range_faults(
         and start <= end
         and (bars := _bars_between(version, start, end, prices)) < LEAST_BARS
     ):
-        missing = f"only {bars} bar, and a backtest needs {LEAST_BARS}," if bars else "no prices"
+        missing = (
+            f"only {bars} bar of {version.ticker} on these dates, and a backtest needs {LEAST_BARS}"
+            if bars
+            else f"no {version.ticker} prices for these dates"
+        )
         field = "start_date" if start > version.last_date else "end_date"
-        yield field, f"{missing} between {start} and {end}: {_extent(version)}"
+        yield field, f"{missing}; {_available(version)}"
     if benchmark_version and (
         start > benchmark_version.last_date or end < benchmark_version.first_date
     ):
-        yield "benchmark", f"{_extent(benchmark_version)}, none of them between {start} and {end}"
+        missing = f"no {benchmark_version.ticker} prices for these dates"
+        yield "benchmark", f"{missing}; {_available(benchmark_version)}"
 
 
-def _extent(version: Version) -> str:
-    return f"{version.ticker} has {version.timeframe} prices from {version.first_date} to {version.last_date}"
+def _available(version: Version) -> str:
+    return f"available ({version.timeframe}): {version.first_date} to {version.last_date}"
 
 
 def _bars_between(version: Version, start: date, end: date, prices: PriceStore) -> int:

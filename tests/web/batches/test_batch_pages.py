@@ -160,7 +160,7 @@ def test_a_batch_is_ranked_and_mapped_as_it_was_submitted(
         "min",
         [ranking["constraint"]],
     )
-    assert "2 of them break a constraint" in batch["note"]
+    assert "2 excluded: constraint" in batch["note"]
     assert [run["run_id"] for run in other["leaderboard"]][0] == run_ids[3]
     assert (points["params"], points["metrics"]["calmar_ratio"]) == ({"fast": [5, 9]}, [0.5, 0.2])
     assert page.index(f'href="/result/{run_ids[2]}') == page.index('href="/result/')

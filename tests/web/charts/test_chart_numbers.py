@@ -54,7 +54,9 @@ def test_lines_of_the_pictures_are_the_numbers_of_the_page(
     page = columns(browser_client, run_id, "bars")
     assert equity["strategy"] == pytest.approx(numbers(page["equity"]), abs=0.01)
     assert equity["buy and hold"] == pytest.approx(numbers(page["buy and hold"]), abs=0.01)
-    assert equity["IBM held"] == pytest.approx(numbers(page["IBM held"]), abs=0.01)
+    assert equity["IBM buy and hold"] == pytest.approx(
+        numbers(page["IBM buy and hold"]), abs=0.01
+    )
     below = numbers(page["drawdown %"])
     assert -drawdown["below the highest equity so far"] == pytest.approx(np.abs(below), abs=1e-4)
     for title, column in (("strategy", "equity"), ("buy and hold", "buy and hold")):

@@ -279,7 +279,7 @@ HELD_BACK = {
         "params": {"oversold": 1.0, "overbought": 99.0},
         "direction": "longshort",
     },
-    "What the rule wants of them together never came about.": {
+    "They were never all met on the same bar.": {
         "rule_type": "FORMULA",
         "params": {"buy": "rsi(close) < 30 and rsi(close) > 70", "sell": "close < 0"},
     },

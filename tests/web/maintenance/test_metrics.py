@@ -142,7 +142,7 @@ def test_the_section_storage_says_once_a_minute_what_a_day_takes_and_for_how_lon
     assert "No runs in the last week" in before
     assert "No runs in the last week" in soon
     assert re.search(
-        r"A day's runs take [\d.]+ MB.*\n.* GB free, (more than 10 years|about [\d,]+ days) at this rate",
+        r"A day of runs takes [\d.]+ MB.*\n.* GB free, (more than 10 years|about [\d,]+ days) at this rate",
         after,
     )
 

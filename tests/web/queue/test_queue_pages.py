@@ -268,13 +268,13 @@ def seen(**changes: object) -> Liveness:
 @pytest.mark.parametrize(
     ("state", "scaler", "words"),
     [
-        (seen(), None, "No Job has started for 45.0 s; 2 runs wait"),
+        (seen(), None, "No Job has started for 45.0 s; 2 runs are waiting."),
         (seen(running=1), None, None),  # KEDA's limit is unknown
         (seen(running=1), ScalerState(2, False), "No Job has started"),
         (seen(running=2), ScalerState(2, False), None),
         (seen(waiting=0, oldest_waiting=None), None, None),
         (seen(), ScalerState(2, True), "paused"),
-        (seen(waiting=1), None, "No Job has started for 45.0 s; 1 run waits."),
+        (seen(waiting=1), None, "No Job has started for 45.0 s; 1 run is waiting."),
         (seen(running=1, reconciler_until=None), None, "The reconciler has never run"),
         (
             seen(running=1, reconciler_until=datetime(2026, 11, 21, 11, 58)),

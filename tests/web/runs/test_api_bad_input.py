@@ -91,7 +91,11 @@ def test_a_missing_field_is_required(client: FlaskClient, field: str) -> None:
             "2000-03-01 to 2013-03-01",
         ),
         # a weekend
-        ({"start_date": "2004-01-03", "end_date": "2004-01-04"}, "end_date", "no prices between"),
+        (
+            {"start_date": "2004-01-03", "end_date": "2004-01-04"},
+            "end_date",
+            "no AAPL prices for these dates",
+        ),
         (
             {"start_date": "2004-01-02", "end_date": "2004-01-04"},
             "end_date",

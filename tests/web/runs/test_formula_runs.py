@@ -97,8 +97,8 @@ def test_what_cannot_have_been_meant_is_a_warning(browser_client: FlaskClient) -
     slow = {"slow": 400}
 
     assert warned(far, end_date="2013-03-01") == [
-        "FORMULA looks back 4,999 bars before all of it has values, and until 2013-03-01 AAPL has 3,270: "
-        "no signal can come from what needs them"
+        "FORMULA needs 4,999 bars of history, but AAPL has only 3,270 by 2013-03-01: "
+        "the parts of the rule that need more give no signal"
     ]
     assert "the same condition" in warned(same)[0]
     never = {"buy": "close > highest(high, 20)", "sell": "volume > 5 and lowest(low, 10) > open"}
@@ -174,7 +174,7 @@ def test_a_rule_that_always_buys_is_explained(
 ) -> None:
     run_id = make_run(rule_type="FORMULA", params={"buy": "close > 0", "sell": "close < 0"})
 
-    assert "The rule says buy on every one of the" in browser_client.get(
+    assert "The rule gives a buy signal on all" in browser_client.get(
         f"/result/{run_id}"
     ).get_data(as_text=True)
 

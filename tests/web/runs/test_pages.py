@@ -230,7 +230,7 @@ def test_a_run_that_lost_more_than_it_had_says_so(
     page = browser_client.get(f"/result/{ruined}").get_data(as_text=True)
 
     first = next(point["date"] for point in points if point["equity"] <= 0)
-    assert f"On {first} the position had lost all there was, or more" in page
+    assert f"Equity fell to zero or below on {first}" in page
     assert "the position had lost" not in browser_client.get(f"/result/{sound}").get_data(
         as_text=True
     )

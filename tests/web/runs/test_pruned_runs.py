@@ -42,7 +42,7 @@ def test_its_page_shows_the_metrics_and_says_what_is_gone(
         assert page.status_code == 200
         text = page.get_data(as_text=True)
         assert 'data-metric="sharpe_ratio"' in text
-        assert "were deleted after the time that they are kept" in text
+        assert "were deleted automatically" in text
         assert "tab=trades" not in text
         assert "/reproduce" in text
         assert "report.html" not in text

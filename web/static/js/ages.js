@@ -1,4 +1,4 @@
-// Keeps "3 min ago" true while the page stays open, and counts seconds where something is awaited.
+// Keeps "3 min ago" current while the page stays open, and counts the seconds of a wait.
 const STEPS = [
   [86400, "d"],
   [3600, "h"],

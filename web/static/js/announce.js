@@ -1,4 +1,4 @@
-// Says a sentence to people who do not see the page change.
+// Announces a sentence to screen readers.
 export function announce(text) {
   const announcer = document.getElementById("announcer");
   announcer.textContent = "";

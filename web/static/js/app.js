@@ -1,5 +1,5 @@
-// Starts what a page needs: what listens to the whole page begins when it is imported, the rest at the load and again
-// after a part of the page was swapped.
+// Starts the scripts of a page. Listeners of the whole page start on import; the rest on load, and again after a part
+// of the page is swapped.
 import "./ages.js";
 import "./copying.js";
 import "./fullscreen.js";

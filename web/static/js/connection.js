@@ -1,12 +1,12 @@
-// Every question to the server goes through here, so that one line on the page can say since when its numbers are old.
+// Every request goes through here, so that one line on the page can say since when it is out of date.
 import { announce } from "./announce.js";
 
-const AWAY = [502, 503, 504]; // the server, or what it stands on, comes back by itself
-const PATIENCE_MS = 20_000; // a network that is gone may drop questions without a word
+const AWAY = [502, 503, 504]; // the server, or a service behind it, will recover
+const PATIENCE_MS = 20_000; // a lost network may drop requests silently
 
-let lost = ""; // in words
+let lost = ""; // what is unreachable, in words
 
-// The answer, whatever it says; an Error when there is none, or the server says that it is away.
+// The response, whatever its status; an Error if there is none, or the server reports an outage.
 export async function ask(url, accept, { headers, ...options } = {}) {
   try {
     const signal = AbortSignal.timeout(PATIENCE_MS);
@@ -33,6 +33,6 @@ function show(words) {
   lost = words;
   line.hidden = !lost;
   line.querySelector("[data-lost]").textContent = lost;
-  document.documentElement.classList.toggle("lost", Boolean(lost)); // what was green a moment ago is not known now
+  document.documentElement.classList.toggle("lost", Boolean(lost)); // states that were green are now unknown
   announce(lost ? `${lost}, reconnecting` : "Reconnected");
 }

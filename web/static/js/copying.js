@@ -1,4 +1,4 @@
-// Buttons that copy the text of another element, or the address of what is shown.
+// Buttons that copy the text of another element, or a link to the current view.
 import { announce } from "./announce.js";
 
 async function copy(button) {
@@ -10,7 +10,7 @@ async function copy(button) {
     announce("Copied to the clipboard");
   } catch {
     getSelection().selectAllChildren(source);
-    button.textContent = "Press Ctrl C";
+    button.textContent = "Press Ctrl+C";
   }
   setTimeout(() => {
     button.textContent = label;

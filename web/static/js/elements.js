@@ -1,4 +1,4 @@
-// A new element with properties and content; numbers and texts become text.
+// Creates an element with properties and content; numbers and strings become text.
 export function make(tag, properties = {}, ...content) {
   const element = Object.assign(document.createElement(tag), properties);
   element.append(...content);

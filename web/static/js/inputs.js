@@ -1,4 +1,4 @@
-// What fields of forms hold, as JSON wants it.
+// Values of form fields, as JSON.
 export function numberOf(input) {
   if (input.validity.badInput) return "not a number";
   return input.value === "" ? null : Number(input.value);
@@ -27,7 +27,7 @@ function wordsOf(text) {
   return words.length ? words : null;
 }
 
-// From one number to another in steps: at most `most` of them, none where the end is below the beginning.
+// Numbers in steps, both ends included: at most `most`, none if the end is below the start.
 export function stepped(from, to, step, most) {
   const count = Math.min(Math.floor((to - from) / step + 1e-9) + 1, most);
   return Array.from({ length: Math.max(count, 0) }, (_, at) => Number((from + at * step).toPrecision(12)));

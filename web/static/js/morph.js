@@ -1,5 +1,5 @@
-// Makes one element like another and keeps what is the same: focus, scroll position, and what is being typed.
-// Children with an id are found again wherever they have moved to, so that a row stays the row of its run.
+// Changes an element into another, keeping equal parts with their focus, scroll position and input. Children are
+// matched by id wherever they have moved, so that a row stays the row of its run.
 
 export function morph(old, fresh) {
   if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName || old.id !== fresh.id) old.replaceWith(fresh);
@@ -17,7 +17,7 @@ function write(old, fresh) {
 function copyAttributes(old, fresh) {
   for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
   for (const { name } of [...old.attributes]) {
-    const chosen = name === "open" && old.nodeName === "DETAILS"; // what the reader has folded out stays so
+    const chosen = name === "open" && old.nodeName === "DETAILS"; // what the reader has opened stays open
     if (!chosen && !fresh.hasAttribute(name)) old.removeAttribute(name);
   }
 }

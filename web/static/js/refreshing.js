@@ -1,5 +1,5 @@
-// Parts of a page with data-refresh-s are brought to their newest state so often, while the tab is visible. One that
-// has come to its end has data-ended, which is said.
+// Refreshes parts of a page every data-refresh-s seconds while the tab is visible. A part that has ended has
+// data-ended, which is announced.
 import { announce } from "./announce.js";
 import { refresh } from "./swap.js";
 

@@ -1,5 +1,5 @@
-// JSON, or a file, to the server and JSON back; a fault is an answer with `error`, never an exception.
-// outlives: it is sent even if the page is left at once; of at most 64 KB.
+// Sends JSON or a file and returns JSON; a fault is a response with `error`, never an exception.
+// outlives: sent even if the page is left at once; at most 64 KB.
 export async function sendJson(
   url,
   values,
@@ -20,9 +20,9 @@ export async function sendJson(
   }
 }
 
-const unanswered = new Map(); // address and body of a request whose fate is unknown: the key that it was sent with
+const unanswered = new Map(); // requests without a response: address and body, with the key that was sent
 
-// As sendJson, for what makes a run: sent again after a lost answer it carries the same key, and makes no second one.
+// Like sendJson, for requests that create runs: one that is repeated after a lost response keeps its key.
 export async function sendOnce(url, values) {
   const request = `${url} ${JSON.stringify(values)}`;
   const key = unanswered.get(request) ?? crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;

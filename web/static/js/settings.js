@@ -1,5 +1,5 @@
-// What a reader chooses for all pages: the theme, and whether single keys do something. Cookies keep it, so that the
-// server renders the next page so from its first byte.
+// Settings for all pages: theme, and single-key shortcuts. They are cookies, so that the server renders the next page
+// with them.
 import { at } from "./addresses.js";
 
 const YEAR_S = 31_536_000;

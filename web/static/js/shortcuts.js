@@ -1,4 +1,4 @@
-// "/" goes to the search, "n" to the form of a new run, unless the reader has switched single keys off.
+// "/" goes to the search, "n" to the form of a new run, unless single-key shortcuts are off.
 function isTyping(target) {
   return target.closest?.("input, select, textarea, [contenteditable]") !== null;
 }

@@ -1,15 +1,15 @@
-// Replaces parts of the page with the same parts of another address, without a reload.
+// Replaces parts of the page with the same parts of another page, without a reload.
 // Links and GET forms with data-swap="id …" are followed this way; without JavaScript they work as they are.
 import { announce } from "./announce.js";
 import { ask } from "./connection.js";
 import { morph } from "./morph.js";
 
 const WHOLE = ["navigation", "main"];
-const AGAIN_MS = 2000; // until a page that somebody asked for is asked for again
+const AGAIN_MS = 2000; // until a requested page is requested again
 let latest = 0;
-let awaited = 0; // swaps that somebody asked for and that have not been answered
+let awaited = 0; // requested swaps without a response
 
-// What somebody asked for: the content stays until an answer has come, and is asked for until then.
+// A requested swap: the content stays until there is a response; the request is repeated until then.
 export async function swap(url, ids, { push = true, quiet = false, headers = {} } = {}) {
   const turn = ++latest;
   const parts = ids.map((id) => document.getElementById(id)).filter(Boolean);
@@ -21,11 +21,11 @@ export async function swap(url, ids, { push = true, quiet = false, headers = {} 
   if (!answer || (push && isRefusal(answer, ids))) return;
   replaceParts(answer.page, ids);
   if (push) history.pushState(null, "", answer.url);
-  // a table that is folded out within a page does not change what the page is called
+  // a table that opens within a page does not change its title
   if (!ids.every((id) => id.startsWith("table-"))) document.title = answer.page.title;
 }
 
-// A filter that cannot be meant leaves the page as it is, which says what is wrong where it has a place for that.
+// An invalid filter leaves the page as it is and shows the faults, if it has a place for them.
 function isRefusal({ ok, page }, ids) {
   const place = document.getElementById("action-fault");
   if (!place) return false;
@@ -37,8 +37,8 @@ function isRefusal({ ok, page }, ids) {
   return faults.length > 0;
 }
 
-// The newest state of one part of this page, put in as quietly as can be. Nothing while somebody waits for another
-// page; whoever calls this calls again, so a server that does not answer is no more than that.
+// Refreshes one part of this page without disturbing the reader; skipped while another page is loading. Callers repeat,
+// so a missing response does not matter.
 export async function refresh(id) {
   if (awaited) return;
   const turn = ++latest;
@@ -49,7 +49,7 @@ export async function refresh(id) {
   document.title = answer.page.title;
 }
 
-// null when something else was asked for meanwhile
+// null if another page was requested meanwhile
 async function answered(url, turn, headers) {
   for (;;) {
     const answer = await pageAt(url, headers).catch(() => null);
@@ -69,7 +69,7 @@ async function pageAt(url, headers) {
 function replaceParts(next, ids) {
   for (const id of ids) {
     const old = document.getElementById(id);
-    // an answer without the part (an error page, say) takes the place of the whole content
+    // a response without the part, such as an error page, replaces the whole content
     const target = next.getElementById(id) && old ? id : "main";
     const fresh = next.getElementById(target);
     if (!fresh) continue;
@@ -78,7 +78,7 @@ function replaceParts(next, ids) {
   }
 }
 
-// A form is kept and adapted, since somebody may be typing into it.
+// A form is adapted in place, since somebody may be typing.
 function put(old, fresh, isKept) {
   const focused = document.activeElement?.id;
   const node = document.importNode(fresh, true);
@@ -93,7 +93,7 @@ export function visit(url, headers) {
   return swap(url, WHOLE, { headers }).then(() => {
     window.scrollTo(0, 0);
     document.getElementById("main").focus({ preventScroll: true });
-    announce(document.title); // which says whether a run has ended by now
+    announce(document.title); // it has the state of the run
   });
 }
 
@@ -118,7 +118,7 @@ function onClick(event) {
   if (link.rel) swapped.then(() => topOf(document.getElementById(idsOf(link).at(-1)))?.scrollIntoView());
 }
 
-// Where a reader begins with another page of a list, whose link was at the end of the page before.
+// Scrolls to the top of a list after a link at its end has loaded another page.
 function topOf(part) {
   return part?.querySelector("[data-page-top]") ?? part;
 }

@@ -22,7 +22,7 @@ function onKey(event) {
   next.click();
 }
 
-// On a narrow screen the chosen tab may lie outside.
+// On a narrow screen the selected tab may be out of view.
 function reveal() {
   const list = document.querySelector('[role="tablist"]');
   const chosen = list?.querySelector('[aria-selected="true"]');

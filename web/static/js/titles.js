@@ -1,4 +1,4 @@
-// The pencil beside a heading: what something is called from now on.
+// The pencil next to a heading, which opens a form to rename.
 import { announce } from "./announce.js";
 import { sendJson } from "./requests.js";
 import { swap } from "./swap.js";
@@ -17,7 +17,7 @@ async function onSubmit(event) {
   announce(`Renamed to ${body.title}`);
 }
 
-// At once, so that what is typed next goes into the field: a single key may be a shortcut elsewhere.
+// Focus at once, so that typing goes into the field: single keys may be shortcuts elsewhere.
 function onClick(event) {
   const pencil = event.target.closest(".rename > summary")?.parentElement;
   if (!pencil) return;

@@ -1,4 +1,4 @@
-// A canvas to draw words on and to drag over.
+// A canvas for text and dragging.
 export function cleared(canvas) {
   const [width, height] = [canvas.clientWidth, canvas.clientHeight];
   Object.assign(canvas, { width: width * devicePixelRatio, height: height * devicePixelRatio });
@@ -19,7 +19,7 @@ export function fitted(context, text, width) {
   return short;
 }
 
-// `done(from, to)` when a pointer that went down here has gone up.
+// Calls `done(from, to)` when a pointer that went down here goes up.
 export function drag(canvas, done) {
   const place = ({ offsetX: x, offsetY: y }) => ({ x, y });
   let from = null;

@@ -1,5 +1,5 @@
-// The runs of a batch among each other: a line for each across its parameters and metrics, and a point of two of them.
-// What is chosen by dragging is a condition in the address, by which the server picks the table below.
+// Explore a batch: each run is a line across its parameters and metrics, and a point over any two of them.
+// A selection by dragging becomes a condition in the address, by which the server filters the table below.
 import { announce } from "../announce.js";
 import { coloursOf, onThemeChange } from "../charts/library.js";
 import { make } from "../elements.js";
@@ -8,10 +8,10 @@ import { swap } from "../swap.js";
 import { cleared, drag, fitted, word } from "./canvas.js";
 
 const EDGE = { top: 30, bottom: 26, side: 48 };
-const AXIS_PX = 72; // the least between two, beyond which they are scrolled
+const AXIS_PX = 72; // smallest distance; more axes than fit are scrolled
 const DOT_PX = 4;
-const NEAR_PX = 10; // of a point that is meant
-const DRAG_PX = 4; // less is a click
+const NEAR_PX = 10; // around a point that counts as a hit
+const DRAG_PX = 4; // below this a drag is a click
 const OPEN = [null, null]; // a range without ends
 const RANGE = /([\w.]+) (>=|<=) (-?[\d.e+-]+)/g;
 
@@ -31,7 +31,7 @@ class Axis {
     return this.high === this.low ? 0.5 : (this.numbers[at] - this.low) / (this.high - this.low);
   }
 
-  // short, but at the ends exact, so that what is there is chosen with them
+  // rounded, but exact at the ends, so that the extreme runs stay selected
   at(share) {
     if (share <= 0 || share >= 1) return share <= 0 ? this.low : this.high;
     const value = Number((this.low + (this.high - this.low) * share).toPrecision(4));
@@ -61,14 +61,14 @@ class Axis {
     return this.words ? this.words[Math.round(value)] : (value || 0).toLocaleString("en", options).replace("-", "−");
   }
 
-  // The value of one run, by its index.
+  // The value of one run, by index.
   textAt(at) {
     const number = this.numbers[at];
     if (this.words) return this.words[number];
     return number === null ? "—" : this.format(number);
   }
 
-  // As many digits as fit.
+  // Shortened to the digits that fit.
   shortly(value, context, width) {
     const texts = [4, 3, 2].map((maximumSignificantDigits) =>
       this.format(value, { maximumSignificantDigits, notation: maximumSignificantDigits < 4 ? "compact" : "standard" }),
@@ -185,14 +185,14 @@ class Explore {
     });
   }
 
-  // The run whose point is there; null where none is.
+  // The run whose point is at this place, or null.
   nearest({ x, y }) {
     const far = (at) => Math.hypot(this.across(at) - x, this.up(at) - y);
     const best = this.plotted.reduce((one, at) => (one === null || far(at) < far(one) ? at : one), null);
     return best !== null && far(best) <= NEAR_PX ? best : null;
   }
 
-  // Which run a point is: its values, and the way to it.
+  // Describes the run of a point: its values and a link.
   name(at) {
     this.named = at;
     const values = this.axes.map((axis) => `${axis.title} ${axis.textAt(at)}`);
@@ -290,7 +290,7 @@ class Explore {
   }
 }
 
-// Those that no other beats in both, by what is better of each; none where neither is better of one of them.
+// The Pareto front: runs that no other beats on both axes; empty if an axis has no better direction.
 function front(plotted, x, y) {
   if (!x.better || !y.better) return [];
   const good = (axis, at) => (axis.better === "high" ? axis.numbers[at] : -axis.numbers[at]);

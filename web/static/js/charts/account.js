@@ -12,8 +12,8 @@ export function readAccount(body) {
 function panesOf({ benchmark, money_decimals: digits }) {
   const dashed = (name, colour, lineStyle, values) =>
     moneyLine(name, colour, values, digits, { options: { lineStyle } });
-  const comparisons = [dashed("Equal-weight buy-and-hold", "holding", 2, (data) => data.held_equally)];
-  if (benchmark) comparisons.push(dashed(`${benchmark.name} held`, "c5", 1, (data) => data.benchmark.equity));
+  const comparisons = [dashed("Equal-weight buy & hold", "holding", 2, (data) => data.held_equally)];
+  if (benchmark) comparisons.push(dashed(`${benchmark.name} buy & hold`, "c5", 1, (data) => data.benchmark.equity));
   const equity = moneyLine("Equity", "strategy", (data) => data.equity, digits, { kind: "area" });
   const invested = line("Invested", "c1", (data) => data.invested_pct, percent, { kind: "area", axis: compactPercent });
   const positions = line("Positions", "c2", (data) => data.positions, whole, { options: { lineType: 1 } }); // in steps

@@ -1,4 +1,4 @@
-// Equity of several runs in percent of what each began with, and their drawdowns below.
+// Equity of several runs in percent of their initial capital, and their drawdowns below.
 import { percent } from "./library.js";
 import { compactPercent, drawdown } from "./panes.js";
 import { line } from "./series.js";
@@ -28,7 +28,7 @@ function panesOf(curves, benchmarks) {
     options: { ...look(at).options, lastValueVisible: false },
   }));
   const benchmarkLines = benchmarks.map(({ name }, at) =>
-    line(`${name} held`, "holding", (data) => data.benchmarks[at], percent, { options: { lineStyle: 1 } }),
+    line(`${name} buy & hold`, "holding", (data) => data.benchmarks[at], percent, { options: { lineStyle: 1 } }),
   );
   return [
     { id: "growth", name: "Equity", height: 340, log: true, series: [...growth, ...benchmarkLines] },
@@ -36,7 +36,7 @@ function panesOf(curves, benchmarks) {
   ];
 }
 
-// All curves on the times of all of them: each with its last value until its next one, nothing outside.
+// All curves on their joint times; each keeps its last value until the next one, and is empty outside its range.
 function aligned(curves, benchmarks) {
   const times = [...new Set(curves.flatMap((curve) => curve.time))].sort((one, other) => one - other);
   const spread = (name, all = curves) => all.map((each) => onto(times, each.time, each[name]));

@@ -49,7 +49,7 @@ export class Why {
   }
 }
 
-// As the legend says it.
+// The same text as in the legend.
 function when(stamp) {
   return stamp.slice(0, 16).replace("T", " ");
 }

@@ -1,4 +1,4 @@
-// Panes over one time axis with one crosshair: what the charts of a run, of prices and of a comparison have in common.
+// Panes over one time axis with one crosshair, shared by the charts of a run, of prices and of a comparison.
 // A pane is {id, name, height, log, series}, its height in parts of the whole;
 // a series is {kind, colour, points(data), legend(data, at)}, the first of all
 // also {level(data, at)}. Data are {times, …} with one value per point in every column; null where there is none.
@@ -13,7 +13,7 @@ const ZOOM = { "+": 0.7, "=": 0.7, "-": 1 / 0.7 };
 const LOG_FROM = 8;
 const LEVEL = { lineStyle: 2, lineWidth: 1, axisLabelVisible: false };
 const NARROW_PX = 100;
-const SMALL = 200; // parts; in a smaller pane its legend takes more of the height
+const SMALL = 200; // parts; the legend of a smaller pane takes a larger share of the height
 const MARGIN_BARS = 0.5;
 
 function remembered(name, fallback) {
@@ -47,7 +47,7 @@ export class Frame {
     return this.panes.filter((pane) => !this.hidden.has(pane.id));
   }
 
-  // Everything anew: another theme, other panes. The range that was looked at stays.
+  // Redraws everything after a change of theme or panes; the visible range stays.
   redraw() {
     const range = this.chart?.timeScale().getVisibleLogicalRange();
     this.chart?.remove();
@@ -75,17 +75,17 @@ export class Frame {
     else this.showAll();
   }
 
-  // The library puts its panes into their places a frame after it was told their sizes: nobody has to see them move.
+  // The library places its panes a frame after their sizes are set; hide the chart so that nobody sees them move.
   showSettled(canvas) {
     canvas.style.visibility = "hidden";
     const show = () => canvas.style.removeProperty("visibility");
     requestAnimationFrame(() => requestAnimationFrame(show));
   }
 
-  // The library takes the height of a pane from all others, as last drawn: the still empty chart is drawn after each
-  // change, narrow because that is faster, and each change is reduced by what the others will add to it.
+  // The library takes the height of a pane from the other panes as last drawn. So the chart, still empty, is drawn after
+  // each change (narrow, which is faster), and each change is reduced by what the following ones add to it.
   divide(heights) {
-    this.isTaller = false; // as it was made
+    this.isTaller = false; // its initial size
     this.drawAtOnce();
     const panes = this.chart.panes();
     const changes = panes.map((pane, at) => (heights[at] - pane.getHeight()) * (1 - 1 / panes.length));
@@ -96,7 +96,7 @@ export class Frame {
     this.resize();
   }
 
-  // It only draws at once when its size is another one; its options never say which it has.
+  // The library draws at once only if its size changes, and its options do not tell the current size.
   drawAtOnce() {
     this.isTaller = !this.isTaller;
     this.chart.resize(NARROW_PX, this.height + (this.isTaller ? 2 : 0), true);
@@ -105,7 +105,7 @@ export class Frame {
   resize() {
     this.height = this.stage.clientHeight;
     this.chart.resize(this.stage.clientWidth, this.height);
-    // the panes, over which the legends stand, take their places a frame later
+    // the panes under the legends are placed a frame later
     const { chart } = this;
     const settled = () => chart === this.chart && chart.timeScale().getVisibleLogicalRange() && this.legend();
     requestAnimationFrame(() => requestAnimationFrame(settled));
@@ -175,11 +175,11 @@ export class Frame {
 
   pick(point, place) {
     this.cursor = this.within(point);
-    if (this.under !== this.cursor) this.mark(); // a finger leaves no crosshair
+    if (this.under !== this.cursor) this.mark(); // touch leaves no crosshair
     this.onPick?.(this.cursor, place);
   }
 
-  // The crosshair and the legends on the bar of the cursor.
+  // Puts the crosshair and the legends on the bar of the cursor.
   mark() {
     const [first] = this.drawn;
     this.chart.setCrosshairPosition(
@@ -192,7 +192,7 @@ export class Frame {
     return this.legend();
   }
 
-  // The library leaves the crosshair where it was on the screen while the bars move.
+  // While the bars move, the library leaves the crosshair at its place on the screen.
   keepMark() {
     if (this.isShown(this.cursor)) return this.mark();
     this.chart.clearCrosshairPosition();
@@ -208,7 +208,7 @@ export class Frame {
     return Math.min(Math.max(Math.round(logical), 0), this.data.times.length - 1);
   }
 
-  // Values under the crosshair, or at the right end of what is shown.
+  // Values under the crosshair, else at the right end of the visible range.
   legend() {
     const { times } = this.data;
     const at = this.within(
@@ -312,6 +312,6 @@ export class Frame {
     this.forget();
     this.watching.disconnect();
     this.chart?.remove();
-    this.chart = null; // for what was to happen a frame later
+    this.chart = null; // callbacks of the next frame check this
   }
 }

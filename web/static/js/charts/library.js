@@ -1,7 +1,7 @@
-// The charts library, its colours and its numbers. The library is a classic script that leaves one global name.
+// The charts library with its colours and number formats. It is a classic script that defines one global name.
 let loading = null;
 
-// null, with a word below the chart, when it cannot be had now.
+// null, with a message below the chart, if it cannot be loaded.
 export function loadLibrary(element) {
   loading ??= import("../lightweight-charts.js").then(() => window.LightweightCharts);
   return loading.catch(() => {
@@ -13,10 +13,10 @@ export function loadLibrary(element) {
 
 const COLOURS = "panel panel-raised line-strong muted up down strategy holding c1 c2 c3 c4 c5".split(" ");
 
-// Colours come from the style sheet, so that a theme is a matter of CSS; the library wants them as #rrggbb.
+// Colours come from the style sheet, so that themes are CSS only; the library needs them as #rrggbb.
 export function coloursOf(element) {
   const probe = element.appendChild(document.createElement("span"));
-  probe.style.forcedColorAdjust = "none"; // else all of them would be the text's where a system forces its colours
+  probe.style.forcedColorAdjust = "none"; // else forced colours would make all of them the text colour
   const pen = document.createElement("canvas").getContext("2d");
   const colours = COLOURS.map((name) => {
     probe.style.color = `var(--${name})`;
@@ -38,7 +38,7 @@ export function onThemeChange(redraw) {
   };
 }
 
-// Made once: an axis writes hundreds of numbers, and one of these takes longer to make than to use.
+// Created once: an axis formats hundreds of numbers, and a formatter takes longer to create than to use.
 const decimals = (digits) =>
   new Intl.NumberFormat("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 const [WHOLE, CENTS] = [0, 2].map(decimals);
@@ -52,18 +52,18 @@ export function number(value, format = CENTS) {
     .replace("-", "−");
 }
 
-// As short as an axis wants it: 1.34M.
+// Short, for axes: 1.34M.
 export function compact(value) {
   return COMPACT.format(value || 0).replace("-", "−");
 }
 
-// Of shares and of other amounts of any size: as many decimals as they have, of ten digits.
+// Amounts of any size, such as shares: all their decimals, up to ten digits.
 const AMOUNT = new Intl.NumberFormat("en", { maximumSignificantDigits: 10 });
 export const amount = (value) => number(value, AMOUNT);
 
-// The axis of money in an account of less than cents needs more than three digits, and finer steps.
+// An account of less than a cent needs more than three digits on its axis, and finer steps.
 const FINE = new Intl.NumberFormat("en", { maximumSignificantDigits: 6 });
-const LEAST_MOVE = 1e-12; // that the library can divide by
+const LEAST_MOVE = 1e-12; // smallest step that the library can divide by
 export const moneyAxis = (digits) =>
   digits > 2 ? { axis: (value) => number(value, FINE), minMove: Math.max(10 ** -digits, LEAST_MOVE) } : {};
 
@@ -93,7 +93,7 @@ export function chartOptions(library, colours, intraday) {
     type === library.TickMarkType.DayOfMonth ? DAY.format(seconds * 1000) : null;
   return {
     layout: {
-      attributionLogo: false, // it styles itself inline, which our policy forbids; its words are on the page
+      attributionLogo: false, // it needs inline styles, which the policy forbids; its text is on the page
       background: { type: library.ColorType.Solid, color: colours.panel },
       textColor: colours.muted,
       fontSize: 14,

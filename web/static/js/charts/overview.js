@@ -1,5 +1,4 @@
-// A chart of curves from one answer; `read` turns it into the data, the panes and the ratio of the largest to the
-// smallest value.
+// A chart of curves from one response; `read` converts it into data, panes, and the ratio of largest to smallest value.
 import { sendJson } from "../requests.js";
 import { Frame } from "./frame.js";
 import { loadLibrary } from "./library.js";

@@ -1,4 +1,4 @@
-// What the chart of a run, or of prices alone, shows: its panes from the columns that the server sent.
+// The panes of the chart of a run, or of prices alone, from the columns that the server sent.
 import { amount, compact, moneyAxis, number, percent, priceFormat, whole } from "./library.js";
 import { line, named, pointsOf } from "./series.js";
 import { outcome } from "./trades.js";
@@ -7,7 +7,7 @@ export const compactPercent = (value) => `${compact(value)}%`;
 
 const LINE_COLOURS = 5;
 
-const AXIS_DIGITS = 5; // significant ones of the highest price, so that the axis stays narrow
+const AXIS_DIGITS = 5; // significant digits of the highest price, to keep the axis narrow
 
 const candles = (price, axisDecimals) => ({
   kind: "candles",
@@ -53,7 +53,7 @@ function ruleLine(each, at, format = number) {
   return (index) => line(each.name, colour, (data) => data.lines[index].values, format, more);
 }
 
-// The rule's own lines: on the price, or in a pane for each group of them.
+// The rule's indicator lines: on the price, or in a pane for each group.
 function rulePanes(lines) {
   const groups = new Map();
   lines.forEach((each, index) => {
@@ -71,7 +71,7 @@ function priceLines(lines, price) {
 
 const returns = {
   kind: "columns",
-  name: "Return of the trade",
+  name: "Trade return",
   colour: "muted",
   axis: compactPercent,
   options: { lastValueVisible: false },
@@ -80,7 +80,7 @@ const returns = {
       times,
       closed.map((trade) => trade?.pnl_pct ?? null),
     ).map((point, at) => (closed[at] ? { ...point, color: colours[outcome(closed[at])] } : point)),
-  legend: ({ closed }, at) => named("Return of the trade", closed[at] ? percent(closed[at].pnl_pct) : "—"),
+  legend: ({ closed }, at) => named("Trade return", closed[at] ? percent(closed[at].pnl_pct) : "—"),
 };
 
 export const moneyLine = (name, colour, values, digits, more) =>
@@ -93,11 +93,17 @@ const account = (benchmark, before, digits) => [
     height: 160,
     log: true,
     series: [
-      moneyLine("Buy and hold", "holding", (data) => data.holding, digits, { options: { lineStyle: 2 } }),
+      moneyLine("Buy & hold", "holding", (data) => data.holding, digits, { options: { lineStyle: 2 } }),
       ...(benchmark
-        ? [moneyLine(`${benchmark} held`, "c5", (data) => data.benchmark_equity, digits, { options: { lineStyle: 1 } })]
+        ? [
+            moneyLine(`${benchmark} buy & hold`, "c5", (data) => data.benchmark_equity, digits, {
+              options: { lineStyle: 1 },
+            }),
+          ]
         : []),
-      ...(before ? [moneyLine("Before", "c4", (data) => data.before, digits, { options: { lineStyle: 0 } })] : []),
+      ...(before
+        ? [moneyLine("Previous run", "c4", (data) => data.before, digits, { options: { lineStyle: 0 } })]
+        : []),
       moneyLine("Equity", "strategy", (data) => data.equity, digits, { kind: "area" }),
     ],
   },

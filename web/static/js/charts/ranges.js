@@ -1,4 +1,4 @@
-// Buttons for the latest day, week, month … of what a chart shows.
+// Buttons for the latest day, week, month … of a chart.
 import { make } from "../elements.js";
 
 const DAY_S = 86_400;
@@ -13,10 +13,10 @@ const SPANS = [
   ["10Y", 3653],
 ];
 const FEWEST_POINTS = 5;
-const MOVES = ["wheel", "pointerdown", "keydown"]; // of the chart: after them no button says what it shows
+const MOVES = ["wheel", "pointerdown", "keydown"]; // of the chart: afterwards no range button is pressed
 
-// `go(days)` shows the latest so many days, or everything for null, as a chart does at first. Returns what to call when
-// something else is shown.
+// `go(days)` shows that many latest days; null, the initial state, shows everything. Returns a function to call when
+// another range is shown.
 export function drawRanges(element, { times, total }, go) {
   const whole = (times.at(-1) - times[0]) / DAY_S;
   const perDay = total / Math.max(whole, 1);
@@ -39,7 +39,7 @@ export function drawRanges(element, { times, total }, go) {
   return () => mark(null);
 }
 
-// The first point of the latest so many days.
+// The first point of that many latest days.
 export function firstOf(times, days) {
   return Math.max(
     times.findIndex((time) => time >= times.at(-1) - days * DAY_S),

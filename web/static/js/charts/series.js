@@ -1,5 +1,5 @@
-// Kinds of series, and what the library calls them; a series of one column.
-// A rise is hollow, so that direction does not hang on colour.
+// Kinds of series by their names in the library; a series of one column.
+// A rising candle is hollow, so that direction does not depend on colour.
 export const KINDS = {
   candles: (_, colours) => ({
     type: "CandlestickSeries",
@@ -33,10 +33,10 @@ export const KINDS = {
   columns: (colour) => ({ type: "HistogramSeries", options: { color: colour } }),
 };
 
-// A name and its value, which stay in one line of a legend.
+// A name and its value, kept on one line of a legend.
 export const named = (name, value) => `${name}\u00a0${value}`;
 
-// A series of one column; `values` gives it from the data.
+// A series of one column, which `values` takes from the data.
 export function line(name, colour, values, format, more = {}) {
   return {
     name,
@@ -54,14 +54,14 @@ export function pointsOf(times, values) {
   return times.map((time, at) => (values[at] === null ? { time } : { time, value: values[at] }));
 }
 
-// The library joins what it knows across what it does not: each stretch ends without a line to the next one.
+// The library draws lines across gaps: end each stretch so that no line leads to the next one.
 function withGaps(points) {
-  const last = points.findLastIndex((point) => "value" in point); // whose colour is that of its label
+  const last = points.findLastIndex((point) => "value" in point); // its colour is that of the label
   const endsBeforeGap = (at) => at < last && "value" in points[at] && !("value" in points[at + 1]);
   return points.map((point, at) => (endsBeforeGap(at) ? { ...point, color: "transparent" } : point));
 }
 
-// The levels of a line are in view, so that one sees how far away it stayed.
+// Keeps the levels of a line visible, to show its distance from them.
 export function withLevels(info, levels) {
   if (!info) return info;
   const { minValue, maxValue } = info.priceRange;

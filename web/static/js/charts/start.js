@@ -1,4 +1,4 @@
-// Draws the charts of a part of the page, and forgets those that have left it.
+// Draws the charts of a part of the page, and removes those that have left it.
 import { readAccount } from "./account.js";
 import { readCurves } from "./curves.js";
 import { Overview } from "./overview.js";

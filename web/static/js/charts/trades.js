@@ -5,13 +5,13 @@ import { amount, number, percent, signed, whole } from "./library.js";
 
 const REACH_PX = 14;
 const ARROW_PX = 10;
-const CROWD_PX = 12; // arrows of one direction that are nearer to each other are one
+const CROWD_PX = 12; // closer arrows of one direction are merged
 
 export function outcome(trade) {
   return trade.is_open ? "muted" : trade.pnl_abs > 0 ? "up" : "down";
 }
 
-// A primitive of the library: it draws on the pane of the series that it is attached to.
+// A primitive of the library, drawn on the pane of the series that it is attached to.
 export class TradeLines {
   constructor(frame, levelsPct) {
     Object.assign(this, { frame, levelsPct, trades: [], chosen: null });
@@ -38,7 +38,7 @@ export class TradeLines {
     return [x, this.series.priceToCoordinate(value)];
   }
 
-  // Up where something was bought, down where it was sold; what fills on one bar in one direction is one arrow.
+  // Up for purchases, down for sales; fills on one bar in one direction share an arrow.
   fills() {
     return this.trades.flatMap((trade) => {
       const entered = { trade, up: trade.side === "BUY", at: this.placed(trade.entry_bar, trade.entry_price) };
@@ -47,7 +47,7 @@ export class TradeLines {
     });
   }
 
-  // What of one direction would overlap is one arrow, at the outermost price, with their number.
+  // Overlapping arrows of one direction become one, at the outermost price, with their number.
   arrows() {
     const width = this.frame.chart.timeScale().width();
     const arrows = [];
@@ -85,7 +85,7 @@ export class TradeLines {
       context.lineTo(x - ARROW_PX / 2, base);
       context.lineTo(x + ARROW_PX / 2, base);
       context.closePath();
-      context.stroke(); // a seam in the ground's colour, so that it stands out among dense candles
+      context.stroke(); // outline in the background colour, visible among dense candles
       context.fill();
       if (fills.length > 1) {
         context.strokeText(fills.length, x, base + (up ? 9 : -9));
@@ -114,13 +114,13 @@ export class TradeLines {
     context.setLineDash([]);
   }
 
-  // The trade that filled last on one of these bars.
+  // The trade with the last fill on these bars.
   filledFrom(first, stop) {
     const on = (bar) => bar >= first && bar < stop;
     return this.trades.findLast((trade) => on(trade.entry_bar) || (on(trade.exit_bar) && !trade.is_open));
   }
 
-  // The trade whose arrow is within a finger's reach of a point, of an arrow for many the last.
+  // The trade whose arrow is near a point; for a merged arrow, the last trade.
   nearest({ x, y }) {
     const away = ({ up, at: [left, top] }) => Math.hypot(left - x, top + (up ? ARROW_PX : -ARROW_PX) / 2 - y);
     const nearest = this.arrows().sort((one, other) => away(one) - away(other))[0];
@@ -135,7 +135,7 @@ function stroke(context, left, top, right, bottom) {
   context.stroke();
 }
 
-// What the card says about one trade, as pairs.
+// Facts of one trade for its card, as pairs.
 function facts(trade, intraday, price, money) {
   const when = (stamp) => stamp.slice(0, intraday ? 16 : 10).replace("T", " ");
   const excursions =
@@ -148,7 +148,7 @@ function facts(trade, intraday, price, money) {
     ["Exit reason", trade.is_open ? "—" : trade.exit_reason.replaceAll("_", " ")],
     ["Profit", `${signed(trade.pnl_abs, money)} (${signed(trade.pnl_pct)}%)`],
     ["Size", amount(trade.size)],
-    ["Held", `${(intraday ? number : whole)(trade.holding_period)} days`],
+    ["Holding period", `${(intraday ? number : whole)(trade.holding_period)} days`],
     ["Fees", money(trade.entry_fees + trade.exit_fees)],
     ...excursions,
   ];

@@ -1,5 +1,5 @@
-// The chart of a run, or of a series of prices: its bars in windows that are refined while one zooms in, trades among
-// them, and why the rule did what it did on the bar that was clicked.
+// The chart of a run or a price series: bars in windows that get finer on zooming in, trades, and the explanation of
+// the bar that was clicked.
 import { sendJson } from "../requests.js";
 import { Frame } from "./frame.js";
 import { Why } from "./explanation.js";
@@ -10,9 +10,9 @@ import { fillCard, TradeLines } from "./trades.js";
 
 const MOST_POINTS = 4000;
 const SETTLED_MS = 150;
-const ROOM_BARS = 15; // on both sides of a trade that is jumped to
+const ROOM_BARS = 15; // on both sides of a trade that the chart jumps to
 
-// The window around the bars from `from` to `to`, as wide again on both sides; null where `data` serve them as well.
+// The window around bars `from` to `to`, extended by its width on both sides; null if `data` is fine enough.
 function windowAround({ from, to }, data) {
   const span = Math.max(to - from, 10);
   const group = Math.max(1, Math.ceil((3 * span) / MOST_POINTS));
@@ -30,7 +30,7 @@ export class Workspace {
     this.intraday = "withinDays" in element.dataset;
     this.listening = new AbortController();
     this.chosen = null;
-    const panel = document.getElementById("why"); // prices have none
+    const panel = document.getElementById("why"); // absent on pages of prices
     this.why = panel && new Why(panel);
   }
 
@@ -98,7 +98,7 @@ export class Workspace {
     };
   }
 
-  // Equity by time of the run that this one is compared with; null without one.
+  // Equity by time of the run that this one is compared with, or null.
   async loadBefore(query) {
     if (!this.urls.before) return null;
     const { ok, body } = await sendJson(`${this.urls.before}?${query}`);
@@ -117,7 +117,7 @@ export class Workspace {
     return null;
   }
 
-  // After zooming and scrolling have come to rest, and no finger is down.
+  // After zooming and scrolling have stopped, with no finger down.
   settle() {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => (this.pressed ? this.settle() : this.refine()), SETTLED_MS);
@@ -140,7 +140,7 @@ export class Workspace {
     const { turn } = this;
     const data = await this.load(`from=${first}&to=${stop}&max=${Math.ceil((stop - first) / group)}`);
     if (!data || turn !== this.turn || this.listening.signal.aborted) return false;
-    this.loadedFor = this.visible(); // it may have moved meanwhile
+    this.loadedFor = this.visible(); // the range may have moved meanwhile
     this.frame.show(data);
     this.drawTrades();
     return true;
@@ -158,7 +158,7 @@ export class Workspace {
     this.place(range);
   }
 
-  // The bar of a moment that the address names, and why the rule did what it did there.
+  // Shows the bar of the time in the address, with its explanation.
   async showAt(seconds) {
     const last = (times) =>
       Math.max(
@@ -180,7 +180,7 @@ export class Workspace {
     return this.goTo({ from: first * group, to: after < 0 ? total : after * group });
   }
 
-  // What is shown becomes part of the address, which the button itself copies.
+  // Puts the visible range into the address, which the button then copies.
   keepRange() {
     const { times, group, first } = this.frame.data;
     const { from, to } = this.visible();
@@ -242,7 +242,7 @@ export class Workspace {
     this.jump(Number(link.dataset.trade), Date.parse(link.dataset.at) / 1000);
   }
 
-  // To a trade by its number. Where there are too many trades for one answer, its time says where it is.
+  // Jumps to a trade by number; with too many trades for one response, by its time.
   async jump(number, seconds) {
     const find = (data) => data.trades.find((trade) => trade.trade_no === number);
     let trade = find(this.frame.data) ?? find(this.overview);
@@ -259,7 +259,7 @@ export class Workspace {
     this.choose(trade);
   }
 
-  // The row of the chosen trade, where the table shows it, and the address of the page of the table that does.
+  // Marks the row of the selected trade if the table shows it, and links to its page of the table.
   showRow() {
     for (const row of document.querySelectorAll("#trades tr[aria-current]")) row.removeAttribute("aria-current");
     if (this.chosen === null) return;
@@ -277,7 +277,7 @@ export class Workspace {
   }
 }
 
-// Levels of the exit orders, in percent of the entry's price in the direction of the position, with their colours.
+// Levels of exit orders with their colours, in percent of the entry price, in the direction of the position.
 function levelsOf({ stopLossPct, takeProfitPct }) {
   const levels = [];
   if (stopLossPct) levels.push([-Number(stopLossPct), "down"]);

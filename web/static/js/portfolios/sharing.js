@@ -1,4 +1,4 @@
-// Several tickers, or the runs of a batch, in one account: how they share it, and how that is sent.
+// Portfolio of several tickers, or of the runs of a batch: the sharing fields, and the request.
 import { at } from "../addresses.js";
 import { announce } from "../announce.js";
 import { showFaults } from "../runs/faults.js";
@@ -6,7 +6,7 @@ import { fieldValue } from "../inputs.js";
 import { sendOnce } from "../requests.js";
 import { visit } from "../swap.js";
 
-// Values by name of those fields that are shown; optional ones that are empty are left out.
+// Values of the visible fields by name, without empty optional ones.
 export function readFields(inputs) {
   const values = {};
   for (const input of inputs) {
@@ -22,7 +22,7 @@ export function readSharing(root) {
   );
 }
 
-// Fields that other modes alone have are hidden, and so are ways of rebalancing.
+// Hides the fields and ways of rebalancing of other modes.
 export function showMode(root) {
   const mode = root.querySelector('[data-sharing] [name="mode"]').value;
   for (const each of root.querySelectorAll("[data-only]"))
@@ -61,7 +61,7 @@ export function describeTogether(form, request) {
   return count;
 }
 
-// A size of which as many positions fit as there are tickers, by one click.
+// One click sets a size at which all tickers fit.
 function showFit(form, count, request) {
   const button = form.querySelector("[data-fit]");
   button.hidden = !count;

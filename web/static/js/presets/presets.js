@@ -1,11 +1,11 @@
-// Presets of the form: load, save, change, delete, and whether the form still says what the loaded one says.
+// Presets of the form: load, save, change, delete, and whether the form still equals the loaded one.
 import { at } from "../addresses.js";
 import { announce } from "../announce.js";
 import { sendJson } from "../requests.js";
 
-const url = () => at("/api/strategies"); // an older word for presets
+const url = () => at("/api/strategies"); // the older name of presets
 
-// What a preset decides, as text; compared with what it was right after loading, so that defaults count too.
+// Fields of a preset as text, compared with their state right after loading, so that defaults count too.
 function strategyOf({ form }, request) {
   return JSON.stringify(Object.keys(form).map((name) => request[name] ?? null));
 }
@@ -26,7 +26,7 @@ export function startPresets(form, { read, fill }) {
     const same = chosen() && strategyOf(chosen(), request) === loaded;
     remove.disabled = !chosen();
     change.disabled = !chosen() || same;
-    state.textContent = !chosen() ? "" : same ? "as saved" : "modified";
+    state.textContent = !chosen() ? "" : same ? "saved" : "modified";
   }
 
   function remember() {

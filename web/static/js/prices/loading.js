@@ -1,4 +1,4 @@
-// Loading of price files: each is examined by the server first, and stored only when asked for after that.
+// Loads price files: the server checks each file first, and stores it only on confirmation.
 import { at } from "../addresses.js";
 import { announce } from "../announce.js";
 import { make } from "../elements.js";
@@ -8,7 +8,7 @@ import { swap } from "../swap.js";
 const FIELDS = { ticker: "Ticker", timeframe: "Timeframe", timezone: "Time zone of the file" };
 const TICKER = "(?<ticker>[A-Z0-9.^=-]{1,15}?)";
 // File names of Stooq, this platform, TradingView, Alpha Vantage and Investing.com; scripts/backtests/loading.py reads
-// the same ones.
+// the same names.
 const NAMES = [
   `${TICKER}[._]us(_[dhwm5])?`,
   `${TICKER}(_(?<frame>\\d+[dhmw]))?`,
@@ -18,11 +18,11 @@ const NAMES = [
   `${TICKER} Historical Data`,
 ].map((name) => new RegExp(`^${name}$`, "i"));
 
-// The ticker that a file's name says, or its first word, and its timeframe if that is among `timeframes`.
+// Ticker in a file name, or its first word, and the timeframe if it is one of `timeframes`.
 function seriesOf(fileName, timeframes) {
   const stem = fileName.replace(/( ?\(\d+\))?(\.(csv|txt|tsv|xlsx))?(\.(gz|bz2|xz|zip))?$/i, "");
   const parts = NAMES.map((name) => name.exec(stem)).find(Boolean)?.groups;
-  // what no ticker has stays in it, for the server to say so
+  // characters that no ticker has are kept; the server reports them
   const ticker = parts?.ticker ?? /_([^_]+), /.exec(stem)?.[1] ?? stem.split(/[ ,_(]/)[0];
   const timeframe = timeframes.find((each) => each === parts?.frame?.toLowerCase()) ?? "1d";
   return { ticker: ticker.toUpperCase(), timeframe };
@@ -32,7 +32,7 @@ function put({ file, ticker, timeframe, timezone }, options) {
   const query = new URLSearchParams(
     Object.entries({ timezone: timezone.value.trim(), ...options }).filter(([, value]) => value !== ""),
   );
-  const symbol = ticker.value.trim() || "_"; // which is none, and refused as such
+  const symbol = ticker.value.trim() || "_"; // not a ticker, so the server rejects it
   const address = at(`/api/prices/${encodeURIComponent(symbol)}/${timeframe.value}?${query}`);
   return sendJson(address, file, { method: "PUT", headers: { "Content-Type": "text/csv" } });
 }
@@ -41,7 +41,7 @@ function paragraph(text, className = "") {
   return make("p", { className }, text);
 }
 
-// What the server says about one file, as lines.
+// Report of the server on one file, as lines.
 function lines({ ok, body }) {
   if (!ok) {
     const faults = Object.entries(body.errors ?? {}).map(([place, text]) => `${FIELDS[place] ?? place}: ${text}`);
@@ -60,7 +60,7 @@ function lines({ ok, body }) {
   ];
 }
 
-// What was stored, and the way on from there.
+// Summary of a stored file, with links.
 function loaded({ ticker, timeframe }) {
   const symbol = ticker.value.trim().toUpperCase();
   const href = `${document.body.dataset.newRun}?${new URLSearchParams({ ticker: symbol, timeframe: timeframe.value })}`;
@@ -99,7 +99,7 @@ export function startPriceLoading(form) {
     const question = {};
     each.question = question;
     const answer = await put(each, { ...options(), dry_run: "true", guess: each.guesses ? "true" : "" });
-    if (each.question !== question) return; // superseded by a newer one
+    if (each.question !== question) return; // superseded by a newer check
     each.report.replaceChildren(...lines(answer));
     if (answer.ok) {
       each.timeframe.value = answer.body.timeframe;
@@ -123,7 +123,7 @@ export function startPriceLoading(form) {
       label.htmlFor = entry.id = `price-${entry.name}-${number}`;
       each[entry.name] = entry;
       entry.addEventListener("change", () => {
-        each.guesses &&= entry !== each.timeframe; // who says the timeframe knows better than the dates
+        each.guesses &&= entry !== each.timeframe; // a timeframe chosen by hand overrides the detected one
         examine(each);
       });
     }

@@ -1,4 +1,4 @@
-// The same run with other params, from its own page; the new one is shown beside it.
+// Runs again with other params from the page of a run; the new run is compared with it.
 import { at } from "../addresses.js";
 import { announce } from "../announce.js";
 import { fieldValue } from "../inputs.js";
@@ -6,7 +6,7 @@ import { sendOnce } from "../requests.js";
 import { visit } from "../swap.js";
 import { showFaults } from "./faults.js";
 
-// inputs.fast is the input `fast`; one that has bounds, {value, min, max}, keeps them.
+// inputs.fast is the input `fast`; its bounds {value, min, max} are kept.
 function withValue(params, path, value) {
   const [name, part] = path.split(".");
   if (!part) return { ...params, [name]: value };

@@ -1,8 +1,8 @@
-// The check of the rule while somebody types: what is unlikely to have been meant, and for an editor its faults.
+// Checks the rule during typing: warnings, and the faults of an editor.
 import { at } from "../addresses.js";
 import { sendJson } from "../requests.js";
 
-const PAUSE_MS = 250; // without a change before the rule is checked
+const PAUSE_MS = 250; // without typing before the rule is checked
 const CHECKED_FIELDS = ["rule_type", "params", "ticker", "timeframe", "end_date"];
 
 export function startChecking(form) {
@@ -13,7 +13,7 @@ export function startChecking(form) {
 
   async function check(request, requestText) {
     const answer = await sendJson(at("/api/rules/check"), request);
-    if (requestText !== last || !form.isConnected) return; // it is about another rule
+    if (requestText !== last || !form.isConnected) return; // the response is about another rule
     const [editor, { warnings = [] }] = [editorOf(), answer.body];
     form.querySelector("#rule-warnings").textContent = editor ? "" : warnings.join(" · ");
     editor?.dispatchEvent(new CustomEvent("checked", { detail: answer }));

@@ -1,5 +1,5 @@
-// An editor of Python over a textarea, which stays the form's field; where the editor cannot be loaded, the textarea
-// is used as it is. The library is a classic script that leaves one global name.
+// A Python editor over a textarea, which stays the form's field; without the editor the textarea is used as it is.
+// The library is a classic script that defines one global name.
 import { make } from "../elements.js";
 
 let loading = null;
@@ -16,7 +16,7 @@ async function loadAce() {
   const href = new URL("../../css/ace.css", import.meta.url).href;
   const sheet = make("link", { rel: "stylesheet", href });
   const styled = new Promise((resolve, reject) => Object.assign(sheet, { onload: resolve, onerror: reject }));
-  document.head.prepend(sheet); // ours, which follows, has the last word
+  document.head.prepend(sheet); // our style sheet follows and takes precedence
   await styled;
   return ace;
 }
@@ -35,16 +35,16 @@ function edit(ace, area) {
     minLines: 12,
     maxLines: 32,
     printMargin: false,
-    displayIndentGuides: false, // pictures that are not served
+    displayIndentGuides: false, // they are images, which are not served
     fontSize: "inherit",
     highlightActiveLine: false,
     highlightGutterLine: false,
     showFoldWidgets: false,
-    enableKeyboardAccessibility: true, // Escape leaves it, so that Tab can indent
+    enableKeyboardAccessibility: true, // Tab indents; Escape leaves the editor
     textInputAriaLabel: "Code",
   });
   editor.session.setValue(area.value);
-  let copying = false; // from the textarea, which the editor then does not write to
+  let copying = false; // from the textarea, so the editor must not write to it
   editor.on("change", () => {
     if (copying || area.value === editor.getValue()) return;
     area.value = editor.getValue();
@@ -60,7 +60,7 @@ function edit(ace, area) {
   return editor;
 }
 
-// Shows the fault at its line, or none; `fault` is { line, column, text } from 1.
+// Marks the fault at its line, or clears the mark; `fault` is { line, column, text }, counted from 1.
 function mark(editor, fault) {
   const row = fault && Math.min(fault.line, editor.session.getLength()) - 1;
   editor.session.setAnnotations(fault ? [{ row, column: fault.column - 1, text: fault.text, type: "error" }] : []);
@@ -69,7 +69,7 @@ function mark(editor, fault) {
   editor.faultMarker = fault && editor.session.addMarker(new Range(row, 0, row, 1), "fault-line", "fullLine");
 }
 
-// Puts an editor over the textarea; the answer marks a fault, and writes a text where the cursor is, once it is there.
+// Puts an editor over the textarea; returns functions that mark a fault and insert text at the cursor, once loaded.
 export function startCode(area) {
   loading ??= loadAce();
   let [editor, last] = [null, null];
@@ -80,14 +80,14 @@ export function startCode(area) {
       mark(editor, last);
     })
     .catch(() => {
-      loading = null; // the next one tries again
+      loading = null; // try again next time
     });
   return {
     mark(fault) {
       last = fault;
       if (editor) mark(editor, fault);
     },
-    // false while the textarea is all there is
+    // false without the editor
     write(text, isWhole) {
       if (!editor) return false;
       if (isWhole) editor.selectAll();

@@ -1,4 +1,4 @@
-// Which columns of the list of runs are shown: in a cookie, since the server reads and sends no others.
+// Visible columns of the list of runs, in a cookie, since the server sends no others.
 import { keep } from "../settings.js";
 import { refresh } from "../swap.js";
 

@@ -25,11 +25,11 @@ function startOf(range, years) {
   return start < range.first_date ? range.first_date : start;
 }
 
-const FIRST_YEARS = 5; // the latest, unless others are chosen
-const WIDTH = 96; // of the picture, in its own measure
+const FIRST_YEARS = 5; // the latest years, by default
+const WIDTH = 96; // of the picture, in its own units
 const HEIGHT = 22;
 
-// All prices as a line, and the chosen part of them behind it.
+// All prices as a line, with the chosen part marked.
 function drawShape(form, { sparkline, first_date: first, last_date: last }) {
   const picture = form.querySelector("#price-shape");
   const { levels } = picture.dataset;

@@ -1,4 +1,4 @@
-// A file that is dropped on the form is one of prices: it is taken to where prices are loaded, which examines it first.
+// A file dropped on the form holds prices: it is passed to the page that loads prices, which checks it first.
 import { visit } from "../swap.js";
 
 export function catchFiles(form, leave) {
@@ -13,7 +13,7 @@ export function catchFiles(form, leave) {
   form.addEventListener("drop", async (event) => {
     if (!carriesFiles(event)) return;
     event.preventDefault();
-    const kept = new DataTransfer(); // that of the event is emptied after it
+    const kept = new DataTransfer(); // the one of the event is emptied afterwards
     for (const file of event.dataTransfer.files) kept.items.add(file);
     leave();
     await visit(form.dataset.prices);

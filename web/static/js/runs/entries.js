@@ -1,6 +1,6 @@
-// What was entered stays with its place in the browser's history, so that going back shows it again. The browser itself
-// brings back only what the server sent, and most of the form is made by scripts.
-const PAUSE_MS = 300; // browsers refuse to note more than a few changes a second
+// Keeps form entries with their place in the browser history, so that going back restores them. The browser itself
+// restores only what the server sent, and most of the form is made by scripts.
+const PAUSE_MS = 300; // browsers limit changes of the history to a few a second
 
 const isTicked = ({ type }) => type === "checkbox" || type === "radio";
 const inputsOf = (form) => [...form.querySelectorAll("input, select, textarea")];
@@ -11,12 +11,12 @@ function nameOf(input) {
   );
 }
 
-// The request and fields that were entered at this place of the history; undefined where nothing was.
+// Request and fields entered at this place of the history, or undefined.
 export function enteredBefore() {
   return history.state?.entered;
 }
 
-// Writes them into fields that are there again, in folds as they were.
+// Restores fields and folds.
 export function bringBack(form, { fields, folds }) {
   for (const input of inputsOf(form)) {
     const value = fields[nameOf(input)];
@@ -28,7 +28,7 @@ export function bringBack(form, { fields, folds }) {
   });
 }
 
-// Notes them from now on, as `read` has the request; what comes back does so at once.
+// Records entries from now on; `read` returns the request. Restored entries are recorded at once.
 export function noteEntries(form, read) {
   const place = location.pathname + location.search;
   let timer = 0;

@@ -1,7 +1,7 @@
-// What the server refuses, where somebody entered it.
+// Faults that the server reports, shown at their fields.
 import { make } from "../elements.js";
 
-// Faults at their fields, `errors` by name as the server says them; the others as texts, for a place that all share.
+// Shows `errors` by name at their fields; returns the texts of the others, for a shared place.
 export function showFaults(root, errors, seen = () => {}) {
   const left = [];
   for (const [name, text] of Object.entries(errors)) {
@@ -14,12 +14,12 @@ export function showFaults(root, errors, seen = () => {}) {
   return left;
 }
 
-// A fault at its field. One that has lines shows them as they are: the part of a formula, and a caret below its place.
+// Shows a fault at its field. Several lines are kept as they are: part of a formula, and a caret below the place.
 export function showFault(line, text) {
   const [message, ...lines] = text.split("\n");
   line.textContent = message;
   if (!lines.length) return;
-  const part = make("code", { tabIndex: 0 }, lines.join("\n")); // it can be wider than its place, and then scrolls
+  const part = make("code", { tabIndex: 0 }, lines.join("\n")); // focusable, since it scrolls when too wide
   line.append(part);
   part.scrollLeft =
     (part.scrollWidth * Math.max(0, lines.at(-1).length - 10)) / Math.max(...lines.map((each) => each.length));

@@ -1,9 +1,9 @@
-// What is set in each fold of the form, on its line: what it names, and whatever differs from what the form began with.
-const SIGNS = { money: "", percent: "%", "basis points": "bps" }; // of units, behind a value
+// Summary line of each fold of the form: the fields that it always names, and those that differ from the defaults.
+const SIGNS = { money: "", percent: "%", "basis points": "bps" }; // of units, after a value
 
 function numberText(input) {
   const unit = input.closest(".field").querySelector(".unit").textContent;
-  if (unit.startsWith("= ")) return unit.slice(2); // a fraction, in percent
+  if (unit.startsWith("= ")) return unit.slice(2); // a fraction as percent
   return `${Number(input.value).toLocaleString("en", { maximumFractionDigits: 6 })} ${SIGNS[unit] ?? unit}`.trim();
 }
 
@@ -37,7 +37,7 @@ export function describeFolds(form) {
   }
 }
 
-// A fold in which something is wrong is opened.
+// Opens the fold of a faulty field.
 export function unfold(element) {
   for (let fold = element.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
 }

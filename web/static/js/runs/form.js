@@ -1,4 +1,4 @@
-// The form of a new run: what it asks for as JSON, the faults at their fields, and the way to the run's page.
+// The form of a new run: its request as JSON, faults at their fields, and the way to the run's page.
 import { at } from "../addresses.js";
 import { announce } from "../announce.js";
 import { startPresets } from "../presets/presets.js";
@@ -79,7 +79,7 @@ function clearFaults(form) {
   document.getElementById("form-fault").hidden = true;
 }
 
-// Where a run, a sweep or a portfolio is sent, what is sent, and what is said once it was accepted.
+// Address, body and announcement of a run, a sweep or a portfolio.
 function submission(form) {
   const [request, axes, tickers] = [readRequest(form), readAxes(form), tickersOf(form)];
   if (tickers.length) {
@@ -110,7 +110,7 @@ async function submit(form, note) {
     announce(accepted(body));
     if (body.page_url) await visit(body.page_url);
     else if (body.batch_id) await visit(at(`/batches/${encodeURIComponent(body.batch_id)}`));
-    else await visit(body.result_url, { Prefer: "wait" }); // its numbers may be there in a moment
+    else await visit(body.result_url, { Prefer: "wait" }); // the result may be ready in a moment
   } else {
     const hint = status === 401 ? ` Log in at ${at("/login")}.` : "";
     tellFaults(form, fieldFaults(body.errors ?? {}), `${body.error}${hint}`);
@@ -154,7 +154,7 @@ export function startRunForm(form) {
       fillForm(form, initial);
       describe(form);
     }),
-  ); // after the browser has put everything back
+  ); // after the browser has reset the fields
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     submit(form, note);

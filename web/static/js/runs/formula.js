@@ -1,5 +1,4 @@
-// The editor of a user's rule, a formula or Python: a field for each input that the texts name, and what the form's
-// check found.
+// The editor of a custom rule, a formula or Python: a field for each input in the texts, and the result of the check.
 import { make } from "../elements.js";
 import { startCode } from "./code.js";
 import { showFault } from "./faults.js";
@@ -9,7 +8,7 @@ const CALLED = { on_bar: "on_bar is called once a bar", signals: "signals is cal
 const PARTS = { value: "value", min: "from", max: "to" };
 let fields = 0;
 
-// The inputs of the editor in `place` as the request has them; nothing for other rules.
+// Inputs of the editor in `place`, as in the request; nothing for other rules.
 export function readInputs(place) {
   if (!place.querySelector("[data-formula]")) return {};
   const inputs = {};
@@ -50,7 +49,7 @@ function fieldOf(name, value) {
   return field;
 }
 
-// Writes as typing does, so that Ctrl+Z takes it back.
+// Inserts like typing, so that Ctrl+Z undoes it.
 function write(area, text) {
   area.focus();
   if (!document.execCommand("insertText", false, text)) area.setRangeText(text);
@@ -66,7 +65,7 @@ export function startFormula(editor, params) {
   );
   let current = texts[0];
 
-  // A name that goes and comes back finds its number again.
+  // A name that is removed and typed again gets its number back.
   function keepFields(names) {
     for (const [name, value] of Object.entries(readInputs(editor.parentElement).inputs)) values.set(name, value);
     const present = [...list.children].map((field) => field.dataset.input);
@@ -76,7 +75,7 @@ export function startFormula(editor, params) {
     editor.dispatchEvent(new Event("input", { bubbles: true }));
   }
 
-  // An empty field stands for the default of the code.
+  // An empty field means the default of the code.
   function showInputs(names, defaults) {
     keepFields(names);
     for (const input of list.querySelectorAll("[data-path]"))
@@ -113,7 +112,7 @@ export function startFormula(editor, params) {
   }
 
   function begin(example) {
-    if (code) values.clear(); // the code has its own
+    if (code) values.clear(); // the code has its own defaults
     for (const [name, value] of Object.entries(example.inputs)) values.set(name, value);
     list.replaceChildren(...Object.entries(example.inputs).map(([name, value]) => fieldOf(name, value)));
     for (const area of [...texts].reverse()) {

@@ -1,10 +1,10 @@
-// Watches one run until it has ended: asks for its status with back-off, not at all while the tab is hidden,
+// Watches one run until it has ended: polls its status with back-off, pausing while the tab is hidden,
 // and swaps the page's content when the state changes.
 import { announce } from "../announce.js";
 import { ask } from "../connection.js";
 import { swap } from "../swap.js";
 
-const FIRST_MS = 60; // a run without charts has its numbers after a quarter of a second
+const FIRST_MS = 60; // a run without charts is done after a quarter of a second
 const SLOWEST_MS = 5000;
 const FACTOR = 1.3;
 
@@ -36,7 +36,7 @@ class Watch {
   }
 
   async poll() {
-    // the browser sends the ETag that it holds and hands over the body it kept when the answer is 304
+    // the browser sends its ETag, and on 304 returns the cached body
     const answer = await ask(this.url, "application/json", { cache: "no-cache" }).catch(() => null);
     if (answer?.ok) await this.show(await answer.json());
     if (watched === this) this.schedule();

@@ -9,7 +9,7 @@ function template(ruleType) {
   return document.querySelector(`template[data-rule="${CSS.escape(ruleType)}"]`);
 }
 
-// Fills `place` with the fields of a rule; `path` is where its params stand in the request, as errors name them.
+// Fills `place` with the fields of a rule; `path` is the path of its params in the request, as errors name it.
 function fill(place, ruleType, params, path) {
   const source = template(ruleType);
   place.replaceChildren(source ? source.content.cloneNode(true) : "");

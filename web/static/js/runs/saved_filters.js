@@ -1,11 +1,11 @@
-// Filters of the list of runs that this browser keeps by name.
+// Filters of the list of runs, saved by name in this browser.
 import { at } from "../addresses.js";
 import { announce } from "../announce.js";
 import { make } from "../elements.js";
 
 const KEY = "saved-filters";
 
-// What the list is narrowed and sorted by, not which of its pages it is.
+// Filters and order of the list, without the page.
 function shownQuery() {
   const query = new URLSearchParams(location.search);
   for (const name of ["after", "before"]) query.delete(name);

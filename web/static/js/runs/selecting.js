@@ -1,5 +1,4 @@
-// Remembers which runs of a filter are ticked, across pages of the list and its refreshes, names them, and has the
-// server change all of them.
+// Remembers the selected runs of a filter across pages and refreshes, names them, and changes all of them.
 import { announce } from "../announce.js";
 import { fieldValue } from "../inputs.js";
 import { sendJson } from "../requests.js";
@@ -7,12 +6,12 @@ import { refresh } from "../swap.js";
 
 const KEY = "ticked-runs";
 const LEAST = 2;
-const MOST = 5; // that can be compared
-const NAMED = 5; // above the list; of more it says how many
-let isBusy = false; // the server is changing runs
-let isLeft = false; // the page, so that no answer means nothing
+const MOST = 5; // runs that can be compared
+const NAMED = 5; // runs named above the list; others are counted
+let isBusy = false; // while the server changes runs
+let isLeft = false; // leaving the page, so a missing response means nothing
 
-// [{ id, name, state }], with the states that the page shows
+// [{ id, name, state }], with the states on the page
 function ticked() {
   const kept = JSON.parse(sessionStorage.getItem(KEY) ?? "{}");
   return kept.filter === filter() ? kept.runs.map((run) => (boxOf(run) ? described(boxOf(run)) : run)) : [];
@@ -26,7 +25,7 @@ function boxOf({ id }) {
   return document.querySelector(`#row-${CSS.escape(id)} [name="run"]`);
 }
 
-// Those of another filter are gone for good.
+// The selection of another filter is dropped.
 function forgetOthers() {
   const kept = JSON.parse(sessionStorage.getItem(KEY) ?? "{}");
   if (document.getElementById("runs-list") && kept.filter !== filter()) sessionStorage.removeItem(KEY);
@@ -65,7 +64,7 @@ function show() {
   }
 }
 
-// The ticked runs that a button's action changes.
+// Selected runs that a button's action changes.
 function changeable(button) {
   return ticked().filter(({ state }) => button.dataset.states.split(" ").includes(state));
 }
@@ -79,7 +78,7 @@ function offer(button, word, count, isPossible) {
   button.textContent = count ? `${word} ${count}` : word;
 }
 
-// Why these runs cannot be compared; nothing when they can.
+// Reason why these runs cannot be compared; empty if they can.
 function hint(runs) {
   const completed = runs.filter(isCompleted).length;
   if (completed > MOST) return `At most 5 runs can be compared; deselect ${completed - MOST}.`;
@@ -140,7 +139,7 @@ function leftWords(left) {
   return words.length ? ` Unchanged: ${words.join(", ")}.` : "";
 }
 
-// The answer, or null after a fault, which is shown. The ticks are cleared meanwhile and restored after a fault.
+// Returns the response, or null after a fault, which is shown. The selection is cleared, and restored after a fault.
 async function sendTicked(url, runs, values = {}) {
   const before = sessionStorage.getItem(KEY);
   keep([]);
@@ -153,7 +152,7 @@ async function sendTicked(url, runs, values = {}) {
   return null;
 }
 
-// Shows and says a sentence in place of the one before.
+// Shows and announces a sentence, replacing the previous one.
 function tell(words, id = "selection-status") {
   for (const place of document.querySelectorAll("#selection-status, #selection-fault")) {
     place.textContent = place.id === id ? words : "";
@@ -162,7 +161,7 @@ function tell(words, id = "selection-status") {
   if (id === "selection-status" && words) announce(words);
 }
 
-// A group of a field and buttons: each sends the ticked runs, and what the field holds under a name of its own.
+// A field with buttons: each sends the selected runs, and the field's value under its own name.
 async function tagAll(button) {
   const group = button.closest("[data-bulk]");
   const input = group.querySelector("input");

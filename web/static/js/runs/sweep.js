@@ -1,15 +1,15 @@
-// A sweep from the form: ranges of a rule's parameters, how many runs they make, and what is sent of them.
+// A sweep from the form: ranges of parameters, the number of combinations, and the request.
 import { combinationsOf, countOf, stepped } from "../inputs.js";
 
 const MOST_LEGS = 500; // of a portfolio
-const MOST_TRIED = 200_000; // combinations, of which the rule may allow fewer
+const MOST_TRIED = 200_000; // combinations, before the rule's constraints
 
-// One line of three fields for each number that the chosen rule takes, empty at first; inputs.fast is the input `fast`
-// of a rule of one's own, whose line comes and goes with it.
+// A line of three fields for each number of the rule, empty at first; inputs.fast is the input `fast` of a custom rule,
+// whose line comes and goes with it.
 export function showAxes(form) {
   const place = form.querySelector("[data-axes]");
   const params = form.querySelector("#rule-params");
-  const { rule } = params.dataset; // whose fields are there; another one may just be chosen
+  const { rule } = params.dataset; // the rule of the current fields; another may just have been chosen
   const numbers = [...params.querySelectorAll('input[type="number"][data-path]')].filter(
     (input) => !input.closest(".member"),
   );
@@ -30,7 +30,7 @@ function axisLine(key, input) {
   return line;
 }
 
-// { period: { min: 5, max: 15, step: 5 } } of the lines that have both ends; without a step the one value.
+// { period: { min: 5, max: 15, step: 5 } } of the lines with both ends; without a step, one value.
 export function readAxes(form) {
   const axes = {};
   if (form.querySelector("#rule").hidden) return axes;
@@ -48,7 +48,7 @@ function valuesOf(axis) {
   return axis.step ? stepped(axis.min, axis.max, axis.step, MOST_TRIED + 1) : [axis];
 }
 
-// How many combinations of the values the rule itself allows ("fast < slow").
+// Number of combinations that the rule itself allows ("fast < slow").
 function countAllowed(form, values, params) {
   const conditions = conditionsOf(form).map((condition) => condition.split(" < "));
   const isAllowed = (each) =>
@@ -77,7 +77,7 @@ export function describeSweep(form, params, tickers) {
   const button = form.querySelector('.actions [type="submit"]');
   const many =
     how === "screens"
-      ? `Screen ${count.toLocaleString("en")} combinations`
+      ? `Scan ${count.toLocaleString("en")} combinations`
       : `Run ${count.toLocaleString("en")} backtests`;
   button.textContent = lengths.length ? many : "Run backtest";
   button.disabled = lengths.length > 0 && (count > most || count === 0);
@@ -87,18 +87,18 @@ export function describeSweep(form, params, tickers) {
   button.disabled = legs > MOST_LEGS || legs === 0;
 }
 
-// The API a sweep goes to, screens or batches, and the most combinations that it accepts.
+// API of a sweep, screens or batches, and the most combinations that it accepts.
 export function chosenWay(form) {
   const { value, dataset } = form.querySelector('[name="how"]:checked');
   return { how: value, most: Number(dataset.most) };
 }
 
-// The request with these values, which the server combines, without pictures, which nobody would look at.
+// The request with ranges, which the server expands; without charts, which nobody would look at.
 export function sweepOf(form, request, parameters) {
   return { base: { ...request, charts: false }, parameters, where: conditionsOf(form), run_cap: chosenWay(form).most };
 }
 
-// Faults of a sweep, "parameters.fast" and "base.fee_rate", by the field of the form that they are about.
+// Faults of a sweep, such as "parameters.fast" and "base.fee_rate", by field of the form.
 export function fieldFaults(errors) {
   const field = (place) => place.replace(/^parameters\./, "params.").replace(/^(base|portfolio)\./, "");
   return Object.fromEntries(Object.entries(errors).map(([place, text]) => [field(place), text]));

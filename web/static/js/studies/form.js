@@ -1,4 +1,4 @@
-// The form of a new study: the server makes its combinations, and says what it costs before it can be started.
+// The form of a new study: the server expands its combinations and estimates the cost before it can be started.
 import { at } from "../addresses.js";
 import { announce } from "../announce.js";
 import { fieldValue } from "../inputs.js";
@@ -28,7 +28,7 @@ function request(form, base) {
   return body;
 }
 
-// What is sent: the combinations of a batch, if the study is of one, else a sweep with what makes a study of it.
+// The request: the combinations of the batch, if there is one, else a sweep with a section `study`.
 function studyRequest(form, batch) {
   if (batch) return { ...request(form, batch.base), combinations: batch.combinations };
   const inputs = [...form.querySelectorAll("[data-axis]")].filter((input) => !input.closest("[hidden]"));
