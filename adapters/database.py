@@ -44,10 +44,10 @@ T = TypeVar("T")
 
 MOST_VALUES = 1000  # in one query
 TRIES = 5  # of a transaction that collides with others
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0  # between two tries while the database is away
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0  # between two attempts while the database is down
 # wait of MySQL's client and server for each other, and of SQLite's writers
 SILENCE_S = 30
-REACH_S = 5  # for a pooled connection to show that it works, before any statement
+REACH_S = 5  # for a pooled connection to prove that it works, before any statement
 _POOL = {"max_overflow": 0, "pool_timeout": 10, "pool_recycle": 1800, "pool_pre_ping": True}
 _MYSQL_IN_TRANSACTION = 1  # SERVER_STATUS_IN_TRANS, of the status that comes with each answer
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 
-MYSQL_CONNECTING = frozenset({2003, 2013})  # nobody there, or no answer
+MYSQL_CONNECTING = frozenset({2003, 2013})  # unreachable, or no answer
 # ER_NET_PACKET_TOO_LARGE; most clients only see a closed connection (CR_SERVER_GONE_ERROR, CR_SERVER_LOST)
 _MYSQL_TOO_LARGE = frozenset({1153, 2006, 2013})
 _SURELY_SMALL = 65_536  # bytes of a statement that every server takes

@@ -62,7 +62,7 @@ class _TextFormatter(logging.Formatter):
             if f"{name}={value}" not in text
         )
         suffix = "".join(fields).translate(_CONTROLS)
-        # a trace has many lines, and `grep <run_id>` must find them all
+        # a trace has many lines, and `grep <run_id>` must find all of them
         return text.replace("\n", f"{suffix}\n") + suffix
 
 
@@ -88,7 +88,9 @@ def configure_logging(settings: Settings, role: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level)
-    logging.getLogger("rq").setLevel(logging.WARNING)  # its lines repeat ours without a run_id
+    logging.getLogger("rq").setLevel(
+        logging.WARNING
+    )  # its lines repeat the platform's without a run_id
 
 
 def run_program(role: str, work: Callable[[Settings], int]) -> int:

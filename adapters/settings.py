@@ -94,61 +94,61 @@ class Settings:
     log_level: str = "INFO"
     log_format: str = "text"  # text or json
     image_tag: str = "dev"
-    # of admins, beside those in the database: tokens, or NAME:sha256:<digest>
+    # of admins, in addition to those in the database: tokens, or NAME:sha256:<digest>
     api_tokens: tuple[str, ...] = ()
-    open_reads: bool = False  # whether reading needs no token, where tokens are asked for
-    # whether others than this machine are answered before there is any token
+    open_reads: bool = False  # reading needs no token
+    # without any token, answer other machines, too
     open_access: bool = False
-    auth_proxy_header: str = ""  # in which the trusted proxy names the user that it has logged in
-    auth_proxy_scope: str = "submit"  # what such users may
+    auth_proxy_header: str = ""  # in which the trusted proxy names the logged-in user
+    auth_proxy_scope: str = "submit"  # scope of these users
     logins_per_minute: int = 20  # of one address
-    # requests of one token, or one address without any, that change something
+    # changes, by one token, or by one address without a token
     changes_per_minute: int = 30_000
-    reads_per_minute: int = 60_000  # the same for those that do not
-    # the first signs browsers' sessions, all are accepted; none: one for each start
+    reads_per_minute: int = 60_000  # likewise for reads
+    # the first signs browsers' sessions, all are accepted; none: a new key at each start
     secret_key: tuple[str, ...] = ()
     run_timeout_s: int = 300
-    # address space that one run may use beyond what the process holds at its start
+    # address space of one run, beyond that of the process at its start
     run_memory_mb: int = 2048
     # sealed: strategies in Python run in a process without files, network and secrets; trusted: unsealed; off: refused
     python_rules: str = "sealed"
-    python_modules: tuple[str, ...] = PYTHON_MODULES  # that they may import
+    python_modules: tuple[str, ...] = PYTHON_MODULES  # modules that they may import
     lease_s: float = 30.0
     heartbeat_s: float = 7.5
     reconcile_s: float = 10.0
-    # a PENDING run that is not in the list for so long is enqueued again
+    # after which a PENDING run that is not in the list is enqueued again
     enqueue_grace_s: float = 30.0
-    pending_timeout_s: float = 3600.0  # a run that could not be enqueued for so long is given up
+    pending_timeout_s: float = 3600.0  # after which a run that cannot be enqueued fails
     max_losses: int = 3
     max_handbacks: int = 20
     # the address that the web tier listens on; 0.0.0.0 in a container
     web_host: str = "127.0.0.1"
     port: int = 5000
     web_concurrency: int = 2  # web processes, of eight threads each
-    # names under which people reach the web tier, beside those of loopback
+    # host names of the web tier, in addition to those of loopback
     trusted_hosts: tuple[str, ...] = ()
-    # the address whose X-Forwarded-Proto, -For and -Prefix are believed; * for any
+    # address whose X-Forwarded-Proto, -For and -Prefix are trusted; * for any
     trusted_proxy: str = ""
-    # whether the first start of `make run` submits a run, a batch and a study as examples
+    # the first start of `make run` submits a run, a batch and a study as examples
     examples: bool = True
-    # to one web process; beyond them the one silent longest is closed
+    # to one web process; above this the connection that was idle longest is closed
     connections_per_address: int = 1000
-    max_queue_depth: int = 200_000  # above it submissions are answered 429
+    max_queue_depth: int = 200_000  # above this submissions are answered 429
     max_bulk_runs: int = 20_000  # runs in one bulk submission
     # combinations times bars of one screen; a core does ten million in a second
     max_screen_bars: int = 1_000_000_000
-    max_body_mb: int = 16  # of a bulk submission; single submissions are bounded far lower
-    # of one price file, as it is sent and as it is unpacked; a million bars have 50
+    max_body_mb: int = 16  # of a bulk submission; single submissions have a much lower limit
+    # of one price file, as sent and as unpacked; a million bars have 50
     max_prices_mb: int = 64
-    # days after a run's end that its equity, trades, signals, lines and charts are kept; None: forever, here and below
+    # days for which equity, trades, signals, lines and charts are kept after a run's end; None: forever, here and below
     keep_series_days: int | None = None
     keep_runs_days: int | None = None  # whole runs, and whole plans
     keep_audit_days: int | None = None
-    # of the runs that may be deleted, so many of the latest stay
+    # number of the latest deletable runs to keep
     keep_runs_count: int | None = None
-    # size of MySQL's volume, for the page of storage; SQLite's disk is asked itself
+    # size of MySQL's volume, for the storage page; for SQLite the disk's free space is read
     database_gib: int | None = None
-    # a Job that finds no message waits so long for one, with everything loaded; 0: it ends
+    # how long a Job waits for a message if there is none, with everything loaded; 0: it exits
     idle_s: int = 0
     # written right after the pop; the Job's readiness probe waits for it
     ready_file: Path | None = None
@@ -156,7 +156,7 @@ class Settings:
     scaler_max_processes: int = 0  # 0: the number of cores
     # how it starts Jobs: forked from a warm template, or plain processes
     scaler_start: str = "warm"
-    # while it exists the local scaler starts nothing
+    # while it exists the local scaler starts no Jobs
     scaler_pause_file: Path = PROJECT_ROOT / "var" / "scaler.paused"
 
     @property

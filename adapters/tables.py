@@ -67,11 +67,11 @@ runs = table(
     UniqueConstraint("plan_id", "request_hash", name="uq_plan_request"),
     Index("ix_runs_status", "status", "id"),
     Index("ix_runs_lease", "status", "lease_until"),
-    # the columns behind an id are never searched by: with them a list's page is found in the index alone
+    # the columns after the id are never searched; with them a page of the list is read from the index alone
     Index("ix_runs_ticker", "ticker", "id", "rule_type", "status"),
     Index("ix_runs_rule", "rule_type", "id"),
     Index("ix_runs_rule_id", "rule_id", "id"),
-    # the runs of a plan are counted in it alone
+    # the runs of a plan are counted from this index alone
     Index(PLAN_INDEX, "plan_id", "id", "status", "error_type", "completed_at"),
     Index("ix_runs_label", "label", "id"),
     Index("ix_runs_title", "title", "id"),
@@ -82,8 +82,8 @@ runs = table(
     # the same by submission
     Index(LISTED_INDEX, "id", "ticker", "rule_type", "created_at", *METRIC_INDEXES),
     Index("ix_runs_reproduces", "reproduces"),
-    Index("ix_runs_request", "request_hash"),  # whether somebody has asked for the same already
-    Index("ix_runs_prices", "data_hash", "id"),  # which runs read a version of prices
+    Index("ix_runs_request", "request_hash"),  # finds identical requests
+    Index("ix_runs_prices", "data_hash", "id"),  # finds the runs of a price version
     Index("ix_runs_benchmark", "benchmark_hash"),
     id=key(Id, doc="in order of submission; the list is paged by it"),
     run_id=required(Uuid, unique=True),
@@ -150,9 +150,9 @@ IS_WAITING = RUN.status == RunStatus.PENDING
 IS_SUCCEEDED = RUN.status == RunStatus.SUCCEEDED
 IS_FAILED = RUN.status == RunStatus.FAILED
 IS_LIVING = RUN.status.in_([RunStatus.PENDING, RunStatus.RUNNING])
-# FAILED to the database, a word of its own to people
+# FAILED in the database, a separate state on pages
 IS_CANCELLED = RUN.error_type == ErrorType.CANCELLED
-# the metrics that no JSON has to be read for
+# metrics with a column, readable without JSON
 HEADLINE_COLUMNS = {name: RUN[name] for name in METRIC_INDEXES}
 
 run_lines = table(
@@ -254,7 +254,7 @@ run_events = table(
         reconciler="INSERT",
     ),
     Index("ix_events_run", "run_id", "id"),
-    # the queue over time is counted in the index alone
+    # the queue over time is counted from this index alone
     Index("ix_events_at", "at", "from_status", "to_status"),
     id=key(Id),
     run_id=Uuid,

@@ -158,7 +158,7 @@ class Template:
         return words
 
     def kill(self) -> None:
-        """Kill the template; its Jobs go on as children of this process."""
+        """Kill the template; its Jobs continue as children of this process."""
         with suppress(ProcessLookupError, ChildProcessError):  # it was waited for already
             os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
@@ -211,7 +211,7 @@ class JobProcesses:
             log.warning("template_start_failed next_in_s=%.0f reason=%s", TEMPLATE_RETRY_S, error)
 
     def drop_template(self) -> None:
-        """Kill the template, if there is one; its Jobs go on."""
+        """Kill the template, if there is one; its Jobs continue."""
         if not self._template:
             return
         if self._template.is_ready:

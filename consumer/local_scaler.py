@@ -173,7 +173,7 @@ class LocalScaler:
         """Publish the state for the pages; in Redis it expires unless it is renewed."""
         if state == self._published and time.monotonic() < self._publish_at:
             return
-        with suppress(QueueUnavailable):  # it was logged when the lists were polled
+        with suppress(QueueUnavailable):  # the polling of the lists has logged it
             self._queue.publish_scaler_state(state)
             self._published, self._publish_at = state, time.monotonic() + SCALER_EXPIRY_S / 3
 

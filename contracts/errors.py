@@ -1,10 +1,10 @@
-"""Faults whose text is meant for users; anything else is an internal error."""
+"""Faults with a text for users; anything else is an internal error."""
 
 from collections.abc import Mapping
 
 
 class PlatformError(Exception):
-    """Base of all faults whose text is meant for users."""
+    """Base of all faults with a text for users."""
 
 
 class InvalidRequest(PlatformError):

@@ -82,7 +82,7 @@ class ValueRule(BaseRule):
     spec = RuleSpec(
         "VALUE",
         "Long-term reversal",
-        "Buys what is cheap against its own price of years ago and sells what is dear against it.",
+        "Buys assets that are cheap compared with their own price years ago, and sells expensive ones.",
         "paper",
         (
             bars(
@@ -104,7 +104,7 @@ class ValueRule(BaseRule):
                 20.0,
                 0.0,
                 90.0,
-                "Gap to the old price that counts as cheap, or as dear",
+                "Gap to the old price that counts as cheap or expensive",
                 "%",
                 1.0,
             ),

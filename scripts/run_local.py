@@ -266,7 +266,7 @@ def _run_procfile(
 ) -> None:
     """Start the programs of the Procfile, append them to `programs`, and supervise all until a signal comes."""
     signals: list[int] = []
-    # from here on no signal may interrupt a start, which would leave a process behind
+    # from here on a signal must not interrupt a start, which would leave a process behind
     for signum in STOP_SIGNALS:
         signal.signal(signum, lambda number, frame: signals.append(number))
     lines = (ROOT / "Procfile").read_text("utf-8").splitlines()

@@ -59,7 +59,7 @@ def login() -> ResponseReturnValue:
     g.actor = token_holder(token)
     if g.actor is None:
         raise Unauthorized("this token is unknown, revoked or expired")
-    # the browser acts as its holder until the token expires, is revoked, or the session is ended
+    # the session acts for the token until that expires or is revoked, or until a log-out
     session.update(id=secrets.token_urlsafe(16), token=digest_of(token))
     return redirect(url_for("form.page"))
 

@@ -41,7 +41,7 @@ P = ParamSpec("P")
 log = logging.getLogger(__name__)
 
 QUEUE_PATIENCE_S = 1.0  # for Redis to answer, which takes milliseconds
-AWAY_S = 2.0  # after a failure, in which no other request waits for Redis
+AWAY_S = 2.0  # after a failure, during which other requests do not wait for Redis
 
 
 class QueueStatus:
@@ -174,7 +174,7 @@ def get_or_insert(find: Callable[[], str | None], insert: Callable[[], str]) -> 
         return row_id, False
     try:
         return insert(), True
-    except DuplicateKey:  # an identical request was faster
+    except DuplicateKey:  # an identical request was inserted first
         if row_id := find():
             return row_id, False
         raise

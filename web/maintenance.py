@@ -92,7 +92,7 @@ def _start_timer() -> None:
 
 
 def _observe_latency(response: Response) -> Response:
-    # an unknown path must not become a label of its own
+    # an unknown path must not become a label
     route = request.url_rule.rule if request.url_rule else ""
     LATENCY.labels(request.method, route, response.status_code).observe(
         time.perf_counter() - g.started

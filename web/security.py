@@ -154,7 +154,7 @@ def _check_host() -> None:
     if not current_operation().any_host and not _is_allowed_host(
         host, platform().settings.trusted_hosts
     ):
-        g.actor = None  # the page is foreign, whoever looks at it
+        g.actor = None  # the page belongs to another site, whoever opens it
         _check_rate()
         raise BadRequest(f"host {host[:100]!r} is not allowed; add it to TRUSTED_HOSTS")
 

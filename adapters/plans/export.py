@@ -88,7 +88,7 @@ def batch_evidence(
     metrics = json.loads(best["metrics_json"])["values"]
     try:
         timing = measured_timing(metrics, len(decode_equity(best["equity_curve_json"])[1]))
-    except (NoValue, Conflict):  # its series was deleted after the time that it is kept
+    except (NoValue, Conflict):  # its series was deleted by retention
         return None
     per_year: float = metrics["bars_per_year"]
     trials, variance = _trials(connection, plan_id, best)

@@ -105,7 +105,7 @@ def join_batch(
         }
         insert_if_new(
             connection, plans, **values
-        )  # or somebody else has, and has committed by now
+        )  # or another request has, and has committed by now
         row = connection.execute(locked).mappings().one()
     if row["kind"] != PlanKind.BATCH:
         raise Conflict(f"batch {name!r} belongs to a {row['kind']}; use another name")

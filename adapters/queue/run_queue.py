@@ -80,9 +80,9 @@ def as_words(raw: bytes | str) -> str:
 # a sorted set: waiting Jobs, each with the time at which its entry expires
 IDLE_JOBS = "rq:idle"
 IDLE_EXPIRY_S = 20
-SCALER_EXPIRY_S = 10  # a scaler that has not reported for so long is gone
+SCALER_EXPIRY_S = 10  # a scaler that has not reported for this long is gone
 CHUNK = 500  # messages per round trip; more do not make it faster
-REMOVED_AT_ONCE = 1000  # messages per script, for which Redis serves nobody else
+REMOVED_AT_ONCE = 1000  # messages per script, during which Redis serves no other client
 # Blanks the named messages in one pass over each list and removes the blanks in another. One LREM per message would
 # scan all messages before it: minutes for a large batch in the middle of a long queue.
 _REMOVE = """

@@ -91,10 +91,10 @@ def unmatched_words(connection: Connection, words: Sequence[Word]) -> list[str]:
 DISORDER = timedelta(minutes=5)
 # no run is older; a day later the calendar ends
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(9999, 12, 30)
-FEW = {*RUN["data_hash", "rule_id", "plan_id"]}  # of which few runs have the same value
-# at most so many are sorted, in 40 ms; a walk in the wanted order may take 400 ms
+FEW = {*RUN["data_hash", "rule_id", "plan_id"]}  # filters whose value few runs share
+# at most this many are sorted, in 40 ms; a scan in the requested order may take 400 ms
 FEW_RUNS = 120_000
-# what people call a run's state, with the conditions of it: the cancelled are FAILED to the database
+# public states of a run with their conditions; cancelled runs are FAILED in the database
 STATES = {
     **{status.public: [RUN.status == status] for status in RunStatus},
     "failed": [IS_FAILED, or_(RUN.error_type.is_(None), ~IS_CANCELLED)],
@@ -237,14 +237,14 @@ def _beyond(cursor: Cursor, column: ColumnElement[Any] | None, descending: bool)
     if column is None:
         return past_id
     value: Any = cursor.value
-    # the first half is a range that an index can begin at
+    # the first half is a range for which an index has a start
     return and_(up_to(column, value), or_(past(column, value), past_id))
 
 
 def _conditions(connection: Connection, filters: RunFilter, by_metrics: bool) -> Conditions:
     conditions = [_is_met(*each) for each in filters.having.items()]
     if filters.label:
-        # DISTINCT: or MariaDB would read the label of each run that it walks by from the table
+        # DISTINCT: else MariaDB reads the label of each run on its way from the table
         labelled = ids_with("label", filters.label).distinct().subquery()
         conditions.append(RUN.id.in_(select(labelled.c.id)))
     conditions += map(has_word, filters.words)
@@ -267,7 +267,7 @@ def _state(filters: RunFilter, by_metrics: bool) -> Conditions:
 
 
 def _dates(connection: Connection, filters: RunFilter) -> Conditions:
-    """Days as a range of ids, which every index ends with, beside the exact times."""
+    """Return days as a range of ids, which every index ends with, in addition to the exact times."""
     conditions: Conditions = []
     created, by_time = RUN.created_at, (RUN.created_at, RUN.id)
     if filters.created_from:

@@ -19,7 +19,7 @@ from adapters.tables import IS_WAITING, PLAN_INDEX, RUN, runs
 from contracts.errors import StaleMessage
 from contracts.values import Json, frozen
 
-# how long a claim counts against its actor, so that many small batches are no way to the front
+# how long a claim counts against its actor; without it many small batches would jump the queue
 SERVED_S = 3600.0
 _HAS_WAITING = PLAN.first_id.is_not(None)
 _ACTOR = func.coalesce(PLAN.submitted_by, "")
@@ -93,7 +93,7 @@ def next_in_turn(connection: Connection, ticket: Attempt) -> Turn:
         if not _pause(connection, plan):
             locked.append(plan)
         passed.append(plan.plan_id)
-    # the database may also lock runs that a claim only read past: wait for the claims to end
+    # the database may also lock runs that a claim only scanned: wait for these claims to end
     for plan in locked:
         if turn := _oldest_turn(connection, plan, ticket_waits, skip_locked=False):
             return turn
@@ -149,7 +149,7 @@ def mark_served(connection: Connection, turn: Turn) -> None:
     if turn.plan is None:
         return
     values: Json = {"served_at": database_now()}
-    if turn.first_id:  # unless a run was announced meanwhile that waits before it
+    if turn.first_id:  # unless an earlier run was announced meanwhile
         is_unchanged = PLAN.first_id == turn.plan.first_id
         values["first_id"] = case((is_unchanged, turn.first_id), else_=PLAN.first_id)
     connection.execute(

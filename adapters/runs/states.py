@@ -68,7 +68,7 @@ _WAITING_AGAIN = {
     "started_at": None,
     **_NO_LEASE,
 }
-# columns of a failed run that is to wait again as its next attempt
+# columns that reset a failed run for its next attempt
 RETRIED = {
     **_WAITING_AGAIN,
     **_NO_ERROR,
@@ -271,7 +271,7 @@ def failed_values(error_type: ErrorType, message: str) -> Json:
 
 
 PAGE = 5_000  # rows that are in memory at a time, where many are read
-SUBMISSION_S = 5.0  # a submission may take so long from its rows to its messages
+SUBMISSION_S = 5.0  # longest time from a submission's rows to its messages
 
 
 def expired_leases(connection: Connection, limit: int) -> list[Lease]:

@@ -26,7 +26,7 @@ from contracts.status import ErrorType, RunStatus
 
 log = logging.getLogger(__name__)
 
-# how long an outcome waits for the database, below the pod's grace period; afterwards the lease runs out and the
+# how long an outcome waits for the database, below the pod's grace period; afterwards the lease expires and the
 # reconciler takes over
 PATIENCE_S = 20.0
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -41,7 +41,7 @@ class ChildExit(IntEnum):
     SUCCEEDED = 0  # result and SUCCEEDED are committed
     FAILED = 10  # FAILED and its reason are committed
     OVERTAKEN = 11  # another process owns the run; nothing was written
-    NOT_PERSISTED = 12  # the database was away for too long
+    NOT_PERSISTED = 12  # the database was down for too long
 
 
 class ChildProcess:

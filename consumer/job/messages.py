@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 
 MAX_REFUSED = 1_000  # foreign messages that one process deletes
 FAILURE_TEXT = "failed; the database has the reason"
-SILENCE_S = 60  # beyond a heartbeat, until RQ's tools take a silent worker or execution for dead
+SILENCE_S = 60  # beyond a heartbeat, until RQ's tools treat a silent worker or execution as dead
 PROBE_EXIT_S = (
     0.02  # for a waiting probe to exit by itself; killed with the container it would be an event
 )
@@ -50,7 +50,7 @@ PROBE_EXIT_S = (
 
 @contextmanager
 def redis_may_fail(step: str) -> Iterator[None]:
-    """Go on without Redis; the reconciler cleans up what is left behind there."""
+    """Continue without Redis; the reconciler cleans up leftovers there."""
     try:
         yield
     except RedisError as error:
@@ -200,9 +200,9 @@ class MessageWorker:
             pipeline.lrem(self._queue.intermediate_queue_key, 1, ticket.id)
             if ticket_waits:
                 pipeline.lpush(self._queue.key, ticket.id)
-            else:  # nobody needs it, unless another process works on it just now
+            else:  # it is unused, unless another process is working on it
                 pipeline.expire(ticket.key, KEPT_S)
-            for queue in self.queues:  # the retry of a single run waits in the first
+            for queue in self.queues:  # the retry of a single run waits in the interactive list
                 pipeline.lrem(queue.key, 1, job_id)
             pipeline.execute()
             with suppress(NoSuchJobError):

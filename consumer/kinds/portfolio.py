@@ -243,7 +243,7 @@ class PortfolioTrading:
         )
 
     def pack(self) -> bytes:
-        """Pack the series stored beside the row: bars count in the joint calendar, money has the account's decimals."""
+        """Pack the series stored with the row: bars count in the joint calendar, money has the account's decimals."""
         result, decimals = self.result, money_decimals(self._run.initial_capital)
         bars = len(result.equity_curve)
         chosen = np.unique(np.linspace(0, bars - 1, min(bars, WEIGHT_BARS)).round().astype(int))

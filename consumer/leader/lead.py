@@ -44,7 +44,7 @@ Enqueue = Callable[[list[str]], None]  # sends the messages of runs by their ids
 # of a run's lease, after which a silent leader is replaced: within 10 s by default
 LEADS_PER_LEASE = 6
 RENEWALS_PER_LEAD = 3
-# after so many leases without a `check` the work hangs, and the lead is left to another reconciler
+# leases without a `check` after which the work counts as hung and another reconciler takes the lead
 LEASES_UNTIL_STUCK = 10
 _BATCH = 500  # runs per round trip to Redis
 _WRITES = 100  # runs per transaction; SQLite's other writers wait for it
@@ -289,7 +289,7 @@ class Repairs:
     def _clean_queue(self) -> None:
         """Delete popped messages whose attempt has ended, once two passes in a row have seen them."""
         ended = self._ended_ids()
-        # one that was seen once may still be archived by its process
+        # its process may still archive one that was seen only once
         if deleted := ended & self._ended:
             self._queue.forget(deleted)
             log.info("messages_deleted count=%d", len(deleted))
@@ -330,5 +330,5 @@ class Repairs:
             try:
                 give_up(connection, waiting, ErrorType.SYSTEM_ERROR, message)
             except StaleMessage:
-                return  # a process works on it after all
+                return  # a process is working on it after all
             log.error("run_given_up reason=%s", message)

@@ -18,7 +18,7 @@ log = logging.getLogger("mkdocs.hooks")  # a warning here fails the build
 
 
 def on_files(files: Files, config: Any) -> Files:
-    """The files that are kept elsewhere, beside those of docs/."""
+    """Files outside docs/ that belong to the documentation."""
     for name in PAGES:
         files.append(
             File.generated(config, name, content=(ROOT / name).read_text(encoding="utf-8"))

@@ -170,7 +170,7 @@ class Checker(ast.NodeVisitor):
         if name in FUNCTIONS:
             fault, names = f"`{name}` is a function: {FUNCTIONS[name].signature}", ()
         else:
-            fault = f"`{name}` is not known: give it a value as an input"
+            fault = f"`{name}` has no value: set it as an input"
         if not _COLUMN.fullmatch(name.lower()):
             raise _fault(node, fault + suggest(name, names), name)
         self._read("column", name, node, fault, names)

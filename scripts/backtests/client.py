@@ -347,7 +347,7 @@ class Client(Transport):
             adjust=adjust,
             timezone=timezone,
             keep_dates=keep_dates
-            or None,  # defaults are not sent, since an older platform refuses them
+            or None,  # do not send defaults, which an older platform rejects
             bad_rows=None if bad_rows == "refuse" else bad_rows,
             source=source,
             note=note,

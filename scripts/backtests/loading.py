@@ -15,7 +15,7 @@ from backtests.transport import BadInput, Refused
 TOO_LARGE = 413
 BAD_ROWS = ("refuse", "widen", "drop")
 COLUMNS = ("file", "ticker", "timeframe", "bars", "from", "to", "outcome", "warnings")
-# default names of exports, none of which is meant as a ticker
+# default names of exports, none of which is a ticker
 NAMELESS = "chart data download export history ohlcv prices quotes stock table"
 # names of each timeframe in file names
 TIMEFRAMES = {

@@ -19,9 +19,7 @@ from backtests.transport import BadInput, Json, Refused, read_code
 MAX_DEPTH = 4  # of entries with a line; aliases may be circular
 MAX_MISREAD = 3  # values that one message names
 MAX_LABEL = 64  # characters
-CODE_FILE = (
-    "code_file"  # of params: a file of Python beside the sweep's, whose text becomes `code`
-)
+CODE_FILE = "code_file"  # of params: a Python file next to the sweep's, whose text becomes `code`
 
 
 class Spec(NamedTuple):

@@ -20,7 +20,7 @@ DEFAULT_URL = "http://127.0.0.1:5000"
 TIMEOUT_S = 60.0  # of one call
 LONG_TIMEOUT_S = 600.0  # checking a million bars took 33 s on a busy machine
 PATIENCE_S = 30.0  # total of pauses while a platform that has answered before does not answer
-# the same where nothing has answered yet: a wrong address is likelier than a restart
+# the same where nothing has answered yet: a wrong address is more likely than a restart
 FIRST_PATIENCE_S = 3.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 5.0
 FULL_PAUSE_S = 30.0  # when a full queue is reported without Retry-After

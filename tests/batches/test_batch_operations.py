@@ -118,7 +118,7 @@ def test_retrying_a_batch_makes_its_failed_runs_wait_again(
     assert redis_server.client().lrange(QUEUE, -1, -1) == [f"{batch[1]}-2"]
 
 
-def test_cancelled_runs_are_retried_when_asked_for(client: FlaskClient, batch: list[str]) -> None:
+def test_cancelled_runs_are_retried_on_request(client: FlaskClient, batch: list[str]) -> None:
     client.post("/api/batches/b/cancel")
 
     assert client.post("/api/batches/b/retry?cancelled=true").json["retried"] == 1502

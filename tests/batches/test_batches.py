@@ -101,7 +101,7 @@ def test_the_time_left_is_at_the_pace_of_what_runs_now_not_of_before_a_retry(
         ("metric=sortino_ratio&goal=min", [1, 0]),
     ],
 )
-def test_the_leaderboard_is_ranked_by_the_asked_metric(
+def test_the_leaderboard_is_ranked_by_the_requested_metric(
     client: FlaskClient, batch: list[str], query: str, expected: list[int]
 ) -> None:
     answer = client.get(f"/api/batches/b?{query}").json

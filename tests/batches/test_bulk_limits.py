@@ -62,7 +62,7 @@ def test_a_body_over_the_cap_is_refused(platform_settings: dict[str, str]) -> No
     assert "at most 1048576" in answer.json["error"]
 
 
-def test_a_batch_that_would_overfill_the_queue_is_told_when_to_come_back(
+def test_a_batch_that_would_overfill_the_queue_learns_when_to_try_again(
     platform_settings: dict[str, str], redis_server: RedisServer
 ) -> None:
     with web_app(platform_settings | {"MAX_QUEUE_DEPTH": "10"}) as app:

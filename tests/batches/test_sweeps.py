@@ -121,7 +121,7 @@ def test_a_sweep_can_join_a_batch(client: FlaskClient) -> None:
         }),
     ],
 )  # fmt: skip
-def test_a_fault_is_told_by_its_field_with_what_is_accepted(
+def test_a_fault_is_reported_by_its_field_with_what_is_accepted(
     app: Flask, client: FlaskClient, change: dict[str, Any], errors: dict[str, str]
 ) -> None:
     refused = client.post("/api/batches", json=SWEEP | change)
@@ -184,7 +184,7 @@ def test_a_study_of_a_sweep_is_the_study_of_its_combinations(client: FlaskClient
         ({"parameters": {"period": [7, 1]}}, "parameters.period"),
     ],
 )
-def test_a_fault_of_a_study_of_a_sweep_is_told_by_its_field(
+def test_a_fault_of_a_study_of_a_sweep_is_reported_by_its_field(
     client: FlaskClient, change: dict[str, Any], field: str
 ) -> None:
     sweep = SWEEP | {"base": BASE | {"tickers": "AAPL"}, "study": {"kind": "selection"}}

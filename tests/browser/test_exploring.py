@@ -96,7 +96,7 @@ def test_a_point_names_its_run(visit: Visit) -> None:
     ).to_be_visible()
 
 
-def test_a_condition_that_cannot_be_meant_leaves_the_page_as_it_is(visit: Visit) -> None:
+def test_a_condition_that_is_invalid_leaves_the_page_as_it_is(visit: Visit) -> None:
     page = visit.page
     page.request.post("/api/runs/bulk?batch_id=asked", data=RUNS)
     visit.open("/batches/asked")

@@ -259,7 +259,7 @@ def enter(field: Locator, text: str) -> None:
     field.press_sequentially(text)
 
 
-def test_a_run_is_repeated_with_other_params_beside_itself(
+def test_a_run_is_repeated_with_other_params_and_compared_with_the_first(
     visit: Visit, runs: dict[str, str], browser: Browser
 ) -> None:
     page = chart_of(visit, runs)
@@ -484,7 +484,7 @@ def test_comparison_and_prices_are_drawn_in_the_same_kind_of_chart(
 
 
 @WIDTHS
-def test_a_benchmark_is_beside_the_equity_in_comparisons_and_in_the_list(
+def test_a_benchmark_is_with_the_equity_in_comparisons_and_in_the_list(
     visit: Visit, runs: dict[str, str], width: int
 ) -> None:
     page = visit.page

@@ -224,7 +224,7 @@ def test_warm_up_gives_a_signal_on_the_very_first_bar() -> None:
     assert decode_signals(late["signals_json"])[0][:2] == (0, signal)
 
 
-def test_dates_beyond_the_prices_are_clipped_and_said() -> None:
+def test_dates_beyond_the_prices_are_clipped_with_a_note() -> None:
     columns = columns_of(replace(WHOLE, end_date=date(2020, 1, 1)))
 
     _, _, (clipped,) = decode_trades(columns["trades_json"])
@@ -257,7 +257,7 @@ def test_the_signals_of_a_run_are_those_of_the_whole_history_cut_at_its_dates(
         assert signalled == expected, (start, end)
 
 
-def test_a_history_that_is_shorter_than_the_rule_needs_is_said() -> None:
+def test_a_history_that_is_shorter_than_the_rule_needs_is_reported() -> None:
     columns = columns_of(replace(WHOLE, rule_type="VALUE", start_date=date(2002, 1, 2)))
 
     _, _, (note,) = decode_trades(columns["trades_json"])
@@ -311,7 +311,7 @@ def test_enough_history_needs_no_note() -> None:
     assert decode_trades(columns["trades_json"])[2] == []
 
 
-def test_idle_cash_that_earns_nothing_is_said_where_a_risk_free_rate_is_subtracted() -> None:
+def test_idle_cash_that_earns_nothing_is_reported_where_a_risk_free_rate_is_subtracted() -> None:
     small = replace(WHOLE, start_date=date(2002, 1, 2), position_size=100.0, risk_free_rate=0.04)
     bare, earning = columns_of(small), columns_of(replace(small, cash_rate=0.04))
 
@@ -407,7 +407,7 @@ class SaysFloats(RsiRule):
 
 
 @pytest.mark.parametrize("caller", ["job", "grid", "notebook"])
-def test_whoever_runs_a_rule_is_told_how_its_signals_become_right(caller: str) -> None:
+def test_whoever_runs_a_rule_learns_how_its_signals_become_right(caller: str) -> None:
     prices = read_prices(DATA, "AAPL", "1d", WHOLE.start_date, WHOLE.end_date)
     callers = {
         "job": lambda: Setup(WHOLE, prices).result_of(SaysFloats()),

@@ -62,7 +62,7 @@ def test_every_target_and_module_of_the_page_exists(page: str) -> None:
 
 
 @pytest.mark.parametrize("page", ["docs/operations.md", "docs/deploy.md"])
-def test_every_object_that_kubectl_is_asked_for_exists(page: str) -> None:
+def test_every_object_that_kubectl_names_exists(page: str) -> None:
     workloads = {
         f"{each.kind.lower()}/{each.name}" for each in read_platform(PROJECT_ROOT).documents
     }

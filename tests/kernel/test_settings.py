@@ -42,7 +42,7 @@ def test_every_setting_can_be_set() -> None:
     assert (values.ready_file, values.keep_runs_days) == (Path("120"), 120)
 
 
-def test_all_faults_are_told_at_once() -> None:
+def test_all_faults_are_reported_at_once() -> None:
     with pytest.raises(InvalidSettings) as faults:
         load_settings(
             {
@@ -162,7 +162,7 @@ def test_redis_credentials_go_into_its_url() -> None:
     assert load_settings(environ).redis_url == "redis://worker:a%2Fb@redis:6379/0"
 
 
-def test_a_password_that_breaks_its_url_is_told_without_being_shown() -> None:
+def test_a_password_that_breaks_its_url_is_reported_without_the_password() -> None:
     with pytest.raises(InvalidSettings, match="REDIS_URL=…: no URL: .*%2F") as fault:
         load_settings({"REDIS_URL": "redis://:secret/word@127.0.0.1:6379/0"})
 

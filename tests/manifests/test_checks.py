@@ -55,7 +55,7 @@ def test_what_a_check_cannot_read_is_a_fault(as_they_are: Platform) -> None:
     ]
 
 
-def test_the_section_storage_is_told_how_large_mysqls_volume_is(as_they_are: Platform) -> None:
+def test_the_section_storage_knows_how_large_mysqls_volume_is(as_they_are: Platform) -> None:
     (claim,) = as_they_are.one("StatefulSet", "mysql").spec["volumeClaimTemplates"]
     settings = as_they_are.one("ConfigMap", "stock-backtest-config").body["data"]
 

@@ -119,7 +119,7 @@ FAULTS = {
 }
 
 
-def test_a_volume_is_told_to_fill_weeks_before_it_is_full(rules_file: Path) -> None:
+def test_a_volume_alerts_weeks_before_it_is_full(rules_file: Path) -> None:
     firing = 'count(ALERTS{alertname="DatabaseVolumeFills",alertstate="firing"}) or vector(0)'
     cases = [
         {

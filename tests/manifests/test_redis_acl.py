@@ -311,7 +311,7 @@ def test_nobody_gets_in_without_a_password(server: AclRedis) -> None:
         stranger.ping()
 
 
-def test_other_hosts_are_asked_for_a_login_instead_of_being_turned_away(server: AclRedis) -> None:
+def test_other_hosts_are_asked_to_log_in_instead_of_being_turned_away(server: AclRedis) -> None:
     # protected mode refuses everyone but 127.0.0.1 while the default user has no password
     with socket.create_connection(
         ("127.0.0.1", server.port), timeout=5, source_address=("127.0.0.2", 0)

@@ -94,7 +94,9 @@ def test_a_jump_by_a_whole_factor_looks_like_a_split() -> None:
     assert "moved more than 50%" in words(daily([100, 101, 45, 46]))
 
 
-def test_a_split_of_three_to_two_four_to_three_or_five_to_four_is_told_from_a_fall() -> None:
+def test_a_split_of_three_to_two_four_to_three_or_five_to_four_is_distinguished_from_a_fall() -> (
+    None
+):
     for factor in (2 / 3, 3 / 4, 4 / 5):
         assert "unadjusted split, once" in words(
             daily([100, 101, 101 * factor * 1.01, 101 * factor])
@@ -195,7 +197,7 @@ def test_the_factor_of_a_split_is_that_of_the_jump_that_looks_like_one() -> None
         assert f"(×{ratio:.3g})" in words(daily([100, 100 * ratio, 100 * ratio]))
 
 
-def test_a_week_of_other_days_is_asked_about_and_its_weekends_are_no_gaps() -> None:
+def test_a_week_of_other_days_needs_a_choice_and_its_weekends_are_no_gaps() -> None:
     days = [date(2012, 1, 1) + timedelta(days=number) for number in range(200)]
     for left_out, says in (
         ((4, 5), "on Sundays and 0 on Fridays"),

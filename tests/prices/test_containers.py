@@ -96,7 +96,7 @@ def test_a_zip_that_understates_its_size_unpacks_no_more_than_it_says() -> None:
     assert "not a whole zip file" in refused(bytes(packed))
 
 
-def test_of_a_zip_with_several_files_their_names_are_said() -> None:
+def test_of_a_zip_with_several_files_their_names_are_reported() -> None:
     assert "2 files: a.csv, b.csv; load them one by one" in refused(
         zipped(b"x", "a.csv", "b.csv")
     )
@@ -122,7 +122,7 @@ def test_text_in_any_encoding_of_unicode_is_the_same_file() -> None:
         ("gb18030", "日期;开盘;最高;最低;收盘;成交量"),
     ],
 )
-def test_code_pages_are_told_by_the_header_they_make(encoding: str, header: str) -> None:
+def test_code_pages_are_recognised_by_the_header_they_make(encoding: str, header: str) -> None:
     text = TEXT.replace(",", ";").replace(TEXT.splitlines()[0].replace(",", ";"), header)
 
     assert canonical(text.encode(encoding)) == canonical(TEXT.encode())

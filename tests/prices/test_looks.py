@@ -65,7 +65,7 @@ def test_bars_within_the_sessions_of_an_exchange_say_their_timeframe_and_zone(zo
         assert f"as in {zone}" in reading.looks
 
 
-def test_each_timeframe_is_told_from_the_distance_of_its_bars() -> None:
+def test_each_timeframe_is_detected_from_the_distance_of_its_bars() -> None:
     for timeframe in TIMEFRAMES:
         first = datetime(2024, 1, 1, tzinfo=ZoneInfo("UTC"))
         content = file_of(
@@ -79,7 +79,7 @@ def test_each_timeframe_is_told_from_the_distance_of_its_bars() -> None:
                 assert fault.startswith(f"{other} (") and f"apart ({timeframe})" in fault
 
 
-def test_hours_that_tell_no_zone_or_several_are_asked_about() -> None:
+def test_hours_that_tell_no_zone_or_several_need_a_choice() -> None:
     for timeframe, hours in (("5m", [("14:30", "21:00")]), ("4h", [("09:30", "16:00")])):
         content = file_of(starts(LENGTH_S[timeframe], hours))
 
@@ -137,7 +137,7 @@ def test_weeks_are_dated_by_their_monday_whoever_wrote_them_and_are_52_a_year() 
         assert bars_per_year(reading.bars.times) == 52
 
 
-def test_dates_and_closes_are_enough_and_what_is_missing_is_said() -> None:
+def test_dates_and_closes_are_enough_and_what_is_missing_is_reported() -> None:
     for header in (
         "Date,Close",
         "DATE,SP500",

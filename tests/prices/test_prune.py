@@ -55,7 +55,7 @@ def test_unused_versions_are_listed_by_a_dry_run_and_then_deleted(database_url: 
         PriceStore(engine).bars(old.data_hash)
 
 
-def test_a_database_without_tables_or_a_wrong_url_is_said(tmp_path: Path) -> None:
+def test_a_database_without_tables_or_a_wrong_url_is_reported(tmp_path: Path) -> None:
     (tmp_path / "bare.db").touch()
     bare, gone, wrong = map(
         prune,

@@ -70,7 +70,7 @@ def test_adjusting_multiplies_whole_bars_by_the_ratio_of_the_closes_and_says_so(
     assert "scaled by Adj Close (×0.8722 to ×0.8723)" in reading.done[0]
 
 
-def test_not_adjusting_is_said_too_and_so_is_nothing_to_adjust() -> None:
+def test_not_adjusting_is_reported_too_and_so_is_nothing_to_adjust() -> None:
     assert read(EXPORTS["Yahoo"], adjust=False).done == [
         "Adj Close ignored as requested; prices are unadjusted"
     ]
@@ -161,7 +161,7 @@ SEMICOLONS = HEADER.replace(",", ";")
         ('63.4,64,62,63.05,"12,34,567"', 63.05, 1234567, []),
     ],
 )  # fmt: skip
-def test_commas_and_points_are_read_as_the_whole_file_writes_them_and_doubts_are_told_by_column(
+def test_commas_and_points_are_read_as_the_whole_file_writes_them_and_doubts_are_reported_by_column(
     row: str, close: float, volume: float, unsure: list[str]
 ) -> None:
     reading = read(

@@ -157,7 +157,7 @@ def test_newest_first_bad_rows_are_named_by_their_lines() -> None:
     assert dropped.bars.dates() == ["2024-01-03", "2024-01-05"]
 
 
-def test_a_file_of_bad_rows_alone_is_refused_whatever_is_asked() -> None:
+def test_a_file_of_bad_rows_alone_is_refused_whatever_is_requested() -> None:
     for bad_rows in ("refuse", "drop"):
         with pytest.raises(RefusedFile, match="High"):
             load([[5.0, 4.0, 3.0, 5.0]] * 3, bad_rows=bad_rows)

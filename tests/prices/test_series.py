@@ -110,7 +110,7 @@ def test_a_range_without_bars_is_an_error_with_the_tickers_range(start, end):
     ("start", "end"),
     [(date(2012, 12, 31), date(2013, 1, 1)), (date(2000, 1, 1), date(2000, 3, 1))],
 )
-def test_one_bar_is_too_few_for_a_backtest_and_that_is_said(start, end):
+def test_one_bar_is_too_few_for_a_backtest_and_that_is_reported(start, end):
     with pytest.raises(
         NoPricesInRange,
         match=f"only one bar, and a backtest needs two, between {start} and {end}",

@@ -174,7 +174,9 @@ def test_the_hour_that_is_there_twice_is_two_hours_in_the_order_of_the_file(zone
         assert f"{len(times) - len(set(written)):,} in all: " in done
 
 
-def test_bars_that_cannot_be_told_apart_when_clocks_go_back_are_refused_with_the_reason() -> None:
+def test_bars_that_cannot_be_distinguished_when_clocks_go_back_are_refused_with_the_reason() -> (
+    None
+):
     hour = ["2024-11-03 01:00", "2024-11-03 01:30"]
     for order in ([0, 0, 0], [0, 0, 1, 1], [0, 1, 0, 1, 0], [0, 1, 0, 1, 1]):
         dates = [

@@ -102,7 +102,7 @@ def test_many_messages_are_removed_from_among_others(
     }
 
 
-def test_a_redis_that_is_away_is_said_to_be(redis_server: RedisServer) -> None:
+def test_a_redis_that_is_away_is_reported(redis_server: RedisServer) -> None:
     queue = RunQueue(load_settings({"REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"}))
 
     for ask in (queue.depth, queue.waiting_ids, lambda: queue.enqueue([message()])):

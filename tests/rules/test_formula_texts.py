@@ -24,9 +24,9 @@ TEXTS = {"buy": "close > sma(close, n)", "sell": "close < sma(close, n)"}
         ),
         (
             "clse > 1",
-            "column 1: `clse` is not known: give it a value as an input; did you mean `close`?",
+            "column 1: `clse` has no value: set it as an input; did you mean `close`?",
         ),
-        ("close > zzz", "column 9: `zzz` is not known: give it a value as an input\n"),
+        ("close > zzz", "column 9: `zzz` has no value: set it as an input\n"),
         ("sma > close", "column 1: `sma` is a function: sma(x, n)"),
         (
             "close(1) > 1",
@@ -105,7 +105,7 @@ def test_a_caret_stands_below_the_place_of_a_long_line():
     assert line[caret.index("^") :] == "opne > 1"
 
 
-def test_faults_of_both_texts_are_told_together_but_for_names_that_buy_would_have_given():
+def test_faults_of_both_texts_are_reported_together_but_for_names_that_buy_would_have_given():
     assert set(check_params("FORMULA", {"buy": "close >", "sell": "close <"})) == {
         "params.buy",
         "params.sell",

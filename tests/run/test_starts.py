@@ -28,7 +28,7 @@ def test_a_machine_without_any_redis_is_told_what_to_install(
     assert "no Redis server found: install redis-server 6.2 or newer" in platform.log
 
 
-def test_a_path_too_long_for_a_socket_is_said(
+def test_a_path_too_long_for_a_socket_is_reported(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(script, "SOCKET", tmp_path / ("long" * 30) / "redis.sock")
@@ -54,7 +54,7 @@ def test_a_second_start_in_a_folder_names_the_first(make_run: Start) -> None:
     )
 
 
-def test_a_port_in_use_is_said_with_the_way_out(make_run: Start, redis_server: Any) -> None:
+def test_a_port_in_use_is_reported_with_a_way_out(make_run: Start, redis_server: Any) -> None:
     taken = str(redis_server.port)
 
     platform = make_run(PORT=taken)
@@ -64,7 +64,7 @@ def test_a_port_in_use_is_said_with_the_way_out(make_run: Start, redis_server: A
     assert f"PORT={int(taken) + 1} make run" in platform.log
 
 
-def test_a_database_that_does_not_exist_is_said(make_run: Start) -> None:
+def test_a_database_that_does_not_exist_is_reported(make_run: Start) -> None:
     platform = make_run(PORT=str(free_port()), DATABASE_URL="postgres://nowhere/x")
 
     assert platform.wait(60) == 1

@@ -77,7 +77,7 @@ def test_a_run_of_a_batch_keeps_no_lines():
     assert backtest(bulk, packed_file(PROJECT_ROOT / "data", "AAPL")).lines == []
 
 
-def test_of_a_part_without_a_line_nothing_is_said_of_how_close_it_came():
+def test_of_a_part_without_a_line_nothing_is_reported_on_how_close_it_came():
     pairs = " and ".join(f"sma(close, {bars}) > sma(open, {bars})" for bars in range(2, 16))
     params = {"buy": pairs, "sell": "close > 1", "inputs": {}}
 

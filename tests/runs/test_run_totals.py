@@ -46,12 +46,14 @@ def now(submitter: Submitter) -> Totals:
     return counted
 
 
-def test_nothing_is_told_before_a_reconciler_has_begun(submitter: Submitter) -> None:
+def test_nothing_is_counted_before_a_reconciler_has_begun(submitter: Submitter) -> None:
     with reading(submitter.engine) as connection:
         assert totals(connection) is None
 
 
-def test_nothing_is_told_once_no_reconciler_has_counted_for_an_hour(counting: Submitter) -> None:
+def test_nothing_is_counted_once_no_reconciler_has_counted_for_an_hour(
+    counting: Submitter,
+) -> None:
     with counting.engine.begin() as connection:
         began = connection.execute(select(table.c.until)).scalar_one()
         connection.execute(update(table).values(until=began - timedelta(hours=2)))

@@ -190,7 +190,7 @@ def test_the_folder_of_a_killed_scaler_is_removed_by_the_next_one_and_that_of_a_
     assert kept in folders() and len(folders()) == 2
 
 
-def test_a_missing_redis_is_said_once_and_waited_for(
+def test_a_missing_redis_is_reported_once_and_waited_for(
     programs: Programs, platform_settings: dict[str, str], redis_server: Any
 ) -> None:
     redis_server.stop()
@@ -227,7 +227,7 @@ def test_processes_that_fail_at_their_start_do_not_follow_each_other_at_once(
     assert statuses(platform_settings) == ["PENDING"]
 
 
-def test_a_manifest_that_becomes_unreadable_is_said_once_and_the_one_before_kept(
+def test_a_manifest_that_becomes_unreadable_is_reported_once_and_the_one_before_kept(
     programs: Programs, platform_settings: dict[str, str], tmp_path: Path
 ) -> None:
     manifest = tmp_path / "scaledjob.yaml"

@@ -138,7 +138,7 @@ def time_for_600_bars(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("time_for_600_bars")
-def test_all_signals_are_asked_for_even_if_there_is_no_time_for_all_bars() -> None:
+def test_all_signals_are_requested_even_if_there_is_no_time_for_all_bars() -> None:
     code = "def signals(bars):\n    return [i % 50 == 7 for i in range(len(bars))]\n"
     with evaluator(code, 1.8) as started:
         rule(code, started).generate_signals(random_prices(3000))
@@ -160,7 +160,7 @@ def test_bars_before_the_first_traded_one_are_not_asked_for() -> None:
 
 
 @pytest.mark.usefixtures("time_for_600_bars")
-def test_changes_of_a_signal_are_asked_for_before_its_repetitions() -> None:
+def test_changes_of_a_signal_are_requested_before_its_repetitions() -> None:
     code = "def signals(bars):\n    return [1 if i // 20 % 3 else -1 for i in range(len(bars))]\n"
     with evaluator(code, 1.8) as started:
         rule(code, started).generate_signals(random_prices(3000))
@@ -174,7 +174,7 @@ def test_changes_of_a_signal_are_asked_for_before_its_repetitions() -> None:
 
 
 @pytest.mark.parametrize("signals", [3, 40, 400])
-def test_bars_without_a_signal_are_asked_for_between_those_with_one(signals: int) -> None:
+def test_bars_without_a_signal_are_requested_between_those_with_one(signals: int) -> None:
     code = "def signals(bars):\n    return [0] * len(bars)\n"
     expected = np.zeros(3000, np.int8)
     expected[:: 3000 // signals] = 1

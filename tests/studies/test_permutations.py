@@ -138,7 +138,7 @@ def test_a_study_searches_each_order_and_says_what_it_found(
 
 
 @ON_SQLITE
-def test_nothing_is_said_where_nothing_trades(client: FlaskClient, engine: Engine) -> None:
+def test_nothing_is_reported_where_nothing_trades(client: FlaskClient, engine: Engine) -> None:
     study = complete(
         client, engine, **PERMUTED, base=BASE | {"size_type": "value", "position_size": 0.01}
     )

@@ -43,7 +43,7 @@ def test_the_places_are_those_of_the_stationary_bootstrap_walked_bar_by_bar() ->
             assert places[bar, sample] == at, (bar, sample)
 
 
-def test_blocks_are_as_long_as_asked_on_average() -> None:
+def test_blocks_are_as_long_as_requested_on_average() -> None:
     places = stationary_indices(np.random.default_rng(3), 2000, 200, 10.0)
     goes_on = (places[1:] - places[:-1]) % 2000 == 1
 

@@ -363,7 +363,7 @@ def test_intervals_are_of_the_ratio_above_the_risk_free_rate(
     assert evidence["sharpe_ratio"] < 0  # which it is above the rate alone
 
 
-def test_the_benchmark_is_named_beside_buying_and_holding(
+def test_the_benchmark_is_named_with_buying_and_holding(
     client: FlaskClient, engine: Engine
 ) -> None:
     study = complete(client, engine, kind="holdout", base=BASE | {"benchmark": "IBM"})

@@ -95,7 +95,7 @@ def test_random_members_come_from_a_grid_too_large_to_list() -> None:
         grid(values, [], {})
 
 
-def test_a_small_grid_gives_all_its_members_when_more_are_asked_for() -> None:
+def test_a_small_grid_gives_all_its_members_when_more_are_requested() -> None:
     assert sorted(map(str, drawn(AXES, WHERE, {}, 100, seed=1))) == sorted(
         map(str, grid(AXES, WHERE, {}))
     )

@@ -94,7 +94,7 @@ def test_a_server_that_has_answered_once_may_restart() -> None:
     assert 20 < sum(pauses) <= 30
 
 
-def test_a_server_that_stays_away_is_unreachable_after_the_patience_that_was_asked_for() -> None:
+def test_a_server_that_stays_away_is_unreachable_after_the_patience_that_was_requested() -> None:
     pauses: list[float] = []
     with (
         server_that(answers(*[503] * 50)) as url,
@@ -114,7 +114,7 @@ def test_a_page_in_the_place_of_an_answer_is_not_the_platform() -> None:
         patient(url, []).metrics()
 
 
-def test_an_answer_that_is_cut_off_is_asked_for_again() -> None:
+def test_an_answer_that_is_cut_off_is_requested_again() -> None:
     pauses: list[float] = []
     complete = answers()
 
@@ -224,7 +224,7 @@ def test_a_run_that_takes_too_long_is_a_timeout() -> None:
         Client(url, sleep=lambda seconds: None).wait("r", timeout_s=0.01)
 
 
-def test_a_refusal_that_is_not_about_the_runs_is_told_once(
+def test_a_refusal_that_is_not_about_the_runs_is_reported_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     paths: list[str] = []

@@ -175,7 +175,7 @@ def test_the_servers_faults_keep_all_runs_out(app: Flask, base_url: str, spec: P
     assert run_ids(app) == []
 
 
-def test_the_platforms_faults_are_told_once_with_line_field_and_a_run_that_has_them(
+def test_the_platforms_faults_are_reported_once_with_line_field_and_a_run_that_has_them(
     base_url: str, spec: Path
 ) -> None:
     faulty = {

@@ -70,7 +70,7 @@ def test_an_unknown_name_in_a_condition_is_refused_by_its_whole_name() -> None:
         Reader("parameters", ["a.b.c"]).parse("a.b.c > 1")
 
 
-def test_a_fault_of_an_input_is_told_at_its_line(tmp_path: Path, base_url: str) -> None:
+def test_a_fault_of_an_input_is_reported_at_its_line(tmp_path: Path, base_url: str) -> None:
     path, platform = tmp_path / "sweep.yaml", Client(base_url)
     path.write_text(
         SPEC.replace("min: 5, max: 15", "min: 0, max: 15").replace("sell: crosses", "sell: cross")

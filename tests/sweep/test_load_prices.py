@@ -305,7 +305,7 @@ def breaking_after_one() -> Iterator[str]:
         yield url
 
 
-def test_what_was_loaded_before_the_platform_broke_is_told(folder: Path) -> None:
+def test_what_was_loaded_before_the_platform_broke_is_reported(folder: Path) -> None:
     for name in ("A.csv", "B.csv"):
         (folder / name).write_text(daily(5))
 

@@ -131,7 +131,7 @@ def test_a_file_that_is_no_portfolio_is_refused_at_its_lines(
     assert fault in refused.stderr
 
 
-def test_a_fault_of_a_leg_is_told_at_its_line(base_url: str, tmp_path: Path) -> None:
+def test_a_fault_of_a_leg_is_reported_at_its_line(base_url: str, tmp_path: Path) -> None:
     path = tmp_path / "legs.json"
     path.write_text(
         '{"start_date": "2004-01-01", "end_date": "2006-12-31", "legs": [\n', encoding="utf-8"

@@ -55,7 +55,7 @@ def jobs(app: Flask) -> Iterator[None]:
         thread.join()
 
 
-def test_it_prints_the_best_and_runs_those_that_are_asked_for(
+def test_it_prints_the_best_and_runs_those_that_are_requested(
     app: Flask, client: FlaskClient, base_url: str, spec: Path
 ) -> None:
     with jobs(app):
@@ -98,7 +98,7 @@ def test_its_rows_are_data_in_other_forms(
     )
 
 
-def test_a_fault_is_told_at_its_line(base_url: str, spec: Path) -> None:
+def test_a_fault_is_reported_at_its_line(base_url: str, spec: Path) -> None:
     refused = run(base_url, "screen", spec, "--set", "fee_rate=2", "--metric", "cagr")
 
     assert refused.returncode == 2

@@ -163,7 +163,10 @@ def test_all_faults_of_a_spec_are_listed_with_their_lines(
             ("where:", "run_cap: 0\nwhere:"),
             "line 11: run_cap: 0 is not accepted; accepted: a whole number from 1",
         ),
-        (("base:", "bases:"), "line 1: base: required: an object of what all runs share"),
+        (
+            ("base:", "bases:"),
+            "line 1: base: required: an object with the fields that all runs share",
+        ),
         (
             ("where:", "method: list\nwhere:"),
             "line 8: parameters: with method list, a list of objects",
@@ -228,7 +231,7 @@ def test_a_csv_line_is_a_run_and_an_empty_cell_leaves_the_default(
         ),
     ],
 )
-def test_a_field_that_is_given_beside_a_file_is_that_of_all_its_runs(
+def test_a_field_that_is_given_with_a_file_is_that_of_all_its_runs(
     name: str, text: str, tmp_path: Path, platform: Client
 ) -> None:
     settings = {"fee_rate": "0.002", "label": "2024", "params.period": "9"}
@@ -269,7 +272,7 @@ def test_a_missing_or_foreign_file_is_named(tmp_path: Path, platform: Client) ->
         (f"ticker,rule_type\n{'A' * 200_000},RSI\n", "not CSV: field larger than field limit"),
     ],
 )
-def test_a_table_that_cannot_be_meant_is_refused(
+def test_a_table_that_is_invalid_is_refused(
     tmp_path: Path, platform: Client, table: str, expected: str
 ) -> None:
     # the limit of a process that has not imported the reader of price files, which lifts it

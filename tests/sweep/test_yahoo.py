@@ -61,7 +61,7 @@ def fetch(stand_in: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], by
     return lambda ticker: yahoo_csv(ticker, "1d", date(2010, 1, 1))
 
 
-def test_prices_are_asked_for_as_they_were_quoted_and_up_to_yesterday(
+def test_prices_are_requested_as_they_were_quoted_and_up_to_yesterday(
     fetch: Callable[[str], bytes],
 ) -> None:
     lines = fetch("AAPL").decode().splitlines()
@@ -76,7 +76,7 @@ def test_prices_are_asked_for_as_they_were_quoted_and_up_to_yesterday(
     ]  # fmt: skip
 
 
-def test_weeks_are_asked_for_up_to_the_last_whole_one(fetch: Callable[[str], bytes]) -> None:
+def test_weeks_are_requested_up_to_the_last_whole_one(fetch: Callable[[str], bytes]) -> None:
     import yfinance
 
     yahoo_csv("AAPL", "1w", date(2010, 1, 1))
@@ -87,12 +87,12 @@ def test_weeks_are_asked_for_up_to_the_last_whole_one(fetch: Callable[[str], byt
     assert timedelta(0) <= today - download["end"] < timedelta(days=7)
 
 
-def test_what_is_empty_is_told_in_words(fetch: Callable[[str], bytes]) -> None:
+def test_what_is_empty_is_reported_in_words(fetch: Callable[[str], bytes]) -> None:
     with pytest.raises(BadInput, match="Yahoo Finance: no 1d prices from 2010-01-01 to"):
         fetch("NONE")
 
 
-def test_a_refusal_and_a_lost_network_are_told_in_words(
+def test_a_refusal_and_a_lost_network_are_reported_in_words(
     fetch: Callable[[str], bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import yfinance
@@ -134,7 +134,7 @@ def test_bad_rows_of_yahoo_are_dealt_with_as_the_command_says(
     assert "contradicts their other prices: 1 row: line 2" in dropped.stdout
 
 
-def test_without_the_package_the_way_to_it_is_said(base_url: str, tmp_path: Path) -> None:
+def test_without_the_package_the_way_to_it_is_reported(base_url: str, tmp_path: Path) -> None:
     loaded = load(base_url, tmp_path, "--yahoo", "AAPL", "--from", "2010-01-01")
 
     assert (loaded.returncode, "pip install -r requirements-yahoo.txt" in loaded.stderr) == (

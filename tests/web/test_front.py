@@ -207,7 +207,7 @@ def folders_of(web: Program) -> list[Path]:
     return list(Path("/dev/shm").glob(f"web-metrics-{web.pid}"))
 
 
-def test_a_server_that_is_told_to_end_answers_what_it_was_asked_and_waits_for_nobody_else(
+def test_a_stopping_server_answers_the_requests_that_it_has_and_waits_for_no_others(
     programs: Programs, tmp_path: Path
 ) -> None:
     fault = Fault(tmp_path, "while readiness asks the database", "pause")

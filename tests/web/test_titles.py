@@ -220,7 +220,7 @@ def test_a_title_that_cannot_be_shown_is_refused(client: FlaskClient, make_run: 
         assert client.put(unknown, json={"title": "x"}).status_code == 404
 
 
-def test_nobody_calls_others_things_otherwise(anybody: FlaskClient, made: TokenMaker) -> None:
+def test_nobody_renames_what_others_own(anybody: FlaskClient, made: TokenMaker) -> None:
     mine, theirs = made("submit", "mine"), made("submit", "theirs")
     run_id = anybody.post("/run_backtest", json=run_values(), headers=theirs).json["run_id"]
     anybody.post("/api/runs/bulk?batch_id=b", json=sweep_values(2), headers=theirs)

@@ -36,7 +36,9 @@ blueprint = Blueprint("bars_api", __name__)
 
 # in one answer; with more, markers overlap
 MOST_TRADES = 1000
-CACHED_RUNS = 4  # decoded; a million bars are 48 MB beside their prices, 3,270 bars 160 KB
+CACHED_RUNS = (
+    4  # decoded; a million bars are 48 MB in addition to their prices, 3,270 bars 160 KB
+)
 SHARPE_DECIMALS = 4
 BENCHMARK_DECIMALS = 2  # more than other money has
 DEFAULT_POINTS, MOST_POINTS = 4_000, 20_000

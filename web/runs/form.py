@@ -25,10 +25,10 @@ from web.titles import FIELDS, SHARING, reusable_values
 blueprint = Blueprint("form", __name__)
 
 PREFILLED = ("ticker", "timeframe", "rule_type")  # by the address alone
-# the first run of a newcomer, over the last five years of the prices: its trades are easy to follow, and its Sharpe
-# ratio is 1.2 on a return no better than that of holding the stock
+# initial values: the last five years of the prices, with trades that are easy to follow and a Sharpe ratio of 1.2, on a
+# return no better than buy-and-hold
 FIRST = {"ticker": "AAPL", "rule_type": "MA_CROSS"}
-LATEST = 8  # lines beside the form, each of a run or of a batch
+LATEST = 8  # entries next to the form, each a run or a batch
 LATEST_BATCHES = 3  # of them at most, since counting a batch takes time
 Line = RowMapping | Batch
 

@@ -116,7 +116,7 @@ def _record(
     plan_id = find_plan(connection)
     began = time.monotonic()
     insert_runs(connection, new, plan_id)
-    # rows become visible at the commit, when the reconciler would take old ones for forgotten
+    # rows become visible at the commit, and the reconciler would treat old ones as lost
     if time.monotonic() - began > SLOW_S:
         now_waiting(connection, [run.run_id for run in new])
 

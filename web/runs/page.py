@@ -88,7 +88,7 @@ class Tunable:
 
     path: str
     value: Any
-    # None: an input of a user's own rule, whose bounds its request has
+    # None: an input of a custom rule, whose bounds are in its request
     spec: ParamSpec | None = None
 
 

@@ -28,7 +28,7 @@ from web.titles import FIELDS, RequestField, adapter_of, read_fields
 C = TypeVar("C")
 Faults = dict[str, str]
 Span = tuple[date, date]  # first and last day
-SURE_DAYS = 40  # no market is closed for so long
+SURE_DAYS = 40  # longest time that a market may be closed
 DAY = timedelta(days=1)
 MAX_CODE_BYTES = 128 * 2**20  # of PYTHON in one call, since each run stores its own
 LEAST_BARS = 2  # of a backtest; with fewer, its Job would fail with no_prices

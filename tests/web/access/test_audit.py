@@ -156,7 +156,7 @@ def test_where_nobody_needs_a_name_changes_are_recorded_and_faults_are_counted(
         assert [row["status"] for row in audit(client)] == [202]
 
 
-def test_what_one_name_is_refused_is_told_sixty_times_a_minute(
+def test_what_one_name_is_refused_is_recorded_sixty_times_a_minute(
     platform_settings: dict[str, str],
 ) -> None:
     proxied = {"AUTH_PROXY_HEADER": "X-User", "TRUSTED_PROXY": "127.0.0.1", "API_TOKENS": TOKEN}
@@ -226,7 +226,7 @@ def test_an_audit_that_cannot_be_written_fails_no_request(
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
-def test_the_log_says_who_asked_and_no_secret(programs: Programs, log_format: str) -> None:
+def test_the_log_names_the_client_but_no_secret(programs: Programs, log_format: str) -> None:
     port, planted = (
         str(free_port()),
         {name: f"planted-{name}-secret" for name in ("token", "key", "mysql", "redis", "wrong")},
@@ -262,7 +262,7 @@ def test_the_log_says_who_asked_and_no_secret(programs: Programs, log_format: st
     assert all("environment:1" in each for each in actors)
 
 
-def test_a_line_does_not_name_who_asked_before(client: FlaskClient) -> None:
+def test_a_line_does_not_name_an_earlier_client(client: FlaskClient) -> None:
     client.get("/api/runs", headers=SHOWN)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(

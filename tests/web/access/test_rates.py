@@ -19,7 +19,7 @@ def submissions(client: FlaskClient, headers: dict[str, str], times: int) -> lis
     return [answer.status_code for answer in answers]
 
 
-def test_who_changes_too_much_is_told_when_to_come_back(
+def test_who_changes_too_much_learns_when_to_try_again(
     platform_settings: dict[str, str],
 ) -> None:
     tokens = ",".join(each["Authorization"].split()[1] for each in TOKENS)

@@ -109,7 +109,7 @@ def test_there_is_no_page_behind_the_last_batch(client: FlaskClient) -> None:
 
 @pytest.mark.parametrize(("query", "field"), [("limit=0", "limit"), ("limit=101", "limit"), ("after=-1", "after"),
                                               ("after=x", "after"), ("after=" + "9" * 19, "after")])  # fmt: skip
-def test_a_page_that_cannot_be_meant_is_refused_by_field(
+def test_a_page_that_is_invalid_is_refused_by_field(
     client: FlaskClient, query: str, field: str
 ) -> None:
     answer = client.get(f"/api/batches?{query}")

@@ -182,7 +182,7 @@ def test_cancelled_runs_were_not_tried(browser_client: FlaskClient, make_run: Ru
     assert "1 run was tried" in page and "Failures" not in page
 
 
-def test_nothing_is_said_of_luck_while_runs_are_to_come(
+def test_luck_is_not_judged_before_all_runs_have_ended(
     browser_client: FlaskClient, make_run: RunMaker
 ) -> None:
     for slow in (50, 100):
@@ -269,7 +269,7 @@ def test_a_constraint_may_have_any_number(
 
 
 @ON_BOTH_DATABASES
-def test_the_best_run_is_held_against_luck_without_being_asked(
+def test_the_best_run_is_compared_with_luck_by_default(
     page_app: Flask, browser_client: FlaskClient, make_run: RunMaker
 ) -> None:
     crossing_of(make_run, "IBM")

@@ -80,7 +80,7 @@ def test_the_pictures_are_of_the_runs_that_the_page_ranks(
 
 
 @pytest.mark.parametrize("where", ["height > 3", "fast", "fast >", "__import__('os')"])
-def test_a_choice_that_cannot_be_meant_is_refused_by_field(
+def test_a_choice_that_is_invalid_is_refused_by_field(
     browser_client: FlaskClient, grid: dict[tuple[int, int], str], where: str
 ) -> None:
     for path in ("/batches/grid", "/api/batches/grid/points"):

@@ -85,7 +85,7 @@ def event_in(words: str) -> str:
 
 @pytest.mark.parametrize("fill", ["close", "next_open"])
 @pytest.mark.parametrize("direction", ["longonly", "longshort", "shortonly"])
-def test_what_is_said_of_each_signal_is_what_the_engine_recorded(
+def test_the_explanation_of_each_signal_is_what_the_engine_recorded(
     direction: str, fill: str
 ) -> None:
     seen = Counter[str]()

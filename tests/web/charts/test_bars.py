@@ -22,7 +22,7 @@ def column(rows: list[dict[str, Any]], name: str) -> list[Any]:
     return [row[name] for row in rows]
 
 
-def test_bars_are_those_of_the_result_and_the_account_is_beside_them(
+def test_bars_are_those_of_the_result_with_its_account(
     browser_client: FlaskClient, run_id: str
 ) -> None:
     result = answer(browser_client, f"/api/runs/{run_id}")
@@ -153,7 +153,7 @@ def test_the_rolling_sharpe_ratio_begins_after_half_a_year(
 
 
 @pytest.mark.parametrize("query", ["from=x", "from=-1", "from=20&to=20", "to=999999", "max=0"])
-def test_a_window_that_cannot_be_meant_is_refused(
+def test_a_window_that_is_invalid_is_refused(
     browser_client: FlaskClient, run_id: str, query: str
 ) -> None:
     assert browser_client.get(f"/api/runs/{run_id}/bars?{query}").status_code == 400
@@ -205,5 +205,5 @@ def test_curves_of_several_runs_are_in_percent_of_their_own_capital(
 
 
 @pytest.mark.parametrize("query", ["", "run=x", "max=0", "&".join(f"run={n}" for n in range(11))])
-def test_curves_that_cannot_be_meant_are_refused(browser_client: FlaskClient, query: str) -> None:
+def test_invalid_curves_are_refused(browser_client: FlaskClient, query: str) -> None:
     assert browser_client.get(f"/api/curves?{query}").status_code == 400

@@ -164,7 +164,7 @@ def test_the_account_says_what_it_did_with_a_signal(
     assert all(each["account"] for each in explanations)
 
 
-def test_an_exit_without_a_signal_is_said_on_its_bar(
+def test_an_exit_without_a_signal_is_reported_on_its_bar(
     browser_client: FlaskClient, make_run: RunMaker
 ) -> None:
     run_id = make_run(stop_loss_pct=5.0)

@@ -67,7 +67,7 @@ def test_the_whole_run_is_counted_as_its_summary_says(
         )
 
 
-def test_without_lines_the_account_is_told_alone(
+def test_without_lines_the_account_is_reported_alone(
     browser_client: FlaskClient, make_run: RunMaker
 ) -> None:
     stretch = stretch_of(browser_client, make_run(batch_id="many"), "?from=3&to=9")

@@ -100,7 +100,7 @@ def test_a_guess_says_what_it_took_and_what_it_cannot_tell(client: FlaskClient) 
     )
 
 
-def test_rows_that_contradict_themselves_are_dealt_with_as_asked(client: FlaskClient) -> None:
+def test_rows_that_contradict_themselves_are_handled_as_requested(client: FlaskClient) -> None:
     bad = HEADER + ROWS.replace("50,51,50,51", "50,50.5,50,51").replace(
         "280,281,280,281", "280,281,282,281"
     )
@@ -118,7 +118,7 @@ def test_rows_that_contradict_themselves_are_dealt_with_as_asked(client: FlaskCl
     assert "bad_rows" in put(client, bad, bad_rows="fix").json["errors"]
 
 
-def test_daily_bars_of_the_evening_before_are_dated_by_their_session_unless_asked_otherwise(
+def test_daily_bars_of_the_evening_before_are_dated_by_their_session_unless_requested_otherwise(
     client: FlaskClient,
 ) -> None:
     days = (6, 7, 8, 9, 10, 13, 14)

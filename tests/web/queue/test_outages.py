@@ -28,7 +28,7 @@ def test_a_redis_that_does_not_answer_is_waited_for_once_by_all_that_ask(
     assert (answers, queries) == ([None, None, None], [0])
 
 
-def test_a_run_that_is_submitted_without_redis_is_told_that_it_is_recorded_and_waits(
+def test_a_run_submitted_without_redis_says_that_it_is_recorded_and_waits(
     browser_client: FlaskClient, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     redis_server.pause()

@@ -283,7 +283,7 @@ def seen(**changes: object) -> Liveness:
         ),
     ],
 )
-def test_what_hinders_runs_is_said(
+def test_reasons_that_keep_runs_waiting_are_listed(
     state: Liveness, scaler: ScalerState | None, words: str | None
 ) -> None:
     reasons = describe(state, scaler, queue_answers=True)
@@ -292,7 +292,7 @@ def test_what_hinders_runs_is_said(
     assert words is None or words in reasons[0]
 
 
-def test_a_paused_scaler_is_told_on_the_queue_page_and_to_the_run_that_waits(
+def test_a_paused_scaler_is_reported_on_the_queue_page_and_on_the_page_of_a_waiting_run(
     browser_client: FlaskClient, make_run: RunMaker, page_app: Flask
 ) -> None:
     settings = page_app.extensions["platform"].settings

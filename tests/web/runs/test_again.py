@@ -59,7 +59,7 @@ def test_beside_another_run_the_numbers_of_both_are_shown(
     assert f'data-before="/api/runs/{one}/bars"' in page
 
 
-def test_it_stays_beside_it_through_its_trades(
+def test_it_stays_compared_through_its_trades(
     browser_client: FlaskClient, make_run: RunMaker
 ) -> None:
     one, other = make_run(), make_run()

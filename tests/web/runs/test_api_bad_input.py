@@ -154,7 +154,7 @@ def test_a_bad_value_is_refused_by_field_with_what_is_accepted(
     assert fault in by_field[field]
 
 
-def test_all_faults_of_a_request_are_told_together(client: FlaskClient) -> None:
+def test_all_faults_of_a_request_are_reported_together(client: FlaskClient) -> None:
     values = run_values(
         ticker="NOPE",
         params={"period": 1, "luck": 2},
@@ -169,7 +169,9 @@ def test_all_faults_of_a_request_are_told_together(client: FlaskClient) -> None:
     }  # fmt: skip
 
 
-def test_faults_between_fields_are_told_beside_those_of_other_fields(client: FlaskClient) -> None:
+def test_faults_between_fields_are_reported_with_those_of_other_fields(
+    client: FlaskClient,
+) -> None:
     values = run_values(
         fee_rate=2,
         start_date="2010-01-02",
@@ -226,7 +228,7 @@ def test_a_refused_value_is_cut_in_the_answer(client: FlaskClient) -> None:
     assert len(faults(client, run_values(fill="x" * 10_000))["fill"]) < 200
 
 
-def test_an_unknown_benchmark_is_told_beside_other_faults(client: FlaskClient) -> None:
+def test_an_unknown_benchmark_is_reported_with_other_faults(client: FlaskClient) -> None:
     assert set(faults(client, run_values(benchmark="NOPE", fee_rate=2))) == {
         "benchmark",
         "fee_rate",

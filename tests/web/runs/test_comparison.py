@@ -94,7 +94,7 @@ def test_a_run_that_lost_all_there_was_is_best_at_nothing(
     assert re.findall(r'<td class="number">★', page) == []
 
 
-def test_versions_of_prices_are_told_apart_once(
+def test_versions_of_prices_are_distinguished_once(
     browser_client: FlaskClient, make_run: RunMaker
 ) -> None:
     first, second = make_run(ticker="AAPL"), make_run(ticker="IBM")

@@ -50,7 +50,7 @@ def test_a_fault_has_its_field_its_place_and_a_caret(browser_client: FlaskClient
     assert checked["label"] is None
 
 
-def test_names_that_are_to_be_inputs_are_told_before_they_have_values(
+def test_names_that_are_to_be_inputs_are_reported_before_they_have_values(
     browser_client: FlaskClient,
 ) -> None:
     texts = {"buy": "ema(close, fast) > 1", "sell": "close < limit"}
@@ -78,7 +78,7 @@ def test_a_hostile_formula_is_refused_by_every_way_in_and_makes_no_run(
     assert browser_client.get("/api/runs").get_json()["runs"] == []
 
 
-def test_what_cannot_have_been_meant_is_a_warning(browser_client: FlaskClient) -> None:
+def test_a_probable_mistake_is_a_warning(browser_client: FlaskClient) -> None:
     def warned(params: dict[str, Any], rule_type: str = "FORMULA", **market: Any) -> list[str]:
         body = {
             "rule_type": rule_type,

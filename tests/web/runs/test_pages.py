@@ -159,7 +159,7 @@ def test_a_cancelled_run_is_called_so_and_not_failed(
     assert lists == {"cancelled": [cancelled], "failed": [failed]}
 
 
-def test_a_batch_is_one_of_the_latest_lines_beside_the_form(
+def test_a_batch_is_one_of_the_latest_lines_next_to_the_form(
     browser_client: FlaskClient, make_run: RunMaker
 ) -> None:
     alone = make_run("pending")
@@ -282,7 +282,7 @@ def test_no_page_has_inline_script_or_style(
         assert "onclick" not in page, path
 
 
-def test_where_tokens_are_asked_for_the_page_leads_to_the_login(
+def test_where_tokens_are_required_the_page_leads_to_the_login(
     platform_settings: dict[str, str],
 ) -> None:
     token = "a-token-of-enough-length"

@@ -146,7 +146,7 @@ def as_on_page(trade: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "query", ["sort=evil", "order=up", "side=LONG", "outcome=x", "reason=x", "page=0", "page=99"]
 )
-def test_a_view_of_trades_that_cannot_be_meant_is_refused(
+def test_a_view_of_trades_that_is_invalid_is_refused(
     browser_client: FlaskClient, run_id: str, query: str
 ) -> None:
     assert browser_client.get(f"/result/{run_id}?tab=trades&{query}").status_code == 400

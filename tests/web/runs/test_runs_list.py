@@ -233,7 +233,7 @@ REFUSED = [
 ]  # fmt: skip
 
 
-def test_a_filter_that_cannot_be_meant_is_refused_by_name(browser_client: FlaskClient) -> None:
+def test_a_filter_that_is_invalid_is_refused_by_name(browser_client: FlaskClient) -> None:
     for query in REFUSED:
         page = browser_client.get(f"/runs?{query}")
         answer = browser_client.get(f"/api/runs?{query}")

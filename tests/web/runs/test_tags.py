@@ -109,7 +109,7 @@ def test_tags_of_many_runs_are_changed_at_once(page_app: Flask) -> None:
         ({"add": [f"{number}" for number in range(10)]}, 409, None),
     ],
 )
-def test_what_tags_cannot_be_is_said_by_field_and_changes_nothing(
+def test_what_tags_cannot_be_is_reported_by_field_and_changes_nothing(
     words: dict[str, Any], status: int, fault: str | None, page_app: Flask, make_run: RunMaker
 ) -> None:
     client = page_app.test_client()

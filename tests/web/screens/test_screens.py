@@ -119,7 +119,7 @@ def test_a_row_that_was_run_shows_its_run_and_that_it_is_equal(
     assert "✓ equal" in client.get(f"/screens/{screen_id}").get_data(as_text=True)
 
 
-def test_a_run_that_differs_is_said_and_counted(
+def test_a_run_that_differs_is_reported_and_counted(
     app: Flask, client: FlaskClient, work: Work
 ) -> None:
     screen_id = submitted(client)
@@ -187,7 +187,7 @@ def test_the_best_or_all_are_run_as_one_batch(client: FlaskClient, work: Work) -
         ({"unknown": 1}, {"unknown"}),
     ],
 )
-def test_what_is_not_accepted_is_said_by_field(
+def test_what_is_not_accepted_is_reported_by_field(
     client: FlaskClient, changes: dict[str, Any], fields: set[str]
 ) -> None:
     answer = client.post("/api/screens", json=SPEC | changes)

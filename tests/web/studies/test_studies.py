@@ -373,7 +373,7 @@ def as_of_method_1(engine: Engine, study_id: str) -> None:
         connection.execute(changed.values(result=packed_json(verdict), **judged))
 
 
-def test_an_old_verdict_stays_until_it_is_judged_again_and_beside_the_new_one(
+def test_an_old_verdict_stays_until_it_is_judged_again_and_then_with_the_new_one(
     app: Flask, client: FlaskClient
 ) -> None:
     engine = app.extensions["platform"].engine

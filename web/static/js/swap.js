@@ -7,16 +7,16 @@ import { morph } from "./morph.js";
 const WHOLE = ["navigation", "main"];
 const AGAIN_MS = 2000; // until a requested page is requested again
 let latest = 0;
-let awaited = 0; // requested swaps without a response
+let pending = 0; // requested swaps without a response
 
 // A requested swap: the content stays until there is a response; the request is repeated until then.
 export async function swap(url, ids, { push = true, quiet = false, headers = {} } = {}) {
   const turn = ++latest;
   const parts = ids.map((id) => document.getElementById(id)).filter(Boolean);
   if (!quiet) for (const part of parts) part.setAttribute("aria-busy", "true");
-  awaited += 1;
+  pending += 1;
   const answer = await answered(url, turn, headers);
-  awaited -= 1;
+  pending -= 1;
   for (const part of parts) part.removeAttribute("aria-busy");
   if (!answer || (push && isRefusal(answer, ids))) return;
   replaceParts(answer.page, ids);
@@ -40,7 +40,7 @@ function isRefusal({ ok, page }, ids) {
 // Refreshes one part of this page without disturbing the reader; skipped while another page is loading. Callers repeat,
 // so a missing response does not matter.
 export async function refresh(id) {
-  if (awaited) return;
+  if (pending) return;
   const turn = ++latest;
   const answer = await pageAt(location.href).catch(() => null);
   const fresh = turn === latest && answer?.ok && answer.page.getElementById(id);
