@@ -9,7 +9,7 @@ from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 from contracts.run_request import Closed
 from contracts.values import Json, Values, frozen, frozen_by_name
 
-# method of verdicts: 1, a Sharpe ratio above 0; 2, better than holding the same share; 3, the same by Student's t, so
+# method of verdicts: 1, a Sharpe ratio above 0; 2, better than a constant position; 3, the same by Student's t, so
 # that a few lucky bars prove nothing, and a p-value of exactly 0.05 does not pass
 VERDICT_METHOD = 3
 

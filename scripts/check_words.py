@@ -1,7 +1,8 @@
-"""Check the words of the code and of commits: `python scripts/check_words.py [folder …]`, part of `make lint`.
+"""Check the words of code, texts and commits: `python scripts/check_words.py [folder …]`, part of `make lint`.
 
-A docstring begins with an imperative or a noun phrase, a name says what the thing is, and the subject of a commit is an
-imperative of at most 69 characters. Without folders everything is checked.
+A docstring begins with an imperative or a noun phrase, a name says what the thing is, no text has a phrase that was
+replaced by a term of the field, and the subject of a commit is an imperative of at most 69 characters. Without folders
+everything is checked.
 """
 
 import ast
@@ -11,13 +12,33 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ("contracts", "portfolio", "rules", "adapters", "web", "consumer", "scripts", "tests")
+FOLDERS = (
+    *("contracts", "portfolio", "rules", "adapters", "web", "consumer", "scripts", "tests"),
+    *("docs", "k8s", "keda", "README.md", "CONTRIBUTING.md", "SECURITY.md"),
+)
+UNCHECKED = {"check_words.py", "test_words.py"}  # they quote faults
 FIRST_WORDS = frozenset(
     ("What", "How", "Whether", "Where", "That", "As", "Those", "Who", "Which")
 )
 NAMES = frozenset(
     "found asked held known told said shown wanted given beside own near".split()  # noqa: SIM905
 )
+TEXTS = (".py", ".html", ".js", ".css", ".md", ".yaml")
+# phrases of pages, messages and documents, with the terms that replaced them
+PHRASES = {
+    "worst fall": "max drawdown",
+    "growth a year": "annual return",
+    "won per lost": "profit factor",
+    "time invested": "time in market",
+    "growth per exposure": "return per time in market",
+    "holding the same share": "a constant position",
+    "chance alone": "luck alone",
+    "numbers and pictures": "downloads",
+    "for ever ": "forever",
+    "turned round": "reversed",
+    "likelier": "more likely",
+    "cannot be meant": "is invalid",
+}
 SUBJECT_LENGTH = 69  # characters
 BEFORE_THE_CHECK = "b2f1958b"  # a commit, whose history has longer subjects
 NO_VERB = FIRST_WORDS | {
@@ -53,6 +74,14 @@ def faults_of_code(source: str) -> Iterator[tuple[int, str]]:
             yield line, f"the name {name!r} does not say what the thing is"
 
 
+def faults_of_text(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the line and the description of each phrase that has a better term."""
+    for line, words in enumerate(text.lower().splitlines(), start=1):
+        for phrase, term in PHRASES.items():
+            if phrase in words:
+                yield line, f"the phrase {phrase!r}; write {term!r}"
+
+
 def _defined_name(node: ast.AST) -> str:
     """Return the name that a node defines: of a variable, field, parameter, function or class; "" if none."""
     match node:
@@ -66,10 +95,18 @@ def _defined_name(node: ast.AST) -> str:
 
 
 def check_folder(folder: str) -> bool:
-    """Print the faults of a folder; return whether there are none."""
+    """Print the faults of a file, or of the files of a folder; return whether there are none."""
     passes = True
-    for path in sorted((ROOT / folder).rglob("*.py")):
-        for line, fault in faults_of_code(path.read_text("utf-8")):
+    for path in sorted({ROOT / folder, *(ROOT / folder).rglob("*")}):
+        if (
+            path.suffix not in TEXTS
+            or path.name in UNCHECKED
+            or ROOT / "web/site" in path.parents
+        ):
+            continue
+        text = path.read_text("utf-8")
+        faults = [*faults_of_text(text), *(faults_of_code(text) if path.suffix == ".py" else ())]
+        for line, fault in faults:
             print(f"{path.relative_to(ROOT).as_posix()}:{line}: {fault}")
             passes = False
     return passes

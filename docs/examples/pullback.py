@@ -21,12 +21,12 @@ def signals(bars, trend=150, span=5, depth=2.0, patience=15):
     recovers = close > close.rolling(span).max().shift()
     breaks = close < average * 0.97
 
-    held, since = False, 0
+    is_long, since = False, 0
     result = np.zeros(len(close), int)
     for bar, (enters, leaves) in enumerate(zip(falls, recovers | breaks, strict=True)):
-        since += held
-        if not held and enters:
-            result[bar], held, since = 1, True, 0
-        elif held and (leaves or since >= patience):
-            result[bar], held = -1, False
+        since += is_long
+        if not is_long and enters:
+            result[bar], is_long, since = 1, True, 0
+        elif is_long and (leaves or since >= patience):
+            result[bar], is_long = -1, False
     return result, {"average": average, "lower": lower}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scripts.check_words import fault_of_subject, faults_of_code
+from scripts.check_words import fault_of_subject, faults_of_code, faults_of_text
 
 GOOD = '''
 """Lease of a run: who works on it until when."""
@@ -33,6 +33,13 @@ def test_a_riddle_is_named_with_its_line(source: str, line: int) -> None:
     [(number, _)] = faults_of_code(source)
 
     assert number == line
+
+
+def test_a_phrase_that_has_a_better_term_is_named_with_its_line() -> None:
+    [(line, fault)] = faults_of_text("<dt>Max drawdown</dt>\n<dt>Worst fall</dt>")
+
+    assert line == 2
+    assert "'max drawdown'" in fault
 
 
 @pytest.mark.parametrize("subject", ["Reject blank tickers", "Embed the licence", "Press on"])

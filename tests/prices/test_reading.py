@@ -1,4 +1,4 @@
-"""Price files as people have them are understood, and what cannot be meant is refused by line."""
+"""Price files of many forms are read, and faults are refused by line."""
 
 import gzip
 import hashlib
