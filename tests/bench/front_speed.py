@@ -1,4 +1,4 @@
-"""p99 of a hundred users' calls beside five thousand hostile connections and without them, in turns.
+"""p99 of a hundred users' calls with and without five thousand hostile connections, alternating.
 
 The connections are silent, half a head, half a body, or an answer that nobody reads, from five addresses and a process
 of their own. Each user asks for each path once in a round, at a time of its own and on a connection of its own.
@@ -43,8 +43,8 @@ def main() -> None:
             budget=budget,
         )
         for when, calls, budget in (
-            (f"beside {HOSTILE:,} hostile connections, and without them", under_load, BUDGET),
-            ("while they come", coming, None),
+            (f"with {HOSTILE:,} hostile connections, and without", under_load, BUDGET),
+            ("while these connect", coming, None),
         )
         for path in PATHS
     ]
@@ -53,7 +53,7 @@ def main() -> None:
 
 @contextmanager
 def hostile(url: str) -> Iterator[Callable[[], str]]:
-    """They come while this block has begun, and leave at its end; what to call to wait for the last of them."""
+    """Open hostile connections until the block ends; yield a function that waits for the last of them."""
     command = [
         sys.executable,
         "-m",

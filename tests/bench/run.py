@@ -1,6 +1,6 @@
 """Run the benchmarks and write docs/benchmarks.md; `--subject engine` renews one section and keeps the others.
 
-A subject is a file `<subject>_speed.py` beside this one whose `main()` prints a JSON list of rows {what, ours,
+A subject is a file `<subject>_speed.py` in this folder whose `main()` prints a JSON list of rows {what, ours,
 reference, ratio, budget, unit, note}: a measurement of ours, that of the reference in the same run, and a budget for
 the ratio such as ">= 25". Every subject runs in a process of its own. With TEST_MYSQL, which names a folder with MySQL
 (CONTRIBUTING.md), the section is one of its own, "Submit on MySQL".

@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def rows_of(database: str, ours: float, peer_ms: dict[str, float]) -> list[dict[str, Any]]:
-    """Seconds of the sweep, beside those of the peers and the budget."""
+    """Seconds of the sweep, with those of the peers and the budget."""
     what = f"sweep of 1,000 runs, {database}, {cores()} cores: submission to leaderboard"
     budget = row(
         what,

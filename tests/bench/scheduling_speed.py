@@ -1,4 +1,4 @@
-"""From pop to claim: a person's run beside an empty list and beside 100,000 runs that wait, and a turn of these."""
+"""From pop to claim: an interactive run with nothing waiting and with 100,000 runs waiting, and a run in fair order."""
 
 import json
 import logging
@@ -38,7 +38,7 @@ def main() -> None:
         json.dumps(
             [
                 row(
-                    f"pop and claim of a person's run beside {what}: p99",
+                    f"pop and claim of an interactive run while {what} wait: p99",
                     p99(with_batches),
                     "ms",
                     p99(quiet),
@@ -52,12 +52,12 @@ def main() -> None:
                     budget="<= 1.5",
                 ),
                 row(
-                    "pop, claim and exchange of the run whose turn it is: median",
+                    "pop, claim and exchange of the next run in fair order: median",
                     statistics.median(turns),
                     "ms",
                     statistics.median(quiet),
                     budget="<= 3",
-                    note="against a person's beside nothing",
+                    note="against an interactive run with nothing waiting",
                 ),
                 row("the same: p99", p99(turns), "ms"),
             ]
