@@ -29,15 +29,15 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-# rooms of few long tests, real processes and browsers: whoever began them last would keep all others waiting at the end
-LONG_ROOMS = {"faults", "browser", "scaler", "manifests", "run", "docs", "studies"}
+# packages of few long tests, with real processes and browsers: run first, so that none of them runs alone at the end
+LONG_PACKAGES = {"faults", "browser", "scaler", "manifests", "run", "docs", "studies"}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Let each test take as many times longer as the machine does; those of the peers bring no consumer to measure."""
     from tests.services.waiting import slowness
 
-    items.sort(key=lambda item: item.path.parent.name not in LONG_ROOMS)
+    items.sort(key=lambda item: item.path.parent.name not in LONG_PACKAGES)
     for item in items:
         if "shared_directory" in item.fixturenames or "mariadb" in item.name:  # type: ignore[attr-defined]
             item.add_marker("database")

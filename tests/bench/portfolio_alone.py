@@ -1,4 +1,4 @@
-"""`python -m tests.bench.portfolio_alone book.npz`: a portfolio as a script trades it that imports the room alone.
+"""`python -m tests.bench.portfolio_alone book.npz`: a portfolio traded by a script that imports only the package.
 
 Prints {orders, equity, peak_mb} as JSON: fills, final equity, and the most memory that the process held, in MB.
 """

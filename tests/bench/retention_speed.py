@@ -1,4 +1,4 @@
-"""A million runs on MariaDB: their room, their pages, a backup, and the deletion of most of those in no batch."""
+"""A million runs on MariaDB: their size, their pages, a backup, and the deletion of most of those in no batch."""
 
 import gzip
 import json
@@ -37,7 +37,9 @@ def main() -> None:
         }
         rows = [
             row(
-                f"{ROWS:,} runs, rows without series, and their indexes", room(engine) / 1e6, "MB"
+                f"{ROWS:,} runs, rows without series, and their indexes",
+                size_bytes(engine) / 1e6,
+                "MB",
             ),
             *(
                 row(f"{name}, median of 5", median(client, path), "ms")
@@ -49,7 +51,7 @@ def main() -> None:
     print(json.dumps(rows))
 
 
-def room(engine: Engine) -> int:
+def size_bytes(engine: Engine) -> int:
     """Bytes of the runs' table with its indexes."""
     with engine.connect() as connection:
         return bytes_by_kind(connection)["runs"]
@@ -111,7 +113,7 @@ def pruning_rows(engine: Engine, settings: Settings) -> list[dict[str, Any]]:
         row(
             "a walk that finds nothing any more", walked(lambda: prune_runs(engine, keep))[0], "s"
         ),
-        row("room afterwards, once OPTIMIZE TABLE has run", room(engine) / 1e6, "MB"),
+        row("size afterwards, once OPTIMIZE TABLE has run", size_bytes(engine) / 1e6, "MB"),
     ]
 
 

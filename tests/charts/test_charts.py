@@ -331,7 +331,7 @@ def test_few_bars_are_their_own_candles_hollow_when_rising_over_their_volume():
     )
     assert [bar.get_height() for bar in volume.patches] == SHORT.bars.columns["Volume"].tolist()
     assert "Candles, one per bar: 2 bought, 2 sold" in words(figure)
-    # no volume, no room for it
+    # no volume, no space for it
     assert len(drawn("candlestick", CASES["nothing moves"]).axes) == 1
 
 

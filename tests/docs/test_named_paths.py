@@ -91,8 +91,8 @@ def test_every_user_of_mysql_that_a_command_names_is_made() -> None:
 def test_every_event_of_the_log_that_the_operations_page_names_is_logged() -> None:
     sources = [
         path.read_text(encoding="utf-8")
-        for room in LOGGING
-        for path in (PROJECT_ROOT / room).rglob("*.py")
+        for package in LOGGING
+        for path in (PROJECT_ROOT / package).rglob("*.py")
     ]
     logged = set(re.findall(r'log\.\w+\(\s*"([a-z_]+)', "".join(sources)))
     table = text_of("docs/operations.md").partition("## What you see")[2].partition("\n## ")[0]

@@ -1,6 +1,6 @@
 """The engine is frozen: recorded results must be reproduced by the very code that made them.
 
-What a change needs instead is in docs/engine.md: a wrapper, an adapter, or a new engine beside this one.
+docs/engine.md says what to do instead: a wrapper, an adapter, or a new engine next to this one.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Faults around a process: the reader of its log, its ready file's folder, no room on the machine for one more."""
+"""Faults around a process: the reader of its log, its ready file's folder, no process left on the machine."""
 
 import sys
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Golden results of the shipped prices; `python -m tests.golden.remake` writes them anew after a wanted change."""
+"""Golden results of the shipped prices; `python -m tests.golden.remake` writes them again after an intended change."""
 
 import json
 from datetime import date

@@ -18,7 +18,7 @@ from tests.services.mariadb_server import DATABASE, PASSWORD, USER, MariaDBServe
 
 
 def make_certificate(directory: Path, name: str) -> Path:
-    """A certificate for 127.0.0.1 that signs itself, with its key beside it."""
+    """A self-signed certificate for 127.0.0.1, with its key next to it."""
     key, subject = (
         ec.generate_private_key(ec.SECP256R1()),
         x509.Name.from_rfc4514_string(f"CN={name}"),

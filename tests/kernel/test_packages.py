@@ -37,7 +37,7 @@ MORE = {
     "scripts/reference/pages.py": frozenset({"web"}),
     "scripts/reference/__main__.py": frozenset({"web"}),
 }
-# Which subjects of its package each subject, a package or one file, may import. "kernel" stands for the files beside
+# Which subjects of its package each subject, a package or one file, may import. "kernel" stands for the files next to
 # the subjects: all of the package may import them, and they import a subject only where they put the program together
 # (ASSEMBLY).
 SUBJECTS = {

@@ -305,20 +305,20 @@ def test_web_may_not_pop(server: AclRedis) -> None:
 
 
 def test_nobody_gets_in_without_a_password(server: AclRedis) -> None:
-    stranger = connect_redis(f"redis://127.0.0.1:{server.port}/0")
+    anonymous = connect_redis(f"redis://127.0.0.1:{server.port}/0")
 
-    with stranger, pytest.raises(AuthenticationError):
-        stranger.ping()
+    with anonymous, pytest.raises(AuthenticationError):
+        anonymous.ping()
 
 
 def test_other_hosts_are_asked_to_log_in_instead_of_being_turned_away(server: AclRedis) -> None:
     # protected mode refuses everyone but 127.0.0.1 while the default user has no password
     with socket.create_connection(
         ("127.0.0.1", server.port), timeout=5, source_address=("127.0.0.2", 0)
-    ) as stranger:
-        stranger.sendall(b"PING\r\n")
+    ) as anonymous:
+        anonymous.sendall(b"PING\r\n")
 
-        assert stranger.recv(100).startswith(b"-NOAUTH")
+        assert anonymous.recv(100).startswith(b"-NOAUTH")
 
 
 def test_the_probe_s_user_may_only_ping(server: AclRedis) -> None:

@@ -8,10 +8,10 @@ from engine.engine import BacktestEngine
 from portfolio.sharing import BuyingPower, SharingTerms
 
 
-def room(
+def long_account(
     rng: random.Random, nudge: float, fee_rate: float = 0.001, position_size: float = 40.0
 ) -> tuple[BuyingPower, float]:
-    """An account of longs alone, in which cash and what max_gross leaves are one; and its equity."""
+    """Return a long-only account whose cash is also what max_gross leaves, and its equity."""
     value, cash = rng.uniform(1_000, 90_000), rng.uniform(1, 50)
     engine = BacktestEngine(
         initial_capital=100_000.0,
@@ -28,7 +28,7 @@ def room(
 def test_short_cash_is_the_reason_though_max_gross_leaves_as_little(nudge: float) -> None:
     for seed in range(300):
         rng = random.Random(seed)
-        account, _ = room(rng, nudge)
+        account, _ = long_account(rng, nudge)
 
         assert account.affordable(rng.uniform(60, 500)) == (0.0, "cash_below_one_share"), seed
 
@@ -37,7 +37,7 @@ def test_short_cash_is_the_reason_though_max_gross_leaves_as_little(nudge: float
 def test_cash_that_only_rounding_left_is_no_cash(nudge: float) -> None:
     for seed in range(300):
         rng = random.Random(seed)
-        account, equity = room(rng, nudge)
+        account, equity = long_account(rng, nudge)
         account.cash = equity * rng.uniform(-1e-14, 1e-14)
         account.equity, account.gross = equity, equity * (1.0 + nudge)
 
@@ -48,7 +48,7 @@ def test_a_size_that_is_the_largest_weight_is_too_small_by_itself() -> None:
     for seed in range(300):
         rng = random.Random(seed)
         percent = rng.uniform(1, 40)
-        account, equity = room(rng, 0.0, fee_rate=0.0, position_size=percent)
+        account, equity = long_account(rng, 0.0, fee_rate=0.0, position_size=percent)
         account.cash, account.gross = equity, 0.0
 
         affordable = account.affordable(
@@ -61,7 +61,7 @@ def test_a_size_that_is_the_largest_weight_is_too_small_by_itself() -> None:
 def test_the_bound_that_leaves_clearly_less_is_the_reason() -> None:
     for seed in range(300):
         rng = random.Random(seed)
-        account, equity = room(rng, 0.0, fee_rate=0.0)
+        account, equity = long_account(rng, 0.0, fee_rate=0.0)
         used = rng.choice([rng.uniform(0.0, 0.699), rng.uniform(0.701, 0.999)])
         account.cash, account.gross = equity, used * equity
 

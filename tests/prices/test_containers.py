@@ -214,7 +214,7 @@ def test_a_workbook_is_bound_as_other_files_and_has_one_sheet_of_cells() -> None
     assert "has 0 sheets with cells" in refused(workbook([]))
     assert "more than 1 MB" in refused(workbook(rows * 20_000))
     wide = workbook([["x", *[""] * 998, "x"]] * 1_100, blanks=False)
-    assert "more than 1 MB" in refused(wide), "cells that are not written take no room before"
+    assert "more than 1 MB" in refused(wide), "cells that are not written take no space before"
     entities = workbook(rows, prolog="<!DOCTYPE x [<!ENTITY a 'aaaaaaaaaa'>]>")
     assert "has a document type; save it as CSV UTF-8" in refused(entities)
     for length in range(30, len(entities), 97):

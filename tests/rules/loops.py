@@ -13,7 +13,7 @@ SINGLE = [name for name in EVALUATED if name not in ("COMPOSITE", "FORMULA")]
 
 @contextmanager
 def naming(**inputs: object) -> Iterator[None]:
-    """Show the inputs of this turn of a loop beside whatever fails in it."""
+    """Show the inputs of this iteration with whatever fails in it."""
     try:
         yield
     except BaseException as error:

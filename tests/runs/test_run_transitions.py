@@ -165,9 +165,9 @@ def test_a_lease_is_extended_by_its_holder_only(
     before = submitter.row(waiting.run_id)["lease_until"]
 
     does(engine, lambda connection: extend_lease(connection, lease, 60))
-    stranger = Claim(lease.run_id, lease.attempt, "stranger", lease.request)
+    other = Claim(lease.run_id, lease.attempt, "other token", lease.request)
     with pytest.raises(LeaseLost):
-        does(engine, lambda connection: extend_lease(connection, stranger, 60))
+        does(engine, lambda connection: extend_lease(connection, other, 60))
 
     assert (submitter.row(waiting.run_id)["lease_until"] - before).total_seconds() > 50
 

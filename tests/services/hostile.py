@@ -1,4 +1,4 @@
-"""An anonymous client at a web tier's port: connections from several addresses, and ordinary calls beside them."""
+"""An anonymous client at a web tier's port: connections from several addresses, and ordinary calls meanwhile."""
 
 import resource
 import select

@@ -80,7 +80,7 @@ def test_letters_have_one_of_five_sizes() -> None:
         for size in re.findall(
             r"font-size: ([^;}]+)", (SHEETS / sheet).read_text(encoding="utf-8")
         )
-        if not size.startswith("clamp(")  # what is read across a room
+        if not size.startswith("clamp(")  # the queue's wall display
     }
 
     assert {size.strip() for size in sizes} - {"19px"} == {

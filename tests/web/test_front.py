@@ -1,4 +1,4 @@
-"""The front of the web tier: deadlines, room for newcomers, whose word is taken, and how its processes end."""
+"""The front of the web tier: deadlines, limits of connections, trusted headers, and the end of its processes."""
 
 import hashlib
 import json

@@ -35,7 +35,7 @@ def validator(document: dict[str, Any], schema: dict[str, Any]) -> Draft202012Va
 
 
 def exact(schema: Any) -> Any:
-    """The same schema without room for what it does not name."""
+    """The same schema, rejecting fields that it does not name."""
     if isinstance(schema, list):
         return [exact(each) for each in schema]
     if not isinstance(schema, dict):

@@ -147,7 +147,7 @@ def _read(root: Path, file: Path) -> list[Document]:
         file.is_symlink() or file.name == "kustomization.yaml"
     ):  # which names files, and is no object
         return []
-    # filled copies may lie beside it and are nobody's business
+    # filled copies may lie next to it and are not checked
     if file.parent.name == "secret" and file.name != "secret.example.yaml":
         return []
     name = str(file.relative_to(root))

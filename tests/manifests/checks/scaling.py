@@ -36,7 +36,7 @@ def check_memory(platform: Platform) -> Iterator[str]:
 
 
 def check_cores(platform: Platform) -> Iterator[str]:
-    """Programs that Jobs depend on, and that starve beside them where the cores are few."""
+    """Programs that Jobs depend on, and that Jobs starve of CPU where cores are few."""
     of_job = platform.workload("backtest").requested_cores
     for name in ("mysql", "redis", "reconciler", "web"):
         workload = platform.workload(name)

@@ -77,9 +77,9 @@ def nothing(result: BacktestResult, bar: int, signal: int, position: int, direct
 
 def event_in(words: str) -> str:
     """Event that a sentence describes, without its numbers."""
-    for deed in ("opened", "rejected"):
-        if deed in words:
-            return deed
+    for event in ("opened", "rejected"):
+        if event in words:
+            return event
     return words.split(" at ")[0].partition("was ")[2] if "was closed" in words else words
 
 

@@ -1,4 +1,4 @@
-"""A run's page offers its params for another run, and shows that one beside it."""
+"""A run's page offers its params for another run, and compares the two."""
 
 from __future__ import annotations
 
