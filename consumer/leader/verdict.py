@@ -115,7 +115,7 @@ def _test_row(engine: Engine, chosen: Values) -> RowMapping | None:
     """The result of a choice on its test part; None without a test part, or when its Job has failed."""
     if not chosen["test_run"]:
         return None
-    # not one connection for all: a server closes one that is silent during the statistics
+    # a connection for each query: a server closes one that is idle during the statistics
     with reading(engine) as connection:
         return result_of(connection, chosen["test_run"])
 

@@ -50,7 +50,7 @@ def test_a_batch_is_counted_by_state_and_reason(client: FlaskClient, batch: list
     assert answer["completed_at"] is None
     assert answer["throughput_per_s"] > 0
     assert answer["queue_wait_s"]["p95"] >= answer["queue_wait_s"]["p50"] >= 0
-    assert answer["note"].endswith("once all runs have ended; still to come: 1.")
+    assert answer["note"].endswith("once all runs have ended; 1 to go.")
     assert answer["seconds_left"] is None  # too few have ended
 
 

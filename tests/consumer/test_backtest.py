@@ -474,7 +474,7 @@ def test_a_liquidated_account_says_when_and_trades_no_more() -> None:
     bars, equity = decode_equity(columns["equity_curve_json"])
     passed = next(bar for bar, money in enumerate(equity) if money <= 99_000)
     assert notes[-1].startswith(
-        f"On {bar_dates(bars, '1d')[passed]} equity was 99 % of the initial capital or less: liquidation"
+        f"Liquidated on {bar_dates(bars, '1d')[passed]}, with equity at or below 99% of the initial capital"
     )
     assert max(trade["entry_bar"] for trade in trades) <= passed
     assert len(set(equity[passed:])) == 1
@@ -487,7 +487,7 @@ def test_an_account_that_is_not_liquidated_says_that_it_could_be() -> None:
 
     _, _, notes = decode_trades(columns_of(ruined)["trades_json"])
 
-    assert "or a level of liquidation" in notes[-1]
+    assert "or a liquidation level" in notes[-1]
 
 
 def test_metrics_without_a_value_say_why() -> None:

@@ -1,4 +1,4 @@
-"""Comparison with the benchmark: against empyrical and pandas on random series, and where there is nothing to compare."""
+"""Comparison with the benchmark: against empyrical and pandas on random series, and where there is none."""
 
 import json
 from dataclasses import replace

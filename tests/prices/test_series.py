@@ -113,7 +113,7 @@ def test_a_range_without_bars_is_an_error_with_the_tickers_range(start, end):
 def test_one_bar_is_too_few_for_a_backtest_and_that_is_reported(start, end):
     with pytest.raises(
         NoPricesInRange,
-        match=f"only one bar, and a backtest needs two, between {start} and {end}",
+        match=f"only one bar of AAPL from {start} to {end}, and a backtest needs two",
     ):
         read_prices(DATA, "AAPL", "1d", start, end)
 

@@ -385,9 +385,9 @@ def test_a_later_bar_of_no_series_changes_an_earlier_signal(case, timeframe, zon
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("scroe > 1", "`scroe` is not known: give it a value as an input; "
+        ("scroe > 1", "`scroe` has no value: set it as an input; "
          "the further columns of the ticker are score, mood; did you mean `score`?"),
-        ('of("KO", mood) > 1', "column 10: `mood` is not known: give it a value as an input"),
+        ('of("KO", mood) > 1', "column 10: `mood` has no value: set it as an input"),
         ('of("XXX", close) > 1', "column 4: no such prices"),
         ('on("5m", close) > 1', "column 4: `5m` is not coarser than the 1d bars of this run"),
         ('on("1w", on("1d", close)) > 1', '`"1d"` is not coarser than 1w, whose bars it is on'),

@@ -105,7 +105,7 @@ def test_a_batch_shows_its_progress_and_leads_to_its_best_runs(
 
     page = browser_client.get("/batches/grid <1>").get_data(as_text=True)
 
-    assert "5 of 6 ended" in page
+    assert "5 of 6 finished" in page
     assert "4 completed, 1 failed, 0 cancelled, 0 running, 1 pending" in page
     assert "grid &lt;1&gt;" in page
     assert 'data-refresh-s="2"' in page
@@ -193,9 +193,7 @@ def test_luck_is_not_judged_before_all_runs_have_ended(
     browser_client.post("/api/batches/grid <1>/cancel")
     after = browser_client.get("/batches/grid <1>").text
 
-    assert (
-        "still to come: 1" in before and "tried" not in before and "Skill or luck?" not in before
-    )
+    assert "; 1 to go" in before and "tried" not in before and "Skill or luck?" not in before
     assert "2 runs were tried" in after and "Skill or luck?" in after
     assert "Failures: engine error 1<" in after
 

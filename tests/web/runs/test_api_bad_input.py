@@ -99,7 +99,7 @@ def test_a_missing_field_is_required(client: FlaskClient, field: str) -> None:
         (
             {"start_date": "2004-01-02", "end_date": "2004-01-04"},
             "end_date",
-            "only 1 bar, and a backtest needs 2",
+            "only 1 bar of AAPL on these dates, and a backtest needs 2",
         ),
         ({"initial_capital": -5}, "initial_capital", "above 0"),
         ({"initial_capital": 0}, "initial_capital", "above 0"),

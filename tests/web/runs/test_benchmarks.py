@@ -61,7 +61,7 @@ def test_the_prices_that_a_run_is_held_against_are_kept_for_it(client: FlaskClie
             "benchmark_hash",
             "IBM has no 1d prices with data_hash",
         ),
-        ({"benchmark_hash": "0" * 64}, "benchmark_hash", "given without a benchmark"),
+        ({"benchmark_hash": "0" * 64}, "benchmark_hash", "accepted only together with benchmark"),
         (
             {"benchmark": "FB"},
             "benchmark",

@@ -116,7 +116,7 @@ def test_a_probable_mistake_is_a_warning(browser_client: FlaskClient) -> None:
             warned({"buy": can, "sell": "close >= highest(close, 9) or low < lowest(close, 2)"})
             == []
         )
-    assert "until 2001-06-01 AAPL has 317" in warned(slow, "MA_CROSS", end_date="2001-06-01")[0]
+    assert "AAPL has only 317 by 2001-06-01" in warned(slow, "MA_CROSS", end_date="2001-06-01")[0]
     assert warned(slow, "MA_CROSS", end_date="2013-03-01") == []
     assert warned(slow, "MA_CROSS", end_date="1999-01-01")
     for odd in ({"ticker": "NONE"}, {"ticker": 5}, {"end_date": "soon"}, {"timeframe": None}):

@@ -243,7 +243,7 @@ def test_a_run_without_trades_says_why(browser_client: FlaskClient, make_run: Ru
     page = browser_client.get(f"/result/{never}").get_data(as_text=True)
     assert "no signal" in page
     assert "— No trades" in page
-    assert "It made no trade, while buying and holding AAPL gained" in page
+    assert "It made no trades; buying and holding AAPL gained" in page
     assert "rejected" in browser_client.get(f"/result/{too_dear}").get_data(as_text=True)
 
 

@@ -159,7 +159,7 @@ def test_the_best_or_all_are_run_as_one_batch(client: FlaskClient, work: Work) -
     assert [row["is_equal"] for row in rows] == [True] * 9
     batch = client.get(two.json["status_url"]).json
     assert batch["counts"]["completed"] == 9
-    assert batch["note"].startswith("These are the best of a screen")
+    assert batch["note"].startswith("These are the best combinations of a screen")
     page = client.get(f"/batches/{batch['batch_id']}").text
     assert "Skill or luck?" not in page
     assert f'of a <a href="/screens/{screen_id}">screen</a>' in page
