@@ -1,1 +1,1 @@
-"""The outside world, a room for each part of it; settings and logs serve all of them."""
+"""Adapters to the outside world, one package per subject; settings and logs serve all of them."""

@@ -161,7 +161,7 @@ class Sharing(Closed):
     ] = None
     inputs: Annotated[
         Annotated[dict[str, float], MaxLen(12)],
-        About("Inputs", "orders", "numbers that both formulas name: n = 126"),
+        About("Inputs", "orders", "numbers named in the formulas, such as n = 126"),
     ] = field(default_factory=dict)
     top: Annotated[
         Annotated[int, Ge(1), Le(MAX_LEGS)] | None,
@@ -175,7 +175,11 @@ class Sharing(Closed):
         int,
         Ge(0),
         Le(MAX_LEGS),
-        About("Buffer", "orders", "whole number of ranks beyond, to which a position stays"),
+        About(
+            "Buffer",
+            "orders",
+            "whole number of ranks below the top within which a position is kept",
+        ),
     ] = 0
     weights: Annotated[
         Weights,

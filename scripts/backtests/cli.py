@@ -71,7 +71,7 @@ FLAGS = {
     "--failed": "the failed runs",
     "--cancelled": "the cancelled runs, too",
     "--dry-run": "report only, and store nothing",
-    "--no-adjust": "ignore Adj Close; else bars are adjusted by it",
+    "--no-adjust": "do not adjust prices by Adj Close",
     "--keep-dates": "date daily bars as written, also where their session is on another day",
 }
 REPEATED: Json = {"action": "append", "default": []}

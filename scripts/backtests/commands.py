@@ -116,7 +116,7 @@ def called() -> list[str]:
 
 
 def status(client: Client, arguments: Namespace, progress: Progress) -> int:
-    """Print a batch's counts and times as JSON; with --watch after following it to its end."""
+    """Print a batch's counts and times as JSON; with --watch, first follow it until all runs have ended."""
     batch_id = _batch_of(client, arguments)
     progress.when_stopped = "stopped watching; the batch continues"
     batch = (

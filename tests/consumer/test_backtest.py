@@ -282,7 +282,7 @@ def test_the_note_on_a_short_history_is_never_contradicted_by_a_signal(rule_type
         signalled = [bar for bar, _, _ in decode_signals(columns["signals_json"])]
         for note in decode_trades(columns["trades_json"])[2]:
             if match := re.search(
-                r"(no signal|a part of it is unknown) on the first ([0-9,]+) of", note
+                r"(no signal|part of it is unknown) on the first ([0-9,]+) of", note
             ):
                 early = any(bar < int(match[2].replace(",", "")) for bar in signalled)
                 assert early == (match[1] != "no signal"), (params, start, note)

@@ -399,7 +399,7 @@ def test_a_later_bar_of_no_series_changes_an_earlier_signal(case, timeframe, zon
         ('close > "KO"', '`"KO"` is quoted, as only the first argument of on and of is'),
         ("today(sma, close) > 1", "`sma` is not one of: highest, lowest, sum"),
         ('of("KO", rsi(close)) and close > 1', '`of("KO", rsi(close))` is a number; `and` needs conditions'),
-        ('x = score\nof("PEP", x + mood) > 1', "line 2, column 15: `mood` is not known"),
+        ('x = score\nof("PEP", x + mood) > 1', "line 2, column 15: `mood` has no value"),
     ],
 )  # fmt: skip
 def test_a_fault_of_another_series_says_where_it_is_and_what_there_is(text, message):

@@ -82,8 +82,8 @@ export class Frame {
     requestAnimationFrame(() => requestAnimationFrame(show));
   }
 
-  // The library takes the height of a pane from the other panes as last drawn. So the chart, still empty, is drawn after
-  // each change (narrow, which is faster), and each change is reduced by what the following ones add to it.
+  // The library takes the height of a pane from the other panes as last drawn. So the chart, still empty, is drawn
+  // after each change (narrow, which is faster), and each change is reduced by what the following ones add to it.
   divide(heights) {
     this.isTaller = false; // its initial size
     this.drawAtOnce();
