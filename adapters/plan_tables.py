@@ -1,4 +1,4 @@
-"""The tables of plans and of the reconciler's lead."""
+"""The tables of plans, of the reconciler's lead, and of the ledger of trials."""
 
 from sqlalchemy import BigInteger, Column, Index, SmallInteger
 
@@ -12,6 +12,7 @@ from adapters.declarations import (
     Rows,
     Sha256,
     State,
+    Ticker,
     Timestamp,
     Title,
     Uuid,
@@ -80,3 +81,41 @@ leases = table(
     image_tag=Column(identifier(128), doc="of the holder: the version of which new Jobs are"),
 )
 LEASE = leases.c
+
+ledger = table(
+    "ledger",  # see adapters.studies.ledger
+    Rows(
+        "Number of rules that were tried on a price series, by everybody and by each actor; never deleted.",
+        of="platform",
+        worker="SELECT INSERT UPDATE",
+    ),
+    Index("ix_ledger_tried", "actor", "tried"),
+    ticker=key(Ticker),
+    timeframe=key(identifier(4)),
+    actor=key(Actor, doc="name of a token; empty: everybody"),
+    tried=required(BigInteger, doc="trials, repeated ones included"),
+    distinct_rules=BigInteger,
+    hashes=required(LongBlob, doc="the lowest ones, by which the different rules are counted"),
+    first_day=required(identifier(10), doc="of all bars that were tried"),
+    last_day=identifier(10),
+    since=Timestamp,
+    latest=Column(Timestamp),
+)
+LEDGER = ledger.c
+
+ledger_trials = table(
+    "ledger_trials",
+    Rows(
+        "A sample of the rules that were tried on a price series, with their positions.",
+        of="platform",
+        worker="SELECT INSERT UPDATE DELETE",
+    ),
+    ticker=key(Ticker),
+    timeframe=key(identifier(4)),
+    hash=key(BigInteger, doc="of rule, params, stops and direction"),
+    first_year=SmallInteger,
+    last_year=SmallInteger,
+    study_id=Column(Uuid, doc="the only study that has tried it; null: others, too"),
+    steps=required(LongBlob, doc="side of the position over time"),
+)
+TRIAL = ledger_trials.c

@@ -10,8 +10,9 @@ from contracts.run_request import Closed
 from contracts.values import Json, Values, frozen, frozen_by_name
 
 # method of verdicts: 1, a Sharpe ratio above 0; 2, better than a constant position; 3, the same by Student's t, so
-# that a few lucky bars prove nothing, and a p-value of exactly 0.05 does not pass
-VERDICT_METHOD = 3
+# that a few lucky bars prove nothing, and a p-value of exactly 0.05 does not pass; 4, better than the largest of
+# everything that was ever tried on the same bars
+VERDICT_METHOD = 4
 
 TRAINED_AT_ONCE = 100  # combinations of a study that one Job tries, within a second or two
 

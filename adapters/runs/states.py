@@ -95,6 +95,13 @@ class Claim(Lease):
     request: RunRequest
     kind: Kind = Kind.RUN
     plan_kind: PlanKind | None = None  # of its plan, if it has one
+    plan_id: str | None = None
+    submitted_by: str | None = None
+
+    @property
+    def study_id(self) -> str | None:
+        """The study that it belongs to, if any."""
+        return self.plan_id if self.plan_kind is PlanKind.STUDY else None
 
     @property
     def keeps_lines(self) -> bool:
@@ -117,7 +124,9 @@ def claim(
         "worker": worker[:128],
     }
     _move(connection, waiting, values, f"claimed by {worker}")
-    columns = select(*RUN["request_json", "kind"], PLAN.kind.label("plan_kind"))
+    columns = select(
+        *RUN["request_json", "kind", "plan_id", "submitted_by"], PLAN.kind.label("plan_kind")
+    )
     mine = columns.outerjoin_from(runs, plans, PLAN.plan_id == RUN.plan_id).where(
         RUN.run_id == waiting.run_id, RUN.lease_token == token
     )
@@ -126,7 +135,16 @@ def claim(
         raise StaleMessage(f"{waiting} is not waiting")
     request = RunRequest.from_json(json.loads(row.request_json))
     plan_kind = PlanKind(row.plan_kind) if row.plan_kind else None
-    return Claim(waiting.run_id, waiting.attempt, token, request, Kind(row.kind), plan_kind)
+    return Claim(
+        waiting.run_id,
+        waiting.attempt,
+        token,
+        request,
+        Kind(row.kind),
+        plan_kind,
+        row.plan_id,
+        row.submitted_by,
+    )
 
 
 def extend_lease(connection: Connection, lease: Claim, lease_s: float) -> None:
@@ -151,8 +169,11 @@ def finish(
     result: Values,
     lines: Sequence[bytes] = (),
     failed_metrics: Sequence[str] = (),
-) -> None:
-    """Record result, lines and SUCCEEDED together; LeaseLost, with nothing recorded, when the lease is gone."""
+) -> bool:
+    """Record result, lines and SUCCEEDED together; LeaseLost, with nothing recorded, when the lease is gone.
+
+    False when this claim has recorded them before, as after a lost answer to a commit.
+    """
     reason = f"{METRIC_FAILED}: {', '.join(failed_metrics)}" if failed_metrics else "finished"
     values = {
         **result,
@@ -163,12 +184,14 @@ def finish(
     }
     if not _move(connection, lease, values, reason):
         _check_ended(connection, lease, RunStatus.SUCCEEDED)
-    elif lines:
+        return False
+    if lines:
         rows = [
             {"run_id": lease.run_id, "part": part, "packed": packed}
             for part, packed in enumerate(lines)
         ]
         connection.execute(insert(run_lines), rows)
+    return True
 
 
 def save_charts(connection: Connection, run_id: str, charts: Mapping[str, bytes]) -> None:

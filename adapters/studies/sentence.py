@@ -26,11 +26,12 @@ class Judged(NamedTuple):
     sentence: str
 
 
-def of_selection(fold: Values, trials: int, reason: str) -> Judged:
+def of_selection(fold: Values, reason: str) -> Judged:
     """Judge whether the best of many is better than luck; `reason` explains a missing number."""
     timing = fold["timing"]
     if timing is None or timing["deflated"] is None:
         return _nothing(timing["notes"]["deflated"] if timing else reason)
+    trials = timing["trials"]
     best = f"The best of {trials:,}" if trials > 1 else "The only one tried"
     result = f"{best} is {_versus_constant(timing)}"
     if timing["yearly_pct"] <= 0:
@@ -47,14 +48,15 @@ def of_selection(fold: Values, trials: int, reason: str) -> Judged:
 def of_test_parts(folds: Sequence[Values], ahead: Values | None, reason: str) -> Judged:
     """Judge whether the choices in sample hold out of sample; `reason` explains a missing number."""
     timing = ahead["timing"] if ahead else None
-    if ahead is None or timing is None or timing["probabilistic"] is None:
+    if ahead is None or timing is None or timing["deflated"] is None:
         return _nothing(timing["notes"]["probabilistic"] if timing else reason)
     result = f"{_versus_constant(timing)}{_in_folds(folds)}{_sharpes(folds, ahead['evidence'])}"
-    short = _short(ahead["bars"])
+    short, trials = _short(ahead["bars"]), timing["trials"]
     if timing["yearly_pct"] <= 0:
         return Judged("fails", f"Failed out of sample: {result}.{short}")
-    result = f"{result}; {_luck_alone(timing['probabilistic'])}.{short}"
-    if timing["probabilistic"] >= CONFIDENCE:
+    among = f" with the best of the {trials:,} rules tried on these bars" if trials > 1 else ""
+    result = f"{result}; {_luck_alone(timing['deflated'])}{among}.{short}"
+    if timing["deflated"] >= CONFIDENCE:
         return Judged("holds", f"Held up out of sample: {result}")
     return Judged("luck", f"May be luck out of sample: {result}")
 

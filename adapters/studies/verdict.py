@@ -22,6 +22,8 @@ from adapters.metrics.table import METRICS_BY_NAME
 from adapters.metrics.timing import Timing
 from adapters.plans.ranking import flat_params
 from adapters.runs.series import encode_equity
+from adapters.studies.ledger import Tries
+from adapters.studies.luck import evidence_among
 from adapters.studies.path import (
     BLOCKS,
     RunData,
@@ -44,6 +46,7 @@ from adapters.studies.sentence import (
 from contracts.study import VERDICT_METHOD, StudyPlan
 from contracts.values import Json, side_by_side
 
+COUNT_ERROR = 0.8  # of the number of trials, as a sample shows it
 SAMPLES = 2000  # samples of the bootstrap, and orders of trades
 SHOWN = (
     "sharpe_ratio",
@@ -70,7 +73,7 @@ class Verdict:
 
     choices: of the leader, by window; tried: the trials of each window. load: returns the run of a chosen combination
     on a part of a window, None if it failed. permuted: of a permutation study, the result of the search in other orders
-    of the bars.
+    of the bars. tries: returns the trials that read bars at these times of each part, whoever made them.
     """
 
     plan: StudyPlan
@@ -79,6 +82,7 @@ class Verdict:
     market: StudyMarket
     load: Load
     permuted: Json | None = None
+    tries: Callable[[Sequence[Array]], Tries] = lambda times: Tries()
     notes: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> Json:
@@ -115,7 +119,7 @@ class Verdict:
             return of_permutations(self.permuted, title, reason)
         if self.plan.windows[0].test:
             return of_test_parts(folds, ahead, reason)
-        return of_selection(folds[0], self.plan.trials, reason)
+        return of_selection(folds[0], reason)
 
     def _fold(self, number: int) -> Json:
         """Describe a window: its trials and choices, the evidence against luck, and the results on the test part."""
@@ -161,9 +165,16 @@ class Verdict:
         raise NoValue("nothing was chosen")
 
     def _timing(self, number: int) -> Json:
-        best, variance = self._best(number), sharpe_variance(self.tried[number].timing)
-        excess = best.timing.excess()
-        return _timed(best.timing, excess, variance, self.plan.trials, best.bars_per_year)
+        best, trained = self._best(number), self.tried[number].timing
+        timed = _timed(
+            best.timing, best.timing.excess(), self.tries([best.times]), best.bars_per_year
+        )
+        if timed["trials"] >= len(trained) * COUNT_ERROR:
+            return timed
+        # trials that are older than the ledger
+        measured = measured_sharpe(best.timing.excess())
+        variance, per_year = sharpe_variance(trained), best.bars_per_year
+        return timed | timing_evidence(measured, variance, self.plan.trials, per_year)
 
     def _evidence(self, number: int) -> Json:
         best, variance = self._best(number), sharpe_variance(self.tried[number].sharpes)
@@ -182,7 +193,9 @@ class Verdict:
         subject, seed = stitched(sound, float(base["risk_free_rate"])), self.plan.request.seed
         return {
             "beside": self._comparison(subject),
-            "out_of_sample": self._ahead(subject) if is_tested else None,
+            "out_of_sample": self._ahead(subject, self.tries([run.times for run in sound]))
+            if is_tested
+            else None,
             "equity": encode_equity(
                 subject.times,
                 subject.measured.path[1:],
@@ -195,8 +208,8 @@ class Verdict:
             ),
         }
 
-    def _ahead(self, subject: Stitched) -> Json:
-        """Describe the test parts: amounts, Sharpe ratio and its probability; a single path, so nothing is deflated."""
+    def _ahead(self, subject: Stitched, tries: Tries) -> Json:
+        """Describe the test parts: amounts, Sharpe ratio and its probability as the best of all that read them."""
         run = subject.measured
         bars_per_year, returns = run.periods_per_year, subject.returns
         ratio = self._noted("out_of_sample.evidence", measured_sharpe, returns, run.bar_rate)
@@ -204,7 +217,7 @@ class Verdict:
             "bars": run.bars,
             "amounts": self._noted("out_of_sample.amounts", subject.amounts),
             "timing": self._noted(
-                "out_of_sample.timing", _timed_ahead, subject.timing, bars_per_year
+                "out_of_sample.timing", _timed_ahead, subject.timing, tries, bars_per_year
             ),
             "evidence": evidence(ratio, None, 1, bars_per_year) if ratio else None,
             "efficiency": self._noted("out_of_sample.efficiency", self._efficiency),
@@ -247,21 +260,19 @@ class Verdict:
         return intervals
 
 
-def _timed(
-    timing: Timing, excess: Array, variance: float | None, trials: int, bars_per_year: float
-) -> Json:
-    """Evidence of timing, as the best of `trials`; with its yearly return and mean exposure."""
+def _timed(timing: Timing, excess: Array, tries: Tries, bars_per_year: float) -> Json:
+    """Evidence of timing, as the best of these trials; with its yearly return and mean exposure."""
     return {
-        **timing_evidence(measured_sharpe(excess), variance, trials, bars_per_year),
+        **evidence_among(timing, excess, tries, bars_per_year),
         "yearly_pct": average(excess) * bars_per_year * 100.0,
         "average_exposure_pct": average(timing.exposures) * 100.0,
     }
 
 
-def _timed_ahead(timing: Timing, bars_per_year: float) -> Json:
+def _timed_ahead(timing: Timing, tries: Tries, bars_per_year: float) -> Json:
     """Evidence of timing of one path, above its usual or its past exposure, whichever has the lower Sharpe ratio."""
     both = [
-        _timed(timing, excess, None, 1, bars_per_year)
+        _timed(timing, excess, tries, bars_per_year)
         for excess in (timing.excess(), timing.excess_over_past())
     ]
     return min(both, key=lambda each: float(each["sharpe_ratio"]))

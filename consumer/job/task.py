@@ -17,6 +17,7 @@ from adapters.plans.store import save_plan_result, save_screen_result
 from adapters.prices.packing import PackedPrices
 from adapters.runs.states import Claim, fail, finish
 from adapters.settings import Settings
+from adapters.studies.ledger import record_trials
 from consumer.job.child import ChildExit, ChildProcess
 from consumer.kinds.backtest import JobResult, backtest
 from consumer.kinds.setup import Setup
@@ -167,11 +168,13 @@ def memory_limit(beyond_mb: int) -> Iterator[None]:
 
 def _record_success(claim: Claim, engine: Engine, result: JobResult) -> ChildExit:
     def write(connection: Connection) -> None:
-        finish(connection, claim, result.columns, result.lines, result.failed_metrics)
+        is_first = finish(connection, claim, result.columns, result.lines, result.failed_metrics)
         if result.screened:
             save_screen_result(connection, claim.run_id, *result.screened)
         if result.of_plan:
             save_plan_result(connection, claim.run_id, *result.of_plan)
+        if result.trials and is_first:
+            record_trials(connection, result.trials, claim.submitted_by, claim.study_id)
 
     try:
         persist(engine, write, RESULT_PATIENCE_S)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, field, fields
+from dataclasses import asdict, field, fields, replace
 from typing import TYPE_CHECKING
 
 from adapters.metrics.curves import excursions
@@ -13,6 +13,7 @@ from adapters.prices.packing import PackedPrices, RunPrices
 from adapters.runs.explanations import RunLines, packed_lines
 from adapters.runs.series import encode_equity, encode_signals, encode_trades, significant
 from adapters.sparkline import encode_sparkline
+from adapters.studies.ledger import Trials
 from consumer.kinds.setup import Setup
 from contracts.run_request import RunRequest, canonical_hash
 from contracts.values import Json, Values, frozen
@@ -40,6 +41,7 @@ class JobResult:
     # packed result of a portfolio or a robustness, and the sentence of the latter
     of_plan: tuple[bytes, str | None] | None = None
     failed_metrics: Sequence[str] = ()  # names of metrics that could not be computed
+    trials: Trials | None = None  # rules that it has tried, for the ledger
 
 
 def backtest(
@@ -52,16 +54,18 @@ def backtest(
     """Run one request, with the rule's lines if `keeps_lines`; PlatformError for invalid prices or params."""
     setup = Setup.of(request, packed, evaluator)
     rule = setup.rule()
-    result = run_rule(setup, rule)
+    trials = setup.trials()
+    result = run_rule(setup, rule, trials)
     if keeps_lines:
         result.lines.extend(lines_of(setup, rule))
-    return result
+    return replace(result, trials=trials)
 
 
-def run_rule(setup: Setup, rule: BaseRule) -> JobResult:
-    """Run one rule on a request's prices, without the rule's lines."""
+def run_rule(setup: Setup, rule: BaseRule, trials: Trials) -> JobResult:
+    """Run one rule on a request's prices, without the rule's lines, as one of the Job's trials."""
     request, traded = setup.request, setup.prices.traded
     result = setup.result_of(rule)
+    trials.add(rule.spec.name, rule.params, result.shares_curve)
     trades = trades_of(result, traded)
     computed = performance(setup.metric_inputs(result, trades))
     columns = {

@@ -27,9 +27,9 @@ def robust_sentence(facts: Values) -> str:
     weak = [text for holds, text in findings if not holds]
     lead = f"It was {run['edge_pct']:.1f}% a year ahead of {steady}"
     if not weak:
-        return f"{lead} and stays ahead {_joined(strong)}.{_risk(facts)}"
+        return f"{lead} and stays ahead {_joined(strong)}.{_among(facts)}{_risk(facts)}"
     survived = f" It stays ahead {_joined(strong)}." if strong else ""
-    return f"{lead}, but {_joined(weak)}.{survived}{_risk(facts)}"
+    return f"{lead}, but {_joined(weak)}.{survived}{_among(facts)}{_risk(facts)}"
 
 
 def _findings(facts: Values) -> Iterator[tuple[bool, str]]:
@@ -64,6 +64,16 @@ def _of_costs(costs: Json, fee_rate: float) -> tuple[bool, str]:
     holds = until >= SAFE_MULTIPLE * fee_rate
     words = f"up to a fee of {until * 100:.2g}% a side"
     return holds, words if holds else f"a fee of {until * 100:.2g}% a side ends that"
+
+
+def _among(facts: Values) -> str:
+    tried = facts["tried"]
+    if not tried or tried["trials"] == 1:
+        return ""
+    return (
+        f" The best of the {tried['trials']:,} rules that were tried on these bars here would show a timing Sharpe "
+        f"ratio of about {tried['luck_sharpe_ratio']:.1f} by luck; this one has {tried['sharpe_ratio']:.1f}."
+    )
 
 
 def _risk(facts: Values) -> str:

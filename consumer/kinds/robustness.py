@@ -22,6 +22,8 @@ from adapters.prices.bars import bar_dates
 from adapters.prices.packing import PackedPrices
 from adapters.runs.queries import run_row
 from adapters.runs.series import packed_json
+from adapters.studies.ledger import Tries, tries_on
+from adapters.studies.luck import evidence_among
 from adapters.studies.resampling import luck_of_order
 from consumer.kinds.backtest import JobResult
 from consumer.kinds.portfolio import read_portfolio
@@ -56,11 +58,17 @@ def robustness(
     """Compute a Job of this kind; PlatformError as for the run itself."""
     setup = Setup.of(request, packed, evaluator)
     run_id = spec_of(plan_row(connection, PlanKind.ROBUSTNESS, robustness_id))["run_id"]
-    varied: Varied = VariedRun(setup)
+    trials, tries = setup.trials(), Tries()
+    varied: Varied = VariedRun(setup, trials)
     if run_row(connection, run_id)["kind"] == Kind.PORTFOLIO:
         varied = VariedPortfolio(*read_portfolio(connection, run_id))
-    result = Robustness(varied).to_json()
-    return JobResult(setup.versions, of_plan=(packed_json(result), result["sentence"]))
+    else:
+        bars = setup.prices.traded.times, setup.prices.traded.columns["Close"]
+        tries = tries_on(connection, trials.series, [bars])
+    result = Robustness(varied, tries).to_json()
+    return JobResult(
+        setup.versions, of_plan=(packed_json(result), result["sentence"]), trials=trials
+    )
 
 
 @frozen
@@ -104,10 +112,10 @@ def _edge_pct(measured: Measured) -> float | None:
 
 
 class Robustness:
-    """Variations of one result."""
+    """Variations of one result. tries: all that were tried on its bars."""
 
-    def __init__(self, varied: Varied) -> None:
-        self._varied, self._measured = varied, varied.measured
+    def __init__(self, varied: Varied, tries: Tries) -> None:
+        self._varied, self._measured, self._tries = varied, varied.measured, tries
         self._run = Outcome.of(self._measured)
 
     def to_json(self) -> Json:
@@ -123,6 +131,7 @@ class Robustness:
 
         parts = (
             self.luck,
+            self.tried,
             self.costs,
             self.delays,
             self.neighbours,
@@ -153,6 +162,13 @@ class Robustness:
         times = self._measured.seconds[1:]
         dates = bar_dates(times, self._varied.request.timeframe)
         return luck_of_order(self._measured, dates, SEED, SAMPLES)
+
+    def tried(self) -> Json:
+        """The Sharpe ratio of the timing as the best of all that were tried on these bars."""
+        if not self._tries.excess:
+            raise NoValue("the ledger has no other trial on these bars")
+        run = self._measured
+        return evidence_among(run.timing, run.timed, self._tries, run.periods_per_year)
 
     def costs(self) -> Json:
         """Multiples of the costs, and the fees at which it falls behind, and at which it earns nothing."""

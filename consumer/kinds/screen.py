@@ -28,6 +28,7 @@ from adapters.plans.combinations import (
     ranked_places,
 )
 from adapters.plans.ranking import Ranking
+from adapters.studies.ledger import Trials
 from adapters.studies.path import OF_TRIAL, RunData, StudyMarket, run_data, trial
 from consumer.kinds.backtest import JobResult, run_rule, trades_of
 from consumer.kinds.setup import Setup
@@ -50,23 +51,29 @@ def run_search(
 ) -> JobResult:
     """Run a Job of one of these kinds. search: its combinations, their ranking, and the permutations, if any."""
     tried, ranking, permuted = search
-    best = None
+    best, trials = None, setup.trials()
     if permuted:
         metrics = permute(setup, tried, ranking, permuted, report)
     elif kind is Kind.TRAINING:
         setup.expect(tried)
-        metrics = train(partial(_trained, setup), tried, ranking, report)
+        metrics = train(partial(_trained, setup, trials), tried, ranking, report)
     else:
-        metrics, best = screen(setup, tried, report)
-    return JobResult(setup.versions, screened=(metrics, best))
+        metrics, best = screen(setup, tried, report, trials)
+    return JobResult(
+        setup.versions, screened=(metrics, best), trials=None if permuted else trials
+    )
 
 
-def screen(setup: Setup, tried: Combinations, report: Report) -> tuple[bytes, Json | None]:
+def screen(
+    setup: Setup, tried: Combinations, report: Report, trials: Trials
+) -> tuple[bytes, Json | None]:
     """Packed metrics of every combination, and all metrics of the best one; PlatformError as for a run."""
     measured = np.empty((len(tried), len(MEASURED)))
     setup.expect(tried)
     for number in range(len(tried)):
-        result = setup.result_of(setup.rule(tried.member(number)))
+        rule = setup.rule(tried.member(number))
+        result = setup.result_of(rule)
+        trials.add(rule.spec.name, rule.params, result.shares_curve)
         timing = _value("timing_sharpe_ratio", partial(_timing_ratio, setup, result))
         measured[number] = (*core_metrics(setup, result), timing)
         report(number + 1)
@@ -124,11 +131,11 @@ def _best(setup: Setup, tried: Combinations, measured: Array) -> Json | None:
     return row | {"evidence": timing_evidence(timing, variance, len(tried), per_year)}
 
 
-def _trained(setup: Setup, member: Json) -> RunData:
+def _trained(setup: Setup, trials: Trials, member: Json) -> RunData:
     """Return the run of one combination, from the columns that it would store: a study has one result either way."""
     bars = setup.prices.bars
     market = StudyMarket(bars.times, bars.columns["Close"], rates=setup.engine.rates)
-    columns = run_rule(setup, setup.rule(member)).columns
+    columns = run_rule(setup, setup.rule(member), trials).columns
     return run_data(columns, setup.request.initial_capital, market)
 
 

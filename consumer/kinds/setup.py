@@ -16,6 +16,7 @@ from adapters.plans.combinations import Combinations
 from adapters.plans.ranking import with_params
 from adapters.prices.bars import PriceBars
 from adapters.prices.packing import PackedPrices, RunPrices, run_prices, unpack_bars
+from adapters.studies.ledger import Trials
 from consumer.kinds.run_engine import RunEngine, interest_and_fees
 from contracts.errors import BadParams
 from contracts.run_request import RunRequest
@@ -133,6 +134,10 @@ class Setup:
                     f"{ticker} ends on {bars.last}: what the rule reads of it is unknown soon after"
                 )
         return notes
+
+    def trials(self) -> Trials:
+        """Begin the list of rules that are tried on the traded bars."""
+        return Trials(self.request, self.prices.traded.times)
 
     def result_of(self, rule: BaseRule) -> BacktestResult:
         """The engine's result of a rule's signals."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from adapters.metrics.measured import Measured
 from adapters.metrics.moments import Array, NoValue
+from adapters.studies.ledger import Trials
 from consumer.kinds.backtest import trades_of
 from consumer.kinds.portfolio import LegRun, PortfolioTrading
 from consumer.kinds.setup import Setup
@@ -86,9 +87,10 @@ class Varied(Protocol):
 
 @dataclass(frozen=True)
 class VariedRun:
-    """A run, whose signals most variations share."""
+    """A run, whose signals most variations share. trials: gets the neighbours of its rule."""
 
     setup: Setup
+    trials: Trials
 
     @property
     def request(self) -> RunRequest:
@@ -151,7 +153,9 @@ class VariedRun:
                 signals = rule.generate_signals(self.setup.bars)
             except (CodeError, CodeOutOfMemory):  # a division by an input that became 0
                 continue
-            yield value, self._trade(self.setup, signals)
+            measured = self._trade(self.setup, signals)
+            self.trials.add(rule.spec.name, rule.params, measured.position_shares)
+            yield value, measured
 
     @staticmethod
     def _trade(setup: Setup, signals: Array) -> Measured:

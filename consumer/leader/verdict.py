@@ -6,7 +6,7 @@ and the study's seed, and only the first one is kept. Exit code 0: there is one 
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 
 import numpy as np
@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, RowMapping
 from adapters.database import connect_database, persist, reading
 from adapters.logs import run_program
 from adapters.metrics.curves import AccountRates
+from adapters.metrics.moments import Array
 from adapters.plans.store import plan_row
 from adapters.plans.study import Study, move_study, result_of, study_of
 from adapters.prices.bars import closes_at
@@ -22,6 +23,7 @@ from adapters.prices.packing import unpack_bars
 from adapters.prices.store import prices_of
 from adapters.runs.series import packed_json, unpacked_json
 from adapters.settings import Settings
+from adapters.studies.ledger import Tries, tries_on
 from adapters.studies.path import OF_TRIAL, RunData, StudyMarket, Tried, run_data, tried_of
 from adapters.studies.resampling import permuted
 from adapters.studies.verdict import Part, Verdict
@@ -61,7 +63,10 @@ def judge(engine: Engine, study: Study) -> Json:
     market, load = (_rotations if study.plan.request.legs else _runs)(engine, study)
     tried = [_trials(engine, study, window) for window in study.plan.windows]
     permutations = _permutations(engine, study)
-    return Verdict(study.plan, study.choices or [], tried, market, load, permutations).to_json()
+    verdict = Verdict(study.plan, study.choices or [], tried, market, load, permutations)
+    if not study.plan.request.legs:  # the ledger is of rules on one series
+        verdict.tries = partial(tries_of, engine, study, market)
+    return verdict.to_json()
 
 
 def _runs(engine: Engine, study: Study) -> tuple[StudyMarket, Load]:
@@ -118,6 +123,17 @@ def _test_row(engine: Engine, chosen: Values) -> RowMapping | None:
     # a connection for each query: a server closes one that is idle during the statistics
     with reading(engine) as connection:
         return result_of(connection, chosen["test_run"])
+
+
+def tries_of(engine: Engine, study: Study, market: StudyMarket, parts: Sequence[Array]) -> Tries:
+    """All trials that read bars at these times of each part."""
+    base = study.plan.request.base
+    closes = [market.closes[np.searchsorted(market.times, times)] for times in parts]
+    # a fold's training reads the test parts before it, whose choices do not depend on it
+    left_out = study.study_id if study.plan.request.kind == "walk_forward" else None
+    series = base["ticker"], base["timeframe"]
+    with reading(engine) as connection:
+        return tries_on(connection, series, [*zip(parts, closes, strict=True)], left_out)
 
 
 def _permutations(engine: Engine, study: Study) -> Json | None:

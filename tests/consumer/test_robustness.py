@@ -9,6 +9,7 @@ from datetime import date
 import numpy as np
 import pytest
 
+from adapters.studies.ledger import Tries
 from adapters.studies.resampling import QUANTILES, automatic_block
 from consumer.kinds.robustness import BEST_TRADES, Robustness
 from consumer.kinds.setup import Setup
@@ -35,7 +36,8 @@ FORMULA = {
 
 
 def robustness_of(request: RunRequest) -> Json:
-    return Robustness(VariedRun(Setup.of(request, packed_file(DATA, request.ticker)))).to_json()
+    setup = Setup.of(request, packed_file(DATA, request.ticker))
+    return Robustness(VariedRun(setup, setup.trials()), Tries()).to_json()
 
 
 def return_of(request: RunRequest) -> float:
@@ -117,6 +119,20 @@ def test_costs_and_delays_equal_runs_with_them() -> None:
             assert delays["at the next open"] == return_of(replace(request, fill="next_open"))
         else:
             assert "at the next open" not in delays
+
+
+def test_a_delayed_fill_equals_a_rule_that_speaks_later() -> None:
+    late = {
+        "buy": "prev(close) > prev(sma(close, n))",
+        "sell": "prev(close) < prev(sma(close, n))",
+        "inputs": {"n": 50},
+    }
+    request = replace(BASE, rule_type="FORMULA", params=FORMULA)
+
+    delays = {each["fill"]: each["return_pct"] for each in robustness_of(request)["delays"]}
+
+    assert delays["1 bar later"] == return_of(replace(request, params=late))
+    assert delays["2 bars later"] != delays["1 bar later"] != return_of(request)
 
 
 def test_the_largest_fee_is_where_the_answer_changes() -> None:

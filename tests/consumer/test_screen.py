@@ -53,7 +53,9 @@ RANKED = Ranking("sharpe_ratio", "max")
 def screened(
     request: RunRequest, members: list[dict[str, Any]]
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    metrics, best = screen(Setup.of(request, AAPL), Combinations.of(members), lambda done: None)
+    setup = Setup.of(request, AAPL)
+    tried = Combinations.of(members)
+    metrics, best = screen(setup, tried, lambda done: None, setup.trials())
     return unpack(metrics), best
 
 
@@ -135,7 +137,8 @@ def test_a_grid_that_never_trades_has_no_best() -> None:
 def test_it_reports_its_progress() -> None:
     reported = list[int]()
 
-    screen(Setup.of(ASKED, AAPL), Combinations.of(PAIRS), reported.append)
+    setup = Setup.of(ASKED, AAPL)
+    screen(setup, Combinations.of(PAIRS), reported.append, setup.trials())
 
     assert reported == [1, 2, 3, 4, 5, 6]
 

@@ -74,6 +74,7 @@ SUBJECTS = {
         "batches": frozenset({"documents", "plans", "runs"}),
         "studies": frozenset({"batches", "plans", "prices", "runs"}),
         "screens": frozenset({"batches", "documents", "plans", "prices", "runs", "studies"}),
+        "ledger": NOTHING,
         "robustness": frozenset({"plans", "runs", "studies"}),
         "portfolios": frozenset({"batches", "charts", "plans", "prices", "runs", "studies"}),
         "kernel": NOTHING,

@@ -78,7 +78,7 @@ def prices(days: range) -> dict[str, Any]:
 def change_everything(
     client: FlaskClient,
     complete_study: Callable[[str], None],
-    complete_screen: Callable[[str], None],
+    complete_job: Callable[[str], None],
 ) -> None:
     """Ask web for each change that it offers."""
 
@@ -107,9 +107,13 @@ def change_everything(
     for change in ("cancel", "retry"):
         request("POST", f"/api/screens/{screen_id}/{change}")
     tried_id = request("POST", "/api/screens", json=grid)["screen_id"]
-    complete_screen(tried_id)
+    complete_job(tried_id)
     for change in ("run", "batch"):
         request("POST", f"/api/screens/{tried_id}/{change}")
+    completed_id = request("POST", "/run_backtest", json=run_values(fee_rate=0.003))["run_id"]
+    complete_job(completed_id)
+    varied = request("POST", f"/api/runs/{completed_id}/robustness")
+    complete_job(varied["robustness_id"])
     portfolio_id = request("POST", "/api/portfolios", json=ASKED)["portfolio_id"]
     for change in ("cancel", "retry"):
         request("POST", f"/api/portfolios/{portfolio_id}/{change}")

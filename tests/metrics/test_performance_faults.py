@@ -188,13 +188,13 @@ def test_a_metric_that_fails_is_null_and_nothing_else_changes(kind, caplog):
 def test_a_metric_that_fails_leaves_a_screen_its_other_numbers(monkeypatch, caplog):
     setup = Setup.of(REQUEST, packed_file(DATA, "AAPL"))
     tried = Combinations.of([{"fast": 5, "slow": 20}, {"fast": 10, "slow": 50}])
-    whole = unpack(screen(setup, tried, print)[0])
+    whole = unpack(screen(setup, tried, print, setup.trials())[0])
 
     def broken(*_):
         raise ZeroDivisionError
 
     monkeypatch.setattr("consumer.kinds.screen._timing_ratio", broken)
-    screened = unpack(screen(setup, tried, print)[0])
+    screened = unpack(screen(setup, tried, print, setup.trials())[0])
 
     assert np.isnan(screened["timing_sharpe_ratio"]).all()
     assert screened["sharpe_ratio"].tolist() == whole["sharpe_ratio"].tolist()

@@ -8,6 +8,7 @@ from adapters.plans.store import save_plan_result, save_screen_result
 from adapters.queue.messages import Attempt
 from adapters.runs.states import claim, finish
 from adapters.settings import Settings
+from adapters.studies.ledger import record_trials
 from adapters.tables import runs
 from consumer.job.task import compute, evaluator_of
 from contracts.status import RunStatus
@@ -39,3 +40,5 @@ def run_one(engine: Engine, run_id: str) -> None:
             save_screen_result(connection, run_id, *result.screened)
         if result.of_plan:
             save_plan_result(connection, run_id, *result.of_plan)
+        if result.trials:
+            record_trials(connection, result.trials, claimed.submitted_by, claimed.study_id)

@@ -13,6 +13,7 @@ import numpy as np
 
 from adapters.metrics.moments import Array, NoValue
 from adapters.metrics.timing import Timing
+from adapters.studies.ledger import Tries
 from adapters.studies.sentence import of_test_parts
 from adapters.studies.verdict import _timed_ahead
 
@@ -144,7 +145,9 @@ def outcome_of(shares: Array, closes: Array) -> str:
     """The verdict on one test part."""
     moves, carry = closes[1:] / closes[:-1] - 1.0, np.zeros(len(closes) - 1)
     try:
-        timing = _timed_ahead(Timing(shares[:-1] * moves, shares[:-1], moves, carry), 252)
+        timing = _timed_ahead(
+            Timing(shares[:-1] * moves, shares[:-1], moves, carry), Tries(), 252
+        )
     except NoValue:
         return "none"
     ahead = {"bars": len(closes), "timing": timing, "evidence": None}

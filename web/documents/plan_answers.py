@@ -205,6 +205,29 @@ class Robustness(TypedDict):
     result: Json | None
 
 
+class TriedBy(TypedDict):
+    actor: str
+    tried: Count
+    distinct: Count
+
+
+class TriedSeries(TypedDict):
+    ticker: str
+    timeframe: str
+    years: list[int]
+    tried: Count
+    """repeated trials included"""
+    distinct: Count
+    """different rules; above 4,096 an estimate"""
+    since: Moment | None
+    latest: Moment | None
+    by: list[TriedBy]
+
+
+class Ledger(TypedDict):
+    series: list[TriedSeries]
+
+
 class StudyAccepted(TypedDict):
     study_id: str
     batch_id: str

@@ -27,6 +27,7 @@ from adapters.runs.explanations import OPENING, held_back
 from adapters.runs.queries import events_of, run_row, run_status
 from adapters.runs.result import run_result
 from adapters.runs.series import RunSeries, decode_signals, run_series, series_of
+from adapters.studies.ledger import tried_on
 from contracts.errors import UnknownRun
 from contracts.run_result import RunResult
 from contracts.status import Kind, RunStatus
@@ -284,6 +285,7 @@ def _completed(
     if run is None:  # pruned
         return shared
     shared["timing"] = run_timing(metrics, len(run.times))
+    shared["tried"] = ask_database(tried_on, view.request["ticker"], view.request["timeframe"])
     if tab == "trades":
         return shared | _trades(view, run)
     if tab == "numbers":

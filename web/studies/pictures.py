@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from statistics import NormalDist
+from typing import Any
 
 from markupsafe import Markup
 
@@ -144,25 +145,35 @@ def luck_of_best(evidence: Json) -> Markup | None:
     luck, trials = evidence["luck_sharpe_ratio"], evidence["trials"]
     if not luck:
         return None
-    return _luck(evidence["sharpe_ratio"], luck, luck / luck_sharpe(1.0, trials), trials)
+    if independent := evidence.get("independent_trials"):
+        one = _deviation(evidence)
+        return one and _luck(evidence["sharpe_ratio"], luck, one, independent, trials)
+    one = luck / luck_sharpe(1.0, trials)
+    return _luck(evidence["sharpe_ratio"], luck, one, trials, trials)
 
 
 def luck_of_one(evidence: Json) -> Markup | None:
     """Draw the Sharpe ratio of one path without skill and the observed one; None without a probability in (0, 1)."""
-    share, observed = evidence["probabilistic"], evidence["sharpe_ratio"]
+    one = _deviation(evidence)
+    return one and _luck(evidence["sharpe_ratio"], 0.0, one, 1, 1)
+
+
+def _deviation(evidence: Json) -> Any:
+    """Return the standard deviation of the ratio of one trial; None if it does not follow from its probability."""
+    share = evidence["probabilistic"]
     if share is None or not 0 < share < 1 or share == 0.5:
         return None
-    return _luck(observed, 0.0, observed / _NORMAL.inv_cdf(share), 1)
+    return evidence["sharpe_ratio"] / _NORMAL.inv_cdf(share)
 
 
-def _luck(observed: float, luck: float, one: float, trials: int) -> Markup:
+def _luck(observed: float, luck: float, one: float, independent: float, trials: int) -> Markup:
     """Draw the density of the best Sharpe ratio of the trials by luck alone, and mark the observed one.
 
-    one: standard deviation of the ratio of one trial.
+    one: standard deviation of the ratio of one trial; independent: trials that are as good as all.
     """
     low, high = min(observed, luck - 3 * one, 0.0), max(observed, luck + 3 * one)
     ratios = [low + (high - low) * step / STEPS for step in range(STEPS + 1)]
-    densities = [_best_density(ratio / one, trials) for ratio in ratios]
+    densities = [_best_density(ratio / one, independent) for ratio in ratios]
     x, y = scale(low, high, LEFT, WIDTH - 8), scale(0, max(densities), FLOOR, EDGE)
     shapes = [
         line("s-rule", LEFT, FLOOR, WIDTH, FLOOR),
@@ -175,7 +186,7 @@ def _luck(observed: float, luck: float, one: float, trials: int) -> Markup:
     return frame_picture(shapes, f"{best}; observed: {number(observed)}")
 
 
-def _best_density(value: float, trials: int) -> float:
+def _best_density(value: float, trials: float) -> float:
     """Return the density of the highest of so many standard normal draws."""
     below: float = _NORMAL.cdf(value) ** (trials - 1)
     return trials * _NORMAL.pdf(value) * below

@@ -268,7 +268,7 @@ def _pictures(verdict: Json) -> Iterator[tuple[str, Markup | None]]:
         yield what, equity_picture(bar_dates(times, "1d"), equity)
     part = ahead or folds[0]
     proof = part.get("timing", part["evidence"])  # by the first method, its Sharpe ratio
-    if ahead and proof:
+    if ahead and proof and proof["trials"] == 1:
         what = "Timing Sharpe ratio out of sample: expected by luck, and observed"
         yield what, luck_of_one(proof)
     elif proof:

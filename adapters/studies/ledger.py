@@ -1,0 +1,320 @@
+"""Ledger of trials: for each price series every different rule that was tried on it, whoever did, whatever was deleted.
+
+Distinct rules are counted by their lowest hashes (Bar-Yossef et al. 2002, Counting Distinct Elements in a Data Stream):
+exactly up to COUNTED, within about 1.6% beyond. The positions of a sample are kept: of each calendar year those of the
+SAMPLED rules with the lowest hashes, as steps in time, so that they can be compared on any bars.
+"""
+
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from heapq import heappush, heapreplace
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, delete, insert, select
+
+from adapters.columns import pack, unpack
+from adapters.database import database_now, insert_if_new
+from adapters.metrics.moments import Array
+from adapters.plan_tables import LEDGER, TRIAL, ledger, ledger_trials
+from adapters.runs.times import utc_text
+from contracts.run_request import RunRequest
+from contracts.values import Json, Values, frozen
+
+COUNTED = 4096
+SAMPLED = 250
+SPACE = 2**63  # of hashes
+BLOCKS = 10_000
+EVERYBODY = ""  # actor of the row that counts all of a series
+UNKNOWN = 2  # in place of the side of a position: nothing was tried there
+# fields of a request that make another rule of it; money, costs and labels do not
+OF_RULE = (
+    "direction",
+    "stop_loss_pct",
+    "take_profit_pct",
+    "trailing_stop_pct",
+    "atr_stop_multiple",
+    "atr_stop_period",
+    "exit_after_bars",
+)
+
+
+class Trials:
+    """Rules that one Job has tried on the same bars. times: (bars,) seconds since 1970."""
+
+    def __init__(self, request: RunRequest, times: Array) -> None:
+        self.series, self.times = (request.ticker, request.timeframe), times
+        self._terms = [getattr(request, name) for name in OF_RULE]
+        self.hashes, self._sides = list[int](), dict[int, Array]()
+        self._highest = list[int]()  # negated hashes of the sample, a heap
+
+    def add(self, rule_type: str, params: Values, shares: Array) -> None:
+        """Add a rule with its complete params; shares: (bars,), signed, after each bar's fills."""
+        text = repr((rule_type, params, self._terms)).encode()
+        number = int.from_bytes(blake2b(text, digest_size=8).digest()) >> 1
+        self.hashes.append(number)
+        if number in self._sides:
+            return
+        if len(self._highest) < SAMPLED:
+            heappush(self._highest, -number)
+        elif number < -self._highest[0]:
+            del self._sides[-heapreplace(self._highest, -number)]
+        else:
+            return
+        self._sides[number] = np.sign(shares).astype(np.int8)
+
+    def sample(self) -> dict[int, "Steps"]:
+        """Return the positions of those with the lowest hashes."""
+        return {number: Steps.of(self.times, each) for number, each in self._sides.items()}
+
+
+@frozen
+class Steps:
+    """Side of a position over time: sides[n], 1, 0, -1 or UNKNOWN, from times[n] until the next one."""
+
+    times: Array
+    sides: Array
+
+    @classmethod
+    def of(cls, times: Array, sides: Array) -> "Steps":
+        """Join equal sides of neighbouring bars; after the last bar the side is unknown."""
+        return cls._changes(np.append(times, times[-1] + 1), np.append(sides, UNKNOWN))
+
+    @classmethod
+    def _changes(cls, times: Array, sides: Array) -> "Steps":
+        changes = np.flatnonzero(np.diff(sides, prepend=UNKNOWN + 1))
+        return cls(times[changes], sides[changes])
+
+    def at(self, times: Array) -> Array:
+        """Return the side at each time."""
+        places = self.times.searchsorted(times, side="right")
+        return np.append(UNKNOWN, self.sides)[places]
+
+    def over(self, earlier: "Steps") -> "Steps":
+        """Return these steps where they are known, and earlier ones elsewhere."""
+        times = np.unique(np.concatenate((self.times, earlier.times)))
+        sides = self.at(times)
+        return self._changes(times, np.where(sides == UNKNOWN, earlier.at(times), sides))
+
+    def equals(self, other: "Steps") -> bool:
+        """True if they are the same everywhere."""
+        pairs = ((self.times, other.times), (self.sides, other.sides))
+        return all(np.array_equal(*pair) for pair in pairs)
+
+    @property
+    def years(self) -> tuple[int, int]:
+        """The first and the last calendar year."""
+        first, last = self.times[[0, -1]].astype("M8[s]").astype("M8[Y]").astype(int) + 1970
+        return int(first), int(last)
+
+
+def record_trials(
+    connection: Connection, trials: Trials, actor: str | None, study_id: str | None
+) -> None:
+    """Count the trials of a Job, which was finished in the same transaction, and sample their positions.
+
+    study_id: of the study that they belong to; None for others.
+    """
+    for name in dict.fromkeys((EVERYBODY, actor or EVERYBODY)):
+        _count(connection, trials, name)
+    _sample(connection, trials, study_id)
+
+
+def _count(connection: Connection, trials: Trials, actor: str) -> None:
+    is_row = {**_of_series(trials.series), "actor": actor}
+    first, last = map(str, trials.times[[0, -1]].astype("M8[s]").astype("M8[D]"))
+    query = select(*LEDGER["hashes", "first_day", "last_day"]).filter_by(**is_row)
+    row = connection.execute(query.with_for_update()).one_or_none()
+    if row is None:
+        empty = {"tried": 0, "distinct_rules": 0, "hashes": b""}
+        days = {"first_day": first, "last_day": last}
+        insert_if_new(connection, ledger, **is_row, **empty, **days, since=database_now())
+        row = connection.execute(query.with_for_update()).one()
+    hashes = np.frombuffer(row.hashes, "<u8")
+    values: Json = {
+        "tried": LEDGER.tried + len(trials.hashes),
+        "first_day": min(row.first_day, first),
+        "last_day": max(row.last_day, last),
+        "latest": database_now(),
+    }
+    lowest = np.unique(np.concatenate((hashes, np.array(trials.hashes, "<u8"))))[:COUNTED]
+    if not np.array_equal(lowest, hashes):
+        values |= {"hashes": lowest.tobytes(), "distinct_rules": _distinct(lowest)}
+    connection.execute(ledger.update().filter_by(**is_row).values(values))
+
+
+def _of_series(series: tuple[str, str]) -> Json:
+    return dict(zip(("ticker", "timeframe"), series, strict=True))
+
+
+def _distinct(lowest: Array) -> int:
+    """Return the number of different hashes whose lowest ones these are."""
+    if len(lowest) < COUNTED:
+        return len(lowest)
+    return round((COUNTED - 1) / (float(lowest[-1]) / SPACE))
+
+
+def _sample(connection: Connection, trials: Trials, study_id: str | None) -> None:
+    """Keep the positions of rules among the SAMPLED lowest hashes of any year, and delete what no longer is."""
+    is_series = _of_series(trials.series)
+    keys = select(*TRIAL["hash", "first_year", "last_year"]).filter_by(**is_series)
+    rows_of_keys = map(tuple, connection.execute(keys))
+    stored = np.array([*rows_of_keys], dtype=np.int64).reshape(-1, 3)
+    bounds = _bounds(stored)
+    added = {
+        number: steps
+        for number, steps in trials.sample().items()
+        if _sampled_years(number, *steps.years, bounds)
+    }
+    if not added:
+        return
+    is_known = TRIAL.hash.in_([number for number in stored[:, 0].tolist() if number in added])
+    before = select(*TRIAL["hash", "steps", "study_id"]).filter_by(**is_series).where(is_known)
+    for number, packed, owner in connection.execute(before).all():
+        steps, new = _unpacked(packed), added.pop(number)
+        joined = new.over(steps)
+        if steps.equals(joined) and owner in (None, study_id):
+            continue
+        values = _row(joined) | {"study_id": owner if owner == study_id else None}
+        is_trial = {**is_series, "hash": number}
+        connection.execute(ledger_trials.update().filter_by(**is_trial).values(values))
+    rows = [
+        {**is_series, "hash": number, "study_id": study_id, **_row(steps)}
+        for number, steps in added.items()
+    ]
+    if not rows:
+        return
+    connection.execute(insert(ledger_trials), rows)
+    keys_added = [[each["hash"], each["first_year"], each["last_year"]] for each in rows]
+    stored = np.concatenate((stored, keys_added))
+    bounds = _bounds(stored)
+    beyond = [
+        number
+        for number, first, last in stored.tolist()
+        if not _sampled_years(number, first, last, bounds)
+    ]
+    if beyond:
+        is_beyond = TRIAL.hash.in_(beyond)
+        connection.execute(delete(ledger_trials).filter_by(**is_series).where(is_beyond))
+
+
+def _row(steps: Steps) -> Json:
+    first, last = steps.years
+    packed = pack({"times": steps.times, "sides": steps.sides})
+    return {"first_year": first, "last_year": last, "steps": packed}
+
+
+def _bounds(keys: Array) -> dict[int, int]:
+    """Return the highest hash of the sample by year; SPACE where it is not full. keys: hash, first and last year."""
+    hashes, first, last = keys.T
+    years = range(int(first.min()), int(last.max()) + 1) if len(keys) else ()
+    by_year = {year: hashes[(first <= year) & (year <= last)] for year in years}
+    return {
+        year: int(np.partition(each, SAMPLED - 1)[SAMPLED - 1])
+        for year, each in by_year.items()
+        if len(each) >= SAMPLED
+    }
+
+
+def _sampled_years(number: int, first: int, last: int, bounds: Mapping[int, int]) -> list[int]:
+    """Return the years of whose sample a trial is part."""
+    return [year for year in range(first, last + 1) if number <= bounds.get(year, SPACE)]
+
+
+def _unpacked(packed: bytes) -> Steps:
+    return Steps(**unpack(packed))
+
+
+@frozen
+class Tries:
+    """Sampled trials on some bars: the returns of each above its average position, `in_blocks`.
+
+    stands_for: the number of distinct trials that each one represents.
+    """
+
+    excess: Sequence[Array] = ()
+    stands_for: Sequence[float] = ()
+
+    @property
+    def count(self) -> int:
+        """Estimated number of distinct trials."""
+        return round(sum(self.stands_for))
+
+
+def tries_on(
+    connection: Connection,
+    series: tuple[str, str],
+    parts: Sequence[tuple[Array, Array]],
+    study_id: str | None = None,
+) -> Tries:
+    """Return the trials that read any of these bars. parts: times and closes of each; study_id: one to leave out."""
+    query = select(ledger_trials).filter_by(**_of_series(series))
+    rows = connection.execute(query).all()
+    keys = [[row.hash, row.first_year, row.last_year] for row in rows]
+    bounds = _bounds(np.array(keys, dtype=np.int64).reshape(-1, 3))
+    years = {
+        int(year) + 1970
+        for times, _ in parts
+        for year in np.unique(times.astype("M8[s]").astype("M8[Y]").astype(int))
+    }
+    moves = np.concatenate([closes[1:] / closes[:-1] - 1.0 for _, closes in parts])
+    excess, stands_for = list[Array](), list[float]()
+    for row in rows:
+        extent = row.first_year, row.last_year
+        sampled = years.intersection(_sampled_years(row.hash, *extent, bounds))
+        if not sampled or (study_id and row.study_id == study_id):
+            continue
+        share = max(bounds.get(year, SPACE) / SPACE for year in sampled)
+        steps = _unpacked(row.steps)
+        sides = np.concatenate([steps.at(times)[:-1] for times, _ in parts]).astype(float)
+        is_known = sides != UNKNOWN
+        if is_known.any():
+            excess.append(in_blocks((sides - sides[is_known].mean()) * moves * is_known))
+            stands_for.append(1 / share)
+    return Tries(excess, stands_for)
+
+
+def in_blocks(excess: Array) -> Array:
+    """Add up the returns of neighbouring bars where there are more than BLOCKS; correlations stay."""
+    size = -(-len(excess) // BLOCKS)
+    sums: Array = np.add.reduceat(excess, np.arange(0, len(excess), size))
+    return sums
+
+
+def list_ledger(connection: Connection, /, limit: int, **series: str) -> list[Json]:
+    """Return the counts of each series, those with the most trials first, with those of each actor."""
+    counts = select(*LEDGER[_COUNTED_COLUMNS]).filter_by(**series)
+    most = counts.filter_by(actor=EVERYBODY).order_by(LEDGER.tried.desc()).limit(limit)
+    listed = {(row.ticker, row.timeframe): _counts(row) for row in connection.execute(most)}
+    for row in connection.execute(counts.where(LEDGER.actor != EVERYBODY)):
+        if of_series := listed.get((row.ticker, row.timeframe)):
+            of_series["by"].append({"actor": row.actor, **_numbers(row)})
+    return [*listed.values()]
+
+
+def tried_on(connection: Connection, ticker: str, timeframe: str) -> int:
+    """Return the number of different rules that were tried on a series."""
+    is_row = {**_of_series((ticker, timeframe)), "actor": EVERYBODY}
+    return connection.scalar(select(LEDGER.distinct_rules).filter_by(**is_row)) or 0
+
+
+_COUNTED_COLUMNS = (
+    *("ticker", "timeframe", "actor", "tried", "distinct_rules", "first_day", "last_day"),
+    *("since", "latest"),
+)
+
+
+def _counts(row: Any) -> Json:
+    return {
+        "ticker": row.ticker,
+        "timeframe": row.timeframe,
+        "years": [int(row.first_day[:4]), int(row.last_day[:4])],
+        **_numbers(row),
+        "since": utc_text(row.since),
+        "latest": utc_text(row.latest),
+        "by": [],
+    }
+
+
+def _numbers(row: Any) -> Json:
+    return {"tried": row.tried, "distinct": row.distinct_rules}
