@@ -80,6 +80,12 @@ def test_the_versions_that_were_read_stand_in_the_request_and_stay(
     assert first["result_hash"] != fresh["result_hash"]
     kept = client.delete(f"/api/prices/KO/1d/{old}")
     assert (kept.status_code, "is in use by runs" in kept.json["error"]) == (409, True)
+    page, report = (
+        client.get(f"/result/{first['run_id']}{path}").text for path in ("", "/report.html")
+    )
+    assert f'<dt>Prices of KO</dt><dd title="{old}">' in page and f"{old}.csv" in report
+    compared = client.get(f"/compare?run={first['run_id']}&run={fresh['run_id']}").text
+    assert "KO" in compared and old not in compared and "Other prices" not in compared
 
 
 def test_lines_of_other_series_are_drawn_and_explained(app: Flask, loaded: FlaskClient) -> None:
