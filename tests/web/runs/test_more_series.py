@@ -151,10 +151,10 @@ def test_the_editor_takes_columns_for_no_inputs_and_checks_them(loaded: FlaskCli
     without = loaded.post("/api/rules/check", json={"rule_type": "FORMULA", "params": RULE}).json
 
     assert with_ticker["inputs"] == ["n"]
-    assert "`n` is not known" in with_ticker["errors"]["params.buy"]
+    assert "`n` has no value" in with_ticker["errors"]["params.buy"]
     assert (with_ticker["columns"], without["columns"]) == (["score"], [])
     assert without["inputs"] == ["score", "n"]  # mood is a column of KO
-    assert "`score` is not known" in without["errors"]["params.buy"]
+    assert "`score` has no value" in without["errors"]["params.buy"]
 
 
 def test_a_screen_and_a_study_read_them_and_a_row_equals_its_run(
@@ -229,7 +229,7 @@ def test_a_portfolios_legs_read_them_and_its_shared_texts_only_common_columns(
     ]
 
     assert accepted.status_code == 202, accepted.json
-    assert "`score` is not known" in refused[0]
+    assert "`score` has no value" in refused[0]
     assert "a text that all legs share cannot name another ticker" in refused[1]
     assert "did you mean `close`?" in refused[2]
     ranked = {
