@@ -17,6 +17,7 @@ from adapters.logs import run_program
 from adapters.queue.run_queue import SCALER_EXPIRY_S, RunQueue, ScalerState
 from adapters.settings import Settings
 from consumer.job_processes import JobProcesses, ScaledJob, jobs_to_start, read_scaled_job
+from consumer.sealed.seal import can_seal
 from contracts.errors import InvalidSettings, QueueUnavailable
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,15 @@ GRACE_S = 25.0  # for processes to hand their runs back; afterwards they are kil
 SCRATCH_PREFIX = "backtest-scaler-"  # of the temporary folders with ready files
 # pause after a process that failed without taking a message, since the next one would probably fail, too
 RETRY_S = 5.0
+
+
+def _warn_of_unsealed(settings: Settings) -> None:
+    """Log one line where strategies in Python run without the seal, or not at all because nothing can seal them."""
+    if settings.python_rules == "trusted":
+        log.warning("python_unsealed strategies in Python run unsealed: PYTHON_RULES=trusted")
+    elif settings.python_rules == "sealed" and not can_seal():
+        what = "run unsealed" if settings.is_private else "are refused"
+        log.warning("python_unsealed strategies in Python %s: no seccomp, or no libseccomp", what)
 
 
 class LocalScaler:
@@ -45,6 +55,7 @@ class LocalScaler:
         self._redis_is_away = self._was_paused = False
         self._scratch = _scratch_folder()
         self.scaled_job = self._read_manifest()
+        _warn_of_unsealed(settings)
 
     def _read_manifest(self) -> ScaledJob:
         path = self._settings.scaler_manifest

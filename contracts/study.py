@@ -140,6 +140,20 @@ class StudyPlan:
         return sum(chosen for window in self.windows if window.test)
 
     @property
+    def repeats_training(self) -> bool:
+        """True where Jobs run the chosen combinations again on their training parts, for the verdict.
+
+        Its process does it for other rules, but must not run a strategy in Python.
+        """
+        return bool(self.request.base.get("rule_type") == "PYTHON")
+
+    @property
+    def last_runs(self) -> int:
+        """Largest number of Jobs after the choice."""
+        chosen = min(self.chosen, len(self.request.combinations))
+        return self.test_runs + self.repeats_training * chosen * len(self.windows)
+
+    @property
     def chosen(self) -> int:
         """Number of combinations of each training part that are tried on its test part."""
         return self.request.chosen if self.request.kind == "holdout" else 1

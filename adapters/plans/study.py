@@ -137,9 +137,12 @@ def judge_again(connection: Connection, study_id: str) -> None:
     values = {"status": StudyStatus.JUDGING, "starts": 0, "completed_at": None}
     if not update_plan(connection, study_id, PLAN.status == StudyStatus.COMPLETED, **values):
         raise Conflict(f"study {study_id} is not completed, so there is no verdict to renew")
-    chosen = {each["test_run"] for choice in study.choices or [] for each in choice["chosen"]} - {
-        None
-    }
+    chosen = {
+        each.get(name)
+        for choice in study.choices or []
+        for each in choice["chosen"]
+        for name in ("test_run", "train_run")
+    } - {None}
     pruned = select(RUN.id).where(
         RUN.plan_id == study_id,
         RUN.kind == Kind.RUN,

@@ -228,11 +228,13 @@ class StudySteps:
             if has_living_runs(connection, study.study_id):
                 return
             choices = [_choice(connection, study, window) for window in study.plan.windows]
+        repeats = study.plan.repeats_training
         jobs = [
-            test_job(study, window.test, each["place"])
+            test_job(study, days, each["place"])
             for window, choice in zip(study.plan.windows, choices, strict=True)
             for each in choice["chosen"]
-            if window.test
+            for days in (window.test, window.train if repeats else None)
+            if days
         ]
         self._start(study, StudyStatus.TESTING, jobs, step=json.dumps(choices))
 
@@ -301,8 +303,16 @@ def _choice(connection: Connection, study: Study, window: StudyWindow) -> Json:
             "place": place,
             "params": request.combinations[place],
             "test_run": run_of(study, window.test, place).run_id if window.test else None,
+            **_repeated(study, window, place),
         }
         for place in places[: study.plan.chosen]
     ]
     failed = int(np.isnan(tried["num_trades"]).sum())
     return {"eligible": len(places), "failed": failed, "chosen": chosen}
+
+
+def _repeated(study: Study, window: StudyWindow, place: int) -> Json:
+    """Name the run of a choice on its training part, where there is one."""
+    if not study.plan.repeats_training:
+        return {}
+    return {"train_run": run_of(study, window.train, place).run_id}

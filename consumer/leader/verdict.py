@@ -88,9 +88,9 @@ def _runs(engine: Engine, study: Study) -> tuple[StudyMarket, Load]:
         return data(backtest(repeated, packed).columns)
 
     def load(part: Part, number: int, chosen: Values) -> RunData | None:
-        if part == "train":
+        if part == "train" and not study.plan.repeats_training:
             return repeat_run(number, chosen["place"])
-        row = _test_row(engine, chosen)
+        row = _row(engine, chosen[f"{part}_run"])
         return data(row) if row else None
 
     return market, load
@@ -109,20 +109,20 @@ def _rotations(engine: Engine, study: Study) -> tuple[StudyMarket, Load]:
         return rotations.run(study.plan.request.combinations[place], days)
 
     def load(part: Part, number: int, chosen: Values) -> RunData | None:
-        if part == "test" and not _test_row(engine, chosen):
+        if part == "test" and not _row(engine, chosen["test_run"]):
             return None
         return repeat(number, part, chosen["place"])
 
     return rotations.market, load
 
 
-def _test_row(engine: Engine, chosen: Values) -> RowMapping | None:
-    """The result of a choice on its test part; None without a test part, or when its Job has failed."""
-    if not chosen["test_run"]:
+def _row(engine: Engine, run_id: str | None) -> RowMapping | None:
+    """The result of a run; None without one, as without a test part, or when its Job has failed."""
+    if not run_id:
         return None
     # a connection for each query: a server closes one that is idle during the statistics
     with reading(engine) as connection:
-        return result_of(connection, chosen["test_run"])
+        return result_of(connection, run_id)
 
 
 def tries_of(engine: Engine, study: Study, market: StudyMarket, parts: Sequence[Array]) -> Tries:

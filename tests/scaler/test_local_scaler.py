@@ -14,9 +14,9 @@ from sqlalchemy import select
 
 from adapters.database import connect_database, reading
 from adapters.queue.run_queue import RunQueue, ScalerState
-from adapters.settings import PROJECT_ROOT, load_settings
+from adapters.settings import PROJECT_ROOT, Settings, load_settings
 from adapters.tables import runs
-from consumer.local_scaler import POLLS_PER_KEDA_POLL, RETRY_S
+from consumer.local_scaler import POLLS_PER_KEDA_POLL, RETRY_S, _warn_of_unsealed
 from tests.services.processes import Program, Programs
 from tests.services.waiting import wait_until
 from web import create_app
@@ -252,3 +252,28 @@ def test_a_wrong_manifest_ends_it_with_a_sentence(programs: Programs) -> None:
 
     assert scaler.wait(30) == 2
     assert "not a ScaledJob" in scaler.log
+
+
+@pytest.mark.parametrize(
+    ("settings", "can_seal", "words"),
+    [
+        ({}, True, None),
+        ({"python_rules": "off"}, False, None),
+        ({"python_rules": "trusted"}, True, "run unsealed: PYTHON_RULES=trusted"),
+        ({}, False, "run unsealed: no seccomp, or no libseccomp"),
+        ({"web_host": "0.0.0.0"}, False, "are refused: no seccomp, or no libseccomp"),
+    ],
+)
+def test_one_line_says_that_strategies_in_python_run_unsealed(
+    settings: dict[str, Any],
+    can_seal: bool,
+    words: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("consumer.local_scaler.can_seal", lambda: can_seal)
+
+    _warn_of_unsealed(Settings(**settings))
+
+    lines = [each.getMessage() for each in caplog.records]
+    assert lines == ([f"python_unsealed strategies in Python {words}"] if words else [])

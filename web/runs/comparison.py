@@ -206,18 +206,24 @@ def _judge(origin: RowMapping, again: RowMapping, other: RowMapping) -> Reproduc
     one, two = _stored_results(origin), _stored_results(again)
     differing = [name for name in one if name in two and one[name] != two[name]]
     only_one = sorted(one.keys() ^ two.keys())
+    python = _python_versions(origin, again)
     if not differing:
-        return Reproduction(other, "identical", only_one=only_one)
+        return Reproduction(other, "identical", only_one=only_one, causes=python)
     causes = [words for column, words in CAUSES.items() if origin[column] != again[column]]
-    if _python_versions(origin) != _python_versions(again):
-        causes.append("the versions of Python and its modules")
-    return Reproduction(other, "different", differing, only_one, causes)
+    return Reproduction(other, "different", differing, only_one, causes + python)
 
 
-def _python_versions(row: RowMapping) -> Json | None:
-    """Return the versions under which a strategy in Python ran; None for other rules."""
-    versions: Json | None = row["python_json"] and json.loads(row["python_json"])["versions"]
-    return versions
+def _python_versions(origin: RowMapping, again: RowMapping) -> list[str]:
+    """Name the modules that a strategy in Python had in other versions, in a list of one or of none."""
+    if not (origin["python_json"] and again["python_json"]):
+        return []
+    one, two = (json.loads(each["python_json"])["versions"] for each in (origin, again))
+    changes = [
+        f"{name} {one.get(name, 'none')} and {two.get(name, 'none')}"
+        for name in {**one, **two}
+        if one.get(name) != two.get(name)
+    ]
+    return [f"the versions of {', '.join(changes)}"] if changes else []
 
 
 def _stored_results(row: RowMapping) -> Json:

@@ -219,7 +219,7 @@ def plan_study(request: StudyRequest, base: RunRequest) -> StudyPlan:
         field = SHORT_BY.get(request.kind, "test_days")
         raise InvalidRequest({field: f"{short}; a part needs at least {LEAST_RETURNS}"})
     plan = StudyPlan(replace(request, base=base.to_json()), windows)
-    if (runs := plan.trials + plan.test_runs) > (max_runs := _max_runs()):
+    if (runs := plan.trials + plan.last_runs) > (max_runs := _max_runs()):
         raise InvalidRequest(
             {"combinations": f"{runs:,} runs in all; at most {max_runs:,} are accepted"}
         )

@@ -100,7 +100,7 @@ def _cost(plan: StudyPlan) -> Json:
     pace = ask_database(_runs_per_s)
     waiting = ask_queue(lambda queue: queue.depth()) or 0
     tried = plan.trials + plan.permutations * len(plan.request.combinations)
-    runs = plan.training_jobs + tried // TRIALS_PER_RUN + plan.test_runs
+    runs = plan.training_jobs + tried // TRIALS_PER_RUN + plan.last_runs
     return {
         "runs": {"training": plan.training_jobs, "test": plan.test_runs},
         "combinations": len(plan.request.combinations),
@@ -162,7 +162,7 @@ def describe_study(study_id: str) -> Json:
 def _seconds_left(connection: Connection, batch: Batch, plan: StudyPlan) -> float | None:
     """Estimate the seconds until all Jobs of a plan have ended, submitted or not; None when unknown."""
     living, left_s = batch.living, batch_summary(connection, batch)["seconds_left"]
-    to_come = plan.training_jobs + plan.test_runs - batch.runs
+    to_come = plan.training_jobs + plan.last_runs - batch.runs
     return round(left_s * (to_come + living) / living, 1) if left_s and living else None
 
 

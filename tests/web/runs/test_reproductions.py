@@ -134,3 +134,31 @@ def test_a_changed_metric_is_named_with_the_version_that_changed_it(
     assert 'data-verdict="different"' in page
     assert "in cagr from those of" in page
     assert "Also different: the warm-up of rules and the derived metrics" in page
+
+
+@pytest.mark.parametrize("is_same", [True, False])
+def test_other_versions_of_a_strategy_s_modules_are_named_even_if_all_is_identical(
+    is_same: bool, page_app: Flask, browser_client: FlaskClient, repeated: tuple[str, str]
+) -> None:
+    origin, again = repeated
+    receipts = {
+        origin: {"python": "3.11.7", "numpy": "2.4.6", "pandas": "3.1.1"},
+        again: {"python": "3.11.7", "numpy": "2.5.0"},
+    }
+    with page_app.extensions["platform"].engine.begin() as connection:
+        for run_id, versions in receipts.items():
+            receipt = {"versions": receipts[origin] if is_same else versions, **RECEIPT}
+            query = update(runs).where(runs.c.run_id == run_id)
+            connection.execute(query.values(python_json=json.dumps(receipt)))
+
+    page = browser_client.get(f"/result/{again}").get_data(as_text=True)
+
+    assert 'data-verdict="identical"' in page
+    words = "Different: the versions of numpy 2.4.6 and 2.5.0, pandas 3.1.1 and none."
+    assert (words in page) is not is_same
+
+
+RECEIPT = {
+    "code_sha256": "0" * 64, "function": "on_bar", "sealed": True, "mode": "streamed", "checked": None,
+    "printed": [], "printed_cut": False,
+}  # fmt: skip
