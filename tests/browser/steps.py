@@ -62,5 +62,5 @@ def run_sweep(page: Page, count: int) -> None:
     page.get_by_role("button", name=f"Run {count} backtests").click()
     page.wait_for_url("**/batches/*")
     expect(page.locator("#batch")).to_contain_text(
-        f"{count} of {count} ended", timeout=2 * JOB_MS
+        f"{count} of {count} finished", timeout=2 * JOB_MS
     )

@@ -24,7 +24,7 @@ def test_runs_are_chosen_by_dragging_along_an_axis(visit: Visit) -> None:
     finally:
         visit.site.scaler.send(signal.SIGCONT)
     expect(announcer).to_have_text("Batch finished: 9 of 9 runs completed", timeout=120_000)
-    expect(page.locator("#batch")).to_contain_text("9 of 9 ended")
+    expect(page.locator("#batch")).to_contain_text("9 of 9 finished")
     rows = page.locator("table.leaders tbody tr")
     expect(rows).to_have_count(9)
     axis = page.locator("canvas.parallel")

@@ -83,7 +83,7 @@ def pages(visit: Visit, addresses: dict[str, str], database_url: str) -> dict[st
                 for f in (5, 9) for s in (30, 60)]  # fmt: skip
         visit.page.request.post("/api/runs/bulk?batch_id=legible", data=runs)
         visit.page.goto("/batches/legible")
-        expect(visit.page.locator("#batch")).to_contain_text("4 of 4 ended", timeout=60_000)
+        expect(visit.page.locator("#batch")).to_contain_text("4 of 4 finished", timeout=60_000)
         listed = visit.page.request.get("/api/runs?batch=legible").json()["runs"]
         one, other = listed[0]["run_id"], listed[1]["run_id"]
         tabs = ("stats", "trades", "numbers")

@@ -94,7 +94,7 @@ def test_the_runs_of_a_batch_are_traded_in_sleeves(
     page.goto("/")
     batch_id = page.request.post("/api/batches", data=sweep).json()["batch_id"]
     page.goto(f"/batches/{batch_id}")
-    expect(page.locator("#batch")).to_contain_text("4 of 4 ended", timeout=2 * JOB_MS)
+    expect(page.locator("#batch")).to_contain_text("4 of 4 finished", timeout=2 * JOB_MS)
 
     page.locator("#portfolio-of summary").click()
     page.locator('#portfolio-form [name="mode"]').select_option("sleeves")

@@ -31,6 +31,6 @@ def test_a_grid_is_screened_and_its_best_are_run(visit: Visit) -> None:
     expect(rows.first).to_contain_text("✓ equal")
     page.get_by_role("button", name="Run all 16").click()
     page.wait_for_url("**/batches/screen-*")
-    expect(page.locator("#batch")).to_contain_text("16 of 16 ended", timeout=60_000)
+    expect(page.locator("#batch")).to_contain_text("16 of 16 finished", timeout=60_000)
     page.goto(address)
     expect(page.get_by_text("✓ equal")).to_have_count(16)

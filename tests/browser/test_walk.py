@@ -284,7 +284,7 @@ def test_queue_and_batch_follow_a_batch_live(visit: Visit) -> None:
 
     expect(page.locator(".wall .value").first).to_have_text("0", timeout=JOB_MS)
     page.goto("/batches/walk")
-    expect(page.locator("#batch")).to_contain_text("4 of 4 ended", timeout=JOB_MS)
+    expect(page.locator("#batch")).to_contain_text("4 of 4 finished", timeout=JOB_MS)
     page.locator(".heatmap td a").first.click()
 
     wait_for_result(page)
