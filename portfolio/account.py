@@ -41,28 +41,22 @@ class LeftOut(NamedTuple):
     reason: str
 
 
-class RankedLeg(NamedTuple):
-    """A leg at a rebalancing by rank.
+class Rebalancing(NamedTuple):
+    """Ranks at the close of a bar, a column of each: legs by rank, then those that are not eligible.
 
-    rank: from 0, None if it is not eligible. before: 1, -1 or 0, the side of its position. weight: signed target, a
-    fraction of the invested part. why: "enters", "stays", "buffer" (stays beyond the top), or the reason why it has no
-    weight: "rank", "keep" (the condition does not hold), "no_score", "sign" (weights by score need a positive score, of
-    a short a negative one) or "ended" (its prices).
+    ranks: from 0, None without one. scores: with 8 digits. before: 1, -1 or 0, the side of the position. weights:
+    signed targets, fractions of the invested part. whys: "enters", "stays", "buffer" (stays beyond the top), or the
+    reason for no weight: "rank", "keep" (the condition does not hold), "no_score", "sign" (weights by score need a
+    positive score, of a short a negative one) or "ended" (its prices).
     """
 
-    leg: int
-    rank: int | None
-    score: float | None
-    before: int
-    weight: float
-    why: str
-
-
-class Rebalancing(NamedTuple):
-    """The ranks at the close of a bar. legs: by rank, then those that are not eligible."""
-
     bar: int
-    legs: list[RankedLeg]
+    legs: list[int]
+    ranks: list[int | None]
+    scores: list[float | None]
+    before: list[int]
+    weights: list[float]
+    whys: list[str]
 
 
 class Account:
@@ -70,10 +64,11 @@ class Account:
 
     capital: initial cash of each pool. cash: of each pool. shares: signed, by leg. changes: of each pool's cash, as
     (bar, cash after it) in order. marks: (bars, legs), value of a share when orders fill. rebalance_bars: the bars on
-    which money may move between pools.
+    which money may move between pools, or ranks decide; goes_on: True when the rest of that waits for the next bar.
     """
 
     rebalance_bars: Sequence[int] = ()
+    goes_on = False
 
     def __init__(
         self,

@@ -95,6 +95,12 @@ class Calendar:
     def __len__(self) -> int:
         return len(self.times)
 
+    @cached_property
+    def nights(self) -> Array:
+        """Days from the bar before to each bar, (bars,), 0 of the first."""
+        dates = self.times.astype("M8[D]").astype(int)
+        return np.diff(dates, prepend=dates[:1])
+
     def bars_per_year(self, of_legs: Sequence[float]) -> float:
         """Bars in a year of 365.25 days, counted from the first bar to the last; of_legs: those of each leg.
 
@@ -112,7 +118,10 @@ class Calendar:
         return min(float(round((len(self) - 1) / years)) or 1.0, sum(of_legs))
 
     def period_starts(self, period: str) -> list[int]:
-        """Return the first bar of each period, except the first one: weekly (from Monday), or one of MONTHS."""
+        """Return the first bar of each period, except the first one: weekly (from Monday), or one of MONTHS.
+
+        Of "ranking" every bar is one, of "never" none.
+        """
         if period == "weekly":
             periods = (
                 self.times.astype("M8[D]").astype(int) + 3
@@ -120,9 +129,16 @@ class Calendar:
         elif period in MONTHS:
             periods = self.times.astype("M8[M]").astype(int) // MONTHS[period]
         else:
-            return []
+            return [*range(1, len(self))] if period == "ranking" else []
         bars: list[int] = (np.flatnonzero(np.diff(periods)) + 1).tolist()
         return bars
+
+    def ends(self, legs: Sequence[Leg]) -> list[int]:
+        """Return the bar with which the prices of each leg end; len(self) where they go on."""
+        return [
+            bars.item(-1) if leg.ends else len(self)
+            for leg, bars in zip(legs, self.bar_of, strict=True)
+        ]
 
     def latest(self, leg: int, values: Array, bars: Array, blank: Any) -> Array:
         """Return a leg's latest value at the close of each of some bars; blank before its first."""

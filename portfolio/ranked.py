@@ -5,12 +5,12 @@ bar: at its close or at the next open, those of a leg without a bar then on its 
 """
 
 from collections.abc import Sequence
-from heapq import heapify, heappop, heappush
+from itertools import pairwise
 
 import numpy as np
 
 from engine.simulation import SHARE_ROUNDING
-from portfolio.account import Account, LeftOut, RankedLeg, Rebalancing, total
+from portfolio.account import Account, LeftOut, Rebalancing, total
 from portfolio.legs import Array, Calendar, Leg
 from portfolio.sharing import DUST, SharingTerms, tradable
 from portfolio.sleeves import inverse_volatilities
@@ -19,54 +19,44 @@ TABLE_ROWS = 50  # of each rebalancing; legs with a position before or after it 
 
 
 class Ranks:
-    """Scores of all legs on the bars on which they are ranked, and the selection by them."""
+    """Ranks of the legs at the closes of `bars`, (rows,), each in a row of (rows, legs).
+
+    ended: True where the prices of a leg have ended before; eligible: where it has a rank.
+    """
 
     def __init__(self, sharing: SharingTerms, legs: Sequence[Leg], calendar: Calendar) -> None:
         self._sharing, self._legs, self._calendar = sharing, legs, calendar
-        bars = [0, *calendar.period_starts(sharing.rebalance)]
-        self.bars = np.arange(len(calendar)) if sharing.rebalance == "ranking" else np.array(bars)
-        self._scores = np.full((len(self.bars), len(legs)), np.nan)
-        self._keeps = np.ones(self._scores.shape, dtype=np.bool_)
+        self.places = (sharing.top or 0) + (sharing.bottom or 0)
+        self.bars = np.array([0, *calendar.period_starts(sharing.rebalance)])
+        scores, keeps = list[Array](), list[Array]()
         for number, leg in enumerate(legs):
             assert leg.score is not None
-            self._scores[:, number] = calendar.latest(number, leg.score, self.bars, np.nan)
-            if leg.keep is not None:
-                self._keeps[:, number] = calendar.latest(number, leg.keep, self.bars, False)
-        self._lasts = np.array([bars[-1] for bars in calendar.bar_of])
-        self._ends = np.array([leg.ends for leg in legs])
+            scores.append(calendar.latest(number, leg.score, self.bars, np.nan))
+            keep = np.ones(len(leg.times)) if leg.keep is None else leg.keep
+            keeps.append(calendar.latest(number, keep, self.bars, 0.0))
+        self._scores = np.array(scores).T
+        self.ended = np.array(calendar.ends(legs)) < self.bars[:, None]
+        self.eligible = (np.array(keeps).T > 0) & ~np.isnan(self._scores) & ~self.ended
 
     def weigh(self, row: int, sides: Array) -> tuple[Array, Array]:
         """Return the ranked legs, the best first, and the signed weight of each leg, (legs,).
 
         sides: (legs,), the side of each position. Weights add up to at most 1, less where legs are missing.
         """
-        scores, may = self._scores[row], self._may(row)
-        ranked = np.argsort(np.where(may, -scores, np.nan), kind="stable")
-        order = ranked[: np.count_nonzero(may)]
-        longs, shorts = order, order
-        if self._sharing.weights == "score":
-            longs, shorts = order[scores[order] > 0], order[scores[order] < 0]
-        longs = self._choose(longs, sides > 0, self._sharing.top)
-        shorts = shorts[~np.isin(shorts, longs)][::-1]
-        shorts = self._choose(shorts, sides < 0, self._sharing.bottom)
-        weights = np.zeros(len(self._legs))
-        for legs, side in ((longs, 1.0), (shorts, -1.0)):
-            weights[legs] = side * self._parts(row, legs)
+        sharing, scores, eligible = self._sharing, self._scores[row], self.eligible[row]
+        ranked = np.argsort(np.where(eligible, -scores, np.nan), kind="stable")
+        order = others = ranked[: np.count_nonzero(eligible)]
+        weights = np.zeros(len(scores))
+        for side, count in ((1, sharing.top or 0), (-1, sharing.bottom or 0)):
+            may = others[scores[others] * side > 0] if sharing.weights == "score" else others
+            chosen = self._choose(may[::side], sides == side, count)
+            if len(chosen):
+                weights[chosen] = side * self._parts(row, chosen)
+            others = others[weights[others] == 0]
         return order, weights
 
-    def ended(self, row: int) -> Array:
-        """Return (legs,): True where the prices of a leg have ended."""
-        ended: Array = self._ends & (self._lasts < self.bars[row])
-        return ended
-
-    def _may(self, row: int) -> Array:
-        may: Array = self._keeps[row] & ~np.isnan(self._scores[row]) & ~self.ended(row)
-        return may
-
-    def _choose(self, order: Array, keeps: Array, count: int | None) -> Array:
+    def _choose(self, order: Array, keeps: Array, count: int) -> Array:
         """Return the chosen legs, in their order: those to keep within the buffer, then the best of the others."""
-        if not count:
-            return order[:0]
         first = order[: count + self._sharing.buffer]
         stay = first[keeps[first]][:count]
         enter = order[~np.isin(order, stay)][: count - len(stay)]
@@ -78,142 +68,115 @@ class Ranks:
         parts = np.ones(len(legs))
         if sharing.weights == "score":
             parts = np.abs(self._scores[row, legs])
-        elif sharing.weights == "inverse_volatility" and len(legs):
+        elif sharing.weights == "inverse_volatility":
             assert sharing.volatility_bars is not None
             bar = self.bars[row]
             counts = [int(self._calendar.bar_of[leg].searchsorted(bar, "right")) for leg in legs]
             chosen = [self._legs[leg] for leg in legs]
             parts = inverse_volatilities(chosen, counts, sharing.volatility_bars)
-        places = (sharing.top or 0) + (sharing.bottom or 0)
-        return parts / total(parts) * (len(legs) / places) if len(legs) else parts
+        return parts / total(parts) * (len(legs) / self.places)
 
     def table(self, row: int, order: Array, before: Array, weights: Array) -> Rebalancing:
         """Return the table of a rebalancing. before: (legs,), the side of each position until then."""
+        scores, eligible = self._scores[row], self.eligible[row]
         ranks = np.full(len(weights), len(weights))
         ranks[order] = np.arange(len(order))
-        by_rank = np.argsort(ranks, kind="stable")
-        is_traded = ((before != 0) | (weights != 0))[by_rank]
-        is_listed = (np.arange(len(by_rank)) < TABLE_ROWS) | is_traded
-        ended, scores = self.ended(row), self._scores[row]
-        legs = []
-        for leg in by_rank[is_listed].tolist():
-            rank = None if ranks[leg] == len(weights) else ranks.item(leg)
-            score = None if np.isnan(scores[leg]) else scores.item(leg)
-            each = RankedLeg(leg, rank, score, before.item(leg), weights.item(leg), "ended")
-            legs.append(each if ended[leg] else each._replace(why=self._why(each, len(order))))
-        return Rebalancing(self.bars.item(row), legs)
+        legs = np.argsort(ranks, kind="stable")
+        is_traded = (before != 0) | (weights != 0)
+        legs = legs[(np.arange(len(legs)) < TABLE_ROWS) | is_traded[legs]]
+        whys = self._whys(row, ranks, before, weights)
+        return Rebalancing(
+            self.bars.item(row),
+            legs.tolist(),
+            [ranks.item(leg) if eligible[leg] else None for leg in legs],
+            [None if np.isnan(each) else float(f"{each:.8g}") for each in scores[legs]],
+            before[legs].tolist(),
+            weights[legs].round(6).tolist(),
+            whys[legs].tolist(),
+        )
 
-    def _why(self, each: RankedLeg, eligible: int) -> str:
-        """Return the reason why a leg that has not ended is chosen or not; eligible: the number of ranks."""
-        sharing, score = self._sharing, each.score
-        if each.rank is None:
-            return "no_score" if score is None else "keep"
-        assert score is not None
-        if not each.weight:
-            side = each.before or (-1 if score < 0 and sharing.bottom else 1)
-            return "sign" if sharing.weights == "score" and score * side <= 0 else "rank"
-        if each.before * each.weight <= 0:
-            return "enters"
-        place = each.rank if each.weight > 0 else eligible - 1 - each.rank
-        places = sharing.top if each.weight > 0 else sharing.bottom
-        return "stays" if place < (places or 0) else "buffer"
+    def _whys(self, row: int, ranks: Array, before: Array, weights: Array) -> Array:
+        """Return the reason why each leg is chosen or not, (legs,), as of Rebalancing."""
+        sharing, scores, eligible = self._sharing, self._scores[row], self.eligible[row]
+        last = np.count_nonzero(eligible) - (sharing.bottom or 0)
+        is_first = np.where(weights > 0, ranks < (sharing.top or 0), ranks >= last)
+        stays = before * weights > 0
+        side = np.where(before, before, np.where((scores < 0) & bool(sharing.bottom), -1, 1))
+        has_sign = (sharing.weights != "score") | (scores * side > 0)
+        reasons = {
+            "ended": self.ended[row],
+            "no_score": np.isnan(scores),
+            "keep": ~eligible,
+            "stays": stays & is_first,
+            "buffer": stays,
+            "enters": weights != 0,
+            "sign": ~has_sign,
+        }
+        return np.select([*reasons.values()], [*reasons], "rank")
 
 
-class RankedWalk:
-    """Simulation of one ranked portfolio. due: (legs,), True where a leg may still have to be traded to its target."""
+class Rotation(Account):
+    """Account whose positions follow from ranks. due: (legs,), True where a leg has not been traded to its target."""
 
     def __init__(self, sharing: SharingTerms, legs: Sequence[Leg], calendar: Calendar) -> None:
-        self._sharing, self._legs, self._calendar = sharing, legs, calendar
-        self._account = Account(sharing, legs, calendar)
+        super().__init__(sharing, legs, calendar)
         self._ranks = Ranks(sharing, legs, calendar)
-        self._row_of = {bar: row for row, bar in enumerate(self._ranks.bars.tolist())}
-        self._has_bar = calendar.has_bar()
+        fills = (self._ranks.bars + sharing.next_open).tolist()
+        self._row_of = {bar: row for row, bar in enumerate(fills) if bar < len(calendar)}
+        self.rebalance_bars = [*self._row_of]
+        self._has_bar, self._ends = calendar.has_bar(), np.array(calendar.ends(legs))
         self._weights = np.zeros(len(legs))
         self._due = np.zeros(len(legs), dtype=np.bool_)
-        self._reason = "ranking"
-        dates = calendar.times.astype("M8[D]").astype(int)
-        self._nights = np.diff(dates, prepend=dates[:1]) if sharing.accrual else dates * 0
-        self._ending: dict[int, list[int]] = {}
-        for number, leg in enumerate(legs):
-            if leg.ends:
-                self._ending.setdefault(calendar.bar_of[number].item(-1), []).append(number)
 
-    def run(self, liquidation_bar: int | None = None) -> Account:
-        """Trade all bars and return the account. liquidation_bar: the bar after whose fills everything is sold."""
-        over = [] if liquidation_bar is None else [liquidation_bar]
-        events = [*{*self._row_of, *self._ending, *np.flatnonzero(self._nights).tolist(), *over}]
-        heapify(events)
-        while events:
-            bar = heappop(events)
-            self._pass(bar, liquidation_bar)
-            following = bar + 1
-            if self._due.any() and following < len(self._calendar) and events[:1] != [following]:
-                heappush(events, following)
-        return self._account
+    def rebalance(self, bar: int) -> None:
+        """Set new targets by the ranks if it is time, and trade the due legs that have a bar towards their targets."""
+        if bar in self._row_of:
+            self._rank(self._row_of[bar], self._ends < bar)
+        self._due &= self._ends >= bar
+        now = self._due & self._has_bar[bar]
+        if now.any():
+            self._trade(bar, now)
+        self.goes_on = bool(self._due.any()) and bar + 1 not in self._row_of
 
-    def _pass(self, bar: int, liquidation_bar: int | None) -> None:
-        """Do everything that is due on a bar, in the order of its moments."""
-        if nights := self._nights.item(bar):
-            self._account.accrue(bar, nights)
-        if self._sharing.next_open:
-            self._trade(bar)
-        if bar in self._row_of and (liquidation_bar is None or bar <= liquidation_bar):
-            self._rank(bar)
-        if not self._sharing.next_open:
-            self._trade(bar)
-        if bar == liquidation_bar:
-            self._liquidate(bar)
-        for leg in self._ending.get(bar, ()):
-            self._account.pay_out(leg, bar)
-            self._due[leg] = False
+    def eligible_held(self) -> tuple[Array, Array]:
+        """Return what 1 is worth with all eligible legs held equally, and how much of it is in them, (bars,) each.
 
-    def _liquidate(self, bar: int) -> None:
-        """Sell everything as by a signal of this bar."""
-        self._weights[:], self._reason = 0.0, "liquidation"
-        self._due = self._account.shares != 0
-        if not self._sharing.next_open:
-            self._trade(bar)
+        They change with the ranks, without costs. While they are fewer than the rotation's places, the rest is cash.
+        """
+        calendar, starts = self.calendar, self._ranks.bars.tolist()
+        closes, growth = calendar.marks(self.legs, False), np.ones(len(calendar))
+        if accrual := self.sharing.accrual:
+            rates = [accrual(1.0, 0.0, 1.0, days)[0] for days in calendar.nights.tolist()]
+            growth = np.multiply.accumulate(1.0 + np.array(rates))
+        worth, in_legs = np.ones(len(closes)), np.zeros(len(closes))
+        for row, (first, last) in enumerate(pairwise([*starts, len(closes) - 1])):
+            bars = slice(first, last + 1)
+            paths = closes[bars, self._ranks.eligible[row]].T
+            part = worth[first] / max(len(paths), self._ranks.places)
+            in_legs[bars] = part * np.add.reduce(paths / paths[:, :1], initial=0.0)
+            cash = worth[first] - part * len(paths)
+            worth[bars] = in_legs[bars] + cash * growth[bars] / growth[first]
+        return worth, in_legs
 
-    def _rank(self, bar: int) -> None:
-        """Set new targets by the ranks at the close of a bar; with "ranking" only if other legs are chosen."""
-        row = self._row_of[bar]
-        sides = np.sign(self._account.shares).astype(int)
+    def _rank(self, row: int, has_ended: Array) -> None:
+        """Set new targets; with "ranking" only if other legs are chosen. has_ended: (legs,), when orders fill."""
+        # a leg that was paid out since the last ranks still counts as a position
+        sides = np.sign(np.where(has_ended, self._weights, self.shares)).astype(int)
         order, weights = self._ranks.weigh(row, sides)
         is_same = np.array_equal(np.sign(weights), np.sign(self._weights))
-        if self._sharing.rebalance == "ranking" and is_same:
+        if self.sharing.rebalance == "ranking" and is_same:
             return
-        has_ended = self._ranks.ended(row) & (self._weights != 0)
-        before = np.where(has_ended, np.sign(self._weights), sides).astype(int)
-        self._account.rebalancings.append(self._ranks.table(row, order, before, weights))
+        self.rebalancings.append(self._ranks.table(row, order, sides, weights))
         self._weights = weights
-        self._due = (weights != 0) | (sides != 0)
+        self._due = (weights != 0) | (self.shares != 0)
 
-    def _trade(self, bar: int) -> None:
-        """Trade the due legs that have a bar towards their targets, first those that shrink.
+    def _trade(self, bar: int, now: Array) -> None:
+        """Trade these legs, first those that shrink.
 
         A leg whose growth lacks cash stays due while another one that shrinks has no bar yet.
         """
-        now = self._due & self._has_bar[bar]
-        if not now.any():
-            return
-        account = self._account
-        equity = max(account.cash[0] + total(account.position_values(bar)), 0.0)
-        bought, worth, prices, least = self._targets(bar, equity)
-        current = np.where(self._weights * account.shares > 0, np.abs(account.shares), 0.0)
-        excess = np.abs(account.shares) - np.where(current > 0, worth, 0.0)
-        shrinks = excess > np.where(current > 0, least, 0.0)
-        for leg in np.flatnonzero(now & shrinks).tolist():
-            self._shrink(leg, bar, excess.item(leg))
-        self._due &= ~now
-        waits = bool((self._due & shrinks).any())
-        lacks = np.where(current > 0, bought - current > least, self._weights != 0)
-        if (now & lacks).any():
-            orders = np.array((bought - current, prices, least))
-            self._grow(bar, np.flatnonzero(now & lacks), orders, waits)
-
-    def _targets(self, bar: int, equity: float) -> tuple[Array, Array, Array, Array]:
-        """Return the shares that each target buys, those that it is worth, fill prices, and shares that are dust."""
-        sharing, marks = self._sharing, self._account.marks[bar]
+        sharing, marks = self.sharing, self.marks[bar]
+        equity = max(self.cash[0] + total(self.position_values(bar)), 0.0)
         prices = np.where(
             self._weights > 0, sharing.slipped(marks, True), sharing.slipped(marks, False)
         )
@@ -223,38 +186,42 @@ class RankedWalk:
             bought, worth, least = money / prices, money / marks, DUST * equity / marks
         if not sharing.terms.fractional_shares:
             bought, worth = np.floor(bought + SHARE_ROUNDING), np.floor(worth + SHARE_ROUNDING)
-        return bought, worth, prices, least
-
-    def _shrink(self, leg: int, bar: int, size: float) -> None:
-        """Sell a part of a long position, or buy back a part of a short one; all of it if the size is that."""
-        shares = self._account.shares.item(leg)
-        price = self._sharing.slipped(self._account.marks.item(bar, leg), shares < 0)
-        is_whole = size >= abs(shares)
-        signed = -shares if is_whole else (-size if shares > 0 else size)
-        reason = self._reason if is_whole else "rebalance"
-        self._account.trade(leg, bar, self._sharing.moment, reason, price, signed)
+        sizes, stays = np.abs(self.shares), self._weights * self.shares > 0
+        excess = sizes - np.where(stays, worth, 0.0)
+        shrinks = excess > np.where(stays, least, 0.0)
+        lacking = bought - np.where(stays, sizes, 0.0)
+        grows = np.where(stays, lacking > least, self._weights != 0)
+        for leg in np.flatnonzero(now & shrinks).tolist():
+            shares, size = self.shares.item(leg), excess.item(leg)
+            price = sharing.slipped(marks.item(leg), shares < 0)
+            reason = "ranking" if size == abs(shares) else "rebalance"
+            self.trade(leg, bar, sharing.moment, reason, price, -size if shares > 0 else size)
+        self._due &= ~now
+        legs = np.flatnonzero(now & grows)
+        if len(legs):
+            waits = bool((self._due & shrinks).any())
+            self._grow(bar, legs, np.array((lacking, prices, least))[:, legs], waits)
 
     def _grow(self, bar: int, legs: Array, orders: Array, waits: bool) -> None:
         """Buy, or sell short, what targets lack; money that does not suffice for all is divided in proportion.
 
-        orders: (3, all legs), the shares, their price, and shares that are dust. waits: True while another leg is still
-        to be sold.
+        orders: (3, legs), the shares, their price, and shares that are dust. waits: True while another leg is still to
+        be sold.
         """
-        account, terms = self._account, self._sharing.terms
-        shorts = np.maximum(-account.position_values(bar), 0.0)
-        idle = max(account.cash[0] - 2.0 * total(shorts), 0.0)
-        sizes, prices, least = orders[:, legs]
-        needs = sizes * prices
-        caps = idle * (needs / (total(needs) or 1.0)) / (prices * (1.0 + terms.fee_rate))
-        rows = np.array((sizes, prices, least, caps)).T.tolist()
+        terms = self.sharing.terms
+        shorts = np.maximum(-self.position_values(bar), 0.0)
+        idle = max(self.cash[0] - 2.0 * total(shorts), 0.0)
+        needs = orders[0] * orders[1]
+        caps = idle * (needs / (total(needs) or 1.0)) / (orders[1] * (1.0 + terms.fee_rate))
+        rows = np.vstack((orders, caps)).T.tolist()
         for leg, (size, price, dust, cap) in zip(legs.tolist(), rows, strict=True):
             side = 1.0 if self._weights[leg] > 0 else -1.0
-            shares, has_position = tradable(min(size, cap), terms), bool(account.shares[leg])
+            shares, has_position = tradable(min(size, cap), terms), bool(self.shares[leg])
             self._due[leg] = waits and cap < size
             if shares > dust:
                 reason = "rebalance" if has_position else "ranking"
-                account.trade(leg, bar, self._sharing.moment, reason, price, side * shares)
+                self.trade(leg, bar, self.sharing.moment, reason, price, side * shares)
             elif not (has_position or self._due[leg]):
                 short_of = "cash_below_one_share" if size else "budget_below_one_share"
                 reason = "no_cash" if size and cap <= dust else short_of
-                account.left_out.append(LeftOut(bar, leg, "BUY" if side > 0 else "SELL", reason))
+                self.left_out.append(LeftOut(bar, leg, "BUY" if side > 0 else "SELL", reason))

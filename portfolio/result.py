@@ -35,7 +35,7 @@ class PortfolioResult:
     def __init__(self, account: Account) -> None:
         terms, self._legs, self.calendar = account.sharing.terms, account.legs, account.calendar
         self.fills, self.left_out = account.fills, account.left_out
-        self.rebalancings = account.rebalancings
+        self.account, self.rebalancings = account, account.rebalancings
         self.interest, self.borrow_fees = account.interest, account.borrow_fees
         cash, shares = np.array(account.cash_curves()), np.array(account.shares_curves())
         self.positions_curve = np.count_nonzero(shares, axis=0)

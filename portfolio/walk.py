@@ -15,7 +15,7 @@ import numpy as np
 from engine.stops import StopHit
 from portfolio.account import Account, LeftOut, total
 from portfolio.legs import Calendar, Leg, Orders
-from portfolio.ranked import RankedWalk
+from portfolio.ranked import Rotation
 from portfolio.result import PortfolioResult
 from portfolio.sharing import BuyingPower, SharingTerms
 from portfolio.sleeves import Sleeves
@@ -43,7 +43,7 @@ class Walk:
 
     def __init__(self, sharing: SharingTerms, legs: Sequence[Leg], calendar: Calendar) -> None:
         self._sharing, self._legs, self._bar_of = sharing, legs, calendar.bar_of
-        make = Sleeves if sharing.mode == "sleeves" else Account
+        make = {"sleeves": Sleeves, "ranked": Rotation}.get(sharing.mode, Account)
         self._account: Account = make(sharing, legs, calendar)
         self._moment = LEAVE[sharing.moment]  # the first step of the moment at which orders fill
         self._orders = [Orders(leg, sharing) for leg in legs]
@@ -51,8 +51,7 @@ class Walk:
         self._next = [0] * len(legs)
         self._exits: dict[int, Exit] = {}
         self._events: list[int] = []
-        dates = calendar.times.astype("datetime64[D]").astype(int)
-        self._nights = np.diff(dates, prepend=dates[:1])
+        self._nights = calendar.nights
         for leg in range(len(legs)):
             self._await_entry(leg, 0)
         self._plan_ahead()
@@ -91,6 +90,8 @@ class Walk:
                 self._liquidate(bar)
             elif step == self._moment + REBALANCE:
                 self._account.rebalance(bar)
+                if self._account.goes_on and bar + 1 < len(self._nights):
+                    self._plan(bar + 1, step)
             else:
                 self._leave(leg, bar)
         return self._account
@@ -225,12 +226,11 @@ def trade_together(
     nothing is traded afterwards.
     """
     calendar = Calendar(legs)
-    walk = RankedWalk if sharing.mode == "ranked" else Walk
-    result = PortfolioResult(walk(sharing, legs, calendar).run())
+    result = PortfolioResult(Walk(sharing, legs, calendar).run())
     if liquidate_below_pct is None:
         return result
     passed = result.equity_curve <= sharing.terms.initial_capital * liquidate_below_pct / 100.0
     last = len(calendar) - sharing.next_open  # the last bar has no later open to sell at
     if not passed[:last].any():
         return result
-    return PortfolioResult(walk(sharing, legs, calendar).run(int(passed.argmax())))
+    return PortfolioResult(Walk(sharing, legs, calendar).run(int(passed.argmax())))

@@ -231,6 +231,8 @@ def batch_title(batch: Batch) -> str:
         return str(batch.plan["title"])
     if first["label"] not in (None, "", UNNAMED) and first["label"] == last["label"]:
         return str(first["label"])
+    if first["rule_type"] == RANKED:  # its runs have the first of their tickers
+        return f"Rotations{_swept(_varying(first, last))}"
     are_alike = first["rule_type"] == last["rule_type"] and {first["kind"], last["kind"]} == {
         Kind.RUN
     }
@@ -257,8 +259,12 @@ def screen_title(job: Row, tickers: Iterable[str], swept: Iterable[str]) -> str:
 
 def _rule_on_tickers(rule: str, tickers: str, varying: Iterable[str] = ()) -> str:
     """Join a rule, tickers and varying parameters: RSI on AAPL … MSFT · period, oversold."""
-    names = ", ".join(name.removeprefix(PART) for name in varying)
-    return f"{rule} on {tickers}{f' · {names}' if names else ''}"
+    return f"{rule} on {tickers}{_swept(varying)}"
+
+
+def _swept(names: Iterable[str]) -> str:
+    text = ", ".join(name.removeprefix(PART) for name in names)
+    return f" · {text}" if text else ""
 
 
 def rule_name(rule_type: str) -> str:

@@ -246,6 +246,13 @@ def batch_requests(
     return [RunRequest.from_json(json.loads(text)).to_json() for text in texts]
 
 
+def batch_portfolios(connection: Connection, batch_id: str) -> list[Json]:
+    """Return the requests of the portfolios whose Jobs make up a batch, in the order of submission; UnknownBatch."""
+    plan_id = plan_of_batch(connection, batch_id)["plan_id"]
+    query = select(PLAN.spec).join(runs, RUN.run_id == PLAN.plan_id).where(RUN.plan_id == plan_id)
+    return [json.loads(text) for text in connection.scalars(query.order_by(RUN.id))]
+
+
 def _failures(connection: Connection, plan_id: str) -> dict[str, int]:
     reasons = select(RUN.error_type, func.count()).group_by(RUN.error_type)
     failed = reasons.filter_by(plan_id=plan_id, status=RunStatus.FAILED)

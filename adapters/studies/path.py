@@ -93,7 +93,7 @@ def run_data(
 ) -> RunData:
     """Build a run from its stored metrics, equity and trades, and the market's prices.
 
-    shares: (bars,), of a rotation: its net position in units of its market, the assets held equally.
+    shares: (bars,), of a rotation: its net position in units of its market, all eligible assets held equally.
     """
     times, equity = decode_equity(row["equity_curve_json"])
     trades = decode_trades(row["trades_json"])[0]

@@ -32,7 +32,6 @@ from contracts.status import PlanKind, RunStatus
 from contracts.values import Json, without
 from engine.bars import check_bars
 from engine.engine import BacktestEngine
-from portfolio.account import RankedLeg
 from portfolio.legs import Calendar, Leg
 from portfolio.result import LegTrade, PortfolioResult
 from portfolio.sharing import SharingTerms
@@ -271,10 +270,7 @@ class PortfolioTrading:
                 {"first": bars.item(0), "last": bars.item(-1), "ends": leg.ends}
                 for leg, bars in self._spans
             ],
-            "rebalancings": [
-                [each.bar, *map(list, zip(*map(_stored, each.legs), strict=True))]
-                for each in result.rebalancings
-            ],
+            "rebalancings": result.rebalancings,
         }
         return packed_json(series)
 
@@ -300,12 +296,6 @@ class PortfolioTrading:
         packed = self._runs[0].setup.prices.packed
         notes.append(benchmark_note(packed, self.benchmark, self.times))
         return list(dict.fromkeys(filter(None, notes)))
-
-
-def _stored(each: RankedLeg) -> tuple[Any, ...]:
-    """Return the fields of a ranked leg in their order, numbers with the digits that pages show."""
-    score = None if each.score is None else float(f"{each.score:.8g}")
-    return tuple(each._replace(score=score, weight=round(each.weight, 6)))
 
 
 def _accrue(

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property, partial
 
+import numpy as np
 from sqlalchemy import Connection, select
 
+from adapters.metrics.moments import average
 from adapters.plans.combinations import Combinations
 from adapters.plans.ranking import Ranking
 from adapters.plans.store import plan_row
@@ -19,6 +21,7 @@ from contracts.run_request import RunRequest
 from contracts.status import PlanKind
 from contracts.study import StudyPlan
 from contracts.values import Values
+from portfolio.ranked import Rotation
 
 Days = tuple[str, str]  # the first and the last
 
@@ -58,20 +61,27 @@ class Rotations:
         return self.trade(self._plan.request.combinations[0], days).versions
 
     def run(self, params: Values, days: Days) -> RunData:
-        """Return a combination as a run of the study."""
+        """Return a combination as a run of the study, whose market is all eligible assets held equally."""
         trading = self.trade(params, days)
-        market, capital = _market(trading), float(self._plan.request.base["initial_capital"])
-        shares = trading.result.held_curve / market.closes
+        result, account = trading.result, trading.result.account
+        assert isinstance(account, Rotation)
+        worth, in_legs = account.eligible_held()
+        has_legs, equity = in_legs > 0, result.equity_curve
+        shares = np.divide(result.held_curve, in_legs, out=np.zeros(len(worth)), where=has_legs)
+        if (
+            has_legs.any()
+        ):  # without an eligible asset neither has a position, so that it counts as usual
+            usual = average((shares * worth / equity)[has_legs])
+            shares = np.where(has_legs, shares, usual * equity / worth)
+        market = StudyMarket(trading.times, worth, rates=trading.rates)
+        capital = float(self._plan.request.base["initial_capital"])
         return run_data(trading.columns(), capital, market, shares)
 
     @cached_property
     def market(self) -> StudyMarket:
-        """The assets held equally over the whole study."""
-        return _market(self.trade(self._plan.request.combinations[0], self._whole))
-
-
-def _market(trading: PortfolioTrading) -> StudyMarket:
-    return StudyMarket(trading.times, trading.held_equally, trading.benchmark, trading.rates)
+        """All assets bought equally when the study begins, and its benchmark."""
+        trading = self.trade(self._plan.request.combinations[0], self._whole)
+        return StudyMarket(trading.times, trading.held_equally, trading.benchmark, trading.rates)
 
 
 def train_rotations(

@@ -5,8 +5,10 @@ same 1,000 pairs of averages in memory.
 """
 
 import json
+import re
 import statistics
 import time
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -123,11 +125,12 @@ def large(running: Platform) -> tuple[float, float]:
 
 
 def held_mb(process: psutil.Process) -> float:
-    """Memory of a Job's process; 0 of any other, and of one that has ended."""
+    """Most memory of a Job's process up to now; 0 of any other, and of one that has ended."""
     try:
         is_job = any("consumer.job.template" in word for word in process.cmdline())
-        return process.memory_info().rss / 2**20 if is_job else 0.0
-    except psutil.Error:
+        status = Path(f"/proc/{process.pid}/status").read_text("utf-8") if is_job else ""
+        return sum(int(kb) for kb in re.findall(r"VmHWM:\s*(\d+)", status)) / 1024
+    except (psutil.Error, OSError):
         return 0.0
 
 

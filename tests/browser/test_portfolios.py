@@ -14,7 +14,7 @@ TICKERS = ("AAPL", "IBM", "MSFT")
 def choose(page: Page) -> None:
     """Three tickers of the open form, with a rule of one's own."""
     page.locator('[name="rule_type"]').select_option("FORMULA")
-    page.locator("#together summary").click()
+    page.locator("#together > summary").click()
     for ticker in TICKERS:
         page.locator("#together").get_by_label(ticker).check()
 
@@ -107,3 +107,54 @@ def test_the_runs_of_a_batch_are_traded_in_sleeves(
     expect(page.locator("#contributions tbody tr")).to_have_count(4, timeout=2 * JOB_MS)
     page.goto("/portfolios")
     expect(page.get_by_role("region", name="Portfolios")).to_contain_text("RSI on AAPL")
+
+
+def test_a_rotation_is_run_explained_swept_and_studied(visit: Visit) -> None:
+    page = visit.page
+    visit.open("/")
+    choose(page)
+    reached(page, "start_date").fill("2004-01-01")
+    reached(page, "end_date").fill("2007-12-31")
+    together = page.locator("#together")
+    together.locator('[name="mode"]').select_option("ranked")
+    expect(page.locator("#rule")).to_be_hidden()
+    together.locator('[name="score"]').fill("roc(close, n)")
+    together.locator('[name="inputs"]').fill("n = 60")
+    together.locator('[name="top"]').fill("4")
+    page.get_by_role("button", name="Run portfolio").click()
+
+    expect(page.locator("#e-top")).to_contain_text("4 is more than the 3 legs; accepted: 1 to 3")
+    visit.expect_fault("status of 400")
+
+    together.locator('[name="top"]').fill("1")
+    page.get_by_role("button", name="Run portfolio").click()
+    page.wait_for_url("**/portfolios/*")
+    page.get_by_role("tab", name="Ranks").click(timeout=JOB_MS)
+
+    expect(page.locator("#ranks tbody tr")).to_have_count(3)
+    page.get_by_role("link", name="← Previous").click()
+    expect(page.locator("#ranks-at")).to_have_value("2007-11-01")
+
+    page.go_back()
+    page.goto("/")
+    choose(page)
+    reached(page, "start_date").fill("2004-01-01")
+    reached(page, "end_date").fill("2007-12-31")
+    together.locator('[name="mode"]').select_option("ranked")
+    together.locator('[name="score"]').fill("roc(close, n)")
+    together.locator('[name="top"]').fill("1")
+    page.locator("#rank-sweep summary").click()
+    page.locator("#x-top").fill("1:2:1")
+    page.locator("#x-inputs").fill("n = 20, 60")
+    page.get_by_role("button", name="Run 4 portfolios").click()
+    page.wait_for_url("**/batches/*")
+    expect(page.locator("#batch")).to_contain_text("4 of 4 finished", timeout=2 * JOB_MS)
+    page.get_by_role("link", name="Study", exact=True).click()
+    page.locator("#s-kind").select_option("holdout")
+    page.get_by_role("button", name="Check").click()
+    expect(page.locator("#study-cost")).to_contain_text(
+        "2 Jobs: 4 combinations × 1 training part"
+    )
+    page.get_by_role("button", name="Start").click()
+    page.wait_for_url("**/studies/*")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Rotation on 3 assets")

@@ -21,14 +21,23 @@ class Reference:
         self.fills: list[tuple[int, int, float, float, float]] = []
         self.equity: list[float] = []
         self.tables: list[tuple[int, list[int], list[int]]] = []
+        self.eligible, self.ranked, self.mix = list[int](), 0, 1.0
+        self.eligible_held: list[float] = []
         for bar in range(len(self.times)):
             self.bar(bar)
 
     def bar(self, bar: int) -> None:
+        growths = [self.close(leg, bar) / self.close(leg, self.ranked) for leg in self.eligible]
+        places = max(len(growths), self.sharing["top"] + (self.sharing.get("bottom") or 0))
+        gain = sum(each - 1 for each in growths) / places
+        self.eligible_held.append(self.mix * (1 + gain))
+        if self.is_ranked(bar):
+            self.eligible, self.ranked = sorted(self.scores(bar)), bar
+            self.mix = self.eligible_held[-1]
         at_open = self.terms.fill == "next_open"
         if at_open:
             self.trade(bar, "open")
-        if self.is_ranked(bar):
+        if self.is_ranked(bar) and bar + at_open < len(self.times):
             self.rank(bar)
         if not at_open:
             self.trade(bar, "close")
@@ -68,7 +77,8 @@ class Reference:
         at = self.at(leg, bar)
         return 0.0 if at is None else self.legs[leg].bars.close.item(at)
 
-    def rank(self, bar: int) -> None:
+    def scores(self, bar: int) -> dict[int, float]:
+        """Of the eligible legs."""
         scores: dict[int, float] = {}
         for leg, each in enumerate(self.legs):
             at = self.at(leg, bar)
@@ -78,6 +88,10 @@ class Reference:
                 continue
             if not math.isnan(each.score[at]):
                 scores[leg] = each.score.item(at)
+        return scores
+
+    def rank(self, bar: int) -> None:
+        scores = self.scores(bar)
         order = sorted(scores, key=lambda leg: (-scores[leg], leg))
         top, bottom = self.sharing["top"], self.sharing.get("bottom") or 0
         by_score = self.sharing["weights"] == "score"

@@ -33,7 +33,8 @@ def ranked_book(seed, most=8, **fixed):
         )
         score[rng.random(bars) < draw.choice([0, 0.2])] = np.nan
         keep = rng.random(bars) < 0.8 if draw.random() < 0.4 else None
-        legs.append(replace(each, stops=None, score=score, keep=keep, ends=draw.random() < 0.3))
+        ends, none = draw.random() < 0.3, np.zeros(bars, dtype=np.int8)
+        legs.append(replace(each, signals=none, stops=None, score=score, keep=keep, ends=ends))
     last = max(each.times[-1] for each in legs)
     legs = [replace(each, ends=each.ends and each.times[-1] < last) for each in legs]
     sharing = {
@@ -60,11 +61,18 @@ def test_random_books_trade_as_the_slow_reference_does():
         assert [each[:2] for each in placed] == [each[:2] for each in slow.fills], name
         assert placed == [pytest.approx(each, rel=1e-9, abs=1e-9) for each in slow.fills], name
         np.testing.assert_allclose(ours.equity_curve, slow.equity, rtol=1e-9, err_msg=name)
+        np.testing.assert_allclose(
+            ours.account.eligible_held()[0], slow.eligible_held, rtol=1e-9, err_msg=name
+        )
         tables = [
             (
                 each.bar,
-                sorted(leg.leg for leg in each.legs if leg.weight > 0),
-                sorted(leg.leg for leg in each.legs if leg.weight < 0),
+                sorted(
+                    leg for leg, weight in zip(each.legs, each.weights, strict=True) if weight > 0
+                ),
+                sorted(
+                    leg for leg, weight in zip(each.legs, each.weights, strict=True) if weight < 0
+                ),
             )
             for each in ours.rebalancings
         ]
@@ -91,9 +99,12 @@ def test_nothing_that_is_filled_or_ranked_knows_a_later_bar():
         )
 
         before = int((whole.calendar.times < FIRST + days).sum())
-        for name in ("fills", "rebalancings"):
-            earlier = [each for each in getattr(whole, name) if each.bar < before]
-            assert earlier == [*getattr(part, name)], f"seed {seed}"
+        assert [each for each in whole.fills if each.bar < before] == part.fills, f"seed {seed}"
+        ranked = before - (
+            terms.fill == "next_open"
+        )  # those of the last bar have no open to fill at
+        earlier = [each for each in whole.rebalancings if each.bar < ranked]
+        assert earlier == part.rebalancings, f"seed {seed}"
         compared += len(part.fills)
     assert compared > 1_000
 
@@ -114,12 +125,35 @@ def test_one_asset_is_its_buy_and_hold_run_bit_for_bit():
         hold = replace(one, signals=once, score=np.arange(bars) / 7.0)
         run = run_of(hold, terms)
 
-        rotation = together([hold], terms, mode="ranked", rebalance="ranking", top=1)
+        asset = replace(hold, signals=0 * once)
+        rotation = together([asset], terms, mode="ranked", rebalance="ranking", top=1)
 
         assert tuple(each.trade for each in rotation.trades) == run.trades, f"seed {seed}"
         assert np.array_equal(rotation.equity_curve, run.equity_curve), f"seed {seed}"
         assert np.array_equal(rotation.cash_curve, run.cash_curve), f"seed {seed}"
         assert rotation.metrics == run.metrics
         if terms.fractional_shares and terms.position_size == 100:
-            monthly = together([hold], terms, mode="ranked", rebalance="monthly", top=1)
+            monthly = together([asset], terms, mode="ranked", rebalance="monthly", top=1)
             assert np.array_equal(monthly.equity_curve, run.equity_curve), f"seed {seed}"
+
+
+def test_a_rotation_into_all_that_may_be_bought_is_what_it_is_judged_against():
+    compared = 0
+    for seed in range(60):
+        terms, legs, sharing = ranked_book(
+            seed, bottom=None, weights="equal", rebalance="monthly"
+        )
+        free = {"fee_rate": 0.0, "slippage_bps": 0, "fill": "close", "fractional_shares": True}
+        terms = replace(terms, direction="longonly", position_size=100, **free)
+        days = np.unique(np.concatenate([each.times for each in legs]))
+        legs = [each for each in legs if len(each.times) == len(days)]  # none waits for a bar
+        if not legs:
+            continue
+
+        every = together(legs, terms, mode="ranked", **sharing | {"top": len(legs), "buffer": 0})
+
+        worth, in_legs = terms.initial_capital * np.array(every.account.eligible_held())
+        np.testing.assert_allclose(every.equity_curve, worth, rtol=1e-9)
+        np.testing.assert_allclose(every.held_curve, in_legs, rtol=1e-9, atol=1e-6)
+        compared += 1
+    assert compared > 10

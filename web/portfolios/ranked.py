@@ -116,10 +116,9 @@ def _formula_faults(sharing: Sharing, market: Market) -> Iterator[tuple[str, str
     yield from inputs.items()
     if sharing.score is None:
         yield "score", "required with mode ranked: a number over bars, such as roc(close, 126)"
-    texts = [text for text in (sharing.score, sharing.keep) if text]
     if inputs:
         return
-    numbers = tuple(sharing.inputs.items())
+    numbers, texts = tuple(sharing.inputs.items()), filter(None, (sharing.score, sharing.keep))
     if text := sharing.score:
         fault = series_fault(text, "number", numbers, market)
         yield from [("score", fault.with_place(text))] if fault else []
@@ -135,36 +134,31 @@ def _formula_faults(sharing: Sharing, market: Market) -> Iterator[tuple[str, str
 
 
 def _term_faults(values: Values, sharing: Sharing) -> Iterator[tuple[str, str]]:
-    if sharing.rebalance == "never":
-        accepted = "weekly, monthly, quarterly, yearly, ranking"
-        yield "rebalance", f"'never' is not accepted with mode ranked; accepted: {accepted}"
     direction = values.get("direction", "longonly")
-    if direction == "shortonly":
+    bottom, only = sharing.bottom, "is not accepted with mode ranked"
+    if sharing.rebalance == "never":
         yield (
-            "direction",
-            f"{direction!r} is not accepted with mode ranked; use longonly or longshort with bottom",
+            "rebalance",
+            f"'never' {only}; accepted: weekly, monthly, quarterly, yearly, ranking",
         )
-    elif direction == "longonly" and sharing.bottom:
+    if direction == "shortonly":
+        yield "direction", f"'shortonly' {only}; use longonly or longshort with bottom"
+    elif direction == "longonly" and bottom:
         yield (
             "bottom",
-            f"{sharing.bottom} assets cannot be sold short with direction longonly; use longshort",
+            f"{bottom} assets cannot be sold short with direction longonly; use longshort",
         )
-    elif direction == "longshort" and not sharing.bottom:
+    elif direction == "longshort" and not bottom:
         yield "bottom", "required with direction longshort: how many assets are sold short"
     if values.get("size_type") == "value":
         size = "position_size is percent of equity, for all positions together"
-        yield "size_type", f"'value' is not accepted with mode ranked: {size}"
+        yield "size_type", f"'value' {only}: {size}"
     if sharing.weights == "inverse_volatility" and not sharing.volatility_bars:
-        yield (
-            "volatility_bars",
-            "required with weights inverse_volatility: a number of bars from 2 to 2000",
-        )
+        bars = "a number of bars from 2 to 2000"
+        yield "volatility_bars", f"required with weights inverse_volatility: {bars}"
     for name in REFUSED_TERMS:
         if values.get(name) not in (None, RunRequest.__dataclass_fields__[name].default):
-            yield (
-                name,
-                f"{values[name]!r} is not accepted with mode ranked, in which ranks end a position",
-            )
+            yield name, f"{values[name]!r} {only}, in which ranks end a position"
 
 
 def _count_faults(sharing: Sharing, legs: int) -> Faults:
@@ -173,18 +167,13 @@ def _count_faults(sharing: Sharing, legs: int) -> Faults:
         return {"top": f"required with mode ranked: whole number from 1 to {legs}, the legs"}
     if top > legs:
         return {"top": f"{top} is more than the {legs} legs; accepted: 1 to {legs}"}
-    faults: Faults = {}
-    if top + bottom > legs:
-        most = legs - top
-        faults["bottom"] = (
-            f"{bottom} with top {top} are more than the {legs} legs; accepted: at most {most}"
-        )
-    elif top + bottom + sharing.buffer > legs:
-        most = legs - top - bottom
-        faults["buffer"] = (
-            f"{sharing.buffer} reaches beyond the {legs} legs; accepted: 0 to {most}"
-        )
-    return faults
+    if (most := legs - top) < bottom:
+        fault = f"{bottom} with top {top} are more than the {legs} legs; accepted: at most {most}"
+        return {"bottom": fault}
+    if (most := most - bottom) < sharing.buffer:
+        fault = f"{sharing.buffer} reaches beyond the {legs} legs; accepted: 0 to {most}"
+        return {"buffer": fault}
+    return {}
 
 
 def ranked_job(

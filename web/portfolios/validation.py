@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from adapters.plans.batch import batch_requests
 from adapters.plans.expansion import Expansion
 from contracts.errors import InvalidRequest
@@ -159,7 +161,9 @@ def _validate(values: Any) -> ValidPortfolio:
     runs = _runs(portfolio_request, list(legs), faults)
     if not faults:
         faults |= (
-            _repetition_faults(runs) | _weight_faults(portfolio_request) | _span_faults(runs)
+            _repetition_faults(runs)
+            | _weight_faults(portfolio_request)
+            | _span_faults(runs, sharing)
         )
     if faults:
         raise InvalidRequest(faults)
@@ -275,18 +279,21 @@ def _weight_faults(portfolio_request: PortfolioRequest) -> Faults:
     return {}
 
 
-def _span_faults(runs: Sequence[ValidRequest]) -> Faults:
-    """Return the fault of legs without a common day of prices, or with more bars than one Job can hold."""
+def _span_faults(runs: Sequence[ValidRequest], sharing: Sharing) -> Faults:
+    """Return the fault of legs without a common day of prices, or with more bars than one Job can hold.
+
+    A rotation goes on from one asset to the next, so that its assets need no common day.
+    """
     prices = platform().prices
     spans = [(valid.request, *priced_days(valid.request, prices)) for valid in runs]
-    if max(first for _, first, _ in spans) > min(last for _, _, last in spans):
+    is_apart = max(first for _, first, _ in spans) > min(last for _, _, last in spans)
+    if is_apart and sharing.mode != "ranked":
         each = dict.fromkeys(f"{run.ticker} {first} to {last}" for run, first, last in spans)
         return {
             "legs": f"there is no day on which all have prices: {'; '.join(list(each)[:MAX_FAULTS])}"
         }
-    bars = max(
-        len(prices.bars(str(run.data_hash)).between(first, last)) for run, first, last in spans
-    )
+    times = [prices.bars(str(run.data_hash)).between(*days).times for run, *days in spans]
+    bars = len(np.unique(np.concatenate(times)))
     if (cells := bars * len(runs)) > MAX_CELLS:
         return {
             "legs": f"{len(runs)} legs x {bars:,} bars are {cells:,}; at most {MAX_CELLS:,} are accepted"

@@ -3,21 +3,22 @@
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import date, timedelta
 from typing import Any
 
 from pydantic import ValidationError
 
 from adapters.metrics.moments import LEAST_RETURNS
-from adapters.plans.batch import batch_requests
+from adapters.plans.batch import batch_portfolios, batch_requests
 from adapters.plans.combinations import CORE_CONDITIONS
 from adapters.plans.expansion import Expansion
-from adapters.plans.ranking import METRIC_CONDITIONS
+from adapters.plans.ranking import METRIC_CONDITIONS, flat_params
 from contracts.errors import InvalidRequest
+from contracts.portfolio_request import RANKED, PortfolioRequest
 from contracts.run_request import LABEL_FIELDS, RunRequest, canonical_json
 from contracts.study import StudyPlan, StudyRequest, StudyWindow
-from contracts.values import Json, without
+from contracts.values import Json, picked, without
 from rules.catalog import checked_rule, complete_params
 from web.api import parse_json
 from web.app import ask_database, platform
@@ -47,11 +48,12 @@ _COMBINATION = re.compile(r"^combinations\.(\d+)")
 def study_of_batch(batch_id: str) -> Json:
     """Return `base` and `combinations` of a study of a batch's runs, regardless of their tickers.
 
-    UnknownBatch, or InvalidRequest when the runs differ in more than the parameters of one rule.
+    Of rotations also `portfolio`, which they share. UnknownBatch, or InvalidRequest when they differ in more than the
+    parameters of one rule.
     """
     requests = list(map(reusable_values, ask_database(batch_requests, batch_id)))
-    if not requests:  # its Jobs are those of a screen, a study or a portfolio
-        raise _cannot_be_studied(batch_id, "none of its Jobs is a run")
+    if not requests:
+        return _study_of_rotations(batch_id)
     if differing := without(differing_values(requests), (*DECIDED_BY_STUDY, "ticker")):
         differ = f"its runs differ in {', '.join(differing)}"
         raise _cannot_be_studied(batch_id, f"{differ}; a study tries the parameters of one rule")
@@ -59,6 +61,24 @@ def study_of_batch(batch_id: str) -> Json:
     fields = without(requests[0], DECIDED_BY_STUDY).items()
     base = {name: value for name, value in fields if value is not None}
     return {"base": base, "combinations": list(combinations.values())}
+
+
+def _study_of_rotations(batch_id: str) -> Json:
+    specs = ask_database(batch_portfolios, batch_id)
+    if not specs:  # its Jobs are those of a screen or a study
+        raise _cannot_be_studied(batch_id, "none of its Jobs is a run or a rotation")
+    portfolios = list(map(PortfolioRequest.from_json, specs))
+    terms = [without(each.terms, LABEL_FIELDS) for each in portfolios]
+    tickers = [[leg.ticker for leg in each.legs] for each in portfolios]
+    if any(each != (terms[0], tickers[0]) for each in zip(terms, tickers, strict=True)):
+        raise _cannot_be_studied(batch_id, "its rotations differ in assets or terms")
+    params = [flat_params(asdict(each.sharing)) for each in portfolios]
+    swept = differing_values(params)
+    return {
+        "base": {"rule_type": RANKED, "tickers": tickers[0], **terms[0]},
+        "portfolio": portfolios[0].sharing.chosen(),
+        "combinations": [picked(each, swept) for each in params],
+    }
 
 
 def _cannot_be_studied(batch_id: str, fault: str) -> InvalidRequest:

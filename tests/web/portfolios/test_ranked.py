@@ -168,6 +168,26 @@ def test_one_asset_is_its_buy_and_hold_run(
     assert one["equity_curve"] == positions["equity_curve"]
 
 
+def test_assets_whose_prices_never_overlap_follow_one_another(
+    finish: Finish, client: FlaskClient
+) -> None:
+    days = "".join(f"1999-01-{day:02},1,2,1,{1 + day / 100},9\n" for day in range(1, 30))
+    csv = f"Date,Open,High,Low,Close,Volume\n{days}"
+    client.put("/api/prices/OLD/1d", data=csv, content_type="text/csv")
+
+    legs = [{"ticker": ticker} for ticker in ("OLD", "IBM")]
+    dates = {"start_date": "1999-01-01", "end_date": "2000-12-31"}
+    portfolio = finish(legs=legs, top=1, buffer=0, score="close", keep=None, inputs={}, **dates)
+    entered = [
+        each["entered"]
+        for each in ranks(client, portfolio["portfolio_id"])["rebalancings"]
+        if each["entered"]
+    ]
+
+    assert entered == [["OLD"], ["IBM"]]
+    assert "The prices of OLD end on 1999-01-29" in " ".join(portfolio["notes"])
+
+
 def test_every_fault_is_reported_at_once(client: FlaskClient) -> None:
     errors = faults(
         client,

@@ -27,6 +27,17 @@ function wordsOf(text) {
   return words.length ? words : null;
 }
 
+function plain(text) {
+  return text !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
+}
+
+// 14 -> [14]; "10, 20" -> [10, 20]; 5:25:5 -> { min: 5, max: 25, step: 5 }
+export function axisOf(text) {
+  const [min, max, step, ...more] = text.split(":").map((part) => Number(part));
+  if (step > 0 && Number.isFinite(max - min) && !more.length) return { min, max, step };
+  return text.split(",").map((part) => plain(part.trim()));
+}
+
 // Numbers in steps, both ends included: at most `most`, none if the end is below the start.
 export function stepped(from, to, step, most) {
   const count = Math.min(Math.floor((to - from) / step + 1e-9) + 1, most);

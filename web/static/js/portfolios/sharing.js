@@ -2,7 +2,7 @@
 import { at } from "../addresses.js";
 import { announce } from "../announce.js";
 import { showFaults } from "../runs/faults.js";
-import { fieldValue } from "../inputs.js";
+import { axisOf, fieldValue } from "../inputs.js";
 import { sendOnce } from "../requests.js";
 import { visit } from "../swap.js";
 
@@ -20,6 +20,18 @@ export function readSharing(root) {
   return readFields(
     [...root.querySelectorAll("[data-sharing] [data-field]")].filter((input) => !input.closest("[hidden]")),
   );
+}
+
+// { top: [3, 5], "inputs.n": { min: 20, max: 120, step: 20 } } of the lines of a rotation's sweep with a value.
+export function readRankAxes(form) {
+  const axes = {};
+  for (const { dataset, value } of form.querySelectorAll("[data-rank-axis]"))
+    for (const text of value.split(";").map((each) => each.trim())) {
+      const [, name, values] =
+        dataset.rankAxis === "inputs" ? (text.match(/^(\w+)\s*=(.*)$/) ?? [text, "", text]) : [text, "", text];
+      if (text) axes[[dataset.rankAxis, name].filter(Boolean).join(".")] = axisOf(values.trim());
+    }
+  return axes;
 }
 
 // Hides the fields and ways of rebalancing of other modes.

@@ -87,7 +87,8 @@ function submission(form) {
     const isRanked = form.querySelector("#rule").hidden;
     if (isRanked) for (const name of ["rule_type", "params"]) delete base[name];
     const sweep = { ...sweepOf(form, { ...base, tickers }, axes), run_cap: 500, portfolio: readSharing(form) };
-    if (isRanked) delete sweep.where;
+    if (isRanked && Object.keys(axes).length)
+      return [at("/api/portfolios/batch"), sweep, (body) => `${body.runs} portfolios submitted`];
     return [at("/api/portfolios"), sweep, (body) => `Portfolio of ${body.legs} legs submitted`];
   }
   if (!Object.keys(axes).length) return [at("/run_backtest"), request, () => "Run submitted"];

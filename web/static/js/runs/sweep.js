@@ -1,7 +1,8 @@
 // A sweep from the form: ranges of parameters, the number of combinations, and the request.
 import { combinationsOf, countOf, stepped } from "../inputs.js";
+import { readRankAxes } from "../portfolios/sharing.js";
 
-const MOST_LEGS = 500; // of a portfolio
+const MOST_LEGS = 500; // of a portfolio, and portfolios of a sweep
 const MOST_TRIED = 200_000; // combinations, before the rule's constraints
 
 // A line of three fields for each number of the rule, empty at first; inputs.fast is the input `fast` of a custom rule,
@@ -32,8 +33,8 @@ function axisLine(key, input) {
 
 // { period: { min: 5, max: 15, step: 5 } } of the lines with both ends; without a step, one value.
 export function readAxes(form) {
+  if (form.querySelector("#rule").hidden) return readRankAxes(form);
   const axes = {};
-  if (form.querySelector("#rule").hidden) return axes;
   for (const line of form.querySelectorAll("[data-axes] [data-name]")) {
     const [min, max, step] = ["from", "to", "step"].map(
       (name) => line.querySelector(`[data-axis="${name}"]`).valueAsNumber,
@@ -45,6 +46,7 @@ export function readAxes(form) {
 }
 
 function valuesOf(axis) {
+  if (Array.isArray(axis)) return axis;
   return axis.step ? stepped(axis.min, axis.max, axis.step, MOST_TRIED + 1) : [axis];
 }
 
@@ -60,6 +62,7 @@ function countAllowed(form, values, params) {
 }
 
 function conditionsOf(form) {
+  if (form.querySelector("#rule").hidden) return [];
   const rule = CSS.escape(form.elements.rule_type.value);
   return JSON.parse(document.querySelector(`template[data-rule="${rule}"]`)?.dataset.constraints ?? "[]");
 }
@@ -82,6 +85,11 @@ export function describeSweep(form, params, tickers) {
   button.textContent = lengths.length ? many : "Run backtest";
   button.disabled = lengths.length > 0 && (count > most || count === 0);
   if (!tickers) return;
+  if (form.querySelector("#rule").hidden) {
+    button.textContent = lengths.length ? `Run ${product.toLocaleString("en")} portfolios` : "Run portfolio";
+    button.disabled = product > MOST_LEGS;
+    return;
+  }
   const legs = tickers * (lengths.length ? count : 1);
   button.textContent = "Run portfolio";
   button.disabled = legs > MOST_LEGS || legs === 0;

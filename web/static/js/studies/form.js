@@ -1,20 +1,9 @@
 // The form of a new study: the server expands its combinations and estimates the cost before it can be started.
 import { at } from "../addresses.js";
 import { announce } from "../announce.js";
-import { fieldValue } from "../inputs.js";
+import { axisOf, fieldValue } from "../inputs.js";
 import { sendJson, sendOnce } from "../requests.js";
 import { visit } from "../swap.js";
-
-function plain(text) {
-  return text !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
-}
-
-// 14 -> [14]; "10, 20" -> [10, 20]; 5:25:5 -> { min: 5, max: 25, step: 5 }
-function axisOf(text) {
-  const [min, max, step, ...more] = text.split(":").map((part) => Number(part));
-  if (step > 0 && Number.isFinite(max - min) && !more.length) return { min, max, step };
-  return text.split(",").map((part) => plain(part.trim()));
-}
 
 function request(form, base) {
   const body = { base: { ...base } };
@@ -28,8 +17,13 @@ function request(form, base) {
   return body;
 }
 
-// The request: the combinations of the batch, if there is one, else a sweep with a section `study`.
+// The request: a sweep with a section `study`, or the combinations of a batch of runs.
 function studyRequest(form, batch) {
+  if (batch?.portfolio) {
+    const { base, name, metric, constraints, ...study } = request(form, batch.base);
+    const sweep = { method: "list", parameters: batch.combinations, portfolio: batch.portfolio };
+    return { ...sweep, base: { ...base, rule_type: undefined }, name, metric, constraints, study };
+  }
   if (batch) return { ...request(form, batch.base), combinations: batch.combinations };
   const inputs = [...form.querySelectorAll("[data-axis]")].filter((input) => !input.closest("[hidden]"));
   const parameters = Object.fromEntries(inputs.map((input) => [input.dataset.axis, axisOf(input.value.trim())]));
@@ -52,6 +46,7 @@ function costText({ runs, combinations, windows, permutations, seconds, waiting 
 
 export function startStudyForm(form) {
   const batch = JSON.parse(form.dataset.batch ?? "null");
+  const address = batch?.portfolio ? "/api/portfolios/study" : "/api/studies";
   const box = form.querySelector("#study-cost");
   const start = form.querySelector("[type=submit]");
   const choose = (name, value) => {
@@ -84,9 +79,9 @@ export function startStudyForm(form) {
     start.disabled = true;
     showParts();
   });
-  form.querySelector("#s-ticker").addEventListener("change", dates);
+  form.querySelector("#s-ticker")?.addEventListener("change", dates);
   form.querySelector("#study-plan").addEventListener("click", async () => {
-    const { ok, body } = await sendJson(at("/api/studies?dry_run=true"), studyRequest(form, batch));
+    const { ok, body } = await sendJson(at(`${address}?dry_run=true`), studyRequest(form, batch));
     start.disabled = !ok;
     if (ok) say(costText(body), "good");
     else faults(body);
@@ -94,7 +89,7 @@ export function startStudyForm(form) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     start.disabled = true;
-    const { ok, body } = await sendOnce(at("/api/studies"), studyRequest(form, batch));
+    const { ok, body } = await sendOnce(at(address), studyRequest(form, batch));
     if (ok) await visit(body.page_url);
     else faults(body);
   });
