@@ -41,6 +41,7 @@ OF_RUNS = {
 # that must differ and overlap, and a sweep, whose base and parameters are checked as those of its runs
 UNDESCRIBED = {"PUT /api/prices/{ticker}/{timeframe}"}
 UNDESCRIBED |= {f"POST /api/{plans}" for plans in ("studies", "batches", "screens", "portfolios")}
+UNDESCRIBED |= {"POST /api/portfolios/batch", "POST /api/portfolios/study"}
 
 
 @pytest.fixture

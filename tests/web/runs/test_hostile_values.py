@@ -48,6 +48,23 @@ SLEEVES = ASKED | {
     "rebalance": "monthly",
     "rebalance_off_pct": 5,
 }
+RANKING = {
+    "mode": "ranked",
+    "score": "roc(close, n)",
+    "keep": "close > sma(close, 20)",
+    "inputs": {"n": 10},
+    "top": 1,
+    "rebalance": "monthly",
+}
+DATES = {name: RUN[name] for name in ("start_date", "end_date")}
+RANKED = {**RANKING, **DATES, "legs": [{"ticker": "AAPL"}, {"ticker": "IBM"}]}
+ROTATIONS = {
+    "name": "n",
+    "base": {"tickers": ["AAPL", "IBM"], **DATES},
+    "portfolio": RANKING,
+    "parameters": {"top": [1, 2], "inputs.n": [10, 20]},
+    "metric": "sharpe_ratio",
+}
 BODIES_OF = {  # bodies that are right, by route
     "POST /run_backtest": [RUN, RUN | RULE, RUN | VOTE],
     "POST /api/runs/bulk": [[RUN]],
@@ -56,9 +73,12 @@ BODIES_OF = {  # bodies that are right, by route
     "POST /api/portfolios": [
         ASKED | {"priority": "close"},
         SLEEVES,
+        RANKED,
         SWEEP | {"portfolio": {"max_positions": 2}},
         {"batch_id": "c"},
     ],
+    "POST /api/portfolios/batch": [ROTATIONS],
+    "POST /api/portfolios/study": [ROTATIONS | {"study": {"kind": "selection"}}],
     "POST /api/rules/check": [
         RULE | {"ticker": "AAPL", "timeframe": "1d", "end_date": "2009-12-31"},
         VOTE,
@@ -121,7 +141,7 @@ class Asking:
 
 @pytest.fixture
 def asking(app: Flask, client: FlaskClient) -> Asking:
-    """Someone who knows a finished run, a batch, a preset, a study and a finished screen."""
+    """Someone who knows a finished run, a batch, a preset, a study, a robustness and a finished screen."""
     app.testing = False
     run_id = client.post("/run_backtest", json=run_values()).json["run_id"]
     break_down(app.extensions["platform"].engine, run_id)
@@ -145,6 +165,9 @@ def asking(app: Flask, client: FlaskClient) -> Asking:
     path_values["portfolio_id"] = complete(client, app.extensions["platform"].engine)[
         "portfolio_id"
     ]
+    path_values["robustness_id"] = client.post(
+        f"/api/runs/{path_values['portfolio_id']}/robustness"
+    ).json["robustness_id"]
     prices = {"ticker": "AAPL", "timeframe": "1d", "data_hash": "0" * 64}
     return Asking(client, path_values | prices | {"asset_version": "x", "filename": "y"})
 
