@@ -127,6 +127,12 @@ class Rotation(Account):
         self._has_bar, self._ends = calendar.has_bar(), np.array(calendar.ends(legs))
         self._weights = np.zeros(len(legs))
         self._due = np.zeros(len(legs), dtype=np.bool_)
+        self._paid_out = np.zeros(len(legs))
+
+    def pay_out(self, leg: int, bar: int) -> None:
+        """Turn a leg's position into cash, since its prices end; the next ranks name it as one that left."""
+        self._paid_out[leg] = self.shares[leg]
+        super().pay_out(leg, bar)
 
     def rebalance(self, bar: int) -> None:
         """Set new targets by the ranks if it is time, and trade the due legs that have a bar towards their targets."""
@@ -161,12 +167,13 @@ class Rotation(Account):
     def _rank(self, row: int, has_ended: Array) -> None:
         """Set new targets; with "ranking" only if other legs are chosen. has_ended: (legs,), when orders fill."""
         # a leg that was paid out since the last ranks still counts as a position
-        sides = np.sign(np.where(has_ended, self._weights, self.shares)).astype(int)
+        sides = np.sign(np.where(has_ended, self._paid_out, self.shares)).astype(int)
         order, weights = self._ranks.weigh(row, sides)
         is_same = np.array_equal(np.sign(weights), np.sign(self._weights))
         if self.sharing.rebalance == "ranking" and is_same:
             return
         self.rebalancings.append(self._ranks.table(row, order, sides, weights))
+        self._paid_out[weights == 0] = 0.0
         self._weights = weights
         self._due = (weights != 0) | (self.shares != 0)
 

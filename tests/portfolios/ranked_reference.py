@@ -8,7 +8,7 @@ DUST = 1e-9
 
 
 class Reference:
-    """One account. fills: (bar, leg, shares, price, fee). equity: of each bar. tables: (bar, chosen longs, shorts)."""
+    """One account. fills: (bar, leg, shares, price, fee). equity: of each bar. tables: (bar, chosen longs, shorts, whys by leg)."""
 
     def __init__(self, legs: list[Any], terms: Any, **sharing: Any) -> None:
         self.legs, self.terms, self.sharing = legs, terms, sharing
@@ -20,7 +20,7 @@ class Reference:
         self.due: set[int] = set()
         self.fills: list[tuple[int, int, float, float, float]] = []
         self.equity: list[float] = []
-        self.tables: list[tuple[int, list[int], list[int]]] = []
+        self.tables: list[tuple[int, list[int], list[int], list[str]]] = []
         self.eligible, self.ranked, self.mix = list[int](), 0, 1.0
         self.eligible_held: list[float] = []
         for bar in range(len(self.times)):
@@ -104,7 +104,7 @@ class Reference:
         signs = [(weight > 0) - (weight < 0) for weight in self.weights]
         if self.sharing["rebalance"] == "ranking" and chosen[0] == signs:
             return
-        self.tables.append((bar, longs, shorts))
+        self.tables.append((bar, longs, shorts, self.whys(bar, order, scores, longs, shorts)))
         self.weights = [0.0] * len(self.legs)
         for legs, sign in ((longs, 1), (shorts, -1)):
             parts = self.parts(legs, scores, bar)
@@ -112,6 +112,36 @@ class Reference:
                 whole = len(legs) / (top + bottom)
                 self.weights[leg] = sign * part / sum(parts) * whole
         self.due = {leg for leg in range(len(self.legs)) if self.weights[leg] or self.shares[leg]}
+
+    def whys(
+        self,
+        bar: int,
+        order: list[int],
+        scores: dict[int, float],
+        longs: list[int],
+        shorts: list[int],
+    ) -> list[str]:
+        whys = []
+        for leg, each in enumerate(self.legs):
+            at = self.at(leg, bar)
+            before = (self.shares[leg] > 0) - (self.shares[leg] < 0)
+            if each.ends and self.times[bar] > each.times.tolist()[-1]:
+                whys.append("ended")
+            elif at is None or math.isnan(each.score[at]):
+                whys.append("no_score")
+            elif leg not in scores:
+                whys.append("keep")
+            elif leg in longs:
+                place = "stays" if order.index(leg) < self.sharing["top"] else "buffer"
+                whys.append(place if before > 0 else "enters")
+            elif leg in shorts:
+                place = "stays" if order[::-1].index(leg) < self.sharing["bottom"] else "buffer"
+                whys.append(place if before < 0 else "enters")
+            else:
+                side = before or (-1 if scores[leg] < 0 and self.sharing.get("bottom") else 1)
+                by_score = self.sharing["weights"] == "score"
+                whys.append("sign" if by_score and scores[leg] * side <= 0 else "rank")
+        return whys
 
     def choose(self, order: list[int], count: int, side: int) -> list[int]:
         front = order[: count + self.sharing.get("buffer", 0)] if count else []

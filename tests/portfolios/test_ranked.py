@@ -49,7 +49,7 @@ def ranked_book(seed, most=8, **fixed):
 
 
 def test_random_books_trade_as_the_slow_reference_does():
-    fills = 0
+    fills, seen = 0, set[str]()
     for seed in range(200):
         terms, legs, sharing = ranked_book(seed)
 
@@ -64,21 +64,17 @@ def test_random_books_trade_as_the_slow_reference_does():
         np.testing.assert_allclose(
             ours.account.eligible_held()[0], slow.eligible_held, rtol=1e-9, err_msg=name
         )
-        tables = [
-            (
-                each.bar,
-                sorted(
-                    leg for leg, weight in zip(each.legs, each.weights, strict=True) if weight > 0
-                ),
-                sorted(
-                    leg for leg, weight in zip(each.legs, each.weights, strict=True) if weight < 0
-                ),
-            )
-            for each in ours.rebalancings
-        ]
+        tables = []
+        for each in ours.rebalancings:
+            by_leg = dict(zip(each.legs, zip(each.weights, each.whys, strict=True), strict=True))
+            longs = sorted(leg for leg, (weight, _) in by_leg.items() if weight > 0)
+            shorts = sorted(leg for leg, (weight, _) in by_leg.items() if weight < 0)
+            tables.append((each.bar, longs, shorts, [by_leg[leg][1] for leg in sorted(by_leg)]))
+            seen.update(each.whys)
         assert tables == slow.tables, name
         fills += len(placed)
     assert fills > 5_000
+    assert seen == {"ended", "no_score", "keep", "stays", "buffer", "enters", "sign", "rank"}
 
 
 def test_nothing_that_is_filled_or_ranked_knows_a_later_bar():

@@ -178,13 +178,11 @@ def test_assets_whose_prices_never_overlap_follow_one_another(
     legs = [{"ticker": ticker} for ticker in ("OLD", "IBM")]
     dates = {"start_date": "1999-01-01", "end_date": "2000-12-31"}
     portfolio = finish(legs=legs, top=1, buffer=0, score="close", keep=None, inputs={}, **dates)
-    entered = [
-        each["entered"]
-        for each in ranks(client, portfolio["portfolio_id"])["rebalancings"]
-        if each["entered"]
-    ]
+    rebalancings = ranks(client, portfolio["portfolio_id"])["rebalancings"]
 
-    assert entered == [["OLD"], ["IBM"]]
+    assert [each["entered"] for each in rebalancings if each["entered"]] == [["OLD"], ["IBM"]]
+    left = [each["left"] for each in rebalancings if each["left"]]
+    assert left == [[{"ticker": "OLD", "why": "ended"}]]
     assert "The prices of OLD end on 1999-01-29" in " ".join(portfolio["notes"])
 
 
