@@ -8,7 +8,10 @@ DUST = 1e-9
 
 
 class Reference:
-    """One account. fills: (bar, leg, shares, price, fee). equity: of each bar. tables: (bar, chosen longs, shorts, whys by leg)."""
+    """One account.
+
+    fills: (bar, leg, shares, price, fee). equity: of each bar. tables: (bar, chosen longs, shorts, whys by leg).
+    """
 
     def __init__(self, legs: list[Any], terms: Any, **sharing: Any) -> None:
         self.legs, self.terms, self.sharing = legs, terms, sharing
