@@ -8,9 +8,16 @@ const CALLED = { on_bar: "on_bar is called once a bar", signals: "signals is cal
 const PARTS = { value: "value", min: "from", max: "to" };
 let fields = 0;
 
-// Inputs of the editor in `place`, as in the request; nothing for other rules.
+// Inputs of the editor in `place`, as in the request; nothing for other rules. The fields follow the texts with the next
+// check: one whose name has gone from them is left out.
 export function readInputs(place) {
   if (!place.querySelector("[data-formula]")) return {};
+  const text = [...place.querySelectorAll("textarea")].map((area) => area.value).join("\n");
+  const named = Object.entries(inputsIn(place)).filter(([name]) => new RegExp(`\\b${name}\\b`, "i").test(text));
+  return { inputs: Object.fromEntries(named) };
+}
+
+function inputsIn(place) {
   const inputs = {};
   for (const field of place.querySelectorAll("[data-input]")) {
     const [value, min, max] = [...field.querySelectorAll("input")].map(numberOf);
@@ -18,7 +25,7 @@ export function readInputs(place) {
     const bounds = Object.fromEntries(Object.entries({ min, max }).filter(([, bound]) => bound !== null));
     inputs[field.dataset.input] = Object.keys(bounds).length ? { value, ...bounds } : value;
   }
-  return { inputs };
+  return inputs;
 }
 
 function partOf(name, part, value) {
@@ -67,7 +74,7 @@ export function startFormula(editor, params) {
 
   // A name that is removed and typed again gets its number back.
   function keepFields(names) {
-    for (const [name, value] of Object.entries(readInputs(editor.parentElement).inputs)) values.set(name, value);
+    for (const [name, value] of Object.entries(inputsIn(editor))) values.set(name, value);
     const present = [...list.children].map((field) => field.dataset.input);
     if (names.join() === present.join()) return;
     const kept = new Map([...list.children].map((field) => [field.dataset.input, field]));
