@@ -216,7 +216,7 @@ run_others = table(
     Rows(
         "The versions of other tickers' prices that a run reads, which are kept for it.",
         of="run",
-        kind="runs",
+        kind="other tickers",
         kept="runs",
         web="INSERT DELETE",
         reconciler="INSERT",

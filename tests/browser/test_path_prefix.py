@@ -28,7 +28,7 @@ def test_runs_sweeps_and_settings_work_behind_a_proxy_that_strips_a_prefix(visit
         expect(page.locator("#runs-list")).to_be_visible()
         behind.open("/?rule_type=RSI")
         fill_sweep(page, period=("10", "12", "1"))
-        page.get_by_role("button", name="Screen").last.click()
+        page.get_by_role("button", name="Scan 3 combinations").click()
         page.wait_for_url("**/screens/*")
         screen = page.url
         cookies = {each["name"]: each["path"] for each in page.context.cookies(f"{url}/")}

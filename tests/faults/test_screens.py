@@ -60,7 +60,8 @@ def undisturbed(submitter: Submitter, screen_id: str) -> dict[str, list[float]]:
     request = RunRequest.from_json(json.loads(submitter.row(screen_id)["request_json"]))
     with reading(submitter.engine) as connection:
         prices, tried = run_prices(connection, request), search_of(connection, screen_id)[0]
-    packed, _ = screen(Setup.of(request, prices), tried, lambda done: None)
+    setup = Setup.of(request, prices)
+    packed, _ = screen(setup, tried, lambda done: None, setup.trials())
     return {name: column.tolist() for name, column in unpack(packed).items()}
 
 

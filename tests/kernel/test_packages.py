@@ -142,14 +142,20 @@ def _fault_of_subject(name: str, inside: list[str]) -> str | None:
 
 
 def python_files() -> list[Path]:
-    return sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+    return [path for package in PACKAGES for path in files_of(package)]
+
+
+def files_of(package: str) -> list[Path]:
+    """The files of a package, without the examples that the built documentation has a copy of."""
+    built = ROOT / "web" / "site"
+    return sorted(each for each in (ROOT / package).rglob("*.py") if built not in each.parents)
 
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_a_file_imports_only_what_its_package_may(package: str) -> None:
     faults = [
         (path.relative_to(ROOT).as_posix(), imported, why)
-        for path in sorted((ROOT / package).rglob("*.py"))
+        for path in files_of(package)
         for imported in imports_of(path)
         if (why := fault_of(path, imported))
     ]

@@ -8,8 +8,8 @@ const CALLED = { on_bar: "on_bar is called once a bar", signals: "signals is cal
 const PARTS = { value: "value", min: "from", max: "to" };
 let fields = 0;
 
-// Inputs of the editor in `place`, as in the request; nothing for other rules. The fields follow the texts with the next
-// check: one whose name has gone from them is left out.
+// Inputs of the editor in `place`, as in the request; nothing for other rules. The fields follow the texts with the
+// next check: one whose name has gone from them is left out.
 export function readInputs(place) {
   if (!place.querySelector("[data-formula]")) return {};
   const text = [...place.querySelectorAll("textarea")].map((area) => area.value).join("\n");

@@ -46,7 +46,7 @@ function costText({ runs, combinations, windows, permutations, seconds, waiting 
 
 export function startStudyForm(form) {
   const batch = JSON.parse(form.dataset.batch ?? "null");
-  const address = batch?.portfolio ? "/api/portfolios/study" : "/api/studies";
+  const address = batch?.portfolio ? at("/api/portfolios/study") : at("/api/studies");
   const box = form.querySelector("#study-cost");
   const start = form.querySelector("[type=submit]");
   const choose = (name, value) => {
@@ -81,7 +81,7 @@ export function startStudyForm(form) {
   });
   form.querySelector("#s-ticker")?.addEventListener("change", dates);
   form.querySelector("#study-plan").addEventListener("click", async () => {
-    const { ok, body } = await sendJson(at(`${address}?dry_run=true`), studyRequest(form, batch));
+    const { ok, body } = await sendJson(`${address}?dry_run=true`, studyRequest(form, batch));
     start.disabled = !ok;
     if (ok) say(costText(body), "good");
     else faults(body);
@@ -89,7 +89,7 @@ export function startStudyForm(form) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     start.disabled = true;
-    const { ok, body } = await sendOnce(at(address), studyRequest(form, batch));
+    const { ok, body } = await sendOnce(address, studyRequest(form, batch));
     if (ok) await visit(body.page_url);
     else faults(body);
   });
