@@ -190,7 +190,7 @@ def fan_picture(luck: Json) -> Markup:
 
 
 def strip_picture(strip: Json) -> Markup:
-    """Draw the yearly lead over a steady position along one number, with the run's own value marked."""
+    """Draw the yearly lead over a constant position along one number, with the run's own value marked."""
     points = [each for each in strip["points"] if each["edge_pct"] is not None]
     edges = [each["edge_pct"] for each in points]
     values = [each["value"] for each in points]
@@ -215,7 +215,7 @@ def strip_picture(strip: Json) -> Markup:
     ]
     ahead = sum(each["ahead"] for each in points)
     return frame_picture(
-        shapes, f"{ahead} of {len(points)} values are ahead of a steady position"
+        shapes, f"{ahead} of {len(points)} values are ahead of a constant position"
     )
 
 

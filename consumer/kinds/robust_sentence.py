@@ -19,13 +19,13 @@ def robust_sentence(facts: Values) -> str:
     if run["edge_pct"] is None:
         return "Its position never changed, so there is no timing to test."
     short = "short " if exposure < 0 else ""
-    steady = f"a steady {abs(exposure):.0f}% {short}position in {facts['asset']}"
+    position = f"a constant {abs(exposure):.0f}% {short}position in {facts['asset']}"
     if run["edge_pct"] <= 0:
-        return f"It was {-run['edge_pct']:.1f}% a year behind {steady}: there is no edge to test.{_risk(facts)}"
+        return f"It was {-run['edge_pct']:.1f}% a year behind {position}: there is no edge to test.{_risk(facts)}"
     findings = list(_findings(facts))
     strong = [text for holds, text in findings if holds]
     weak = [text for holds, text in findings if not holds]
-    lead = f"It was {run['edge_pct']:.1f}% a year ahead of {steady}"
+    lead = f"It was {run['edge_pct']:.1f}% a year ahead of {position}"
     if not weak:
         return f"{lead} and stays ahead {_joined(strong)}.{_among(facts)}{_risk(facts)}"
     survived = f" It stays ahead {_joined(strong)}." if strong else ""

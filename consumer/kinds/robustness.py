@@ -1,6 +1,6 @@
 """Robustness of a run or a portfolio: its result when luck, costs, timing and numbers differ a little.
 
-Everything is compared with a steady position: holding the run's average share of the asset all the time. The figures
+Everything is compared with a constant position: holding the run's average share of the asset all the time. The figures
 describe this run on these prices. They are no test of skill; a study is one.
 """
 
@@ -73,7 +73,7 @@ def robustness(
 
 @frozen
 class Outcome:
-    """A result in the figures that are compared; edge_pct: a year, over a steady position; None: it has no value."""
+    """A result in the figures that are compared; edge_pct: a year, over a constant position; None: it has no value."""
 
     return_pct: float | None
     sharpe_ratio: float | None
@@ -95,7 +95,7 @@ class Outcome:
 
     @property
     def is_ahead(self) -> bool:
-        """True if it did better than the steady position."""
+        """True if it did better than the constant position."""
         return (self.edge_pct or 0.0) > 0
 
     def to_json(self, **place: Any) -> Json:

@@ -59,7 +59,7 @@ Strip = tuple[Number, Sequence[tuple[float, Measured]]]  # the results along one
 
 
 class Varied(Protocol):
-    """A result to vary. request: its terms; asset: held by a steady position; notes: the parts that are left out."""
+    """A result to vary. request: its terms; asset: held by a constant position; notes: the parts that are left out."""
 
     @property
     def request(self) -> RunRequest: ...
