@@ -198,7 +198,8 @@ class Robustness:
         """The same orders filled later: at the next open, and one and two bars later."""
         self._require_trades()
         delayed = {
-            f"{bars} bar{'s' * (bars > 1)} later": self._varied.traded(bars) for bars in (1, 2)
+            f"{bars} bar{'s' * (bars > 1)} later": self._varied.traded(bars)
+            for bars in range(1, self._varied.longest_delay + 1)
         }
         if self._varied.request.fill == "close":
             delayed = {"at the next open": self._varied.traded(fill="next_open"), **delayed}

@@ -22,6 +22,7 @@ from engine.engine import BacktestResult
 from rules.base import BaseRule
 from rules.catalog import RULES
 
+LONGEST_DELAY = 2  # bars
 SHARES = (0.8, 0.9, 1.1, 1.2)  # of a number
 STOPS = (
     "stop_loss_pct",
@@ -59,12 +60,18 @@ Strip = tuple[Number, Sequence[tuple[float, Measured]]]  # the results along one
 
 
 class Varied(Protocol):
-    """A result to vary. request: its terms; asset: held by a constant position; notes: the parts that are left out."""
+    """A result to vary.
+
+    request: its terms; asset: held by a constant position; longest_delay: bars that its orders can wait; notes: the
+    parts that are left out.
+    """
 
     @property
     def request(self) -> RunRequest: ...
     @property
     def asset(self) -> str: ...
+    @property
+    def longest_delay(self) -> int: ...
     @property
     def notes(self) -> dict[str, str]: ...
     @property
@@ -91,6 +98,7 @@ class VariedRun:
 
     setup: Setup
     trials: Trials
+    longest_delay = LONGEST_DELAY
 
     @property
     def request(self) -> RunRequest:
@@ -175,7 +183,21 @@ class VariedPortfolio:
         return self.runs[0].setup.request
 
     @property
+    def is_ranked(self) -> bool:
+        """True for a rotation, which trades by a score and has no signals."""
+        return self.sharing_request.sharing.mode == "ranked"
+
+    @property
+    def longest_delay(self) -> int:
+        return 0 if self.is_ranked else LONGEST_DELAY
+
+    @property
     def notes(self) -> dict[str, str]:
+        if self.is_ranked:
+            return {
+                "later_fills": "a rotation has no signals that could wait for some bars",
+                "inputs_of_the_score": "a sweep over the rotation's fields varies them",
+            }
         return {
             "rules": "the rules of the legs belong to the legs' runs: ask there for their neighbours"
         }

@@ -149,6 +149,33 @@ def test_a_portfolio_is_varied_by_its_terms(client: FlaskClient, engine: Engine)
     assert answer["sentence"] in client.get(f"/robustness/{answer['robustness_id']}").text
 
 
+def test_a_rotation_is_varied_without_signals_that_wait(
+    client: FlaskClient, engine: Engine
+) -> None:
+    rotation = {
+        "mode": "ranked",
+        "score": "roc(close, 60)",
+        "top": 2,
+        "rebalance": "monthly",
+        "legs": [{"ticker": ticker} for ticker in ("AAPL", "IBM", "MSFT")],
+        "start_date": "2004-01-01",
+        "end_date": "2006-12-31",
+        "fill": "close",
+    }
+    portfolio_id = client.post("/api/portfolios", json=rotation).json["portfolio_id"]
+    run_all(engine)
+    metrics = client.get(f"/api/portfolios/{portfolio_id}").json["metrics"]
+
+    result = answered(client, engine, portfolio_id)["result"]
+
+    assert result["run"]["return_pct"] == metrics["total_return_pct"]
+    assert [each["fill"] for each in result["delays"]] == ["at the next open"]
+    assert {"later_fills", "inputs_of_the_score"} <= result["notes"].keys()
+    assert "rules" not in result["notes"]
+    assert [each["name"] for each in result["neighbours"]["numbers"]] == ["top"]
+    assert result["costs"]["multiples"][0]["return_pct"] > result["run"]["return_pct"]
+
+
 def test_only_what_has_completed_can_be_varied(
     client: FlaskClient, engine: Engine, make_run: RunMaker, run_id: str
 ) -> None:
