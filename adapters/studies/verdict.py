@@ -125,7 +125,9 @@ class Verdict:
         """Describe a window: its trials and choices, the evidence against luck, and the results on the test part."""
         choice, tried, place = self.choices[number], self.tried[number], f"folds.{number}"
         chosen = [self._chosen(number, each) for each in choice["chosen"]]
-        if not chosen:
+        if choice["failed"] == len(self.plan.request.combinations):
+            self.notes[place] = "every combination failed; a run of one of them says why"
+        elif not chosen:
             self.notes[place] = "no combination traded, has the metric and keeps the constraints"
         return {
             **asdict(self.plan.windows[number]),

@@ -139,13 +139,15 @@ def compute(
 
 @contextmanager
 def evaluator_of(claim: Claim, settings: Settings) -> Iterator["Evaluator | None"]:
-    """Start the process of a strategy in Python, and end it; None for other rules."""
+    """Start the process of a strategy in Python, if the request has its code, and end it; None for other rules."""
     if claim.request.rule_type != "PYTHON" or claim.kind is Kind.PORTFOLIO:
         yield None
         return
     from consumer.sealed.evaluator import Evaluator  # other rules do not need it
 
-    with Evaluator(claim.request.params, settings) as evaluator:
+    with Evaluator(settings) as evaluator:
+        if "code" in claim.request.params:  # else it comes with the combinations of a search
+            evaluator.start(claim.request.params["code"])
         yield evaluator
 
 

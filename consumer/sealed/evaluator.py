@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from hashlib import sha256
+from itertools import takewhile
 
 import numpy as np
 
@@ -10,34 +11,32 @@ from adapters.settings import Settings
 from consumer.sealed.evaluation import Evaluation, EvaluationRun, Outcome, changes_of
 from consumer.sealed.interpreter import Interpreter
 from contracts.errors import CodeError, CodeOutOfMemory, PlatformError
-from contracts.values import Json, Values
+from contracts.values import Json
 from rules.arrays import Array, Signals
 from rules.base import BaseRule
 from rules.prices import Prices
-from rules.python.rule import EXAMPLE, PythonRule
+from rules.python.rule import PythonRule
 from rules.python.source import with_newlines
 
 CHECK_SHARE = 1.8  # time of all checks of `signals`, by that for start and signals without them
 MAX_SIGNALS = 32_000_000  # of combinations that are evaluated together
 
 Inputs = tuple[tuple[str, float], ...]
+Key = tuple[str, Inputs]  # code and inputs of a rule
 
 
-def _inputs_of(rule: BaseRule) -> Inputs:
-    return tuple(rule.inputs().items())
+def _key_of(rule: BaseRule) -> Key:
+    return rule.params["code"], tuple(rule.inputs().items())
 
 
 class Evaluator:
-    """Signals of the rules of one Job, which have the same code and differ in their inputs."""
+    """Signals of the rules of one Job, whose code runs in a process of its own."""
 
-    def __init__(
-        self, params: Values, settings: Settings, check_share: float = CHECK_SHARE
-    ) -> None:
-        """Start the process of the code; BadParams for code that may not run here."""
-        self._interpreter = Interpreter(with_newlines(params.get("code", EXAMPLE)), settings)
-        self._check_share = check_share
-        self._expected = list[Inputs]()
-        self._outcomes: dict[Inputs, Outcome] = {}
+    def __init__(self, settings: Settings, check_share: float = CHECK_SHARE) -> None:
+        self._settings, self._check_share = settings, check_share
+        self._started: Interpreter | None = None
+        self._expected = list[Key]()
+        self._outcomes: dict[Key, Outcome] = {}
         self._prices: Prices | None = None
         self.latest: Evaluation | None = None
 
@@ -45,49 +44,65 @@ class Evaluator:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._interpreter.close()
+        self._end()
+
+    def start(self, code: str) -> Interpreter:
+        """Return the process of the code, and end that of other code; BadParams for code that may not run here."""
+        code = with_newlines(code)
+        if self._started is None or self._started.code != code:
+            self._end()
+            self._started = Interpreter(code, self._settings)
+        return self._started
+
+    def _end(self) -> None:
+        if self._started:
+            self._started.close()
+            self._started = None
 
     def expect(self, rules: Sequence[BaseRule]) -> None:
         """Let rules that will be evaluated one after the other share their way through the bars."""
-        self._expected = list(dict.fromkeys(_inputs_of(rule) for rule in rules))
+        self._expected = list(dict.fromkeys(map(_key_of, rules)))
 
     def __call__(self, rule: PythonRule, prices: Prices, first_bar: int = 0) -> Signals:
         """Return the signals of a rule; PlatformError for faults of its code. first_bar: the first traded one."""
-        inputs = _inputs_of(rule)
-        if prices is not self._prices or inputs not in self._outcomes:
-            self._prices, together = prices, self._together(inputs, len(prices["Close"]))
+        key = _key_of(rule)
+        if prices is not self._prices or key not in self._outcomes:
+            self._prices, together = prices, self._together(key, len(prices["Close"]))
             try:
                 self._outcomes = self._evaluate(together, prices, first_bar)
             except (CodeError, CodeOutOfMemory):
                 if len(together) == 1:
                     raise
-                self._outcomes = self._evaluate(
-                    [inputs], prices, first_bar
-                )  # another one may have failed
-        outcome = self._outcomes[inputs]
+                # another one may have failed
+                self._outcomes = self._evaluate([key], prices, first_bar)
+        outcome = self._outcomes[key]
         if isinstance(outcome, PlatformError):
             raise outcome
         return outcome
 
     def _evaluate(
-        self, together: Sequence[Inputs], prices: Prices, first_bar: int
-    ) -> dict[Inputs, Outcome]:
-        inputs = [*map(dict, together)]
-        run = EvaluationRun(self._interpreter, inputs, prices, first_bar, self._check_share)
+        self, together: Sequence[Key], prices: Prices, first_bar: int
+    ) -> dict[Key, Outcome]:
+        """Evaluate rules with the same code."""
+        interpreter = self.start(together[0][0])
+        inputs = [dict(each) for _, each in together]
+        run = EvaluationRun(interpreter, inputs, prices, first_bar, self._check_share)
         outcomes = dict(zip(together, run.outcomes(), strict=True))
         self.latest = run.evaluation
         return outcomes
 
-    def _together(self, inputs: Inputs, bars: int) -> Sequence[Inputs]:
-        """Return the inputs, and those expected after them, unless their random numbers would depend on each other."""
-        if inputs not in self._expected or "random" in self._interpreter.words:
-            return [inputs]
-        first = self._expected.index(inputs)
-        return self._expected[first : first + max(1, MAX_SIGNALS // bars)]
+    def _together(self, key: Key, bars: int) -> Sequence[Key]:
+        """Return the rule and those with its code that are expected next, unless they would share random numbers."""
+        code = key[0]
+        if key not in self._expected or "random" in self.start(code).words:
+            return [key]
+        rest = self._expected[self._expected.index(key) :]
+        same = [*takewhile(lambda each: each[0] == code, rest)]
+        return same[: max(1, MAX_SIGNALS // bars)]
 
     def receipt(self, first_bar: int) -> Json:
         """Describe how the latest rule was run and checked, and what it printed; bars count from `first_bar`."""
-        latest, interpreter = self._evaluated(), self._interpreter
+        latest, interpreter = self._evaluated()
         checked = None
         if latest.checked is not None:
             kinds = {
@@ -115,7 +130,7 @@ class Evaluator:
 
     def lines(self, first_bar: int, low: Array, high: Array) -> RunLines | None:
         """Return the lines that the latest rule plotted on the traded bars; None where it plotted none."""
-        values = {name: line[first_bar:] for name, line in self._evaluated().lines.items()}
+        values = {name: line[first_bar:] for name, line in self._evaluated()[0].lines.items()}
         head: list[Json] = [
             {
                 "name": name, "pane": "price" if _is_price(line, low, high) else "below",
@@ -125,10 +140,10 @@ class Evaluator:
         ]  # fmt: skip
         return RunLines({"lines": head}, [*values.values()], []) if values else None
 
-    def _evaluated(self) -> Evaluation:
-        if self.latest is None:
+    def _evaluated(self) -> tuple[Evaluation, Interpreter]:
+        if self.latest is None or self._started is None:
             raise ValueError("no rule was evaluated")
-        return self.latest
+        return self.latest, self._started
 
 
 def _is_price(line: Array, low: Array, high: Array) -> bool:

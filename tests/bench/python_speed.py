@@ -95,7 +95,7 @@ def prices_of(columns: Mapping[str, Any]) -> Prices:
 
 def signals_of(code: str, prices: Prices, check_share: float = CHECK_SHARE) -> Any:
     """Start a process, evaluate, and end it, as a Job does."""
-    with Evaluator({"code": code}, Settings(), check_share) as evaluator:
+    with Evaluator(Settings(), check_share) as evaluator:
         rule = PythonRule({"code": code})
         rule.evaluator = evaluator
         return rule.generate_signals(prices)
@@ -103,8 +103,8 @@ def signals_of(code: str, prices: Prices, check_share: float = CHECK_SHARE) -> A
 
 def streamed_s(prices: Prices) -> tuple[float, float]:
     """Return seconds of both streamed runs, and of the function alone."""
-    with Evaluator({"code": CROSS}, Settings()) as evaluator:
-        run = EvaluationRun(evaluator._interpreter, [{}], prices, 0, 0.0)
+    with Evaluator(Settings()) as evaluator:
+        run = EvaluationRun(evaluator.start(CROSS), [{}], prices, 0, 0.0)
         rounds = [(best(run.outcomes, 1), best(lambda: alone(prices), 1)) for _ in range(ROUNDS)]
     streamed_ms, own_ms = map(min, zip(*rounds, strict=True))
     return streamed_ms / 1e3, own_ms / 1e3
@@ -125,8 +125,8 @@ def checks(prices: Prices) -> tuple[float, float]:
     """Return milliseconds of start and signals without the checks, and with them, in turn."""
 
     def without() -> None:
-        with Evaluator({"code": AT_ONCE}, Settings()) as evaluator:
-            EvaluationRun(evaluator._interpreter, [{}], prices, 0, 0.0)._whole()
+        with Evaluator(Settings()) as evaluator:
+            EvaluationRun(evaluator.start(AT_ONCE), [{}], prices, 0, 0.0)._whole()
 
     rounds = [
         (timed_ms(without), timed_ms(lambda: signals_of(AT_ONCE, prices))) for _ in range(ROUNDS)
@@ -136,7 +136,7 @@ def checks(prices: Prices) -> tuple[float, float]:
 
 def checked_words(prices: Prices) -> str:
     """Say how many signals are checked."""
-    with Evaluator({"code": AT_ONCE}, Settings()) as evaluator:
+    with Evaluator(Settings()) as evaluator:
         rule = PythonRule({"code": AT_ONCE})
         rule.evaluator = evaluator
         rule.generate_signals(prices)
@@ -147,7 +147,7 @@ def checked_words(prices: Prices) -> str:
 def screen_s(prices: Prices) -> float:
     """Return seconds of the signals of all combinations, which share their way through the bars."""
     began = time.perf_counter()
-    with Evaluator({"code": CROSS}, Settings()) as evaluator:
+    with Evaluator(Settings()) as evaluator:
         rules: Sequence[PythonRule] = [
             PythonRule({"code": CROSS, "inputs": {"fast": fast, "slow": slow}})
             for fast, slow in GRID

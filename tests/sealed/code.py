@@ -34,7 +34,8 @@ def random_prices(bars: int = BARS, seed: int = 1) -> Prices:
 
 @contextmanager
 def evaluator(code: str, check_share: float = FOREVER, **settings: Any) -> Iterator[Evaluator]:
-    with Evaluator({"code": code}, Settings(**settings), check_share) as started:
+    with Evaluator(Settings(**settings), check_share) as started:
+        started.start(code)
         yield started
 
 

@@ -3,6 +3,7 @@
 import math
 import os
 from functools import partial
+from hashlib import sha256
 from types import SimpleNamespace
 
 import numpy as np
@@ -179,7 +180,7 @@ def test_bars_without_a_signal_are_requested_between_those_with_one(signals: int
     expected = np.zeros(3000, np.int8)
     expected[:: 3000 // signals] = 1
     with evaluator(code) as started:
-        run = EvaluationRun(started._interpreter, [{}], random_prices(3000), 0, 1.0)
+        run = EvaluationRun(started.start(code), [{}], random_prices(3000), 0, 1.0)
         order = run._telling_bars(expected, [0])
 
     has_signal = expected[order] != 0
@@ -402,6 +403,20 @@ def test_combinations_that_share_their_way_have_the_signals_that_each_has_alone(
     assert all(np.array_equal(one, other) for one, other in zip(alone, together, strict=True))
 
 
+def test_rules_with_other_code_run_that_code() -> None:
+    prices, codes = random_prices(), (CROSS, "def on_bar(bars, fast=3, slow=10):\n    return 1\n")
+    with evaluator(CROSS) as started:
+        rules = [rule(code, started, fast=3, slow=slow) for slow in (10, 20) for code in codes]
+        started.expect(rules)
+        signals = [each.generate_signals(prices) for each in rules]
+        receipt = started.receipt(0)
+
+    for each, own in zip(rules, signals, strict=True):
+        alone = run(each.params["code"], prices, **each.inputs())
+        assert np.array_equal(own, alone)
+    assert receipt["code_sha256"] == sha256(codes[1].encode()).hexdigest()
+
+
 def test_only_the_combination_that_fails_has_no_signals() -> None:
     code = "def on_bar(bars, n=1):\n    return 1 // (n - len(bars)) and 0\n"
     with evaluator(code) as started:
@@ -481,7 +496,7 @@ def test_a_machine_that_cannot_seal_runs_code_for_one_person_only(
     )
     code = "def on_bar(bars):\n    return 1\n"
     with evaluator(code, web_host="127.0.0.1" if is_private else "0.0.0.0") as started:
-        started._interpreter._answer()
+        started.start(code)._answer()
         if is_private:
             assert rule(code, started).generate_signals(random_prices()).all()
             assert started.receipt(0)["sealed"] is False

@@ -32,7 +32,7 @@ class Attacked:
 
     def run(self, code: str) -> Signals | None:
         """Return the signals of a cheat; None where the run failed, with a reason for people."""
-        interpreter = self._started._interpreter
+        interpreter = self._started.start(LOADED)
         interpreter.code, interpreter.function = code, read_source(code).function
         rule = PythonRule({"code": code})
         rule.evaluator = self._started
@@ -53,14 +53,14 @@ class Attacked:
 
 @pytest.fixture(scope="module")
 def attacked() -> Iterator[Attacked]:
-    with Evaluator({"code": LOADED}, Settings(run_memory_mb=256), FOREVER) as started:
+    with Evaluator(Settings(run_memory_mb=256), FOREVER) as started:
         yield Attacked(started)
 
 
 @pytest.fixture(scope="module")
 def unsealed() -> Iterator[Attacked]:
     settings = Settings(run_memory_mb=256, python_rules="trusted")
-    with Evaluator({"code": LOADED}, settings, FOREVER) as started:
+    with Evaluator(settings, FOREVER) as started:
         yield Attacked(started)
 
 
