@@ -237,8 +237,8 @@ def bulk() -> ResponseReturnValue:
     return _submit(batch_id, valid, read_ranking(DEFAULT) if ranking_query() else None)
 
 
-@api.post("/api/batches")
-@operation(
+# decorator of a view that ends in `accept_sweep`
+sweep_operation = operation(
     "200 SweepAccepted: nothing was new, or a dry run",
     "202 SweepAccepted: recorded",
     *REFUSED,
@@ -246,6 +246,10 @@ def bulk() -> ResponseReturnValue:
     json="SweepSpec",
     body_setting="max_body_mb",
 )
+
+
+@api.post("/api/batches")
+@sweep_operation
 def sweep() -> ResponseReturnValue:
     """Record and enqueue all runs of a sweep, or none; with ?dry_run=true only report what would happen."""
     expansion = read_sweep(json_body(), platform().settings.max_bulk_runs)

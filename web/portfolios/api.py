@@ -25,7 +25,6 @@ from contracts.portfolio_request import PortfolioRequest, PortfolioStatus
 from contracts.status import PlanKind, RunStatus
 from contracts.values import Json
 from web.api import (
-    DRY_RUN,
     ENDED,
     KEY,
     REFUSED,
@@ -38,7 +37,7 @@ from web.api import (
     typed_body,
 )
 from web.app import ask_database, change_database, platform, submit_plan
-from web.batches.api import BATCH_ID, accept_sweep
+from web.batches.api import accept_sweep, sweep_operation
 from web.charts.bars import POINTS, Window, cache_for_hour, json_numbers
 from web.formats import day
 from web.plans import PlanResource, Row, cancel_runs, retry_runs
@@ -86,14 +85,7 @@ def submit() -> ResponseReturnValue:
 
 
 @blueprint.post("/api/portfolios/batch")
-@operation(
-    "200 SweepAccepted: nothing was new, or a dry run",
-    "202 SweepAccepted: recorded",
-    *REFUSED,
-    asks=(KEY, BATCH_ID, DRY_RUN),
-    json="SweepSpec",
-    body_setting="max_body_mb",
-)
+@sweep_operation
 def sweep() -> ResponseReturnValue:
     """Record and enqueue a ranked portfolio for each combination of a sweep over its fields, as a batch."""
     portfolios, expansion = checked_ranked(json_body(), platform().settings.max_bulk_runs)
