@@ -88,7 +88,7 @@ def submit() -> ResponseReturnValue:
 @sweep_operation
 def sweep() -> ResponseReturnValue:
     """Record and enqueue a ranked portfolio for each combination of a sweep over its fields, as a batch."""
-    portfolios, expansion = checked_ranked(json_body(), platform().settings.max_bulk_runs)
+    portfolios, expansion = checked_ranked(json_body())
     return accept_sweep(
         expansion, lambda batch_id: [ranked_job(*each, batch_id) for each in portfolios]
     )

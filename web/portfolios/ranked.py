@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
-from typing import Any
+from typing import Any, Literal
 
 from adapters.plans.expansion import Expansion
+from adapters.prices.store import PriceStore
 from contracts.errors import InvalidRequest
 from contracts.portfolio_request import (
     MAX_LEGS,
@@ -30,6 +31,8 @@ REFUSED_TERMS = tuple(
 )
 # of equity, for all positions together
 WHOLE_ACCOUNT = {"size_type": "percent", "position_size": 100}
+# formulas, and what each gives on a bar
+TEXTS: dict[str, Literal["number", "condition"]] = {"score": "number", "keep": "condition"}
 _INPUTS = next(param for param in RULES["FORMULA"].params if param.name == "inputs")
 
 
@@ -38,7 +41,7 @@ def is_ranked(values: Any) -> bool:
     return isinstance(values, dict) and values.get("mode") == "ranked"
 
 
-def read_ranked(values: Json, most: int) -> Expansion:
+def read_ranked(values: Json) -> Expansion:
     """Expand a sweep over the fields of a ranked portfolio; InvalidRequest with faults by field.
 
     Its rule is RANKED, and the section portfolio the rule's params.
@@ -49,9 +52,10 @@ def read_ranked(values: Json, most: int) -> Expansion:
             "rule_type": RANKED,
             "params": values["portfolio"],
         }
-    rest = without(values, ("portfolio",))
+    sweep = without(values, ("portfolio",)) | {"base": base}
+    most = platform().settings.max_bulk_runs
     try:
-        return read_sweep(rest | {"base": base}, most, {RANKED: asdict(Sharing())})
+        return read_sweep(sweep, most, {RANKED: asdict(Sharing())})
     except InvalidRequest as error:
         faults = {
             field.replace("base.params", "portfolio"): fault
@@ -83,22 +87,20 @@ def portfolio_values(sweep: Expansion, params: Values) -> Json:
     return {**label, **terms, **params, "legs": [{"ticker": each} for each in sweep.tickers]}
 
 
-def ranked_faults(values: Values, sharing: Sharing) -> Faults:
+def ranked_faults(values: Values, sharing: Sharing, market: Market) -> Faults:
     """Return the faults of the fields of a ranked portfolio, those of its legs aside."""
-    faults = dict(_formula_faults(sharing, market_of_legs(values))) | dict(
-        _term_faults(values, sharing)
-    )
+    faults = dict(_formula_faults(sharing, market)) | dict(_term_faults(values, sharing))
     legs = values.get("legs")
     if isinstance(legs, list) and legs:
         faults |= _count_faults(sharing, len(legs))
     return faults
 
 
-def market_of_legs(values: Values) -> Market:
+def market_of_legs(values: Values, prices: PriceStore) -> Market:
     """Return the series that a text for all legs may name: the further columns that all of them have."""
     legs = values["legs"] if isinstance(values.get("legs"), list) else []
     markets = [
-        market_of({**values, **leg}, platform().prices)
+        market_of({**values, **leg}, prices)
         for leg in legs[:MAX_LEGS]
         if isinstance(leg, dict) and isinstance(leg.get("ticker"), str)
     ]
@@ -118,15 +120,13 @@ def _formula_faults(sharing: Sharing, market: Market) -> Iterator[tuple[str, str
         yield "score", "required with mode ranked: a number over bars, such as roc(close, 126)"
     if inputs:
         return
-    numbers, texts = tuple(sharing.inputs.items()), filter(None, (sharing.score, sharing.keep))
-    if text := sharing.score:
-        fault = series_fault(text, "number", numbers, market)
-        yield from [("score", fault.with_place(text))] if fault else []
-    if text := sharing.keep:
-        fault = series_fault(text, "condition", numbers, market)
-        yield from [("keep", fault.with_place(text))] if fault else []
+    numbers = tuple(sharing.inputs.items())
+    texts = {name: text for name in TEXTS if (text := getattr(sharing, name))}
+    for name, text in texts.items():
+        if fault := series_fault(text, TEXTS[name], numbers, market):
+            yield name, fault.with_place(text)
     try:
-        used = open_names(*texts)
+        used = open_names(*texts.values())
     except FormulaError:
         return
     for name in sharing.inputs.keys() - {*used}:

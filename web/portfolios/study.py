@@ -17,7 +17,7 @@ from web.studies.validation import choice_faults, parse_request, plan_study
 
 def checked_rotations(values: Any) -> StudyPlan:
     """Validate a sweep of ranked portfolios with a section study; InvalidRequest with faults by field."""
-    portfolios, sweep = checked_ranked(values, platform().settings.max_bulk_runs)
+    portfolios, sweep = checked_ranked(values)
     combinations = [without(each.sharing.chosen(), ("mode",)) for each, _ in portfolios]
     base = _base(portfolios[0])
     request = parse_request(

@@ -9,6 +9,7 @@ import numpy as np
 
 from adapters.plans.batch import batch_requests
 from adapters.plans.expansion import Expansion
+from adapters.prices.store import PriceStore
 from contracts.errors import InvalidRequest
 from contracts.portfolio_request import (
     MAX_LEGS,
@@ -23,7 +24,7 @@ from contracts.portfolio_request import (
 from contracts.run_request import DEFAULT_CAPITAL, LABEL_FIELDS, canonical_json
 from contracts.status import RunStatus
 from contracts.values import Json, Values, picked, without
-from rules.language import series_fault
+from rules.language import Market, series_fault
 from web.api import parse_json
 from web.app import ask_database, platform
 from web.batches.submission import MAX_FAULTS, few_fields, read_sweep
@@ -72,7 +73,7 @@ def checked_portfolio(body: bytes) -> ValidPortfolio:
     if "portfolio" not in fields:
         return _validate(values)
     if is_ranked(fields["portfolio"]):
-        ranked, _ = checked_ranked(fields, platform().settings.max_bulk_runs)
+        ranked, _ = checked_ranked(fields)
         if (count := len(ranked)) > 1:
             fault = f"{count} combinations, and a portfolio has one; /api/portfolios/batch takes several"
             raise InvalidRequest({"parameters": fault})
@@ -82,19 +83,20 @@ def checked_portfolio(body: bytes) -> ValidPortfolio:
         return _validate(_portfolio_of_sweep(sweep))
 
 
-def checked_ranked(values: Any, most: int) -> tuple[list[ValidPortfolio], Expansion]:
-    """Validate a sweep over the fields of a ranked portfolio, of at most so many combinations; InvalidRequest.
+def checked_ranked(values: Any) -> tuple[list[ValidPortfolio], Expansion]:
+    """Validate a sweep over the fields of a ranked portfolio; InvalidRequest with faults by field.
 
     The legs, and what else they share, are the same in all of them.
     """
     if not is_ranked(few_fields(values).get("portfolio")):
         raise InvalidRequest({"portfolio": "a section with mode: ranked is expected"})
-    sweep = read_ranked(values, most)
+    sweep = read_ranked(values)
     several = [portfolio_values(sweep, sweep.params(member)) for member in sweep.members]
     sharings, faults = list[Sharing](), Faults()
+    market = market_of_legs(several[0], platform().prices)
     for member, each in zip(sweep.members, several, strict=True):
         of_one = Faults()
-        sharings.append(_sharing(each, of_one))
+        sharings.append(_sharing(each, market, of_one))
         with_member = f" (with {json.dumps(member)})" if member else ""
         for field, fault in of_one.items():
             faults.setdefault(place_in_sweep(sweep, field), fault + with_member)
@@ -153,12 +155,13 @@ def _validate(values: Any) -> ValidPortfolio:
     accepted = ("legs", *TERMS, *SHARING_FIELDS)
     unknown = f"unknown field; accepted: {', '.join(accepted)}"
     faults = {name[:60]: unknown for name in without(values, accepted)}
-    sharing = _sharing(values, faults)
+    prices = platform().prices.remembered()
+    sharing = _sharing(values, market_of_legs(values, prices), faults)
     legs = _legs(values.get("legs"), is_ranked(values), faults)
     portfolio_request = PortfolioRequest(
         legs=tuple(legs.values()), sharing=sharing, terms=picked(values, TERMS)
     )
-    runs = _runs(portfolio_request, list(legs), faults)
+    runs = _runs(portfolio_request, list(legs), prices, faults)
     if not faults:
         faults |= (
             _repetition_faults(runs)
@@ -170,11 +173,11 @@ def _validate(values: Any) -> ValidPortfolio:
     return _complete(portfolio_request, runs), runs
 
 
-def _sharing(values: Values, faults: Faults) -> Sharing:
+def _sharing(values: Values, market: Market, faults: Faults) -> Sharing:
     """Return how the account is shared; the defaults when there are faults."""
     fields = picked(values, SHARING_FIELDS)
     if isinstance(text := fields.get("priority"), str) and (
-        fault := series_fault(text, market=market_of_legs(values))
+        fault := series_fault(text, market=market)
     ):
         faults["priority"] = fault.with_place(text)
     try:
@@ -188,7 +191,7 @@ def _sharing(values: Values, faults: Faults) -> Sharing:
         if sharing.mode not in modes and name in sharing.chosen()
     }
     if is_ranked(values):
-        faults |= ranked_faults(values, sharing)
+        faults |= ranked_faults(values, sharing, market)
     elif sharing.rebalance == "ranking":
         faults["rebalance"] = "'ranking' is for mode ranked"
     return sharing
@@ -230,13 +233,16 @@ def _at(number: int, field: str) -> str:
 
 
 def _runs(
-    portfolio_request: PortfolioRequest, numbers: Sequence[int], faults: Faults
+    portfolio_request: PortfolioRequest,
+    numbers: Sequence[int],
+    prices: PriceStore,
+    faults: Faults,
 ) -> list[ValidRequest]:
     """Return the run of each leg; add the faults by these numbers, one of a shared field in all legs only once."""
     runs, of_legs = list[ValidRequest](), list[tuple[int, Faults]]()
     for place, number in enumerate(numbers):
         try:
-            runs.append(validate_request(portfolio_request.run_of(place), platform().prices))
+            runs.append(validate_request(portfolio_request.run_of(place), prices))
         except InvalidRequest as error:
             of_legs.append((number, error.errors))
         if sum(len(each) for _, each in of_legs) >= MAX_FAULTS * 2:

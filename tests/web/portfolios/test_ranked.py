@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.engine import Engine
+from sqlalchemy.event import listen
 
 from contracts.values import without
 from tests.services.jobs import run_all
@@ -299,6 +300,25 @@ def test_faults_of_a_sweep_are_at_their_places_with_the_combination(client: Flas
     assert {*errors} == {"parameters.top", "parameters.inputs.k", "base.fee_rate", "base.tickers"}
     assert errors["parameters.top"].endswith('(with {"top": 7, "inputs.k": 1})')
     assert "NOPE" in errors["base.tickers"]
+
+
+def test_the_prices_of_a_sweep_are_looked_up_once_for_all_combinations(
+    client: FlaskClient, engine: Engine
+) -> None:
+    queries: list[str] = []
+    listen(
+        engine, "before_cursor_execute", lambda _, __, statement, *___: queries.append(statement)
+    )
+
+    def queries_of(*tops: int) -> int:
+        queries.clear()
+        sweep = SWEEP | {"parameters": {"top": [*tops], "buffer": [0]}}
+        answer = client.post("/api/portfolios/batch?dry_run=true", json=sweep)
+        assert answer.json["new"] == len(tops)
+        return sum("price" in statement for statement in queries)
+
+    queries_of(1)  # the bars are cached from now on
+    assert queries_of(1, 2, 3, 4) == queries_of(1) > 0
 
 
 def test_a_ranked_portfolio_of_a_batch_has_its_tickers(
