@@ -42,8 +42,7 @@ from web.charts.bars import POINTS, Window, cache_for_hour, json_numbers
 from web.formats import day
 from web.plans import PlanResource, Row, cancel_runs, retry_runs
 from web.portfolios.ranked import ranked_job
-from web.portfolios.study import checked_rotations
-from web.portfolios.validation import checked_portfolio, checked_ranked
+from web.portfolios.validation import checked_portfolio, checked_ranked, checked_rotations
 from web.portfolios.view import PortfolioView, describe_portfolio, listed_portfolio
 from web.runs.operations import (
     cancel_among,

@@ -1,14 +1,15 @@
-"""Validation of a portfolio, once, at the border: the faults of all its legs together, each at its place."""
+"""Validation of portfolios and studies of rotations, once, at the border: all faults together, each at its place."""
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
 from adapters.plans.batch import batch_requests
 from adapters.plans.expansion import Expansion
+from adapters.plans.study import rotation_of
 from adapters.prices.store import PriceStore
 from contracts.errors import InvalidRequest
 from contracts.portfolio_request import (
@@ -21,8 +22,9 @@ from contracts.portfolio_request import (
     PortfolioRequest,
     Sharing,
 )
-from contracts.run_request import DEFAULT_CAPITAL, LABEL_FIELDS, canonical_json
+from contracts.run_request import DEFAULT_CAPITAL, LABEL_FIELDS, RunRequest, canonical_json
 from contracts.status import RunStatus
+from contracts.study import StudyPlan
 from contracts.values import Json, Values, picked, without
 from rules.language import Market, series_fault
 from web.api import parse_json
@@ -36,6 +38,7 @@ from web.portfolios.ranked import (
     place_in_sweep,
     portfolio_values,
     ranked_faults,
+    ranked_job,
     read_ranked,
 )
 from web.runs.validation import (
@@ -44,6 +47,12 @@ from web.runs.validation import (
     check_contract,
     priced_days,
     validate_request,
+)
+from web.studies.validation import (
+    choice_faults,
+    parse_request,
+    plan_study,
+    study_values,
 )
 from web.titles import differing_values, reusable_values
 
@@ -322,3 +331,56 @@ def _complete(
     return replace(
         portfolio_request, legs=tuple(legs), terms=terms | {"initial_capital": capital}
     )
+
+
+def checked_rotations(values: Any) -> StudyPlan:
+    """Validate a sweep of ranked portfolios with a section study; InvalidRequest with faults by field."""
+    portfolios, sweep = checked_ranked(values)
+    combinations = [without(each.sharing.chosen(), ("mode",)) for each, _ in portfolios]
+    base, legs = _base_and_legs(*portfolios[0])
+    distinct = {canonical_json(each): each for each in combinations}
+    request = parse_request(
+        study_values(sweep, base=base.to_json(), legs=legs, combinations=list(distinct.values()))
+    )
+    faults = choice_faults(request)
+    if request.kind == "permutation":
+        faults["kind"] = (
+            "'permutation' is not accepted for rotations; use walk_forward, holdout or selection"
+        )
+    if faults:
+        raise InvalidRequest(faults)
+    plan = plan_study(request, base)
+    for part in (part for window in plan.windows for part in asdict(window).values() if part):
+        if not rotation_of(plan, request.combinations[0], part).legs:
+            raise InvalidRequest({"base.tickers": f"none has prices from {part[0]} to {part[1]}"})
+    return plan
+
+
+def _base_and_legs(
+    portfolio_request: PortfolioRequest, runs: Sequence[ValidRequest]
+) -> tuple[RunRequest, list[Json]]:
+    """Return the request of the Jobs of a study, from the first to the last bar of any asset, and the assets.
+
+    The request names the asset with the longest prices.
+    """
+    requests = [valid.request for valid in runs]
+    days = [priced_days(run, platform().prices) for run in requests]
+    firsts, lasts = zip(*days, strict=True)
+    lengths = [last - first for first, last in days]
+    longest = requests[lengths.index(max(lengths))]
+    base = replace(
+        ranked_job(portfolio_request, runs).request,
+        params={},
+        rule_id=None,
+        label=None,
+        ticker=longest.ticker,
+        data_hash=longest.data_hash,
+        start_date=min(firsts),
+        end_date=max(lasts),
+    )
+    legs = [
+        {"ticker": run.ticker, "data_hash": run.data_hash}
+        | {"first_date": first.isoformat(), "last_date": last.isoformat()}
+        for run, (first, last) in zip(requests, days, strict=True)
+    ]
+    return base, legs

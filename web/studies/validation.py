@@ -111,11 +111,14 @@ def _study_of_sweep(sweep: Expansion) -> Json:
         raise InvalidRequest({"base.tickers": f"a study is about one ticker, not {len(tickers)}"})
     base = without(sweep.requests[0], ("params", "charts"))
     combinations = [run["params"] for run in sweep.requests]
+    return study_values(sweep, base=base, combinations=combinations)
+
+
+def study_values(sweep: Expansion, **of_runs: Any) -> Json:
+    """Return the section study of a sweep with its name and ranking, and the fields that follow from its runs."""
     name = {"name": sweep.spec.name} if sweep.spec.name else {}
     ranking = sweep.ranking.to_json() if sweep.ranking else {}
-    return (
-        name | ranking | (sweep.spec.study or {}) | {"base": base, "combinations": combinations}
-    )
+    return name | ranking | (sweep.spec.study or {}) | of_runs
 
 
 def _validate(values: Any) -> StudyPlan:
