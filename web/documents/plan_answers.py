@@ -186,48 +186,6 @@ class ScreenBatch(TypedDict):
     result_url: str
 
 
-class RobustnessAccepted(TypedDict):
-    robustness_id: str
-    run_id: str
-    status_url: str
-    result_url: str
-
-
-class Robustness(TypedDict):
-    robustness_id: str
-    run_id: str
-    status: State
-    sentence: str | None
-    error_type: str | None
-    error_message: str | None
-    created_at: Moment | None
-    completed_at: Moment | None
-    result: Json | None
-
-
-class TriedBy(TypedDict):
-    actor: str
-    tried: Count
-    distinct: Count
-
-
-class TriedSeries(TypedDict):
-    ticker: str
-    timeframe: str
-    years: list[int]
-    tried: Count
-    """repeated trials included"""
-    distinct: Count
-    """different rules; above 4,096 an estimate"""
-    since: Moment | None
-    latest: Moment | None
-    by: list[TriedBy]
-
-
-class Ledger(TypedDict):
-    series: list[TriedSeries]
-
-
 class StudyAccepted(TypedDict):
     study_id: str
     batch_id: str

@@ -1,4 +1,4 @@
-"""Answers of the HTTP API about runs, charts, rules, prices and the audit; the schema of each is made from its type."""
+"""Answers of the HTTP API about runs, charts, rules, prices, trials and the audit: each type makes its schema."""
 
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal, NotRequired
@@ -244,6 +244,48 @@ Stretch = TypedDict(
         ],
     },
 )
+
+
+class RobustnessAccepted(TypedDict):
+    robustness_id: str
+    run_id: str
+    status_url: str
+    result_url: str
+
+
+class Robustness(TypedDict):
+    robustness_id: str
+    run_id: str
+    status: State
+    sentence: str | None
+    error_type: str | None
+    error_message: str | None
+    created_at: Moment | None
+    completed_at: Moment | None
+    result: Json | None
+
+
+class TriedBy(TypedDict):
+    actor: str
+    tried: Count
+    distinct: Count
+
+
+class TriedSeries(TypedDict):
+    ticker: str
+    timeframe: str
+    years: list[int]
+    tried: Count
+    """repeated trials included"""
+    distinct: Count
+    """different rules; above 4,096 an estimate"""
+    since: Moment | None
+    latest: Moment | None
+    by: list[TriedBy]
+
+
+class Ledger(TypedDict):
+    series: list[TriedSeries]
 
 
 class AuditEntry(TypedDict):
