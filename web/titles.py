@@ -58,7 +58,10 @@ class RequestField:
         if self.kind == "number":
             return f"{self.about.unit or 'a number'} {_range(self.values)}"
         if self.kind == "choice":
-            return ", ".join(f"{value} ({text})" for value, text in self.choices.items())
+            return ", ".join(
+                value if text == value else f"{value} ({text})"
+                for value, text in self.choices.items()
+            )
         if self.kind == "text":
             return _characters(self.values)
         if self.kind == "words":

@@ -240,6 +240,8 @@ def tried_note(tried: int, left_out: int = 0, *, to_come: int = 0, what: str = "
     """
     if to_come:
         return f"Skill or luck can be judged once all {what}s have ended; {to_come:,} to go."
+    if not tried:
+        return f"No {what} has completed."
     runs = f"1 {what} was" if tried == 1 else f"{tried:,} {what}s were"
     note = (
         f"{runs} tried: the best of many looks better than it is (selection bias), so confirm it on dates "

@@ -411,9 +411,9 @@ def test_rules_with_other_code_run_that_code() -> None:
         signals = [each.generate_signals(prices) for each in rules]
         receipt = started.receipt(0)
 
-    for each, own in zip(rules, signals, strict=True):
+    for each, together in zip(rules, signals, strict=True):
         alone = run(each.params["code"], prices, **each.inputs())
-        assert np.array_equal(own, alone)
+        assert np.array_equal(together, alone)
     assert receipt["code_sha256"] == sha256(codes[1].encode()).hexdigest()
 
 
