@@ -225,6 +225,11 @@ def _parse(source: Source, faults: Faults) -> Json:
 
 def _complete(values: Json, source: Source, faults: Faults) -> None:
     """Derive settings from others, and compose those that come in parts."""
+    prefix = source.get("RQ_KEY_PREFIX", "rq")  # read by RQ itself
+    if prefix != "rq":
+        faults.append(
+            f"RQ_KEY_PREFIX={prefix!r}: unset it, since KEDA's triggers and Redis' users name rq:queue:…"
+        )
     if "lease_s" in values and not source.get("HEARTBEAT_S"):
         values["heartbeat_s"] = values["lease_s"] / 4  # as the defaults are to each other
     if "database_url" not in values and source.get("DB_HOST"):

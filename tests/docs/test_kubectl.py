@@ -153,10 +153,9 @@ def test_the_variant_with_waiting_jobs_is_applied_in_place_of_the_plain_one(
     kept = {each["kind"]: each["spec"] for each in server.kept.values()}
     plain = {each["kind"]: each["spec"] for each in applied}
     assert kept["TriggerAuthentication"] == plain["TriggerAuthentication"]
-    assert (
-        plain["ScaledJob"].pop("minReplicaCount"),
-        kept["ScaledJob"].pop("minReplicaCount"),
-    ) == (0, 2)
+    *lists, cron = kept["ScaledJob"].pop("triggers")
+    assert lists == plain["ScaledJob"].pop("triggers")
+    assert (cron["type"], cron["metadata"]["desiredReplicas"]) == ("cron", "2")
     [container], [warm] = (containers_of(each["ScaledJob"]) for each in (plain, kept))
     assert [each for each in warm["env"] if each not in container["env"]] == [
         {"name": "IDLE_S", "value": "900"}

@@ -106,6 +106,11 @@ def test_a_heartbeat_that_could_lose_the_run_is_refused() -> None:
         load_settings({"LEASE_S": "10", "HEARTBEAT_S": "6"})
 
 
+def test_another_key_prefix_of_rq_is_refused() -> None:
+    with pytest.raises(InvalidSettings, match="RQ_KEY_PREFIX='team': unset it"):
+        load_settings({"RQ_KEY_PREFIX": "team"})
+
+
 def test_a_database_is_named_by_its_parts() -> None:
     parts = {"DB_HOST": "db", "DB_NAME": "runs", "DB_USER": "u@x", "DB_PASSWORD": "p/w:%"}
 

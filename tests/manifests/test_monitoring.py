@@ -58,7 +58,15 @@ def volume(available: str, capacity: str) -> list[dict[str, str]]:
     ]
 
 
+KEDA_ERRORS = (
+    "keda_scaler_detail_errors_total"
+    "{namespace='stock-backtest',scaledObject='backtest',triggerIndex='0'}"
+)
+KEDA_LOOP = "{namespace='stock-backtest',type='scaledjob',resource='backtest'}"
 HEALTHY = (
+    series(KEDA_ERRORS, "3x120"),
+    series(f"keda_internal_scale_loop_latency_seconds{KEDA_LOOP}", "0.01x120"),
+    series("keda_build_info{version='2.20.2'}", "1x120"),
     series("backtest_runs{status='pending',pod='a'}", "0x120"),
     series("backtest_runs{status='running',pod='a'}", "1x120"),
     series("backtest_queue_depth{queue='backtests',pod='a'}", "0x120"),
@@ -77,6 +85,9 @@ FAULTS = {
         series("backtest_queue_depth{queue='backtests',pod='a'}", "3x120"),
         series("backtest_runs{status='running',pod='a'}", "0x120"),
     ],
+    "KedaCannotReadQueue": [series(KEDA_ERRORS, "0+60x120")],
+    "KedaPollsLate": [series(f"keda_internal_scale_loop_latency_seconds{KEDA_LOOP}", "8x120")],
+    "KedaIsTooOld": [series("keda_build_info{version='2.18.3'}", "1x120")],
     "QueueIsUnknown": [
         series("backtest_queue_depth{queue='backtests',pod='a'}", "_x120"),
         series("backtest_runs{status='pending',pod='a'}", "2x120"),

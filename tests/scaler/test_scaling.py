@@ -1,5 +1,6 @@
 """The local scaler's arithmetic is KEDA's `accurate` strategy."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,29 @@ def test_as_many_jobs_start_as_messages_wait_without_one(
 
 def test_a_job_for_two_messages_is_rounded_up() -> None:
     assert jobs_to_start(5, 0, 0, 2, 50) == 3
+
+
+@pytest.mark.parametrize(
+    ("waiting", "working", "idle", "started"),
+    [
+        (0, 0, 0, 2),
+        (0, 0, 2, 0),
+        (0, 1, 1, 1),  # a click was taken: refilled while its run works
+        (0, 2, 0, 2),
+        (2, 2, 0, 4),  # four clicks at once, of which two found an idle Job
+        (50, 0, 2, 48),  # idle ones are deducted
+        (100, 0, 2, 48),  # maxReplicaCount counts waiting Jobs, too
+        (0, 50, 0, 0),
+    ],
+)
+def test_a_cron_trigger_keeps_idle_jobs_next_to_those_that_work(
+    waiting: int, working: int, idle: int, started: int
+) -> None:
+    steps = json.loads((PROJECT_ROOT / "keda/warm/patch.json").read_text())
+    [cron] = [each["value"] for each in steps if each["path"] == "/spec/triggers/-"]
+    demand = waiting + int(cron["metadata"]["desiredReplicas"])  # multipleScalersCalculation: sum
+
+    assert jobs_to_start(demand, working + idle, idle, 1, 50) == started
 
 
 def test_the_shipped_manifest_is_understood() -> None:

@@ -107,7 +107,9 @@ def connections(platform: Platform) -> dict[str, int]:
     """Return the MySQL connections of each role at most, with the extra pods of a rolling update."""
     web, reconciler = platform.workload("web"), platform.workload("reconciler")
     pool_size = int(re.findall(r"(?m)^POOL_SIZE = (\d+)", platform.text("web/app.py"))[0])
-    spec, jobs = web.spec, platform.one("ScaledJob", "backtest").spec["maxReplicaCount"]
+    spec, job_spec = web.spec, platform.one("ScaledJob", "backtest").spec
+    # waiting Jobs by a cron trigger (keda/warm) count within maxReplicaCount
+    jobs = job_spec["maxReplicaCount"] + job_spec.get("minReplicaCount", 0)
     pods = spec["replicas"] + spec["strategy"]["rollingUpdate"]["maxSurge"]
     return {
         "Jobs": jobs * CONNECTIONS_PER_JOB,
