@@ -9,6 +9,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 Json = dict[str, Any]  # an object of JSON
 Values = Mapping[str, Any]  # by name, to be read only
+Row = Mapping[Any, Any]  # of a table, by column
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))

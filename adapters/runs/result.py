@@ -5,8 +5,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 
-from sqlalchemy import RowMapping
-
 from adapters.metrics.curves import (
     points,
     portfolio_points,
@@ -20,12 +18,12 @@ from adapters.runs.times import times_of
 from contracts.run_request import RunRequest
 from contracts.run_result import Candle, RunResult
 from contracts.status import Kind, RunStatus
-from contracts.values import Json, picked
+from contracts.values import Json, Row, picked
 
 CandleSource = Callable[[str, date, date], list[Candle] | None]  # of a data_hash, from day to day
 
 
-def run_result(row: RowMapping, series: RunSeries | None) -> RunResult:
+def run_result(row: Row, series: RunSeries | None) -> RunResult:
     """Return the result of a run without charts and curves; series: `series_of` its row."""
     fields: Json = {
         **picked({**row}, RunResult.__annotations__),
@@ -36,7 +34,7 @@ def run_result(row: RowMapping, series: RunSeries | None) -> RunResult:
     return RunResult(**fields, **_outcome(row, series))
 
 
-def _outcome(row: RowMapping, series: RunSeries | None) -> Json:
+def _outcome(row: Row, series: RunSeries | None) -> Json:
     """Return the outcome of a run: nothing before it has completed, only metrics once its series are deleted."""
     if row["status"] != RunStatus.SUCCEEDED:
         return {}
@@ -61,7 +59,7 @@ def _outcome(row: RowMapping, series: RunSeries | None) -> Json:
     }
 
 
-def whole_result(row: RowMapping, charts: dict[str, str], prices: CandleSource) -> RunResult:
+def whole_result(row: Row, charts: dict[str, str], prices: CandleSource) -> RunResult:
     """Return the result with charts, and with the curves derived from its series."""
     series = series_of(row)
     result = run_result(row, series)

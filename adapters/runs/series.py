@@ -15,7 +15,6 @@ from operator import sub
 from typing import Any
 
 import numpy as np
-from sqlalchemy import RowMapping
 
 from adapters.metrics.curves import AccountRates, cash_curve, close_times, drawdowns, shares_held
 from adapters.metrics.returns import rolling_sharpe
@@ -33,7 +32,7 @@ from adapters.prices.bars import (
 from contracts.errors import Conflict
 from contracts.run_request import RunRequest, Timeframe
 from contracts.status import Kind
-from contracts.values import Json, Values, frozen, picked
+from contracts.values import Json, Row, Values, frozen, picked
 
 PRUNED = "Equity, trades and signals were deleted automatically; reproduce the run to see them."
 
@@ -240,7 +239,7 @@ class RunSeries:
         return np.round(drawdowns(self.path)[1:] * 100, DEPTH_DECIMALS)
 
 
-def run_series(row: Mapping[Any, Any]) -> RunSeries:
+def run_series(row: Row) -> RunSeries:
     """Decode the series of a completed run's row; Conflict where they were deleted."""
     times, equity = decode_equity(row["equity_curve_json"])
     return RunSeries(
@@ -248,7 +247,7 @@ def run_series(row: Mapping[Any, Any]) -> RunSeries:
     )
 
 
-def series_of(row: Mapping[Any, Any]) -> RunSeries | None:
+def series_of(row: Row) -> RunSeries | None:
     """Decode the series of any Job's row; None if it is no run, has not completed, or its series were deleted."""
     is_there = row["kind"] == Kind.RUN and row["equity_curve_json"] is not None
     return run_series(row) if is_there else None
@@ -275,7 +274,7 @@ class RunBars:
     columns: Mapping[str, Column]
 
 
-def run_bars(row: RowMapping, prices: BarSource) -> RunBars:
+def run_bars(row: Row, prices: BarSource) -> RunBars:
     """Decode a completed run's row with its bars; Conflict where its series were deleted."""
     run, bars, metrics = (
         run_series(row),
@@ -301,7 +300,7 @@ def run_bars(row: RowMapping, prices: BarSource) -> RunBars:
     return RunBars(run, bars, columns)
 
 
-def traded_bars(row: RowMapping, prices: BarSource) -> PriceBars:
+def traded_bars(row: Row, prices: BarSource) -> PriceBars:
     """Return the bars that a run traded."""
     request = RunRequest.from_json(json.loads(row["request_json"]))
     return prices(row["data_hash"]).between(request.start_date, request.end_date)

@@ -4,9 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from operator import itemgetter
 
-from sqlalchemy import RowMapping
-
-from contracts.values import Json
+from contracts.values import Json, Row
 
 LEAST_ENDS = 5  # for an estimate of the pace
 
@@ -19,7 +17,7 @@ def throughput(ends: Sequence[datetime]) -> float | None:
     return round((len(ends) - 1) / seconds, 3) if seconds else None
 
 
-def seconds_left(times: Sequence[RowMapping], living: int) -> float | None:
+def seconds_left(times: Sequence[Row], living: int) -> float | None:
     """Estimate how long `living` runs take at the pace of those that have ended; None with too few ends.
 
     times: waiting_since and completed_at of runs that have started. The pace is that of runs submitted no earlier
@@ -30,7 +28,7 @@ def seconds_left(times: Sequence[RowMapping], living: int) -> float | None:
     return round(living / pace, 1) if pace and living else None
 
 
-def _latest_ends(times: Sequence[RowMapping]) -> list[datetime]:
+def _latest_ends(times: Sequence[Row]) -> list[datetime]:
     ended = sorted(filter(itemgetter("completed_at"), times), key=itemgetter("completed_at"))
     running = [row for row in times if not row["completed_at"]]
     since = [row["waiting_since"] for row in running or ended[-LEAST_ENDS:]]
@@ -57,7 +55,7 @@ def seconds_between(earlier: datetime | None, later: datetime | None) -> float |
     return round((later - earlier).total_seconds(), 6)
 
 
-def times_of(run: RowMapping) -> Json:
+def times_of(run: Row) -> Json:
     """When a run was submitted, started and ended, and how long it waited and ran, as the API shows it."""
     started, completed = run["started_at"], run["completed_at"]
     return {

@@ -6,8 +6,6 @@ SAMPLED rules with the lowest hashes, as steps in time, so that they can be comp
 """
 
 from collections.abc import Mapping, Sequence
-from hashlib import blake2b
-from heapq import heappush, heapreplace
 from typing import Any
 
 import numpy as np
@@ -18,94 +16,12 @@ from adapters.database import database_now, insert_if_new
 from adapters.metrics.moments import Array
 from adapters.plan_tables import LEDGER, TRIAL, ledger, ledger_trials
 from adapters.runs.times import utc_text
-from contracts.run_request import RunRequest
-from contracts.values import Json, Values, frozen
+from adapters.studies.trials import SAMPLED, UNKNOWN, Steps, Trials, Tries, in_blocks
+from contracts.values import Json
 
 COUNTED = 4096
-SAMPLED = 250
 SPACE = 2**63  # of hashes
-BLOCKS = 10_000
 EVERYBODY = ""  # actor of the row that counts all of a series
-UNKNOWN = 2  # in place of the side of a position: nothing was tried there
-# fields of a request that make another rule of it; money, costs and labels do not
-OF_RULE = (
-    "direction",
-    "stop_loss_pct",
-    "take_profit_pct",
-    "trailing_stop_pct",
-    "atr_stop_multiple",
-    "atr_stop_period",
-    "exit_after_bars",
-)
-
-
-class Trials:
-    """Rules that one Job has tried on the same bars. times: (bars,) seconds since 1970."""
-
-    def __init__(self, request: RunRequest, times: Array) -> None:
-        self.series, self.times = (request.ticker, request.timeframe), times
-        self._terms = [getattr(request, name) for name in OF_RULE]
-        self.hashes, self._sides = list[int](), dict[int, Array]()
-        self._highest = list[int]()  # negated hashes of the sample, a heap
-
-    def add(self, rule_type: str, params: Values, shares: Array) -> None:
-        """Add a rule with its complete params; shares: (bars,), signed, after each bar's fills."""
-        text = repr((rule_type, params, self._terms)).encode()
-        number = int.from_bytes(blake2b(text, digest_size=8).digest()) >> 1
-        self.hashes.append(number)
-        if number in self._sides:
-            return
-        if len(self._highest) < SAMPLED:
-            heappush(self._highest, -number)
-        elif number < -self._highest[0]:
-            del self._sides[-heapreplace(self._highest, -number)]
-        else:
-            return
-        self._sides[number] = np.sign(shares).astype(np.int8)
-
-    def sample(self) -> dict[int, "Steps"]:
-        """Return the positions of those with the lowest hashes."""
-        return {number: Steps.of(self.times, each) for number, each in self._sides.items()}
-
-
-@frozen
-class Steps:
-    """Side of a position over time: sides[n], 1, 0, -1 or UNKNOWN, from times[n] until the next one."""
-
-    times: Array
-    sides: Array
-
-    @classmethod
-    def of(cls, times: Array, sides: Array) -> "Steps":
-        """Join equal sides of neighbouring bars; after the last bar the side is unknown."""
-        return cls._changes(np.append(times, times[-1] + 1), np.append(sides, UNKNOWN))
-
-    @classmethod
-    def _changes(cls, times: Array, sides: Array) -> "Steps":
-        changes = np.flatnonzero(np.diff(sides, prepend=UNKNOWN + 1))
-        return cls(times[changes], sides[changes])
-
-    def at(self, times: Array) -> Array:
-        """Return the side at each time."""
-        places = self.times.searchsorted(times, side="right")
-        return np.append(UNKNOWN, self.sides)[places]
-
-    def over(self, earlier: "Steps") -> "Steps":
-        """Return these steps where they are known, and earlier ones elsewhere."""
-        times = np.unique(np.concatenate((self.times, earlier.times)))
-        sides = self.at(times)
-        return self._changes(times, np.where(sides == UNKNOWN, earlier.at(times), sides))
-
-    def equals(self, other: "Steps") -> bool:
-        """True if they are the same everywhere."""
-        pairs = ((self.times, other.times), (self.sides, other.sides))
-        return all(np.array_equal(*pair) for pair in pairs)
-
-    @property
-    def years(self) -> tuple[int, int]:
-        """The first and the last calendar year."""
-        first, last = self.times[[0, -1]].astype("M8[s]").astype("M8[Y]").astype(int) + 1970
-        return int(first), int(last)
 
 
 def record_trials(
@@ -225,22 +141,6 @@ def _unpacked(packed: bytes) -> Steps:
     return Steps(**unpack(packed))
 
 
-@frozen
-class Tries:
-    """Sampled trials on some bars: the returns of each above its average position, `in_blocks`.
-
-    stands_for: the number of distinct trials that each one represents.
-    """
-
-    excess: Sequence[Array] = ()
-    stands_for: Sequence[float] = ()
-
-    @property
-    def count(self) -> int:
-        """Estimated number of distinct trials."""
-        return round(sum(self.stands_for))
-
-
 def tries_on(
     connection: Connection,
     series: tuple[str, str],
@@ -272,13 +172,6 @@ def tries_on(
             excess.append(in_blocks((sides - sides[is_known].mean()) * moves * is_known))
             stands_for.append(1 / share)
     return Tries(excess, stands_for)
-
-
-def in_blocks(excess: Array) -> Array:
-    """Add up the returns of neighbouring bars where there are more than BLOCKS; correlations stay."""
-    size = -(-len(excess) // BLOCKS)
-    sums: Array = np.add.reduceat(excess, np.arange(0, len(excess), size))
-    return sums
 
 
 def list_ledger(connection: Connection, /, limit: int, **series: str) -> list[Json]:

@@ -11,8 +11,8 @@ import numpy as np
 
 from adapters.metrics.moments import CONFIDENCE, Array, timing_evidence
 from adapters.metrics.timing import Timing
-from adapters.studies.ledger import Tries, in_blocks
 from adapters.studies.path import measured_sharpe
+from adapters.studies.trials import Tries, in_blocks
 from contracts.values import Json, frozen
 
 ALIKE = 1 - 1e-9  # correlation from which on two trials are the same

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from sqlalchemy import RowMapping
 
 from adapters.metrics.curves import AccountRates, shares_held
 from adapters.metrics.measured import DAY_S, Measured
@@ -26,7 +25,7 @@ from adapters.metrics.returns import cagr
 from adapters.metrics.timing import Timing, joined, timing_over
 from adapters.runs.series import decode_equity, decode_trades
 from adapters.studies.resampling import trade_steps
-from contracts.values import Json, Values, frozen
+from contracts.values import Json, Row, Values, frozen
 
 
 @frozen
@@ -86,7 +85,7 @@ class RunData:
 
 
 def run_data(
-    row: Values | RowMapping,
+    row: Row,
     capital: float,
     market: StudyMarket,
     shares: Array | None = None,

@@ -22,7 +22,6 @@ from adapters.metrics.table import METRICS_BY_NAME
 from adapters.metrics.timing import Timing
 from adapters.plans.ranking import flat_params
 from adapters.runs.series import encode_equity
-from adapters.studies.ledger import Tries
 from adapters.studies.luck import evidence_among
 from adapters.studies.path import (
     BLOCKS,
@@ -43,6 +42,7 @@ from adapters.studies.sentence import (
     of_selection,
     of_test_parts,
 )
+from adapters.studies.trials import Tries
 from contracts.study import VERDICT_METHOD, StudyPlan
 from contracts.values import Json, side_by_side
 

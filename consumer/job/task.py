@@ -122,7 +122,7 @@ def compute(
 
             return robustness(connection, claim.run_id, claim.request, prices, evaluator)
         if claim.kind is Kind.PORTFOLIO:
-            from consumer.kinds.portfolio import portfolio  # a plain run does not need it
+            from consumer.kinds.portfolio_legs import portfolio  # a plain run does not need it
 
             return portfolio(connection, claim.run_id)
         from adapters.plans.screen import search_of

@@ -13,7 +13,7 @@ from adapters.prices.packing import PackedPrices, RunPrices
 from adapters.runs.explanations import RunLines, packed_lines
 from adapters.runs.series import encode_equity, encode_signals, encode_trades, significant
 from adapters.sparkline import encode_sparkline
-from adapters.studies.ledger import Trials
+from adapters.studies.trials import Trials
 from consumer.kinds.setup import Setup
 from contracts.run_request import RunRequest, canonical_hash
 from contracts.values import Json, Values, frozen

@@ -1,34 +1,27 @@
 """A portfolio: signals of completed runs, or ranked assets, traded in one account, with a run's metrics."""
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cache, cached_property, partial
+from functools import cached_property, partial
+from itertools import combinations_with_replacement
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection
 
 from adapters.metrics.curves import AccountRates, excursions
 from adapters.metrics.measured import Measured
 from adapters.metrics.moments import Array
 from adapters.metrics.table import Performance, performance
 from adapters.money import money_decimals
-from adapters.plans.portfolio import Portfolio, correlated, legs_of, portfolio_of
-from adapters.plans.store import plan_row
 from adapters.prices.bars import bar_dates
 from adapters.prices.packing import PackedPrices, benchmark_closes, benchmark_note
-from adapters.prices.store import packed_prices
 from adapters.runs.series import decode_signals, encode_trades, packed_json
-from adapters.tables import RUN
-from consumer.kinds.backtest import TRADE_FIELDS, JobResult, columns_of
+from consumer.kinds.backtest import TRADE_FIELDS, columns_of
 from consumer.kinds.setup import Setup, metric_inputs_of
-from contracts.errors import BadParams
 from contracts.portfolio_request import PortfolioRequest, Sharing
 from contracts.run_request import DEFAULT_CAPITAL, RunRequest
-from contracts.status import PlanKind, RunStatus
 from contracts.values import Json, without
 from engine.bars import check_bars
 from engine.engine import BacktestEngine
@@ -41,6 +34,8 @@ from rules.formula.graph import Kind
 
 WEIGHT_BARS = 120  # at most, evenly spaced up to the last one, whose weights are stored
 MAX_LEFT_OUT = 1000  # orders that are stored; all are counted
+# legs that are correlated; of more, those that earned or lost most
+CORRELATED = 30
 
 
 @dataclass(frozen=True)
@@ -85,62 +80,6 @@ class LegRun:
             score=line(sharing.score),
             keep=None if keep is None else keep > 0,
         )
-
-
-def portfolio(connection: Connection, portfolio_id: str) -> JobResult:
-    """Trade the legs of a portfolio together; PlatformError for a leg whose run has no signals any more."""
-    trading = PortfolioTrading(*read_portfolio(connection, portfolio_id))
-    return JobResult(
-        trading.columns(),
-        of_plan=(trading.pack(), None),
-        failed_metrics=trading.performance.failed,
-    )
-
-
-def read_portfolio(
-    connection: Connection, portfolio_id: str
-) -> tuple[PortfolioRequest, list[LegRun]]:
-    """Read a portfolio's request and the runs of its legs; BadParams for a run without signals."""
-    plan = portfolio_of(plan_row(connection, PlanKind.PORTFOLIO, portfolio_id))
-    is_ranked = plan.request.sharing.mode == "ranked"
-    return plan.request, (
-        ranked_legs(connection, plan.request) if is_ranked else _legs(connection, plan)
-    )
-
-
-def ranked_legs(connection: Connection, request: PortfolioRequest) -> list[LegRun]:
-    """Read the prices of each leg; the first one has those of the benchmark, too."""
-    requests = [RunRequest.from_json(request.run_of(leg)) for leg in range(len(request.legs))]
-    packed = with_prices(connection, requests)
-    return [LegRun.of(each, prices) for each, prices in zip(requests, packed, strict=True)]
-
-
-def _legs(connection: Connection, plan: Portfolio) -> list[LegRun]:
-    """Read the run of each leg."""
-    rows = legs_of(connection, plan.legs, RUN.request_json, RUN.signals_json)
-    requests, signals = list[RunRequest](), list[str]()
-    for number, run_id in enumerate(plan.legs):
-        row = rows.get(run_id)
-        if row is None or row["status"] != RunStatus.SUCCEEDED or row["signals_json"] is None:
-            raise BadParams(
-                f"legs[{number}]: its run {run_id} has no signals any more; submit the portfolio again"
-            )
-        requests.append(RunRequest.from_json(json.loads(row["request_json"])))
-        signals.append(row["signals_json"])
-    legs = zip(requests, with_prices(connection, requests), signals, strict=True)
-    return [LegRun.of(*leg) for leg in legs]
-
-
-def with_prices(connection: Connection, requests: Sequence[RunRequest]) -> Iterator[PackedPrices]:
-    """Yield the prices of each run, shared ones read only once; the first have those of the benchmark with them."""
-    read = cache(partial(packed_prices, connection))
-    benchmark = requests[0].benchmark
-    for number, request in enumerate(requests):
-        packed = read(request.ticker, request.timeframe, request.data_hash)
-        if benchmark and not number:
-            compared = read(benchmark, request.timeframe, request.benchmark_hash)
-            packed = replace(packed, benchmark=compared)
-        yield packed
 
 
 class PortfolioTrading:
@@ -310,3 +249,32 @@ def _accrue(
     loan = rates.accrued(-idle, -idle, days)[0] if has_loans else 0.0
     fee = rates.accrued(borrowed, 0.0, days)[1] if equity >= 0.0 else 0.0
     return -loan, fee
+
+
+def correlated(earned: Array, has_bar: Array) -> Json:
+    """Correlate the legs' profits, of each pair from one common bar to the next.
+
+    earned: (legs, bars), money up to each bar. has_bar: (bars, legs), True where a leg can be traded. In the answer,
+    legs: numbers of the correlated legs; of: rows of correlations, None for a leg without any profit or loss, and for a
+    pair with fewer than two common bars.
+    """
+    order = np.argsort(-np.abs(earned[:, -1]), kind="stable")[:CORRELATED]
+    legs = np.sort(order).tolist()
+    pairs = {
+        (one, other): _correlation(earned[[one, other]], has_bar[:, one] & has_bar[:, other])
+        for one, other in combinations_with_replacement(legs, 2)
+    }
+    rows = [[pairs[min(one, other), max(one, other)] for other in legs] for one in legs]
+    return {"legs": legs, "of": rows}
+
+
+def _correlation(earned: Array, is_common: Array) -> float | None:
+    """Correlation of the profits of two legs, (2, bars), between their common bars; None where it does not exist."""
+    bars = np.flatnonzero(is_common)
+    if len(bars) < 2:
+        return None
+    before = earned[:, bars[0] - 1] if bars[0] else np.zeros(2)
+    gains = np.diff(earned[:, bars], axis=1, prepend=before[:, None])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value: float = np.corrcoef(gains)[0, 1].round(3).item()
+    return None if value != value else value

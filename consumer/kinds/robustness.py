@@ -22,11 +22,12 @@ from adapters.prices.bars import bar_dates
 from adapters.prices.packing import PackedPrices
 from adapters.runs.queries import run_row
 from adapters.runs.series import packed_json
-from adapters.studies.ledger import Tries, tries_on
+from adapters.studies.ledger import tries_on
 from adapters.studies.luck import evidence_among
 from adapters.studies.resampling import luck_of_order
+from adapters.studies.trials import Tries
 from consumer.kinds.backtest import JobResult
-from consumer.kinds.portfolio import read_portfolio
+from consumer.kinds.portfolio_legs import read_portfolio
 from consumer.kinds.robust_sentence import robust_sentence
 from consumer.kinds.setup import Setup
 from consumer.kinds.varied import Strip, Varied, VariedPortfolio, VariedRun

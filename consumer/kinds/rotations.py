@@ -15,7 +15,8 @@ from adapters.plans.study import rotation_of, study_of
 from adapters.studies.path import RunData, StudyMarket, run_data
 from adapters.tables import RUN
 from consumer.kinds.backtest import JobResult
-from consumer.kinds.portfolio import LegRun, PortfolioTrading, with_prices
+from consumer.kinds.portfolio import LegRun, PortfolioTrading
+from consumer.kinds.portfolio_legs import with_prices
 from consumer.kinds.screen import train
 from contracts.run_request import RunRequest
 from contracts.status import PlanKind

@@ -28,8 +28,8 @@ from adapters.plans.combinations import (
     ranked_places,
 )
 from adapters.plans.ranking import Ranking
-from adapters.studies.ledger import Trials
 from adapters.studies.path import OF_TRIAL, RunData, StudyMarket, run_data, trial
+from adapters.studies.trials import Trials
 from consumer.kinds.backtest import JobResult, run_rule, trades_of
 from consumer.kinds.setup import Setup
 from consumer.leader.studies import BEST, columns_of

@@ -16,7 +16,7 @@ from adapters.plans.combinations import Combinations
 from adapters.plans.ranking import with_params
 from adapters.prices.bars import PriceBars
 from adapters.prices.packing import PackedPrices, RunPrices, run_prices, unpack_bars
-from adapters.studies.ledger import Trials
+from adapters.studies.trials import Trials
 from consumer.kinds.run_engine import RunEngine, interest_and_fees
 from contracts.errors import BadParams
 from contracts.run_request import RunRequest

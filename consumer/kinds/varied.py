@@ -10,7 +10,7 @@ import numpy as np
 
 from adapters.metrics.measured import Measured
 from adapters.metrics.moments import Array, NoValue
-from adapters.studies.ledger import Trials
+from adapters.studies.trials import Trials
 from consumer.kinds.backtest import trades_of
 from consumer.kinds.portfolio import LegRun, PortfolioTrading
 from consumer.kinds.setup import Setup

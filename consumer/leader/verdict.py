@@ -23,9 +23,10 @@ from adapters.prices.packing import unpack_bars
 from adapters.prices.store import prices_of
 from adapters.runs.series import packed_json, unpacked_json
 from adapters.settings import Settings
-from adapters.studies.ledger import Tries, tries_on
+from adapters.studies.ledger import tries_on
 from adapters.studies.path import OF_TRIAL, RunData, StudyMarket, Tried, run_data, tried_of
 from adapters.studies.resampling import permuted
+from adapters.studies.trials import Tries
 from adapters.studies.verdict import Part, Verdict
 from consumer.kinds.backtest import backtest
 from consumer.kinds.rotations import Rotations

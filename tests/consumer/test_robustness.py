@@ -9,8 +9,8 @@ from datetime import date
 import numpy as np
 import pytest
 
-from adapters.studies.ledger import Tries
 from adapters.studies.resampling import QUANTILES, automatic_block
+from adapters.studies.trials import Tries
 from consumer.kinds.robustness import BEST_TRADES, Robustness
 from consumer.kinds.setup import Setup
 from consumer.kinds.varied import VariedRun

@@ -245,6 +245,14 @@ def test_a_job_loads_neither_pandas_nor_pydantic_nor_matplotlib_nor_the_orm() ->
     assert not loaded & {"pandas", "pydantic", "matplotlib", "flask", "web"}
 
 
+def test_a_run_a_portfolio_and_a_verdict_are_computed_without_database_and_queue() -> None:
+    loaded = loaded_by(
+        "import consumer.kinds.portfolio, adapters.studies.verdict, consumer.sealed.evaluator"
+    )
+
+    assert not loaded & {"sqlalchemy", "redis", "rq", "pandas", "web"}
+
+
 def test_an_init_file_holds_a_docstring_at_most_but_two() -> None:
     filled = [
         path.relative_to(ROOT).as_posix()

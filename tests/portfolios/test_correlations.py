@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from adapters.plans.portfolio import correlated
+from consumer.kinds.portfolio import correlated
 
 
 def test_profits_are_compared_between_common_bars_alone() -> None:

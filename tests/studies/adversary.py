@@ -21,8 +21,9 @@ from adapters.declarations import metadata
 from adapters.metrics.curves import AccountRates
 from adapters.metrics.moments import NoValue
 from adapters.metrics.timing import Timing, timing_over
-from adapters.studies.ledger import Trials, Tries, record_trials, tries_on
+from adapters.studies.ledger import record_trials, tries_on
 from adapters.studies.sentence import of_test_parts
+from adapters.studies.trials import Trials, Tries
 from adapters.studies.verdict import _timed_ahead
 from consumer.kinds.run_engine import RunEngine
 from contracts.run_request import RunRequest

@@ -13,8 +13,8 @@ import numpy as np
 
 from adapters.metrics.moments import Array, NoValue
 from adapters.metrics.timing import Timing
-from adapters.studies.ledger import Tries
 from adapters.studies.sentence import of_test_parts
+from adapters.studies.trials import Tries
 from adapters.studies.verdict import _timed_ahead
 
 BAR = 0.16 / math.sqrt(252)  # volatility of a bar

@@ -15,14 +15,11 @@ from adapters.plan_tables import TRIAL, ledger_trials
 from adapters.studies import ledger
 from adapters.studies.ledger import (
     COUNTED,
-    SAMPLED,
-    UNKNOWN,
-    Steps,
-    Trials,
     list_ledger,
     record_trials,
     tries_on,
 )
+from adapters.studies.trials import SAMPLED, UNKNOWN, Steps, Trials
 from contracts.run_request import RunRequest
 
 REQUEST = RunRequest(
@@ -177,7 +174,7 @@ def test_a_rule_is_known_on_all_bars_that_its_trials_read(engine: Engine) -> Non
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(ledger, "BLOCKS", 100)
+    monkeypatch.setattr("adapters.studies.trials.BLOCKS", 100)
     yield
 
 
