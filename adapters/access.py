@@ -9,12 +9,14 @@ import secrets
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, Engine, RowMapping, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from adapters.access_tables import audit, ended_sessions, tokens
+from adapters.budgets import Budget
 from adapters.database import database_now, has_rows, insert_if_new, reading
 from adapters.plan_tables import PLAN
 from adapters.rows import latest_rows
@@ -95,10 +97,11 @@ _DAY_S = 86_400.0
 
 @frozen
 class Actor:
-    """Sender of a request: name of a token or user, and scope; no name where none is required."""
+    """Sender of a request: name of a token or user, scope and budget; no name where none is required."""
 
     name: str | None
     scope: str
+    budget: Budget = Budget()  # None in it: the limit of the settings
 
     def may(self, scope: str) -> bool:
         """Tell whether the actor's scope includes this one."""
@@ -110,7 +113,13 @@ def digest_of(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def make_token(connection: Connection, name: str, scope: str, days: int | None = None) -> str:
+def make_token(
+    connection: Connection,
+    name: str,
+    scope: str,
+    days: int | None = None,
+    budget: Budget = Budget(),  # noqa: B008  # it is frozen
+) -> str:
     """Make a token, valid for `days` or forever, and return it once; Conflict when the name was ever used."""
     if not NAME.fullmatch(name):
         raise InvalidRequest(
@@ -123,22 +132,30 @@ def make_token(connection: Connection, name: str, scope: str, days: int | None =
     token = secrets.token_urlsafe(32)
     expires_at = None if days is None else database_now(days * _DAY_S)
     row = {"name": name, "scope": scope, "digest": digest_of(token), "made_at": database_now()}
-    if not insert_if_new(connection, tokens, **row, expires_at=expires_at):
+    if not insert_if_new(connection, tokens, **row, expires_at=expires_at, **asdict(budget)):
         raise Conflict(f"the token name {name!r} has been used before; choose another")
     return token
 
 
+def set_budget(connection: Connection, name: str, budget: Budget) -> None:
+    """Replace the budget of a token from its next submission on; Conflict when no valid token has this name."""
+    _change_token(connection, name, **asdict(budget))
+
+
 def revoke_token(connection: Connection, name: str) -> None:
     """Revoke a token and its sessions; Conflict when no valid token has this name."""
+    _change_token(connection, name, revoked_at=database_now())
+
+
+def _change_token(connection: Connection, name: str, **values: Any) -> None:
     valid = update(tokens).filter_by(name=name, revoked_at=None)
-    revoked = valid.values(revoked_at=database_now())
-    if connection.execute(revoked).rowcount != 1:
+    if connection.execute(valid.values(**values)).rowcount != 1:
         raise Conflict(f"no valid token is called {name!r}")
 
 
 def list_tokens(connection: Connection) -> Sequence[RowMapping]:
     """List all tokens ever made, oldest first, without their digests."""
-    columns = tokens.c["name", "scope", "made_at", "expires_at", "revoked_at"]
+    columns = (each for each in tokens.c if each is not tokens.c.digest)
     return connection.execute(select(*columns).order_by(tokens.c.made_at)).mappings().all()
 
 
@@ -182,9 +199,11 @@ class TokenStore:
 
 def _holder(connection: Connection, digest: str) -> Actor | None:
     is_current = or_(tokens.c.expires_at.is_(None), tokens.c.expires_at > database_now())
-    valid = select(*tokens.c["name", "scope"]).filter_by(digest=digest, revoked_at=None)
+    valid = select(tokens).filter_by(digest=digest, revoked_at=None)
     row = connection.execute(valid.where(is_current)).one_or_none()
-    return Actor(row.name, row.scope) if row else None
+    if row is None:
+        return None
+    return Actor(row.name, row.scope, Budget(row.daily_combinations, row.daily_cpu_s))
 
 
 def _configured(place: int, entry: str) -> tuple[str, Actor]:

@@ -1,6 +1,6 @@
-"""Tables of access: tokens, sessions, and the audit."""
+"""Tables of access: tokens, sessions, use by actor, and the audit."""
 
-from sqlalchemy import Column, Index, SmallInteger
+from sqlalchemy import BigInteger, Column, Date, Double, Index, SmallInteger
 
 from adapters.declarations import (
     Actor,
@@ -32,7 +32,24 @@ tokens = table(
     made_at=Timestamp,
     expires_at=Column(Timestamp, doc="null: never"),
     revoked_at=Column(Timestamp),
+    daily_combinations=Column(BigInteger, doc="budget; null: `DAILY_COMBINATIONS`"),
+    daily_cpu_s=Column(BigInteger, doc="budget in seconds; null: `DAILY_CPU_S`"),
 )
+
+actor_usage = table(
+    "actor_usage",  # see adapters.budgets
+    Rows(
+        "Combinations that an actor submitted on a day, and CPU seconds of its Jobs; never deleted.",
+        of="access",
+        web="INSERT UPDATE",
+        worker="SELECT INSERT UPDATE",
+    ),
+    actor=key(Actor, doc="name of the token or user; empty: no token was needed"),
+    day=key(Date, doc="in UTC"),
+    combinations=required(BigInteger),
+    cpu_s=required(Double, doc="CPU seconds of Jobs that ended on this day"),
+)
+USED = actor_usage.c
 
 ended_sessions = table(
     "ended_sessions",

@@ -134,6 +134,9 @@ class Settings:
     # to one web process; above this the connection that was idle longest is closed
     connections_per_address: int = 1000
     max_queue_depth: int = 200_000  # above this submissions are answered 429
+    # that one token may submit on a UTC day, and seconds that its Jobs may use; None: no limit
+    daily_combinations: int | None = None
+    daily_cpu_s: int | None = None
     max_bulk_runs: int = 20_000  # runs in one bulk submission
     # combinations times bars of one screen; a core does ten million in a second
     max_screen_bars: int = 1_000_000_000

@@ -1,4 +1,4 @@
-"""`python -m adapters.tokens make NAME --scope admin`: make, list and revoke the tokens that the web tier asks for."""
+"""`python -m adapters.tokens make NAME --scope admin`: make, list, limit and revoke the web tier's tokens."""
 
 import argparse
 import sys
@@ -6,11 +6,21 @@ import sys
 from sqlalchemy import Connection, RowMapping
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from adapters.access import SCOPES, list_tokens, make_token, record_entry, revoke_token
+from adapters.access import (
+    SCOPES,
+    list_tokens,
+    make_token,
+    record_entry,
+    revoke_token,
+    set_budget,
+)
+from adapters.budgets import Budget
 from adapters.database import connect_database
 from adapters.runs.states import HOST
 from adapters.settings import load_settings
 from contracts.errors import PlatformError
+
+MOST_LIMIT = 10**12
 
 
 def main() -> int:
@@ -39,9 +49,28 @@ def _arguments() -> argparse.ArgumentParser:
     make.add_argument(
         "--days", type=int, help="how long it is valid; by default until it is revoked"
     )
+    limit = commands.add_parser("limit", help="replace a token's budget")
+    limit.add_argument("name")
+    for command in (make, limit):
+        for option, about in _BUDGETS.items():
+            command.add_argument(
+                option, type=_limit, help=f"{about} (default: as in the settings)"
+            )
     commands.add_parser("revoke", help="end a token and its sessions").add_argument("name")
     commands.add_parser("list", help="all tokens that were ever made")
     return parser
+
+
+_BUDGETS = {
+    "--daily-combinations": "combinations that it may submit on a UTC day",
+    "--daily-cpu-s": "CPU seconds that its Jobs may use on a UTC day before submissions are refused",
+}
+
+
+def _limit(text: str) -> int:
+    if not text.isdecimal() or int(text) > MOST_LIMIT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not accepted; accepted: 0 to {MOST_LIMIT}")
+    return int(text)
 
 
 def _do(connection: Connection, arguments: argparse.Namespace) -> str:
@@ -57,16 +86,24 @@ def _do(connection: Connection, arguments: argparse.Namespace) -> str:
         subject=arguments.name,
         status=200,
     )
-    if arguments.command == "make":
-        return f"{make_token(connection, arguments.name, arguments.scope, arguments.days)}\n"
-    revoke_token(connection, arguments.name)
-    return f"{arguments.name} is revoked, and its sessions have ended\n"
+    if arguments.command == "revoke":
+        revoke_token(connection, arguments.name)
+        return f"{arguments.name} is revoked, and its sessions have ended\n"
+    budget = Budget(arguments.daily_combinations, arguments.daily_cpu_s)
+    if arguments.command == "limit":
+        set_budget(connection, arguments.name, budget)
+        return (
+            f"{arguments.name}: {', '.join(budget.words()) or 'limited by the settings only'}\n"
+        )
+    token = make_token(connection, arguments.name, arguments.scope, arguments.days, budget)
+    return f"{token}\n"
 
 
 def _line(token: RowMapping) -> str:
     times = {"made": token.made_at, "until": token.expires_at, "revoked": token.revoked_at}
-    parts = (f"{word} {at:%Y-%m-%d %H:%M}" for word, at in times.items() if at)
-    return f"{token.name}: {token.scope}, {', '.join(parts)}\n"
+    parts = [f"{word} {at:%Y-%m-%d %H:%M}" for word, at in times.items() if at]
+    budget = Budget(token.daily_combinations, token.daily_cpu_s)
+    return f"{token.name}: {token.scope}, {', '.join([*parts, *budget.words()])}\n"
 
 
 if __name__ == "__main__":

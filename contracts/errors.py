@@ -69,12 +69,20 @@ class Conflict(PlatformError):
     """The state of the run or plan does not allow the requested change."""
 
 
-class QueueFull(PlatformError):
-    """Too many runs are waiting; `retry_after_s` says when to try again."""
+class TryLater(PlatformError):
+    """A submission is not accepted now; `retry_after_s` says when to try again."""
 
     def __init__(self, message: str, retry_after_s: int) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class QueueFull(TryLater):
+    """Too many runs are waiting."""
+
+
+class BudgetSpent(TryLater):
+    """The submission is more than is left of its actor's budget of the day."""
 
 
 class QueueUnavailable(PlatformError):

@@ -124,6 +124,11 @@ class StudyPlan:
         return self.request.permutations if self.request.kind == "permutation" else 0
 
     @property
+    def tried(self) -> int:
+        """Number of trials on all training parts and on all other orders of the bars."""
+        return self.trials + self.permutations * len(self.request.combinations)
+
+    @property
     def permuted_groups(self) -> list[range]:
         """Numbers of the permutations that each Job searches."""
         return _groups(self.permutations, PERMUTED_AT_ONCE)

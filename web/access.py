@@ -1,4 +1,4 @@
-"""Log-in and sessions of browsers, and the audit: its entries, and the page, JSON and CSV file that list them."""
+"""Log-in and sessions of browsers, use by actor, and the audit: its entries, page, JSON and CSV file."""
 
 import logging
 import re
@@ -27,6 +27,7 @@ from werkzeug.exceptions import Unauthorized
 
 from adapters.access import all_entries, digest_of, list_entries, record_entry
 from adapters.access_tables import audit
+from adapters.budgets import LISTED_DAYS, list_usage
 from adapters.runs.times import utc_text
 from contracts.values import Json
 from web.api import (
@@ -39,7 +40,7 @@ from web.api import (
     operation,
     read_body,
 )
-from web.app import change_database, fetch_page, platform
+from web.app import ask_database, change_database, fetch_page, platform
 from web.formats import ascii_words, whole_number
 from web.security import changes_something, kind_of_request, token_holder
 
@@ -134,6 +135,38 @@ def export() -> Response:
     entries = all_entries(platform().engine, arguments()["after"], **_filters())
     rows = ([*({**each, "at": utc_text(each["at"])}.values())] for each in entries)
     return csv_file(chain([audit.columns.keys()], rows), "audit.csv")
+
+
+@audit_views.get("/usage")
+@operation(needs="submit")
+def usage_page() -> str:
+    """Show what each actor used today and lately, and its budget; others than admins see their own use."""
+    return render_template("access/usage.html", usage=_usage(), days=LISTED_DAYS)
+
+
+@audit_views.get("/api/usage")
+@operation("200 Usage: by actor, most CPU seconds first", needs="submit")
+def usage() -> Response:
+    """List combinations and CPU seconds by actor: today (UTC) and in 30 days; of the caller alone, if no admin."""
+    return jsonify({"usage": _usage()})
+
+
+def _usage() -> list[Json]:
+    """Return the rows that the actor may see, with the limits of the settings where a token has none."""
+    actor, settings = g.actor, platform().settings
+    rows = ask_database(list_usage, None if actor.may("admin") else actor.name)
+    limits = ("daily_combinations", "daily_cpu_s")
+    return [
+        {
+            **row,
+            "actor": row["actor"] or None,
+            **{
+                name: getattr(settings, name) if row[name] is None else row[name]
+                for name in limits
+            },
+        }
+        for row in rows
+    ]
 
 
 def _action_label(action: str) -> str:

@@ -30,8 +30,8 @@ from contracts.errors import (
     DrawingUnavailable,
     InvalidRequest,
     PlatformError,
-    QueueFull,
     QueueUnavailable,
+    TryLater,
     Unknown,
     UnknownTicker,
 )
@@ -96,7 +96,12 @@ NO_RUN, UNFINISHED, ENDED = (
 )
 FAULTS = "400 every fault by field"
 TITLED = "200 Titled: the new title"
-REFUSED = (FAULTS, "413 too large", "415 not JSON", "429 the queue is full, see Retry-After")
+REFUSED = (
+    FAULTS,
+    "413 too large",
+    "415 not JSON",
+    "429 the queue is full or the budget is spent, see Retry-After",
+)
 
 
 def operation(*answers: str, **facts: Any) -> Callable[[View], View]:
@@ -285,7 +290,7 @@ _STATUS_CODES: dict[type[PlatformError], int] = {
     InvalidRequest: 400,
     Unknown: 404,
     Conflict: 409,
-    QueueFull: 429,
+    TryLater: 429,
     QueueUnavailable: 503,
     DrawingUnavailable: 503,
 }
@@ -323,7 +328,7 @@ def _platform_error(code: int, error: PlatformError) -> ResponseReturnValue:
     body: dict[str, object] = {"error": text}
     if isinstance(error, InvalidRequest):
         body["errors"] = dict(islice(error.errors.items(), MAX_FAULTS))
-    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, QueueFull) else {}
+    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, TryLater) else {}
     return _answer(code, body, headers)
 
 

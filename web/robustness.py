@@ -26,7 +26,7 @@ from web.api import REFUSED, conditional, operation
 from web.app import ask_database, get_or_insert
 from web.formats import coarse_money, line, number, polygon, polyline, scale, signed, text
 from web.plans import PlanResource
-from web.runs.operations import refuse_when_full, start_runs
+from web.runs.operations import start_runs
 from web.runs.page import await_end
 from web.studies.pictures import (
     EDGE,
@@ -43,6 +43,9 @@ from web.titles import PART, run_title
 
 log = logging.getLogger(__name__)
 
+COMBINATIONS = (
+    50  # of which a budget is charged; a rule with two numbers is traded about as often
+)
 POINT = 3.5  # radius of a setting, in units of the picture
 PREFIX = "robustness of "  # of its label in lists
 TITLES = {each.name: about(each).title for each in (*fields(RunRequest), *fields(Sharing))}
@@ -84,7 +87,6 @@ def submit(run_id: str) -> ResponseReturnValue:
 
 def _insert(run: RowMapping, robustness_id: str) -> str:
     """Record and enqueue the Job of a new robustness, which has its id; on the prices that the run read."""
-    refuse_when_full(1)
     stored = json.loads(run["request_json"])
     request = RunRequest.from_json(
         without(stored, LABEL_FIELDS)
@@ -111,7 +113,7 @@ def _insert(run: RowMapping, robustness_id: str) -> str:
         return robustness_id
 
     with log_context(run_id=robustness_id, attempt=1):
-        start_runs([new], record_plan)
+        start_runs([new], record_plan, COMBINATIONS)
         log.info("robustness_accepted of=%s", run["run_id"])
     return robustness_id
 

@@ -3,6 +3,7 @@
 import logging
 import mmap
 import os
+import resource
 import select
 import signal
 import sys
@@ -45,20 +46,23 @@ class ChildExit(IntEnum):
 
 
 class ChildProcess:
-    """A forked process that does the work, and two numbers in memory that it shares with its parent.
+    """A forked process that does the work, and three numbers in memory that it shares with its parent.
 
     Only the death of the child closes its end of the pipe between them, so the parent notices at once.
     """
 
     def __init__(self, work: Callable[["ChildProcess"], int]) -> None:
         """Fork; in the new process `work` returns the exit code."""
-        # progress, and the time at which everything was computed
-        self._shared = memoryview(mmap.mmap(-1, 16)).cast("d")
+        # progress, the time at which everything was computed, and the recorded CPU seconds
+        self._shared = memoryview(mmap.mmap(-1, 24)).cast("d")
+        parent_cpu_s = cpu_seconds()
         parent_pid, (self._parent_end, child_end) = os.getpid(), os.pipe()
         self.pid = os.fork()
         if self.pid:
             os.close(child_end)
+            self._parent_cpu_s = 0.0
             return
+        self._parent_cpu_s = parent_cpu_s
         exit_code: int = ChildExit.NOT_PERSISTED
         try:
             os.setpgrp()  # Ctrl-C in a terminal is for the parent, which hands the run back
@@ -89,11 +93,25 @@ class ChildProcess:
         """Record for the parent that the computation has ended, and with it the time limit."""
         self._shared[1] = time.monotonic()
 
+    def unrecorded_cpu_s(self) -> float:
+        """Return the Job's CPU seconds that are not recorded yet; in the child or, after its end, in its parent."""
+        return self._parent_cpu_s + cpu_seconds() - self._shared[2]
+
+    def mark_recorded(self, cpu_s: float) -> None:
+        """Note that so many more CPU seconds are recorded."""
+        self._shared[2] += cpu_s
+
     def wait(self, timeout_s: float) -> int | None:
         """Wait for the exit code, negative when a signal killed it; None while it is alive after `timeout_s`."""
         if not select.select([self._parent_end], [], [], timeout_s)[0]:
             return None
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+def cpu_seconds() -> float:
+    """Return the CPU seconds of this process, and of its ended children with theirs."""
+    used = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 def _die_with(parent_pid: int) -> None:

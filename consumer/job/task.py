@@ -12,6 +12,7 @@ from rq.timeouts import JobTimeoutException, UnixSignalDeathPenalty
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
 
+from adapters.budgets import add_usage
 from adapters.database import persist, reading
 from adapters.plans.store import save_plan_result, save_screen_result
 from adapters.prices.packing import PackedPrices
@@ -87,9 +88,12 @@ def run_backtest(
         return _record_failure(claim, engine, reason)
     child.mark_computed()
     result.columns["image_tag"] = settings.image_tag
-    exit_code = _record_success(claim, engine, result)
-    if exit_code is ChildExit.SUCCEEDED and claim.request.charts:
-        _draw_charts(claim.run_id, engine)
+    cpu_s = child.unrecorded_cpu_s()
+    exit_code = _record_success(claim, engine, result, cpu_s)
+    if exit_code is ChildExit.SUCCEEDED:
+        child.mark_recorded(cpu_s)
+        if claim.request.charts:
+            _draw_charts(claim.run_id, engine)
     return exit_code
 
 
@@ -168,7 +172,7 @@ def memory_limit(beyond_mb: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_AS, unlimited)  # writing the reason needs memory, too
 
 
-def _record_success(claim: Claim, engine: Engine, result: JobResult) -> ChildExit:
+def _record_success(claim: Claim, engine: Engine, result: JobResult, cpu_s: float) -> ChildExit:
     def write(connection: Connection) -> None:
         is_first = finish(connection, claim, result.columns, result.lines, result.failed_metrics)
         if result.screened:
@@ -177,6 +181,8 @@ def _record_success(claim: Claim, engine: Engine, result: JobResult) -> ChildExi
             save_plan_result(connection, claim.run_id, *result.of_plan)
         if result.trials and is_first:
             record_trials(connection, result.trials, claim.submitted_by, claim.study_id)
+        if is_first:
+            add_usage(connection, claim.submitted_by, cpu_s=cpu_s)
 
     try:
         persist(engine, write, RESULT_PATIENCE_S)
@@ -185,7 +191,7 @@ def _record_success(claim: Claim, engine: Engine, result: JobResult) -> ChildExi
         return ChildExit.OVERTAKEN
     except Exception as error:  # a value that the database refuses, a full disk, a long outage
         return _record_failure(claim, engine, error)
-    log.info("run_succeeded result_hash=%s", result.columns.get("result_hash"))
+    log.info("run_succeeded result_hash=%s cpu_s=%.2f", result.columns.get("result_hash"), cpu_s)
     return ChildExit.SUCCEEDED
 
 

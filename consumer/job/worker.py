@@ -23,6 +23,7 @@ from rq.job import Job
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from adapters.budgets import add_usage
 from adapters.database import connect_database, persist, reading
 from adapters.logs import run_program, set_log_context
 from adapters.plans.store import save_progress
@@ -54,6 +55,9 @@ OVERTIME_S = 5.0  # beyond its time limit, for the child to stop by itself
 WRITING_S = 1500.0
 # pause while Redis is away, full, or does not let this user block on a list
 RETRY_S = 1.0
+# CPU seconds after the result, as of its charts, that are worth a transaction of their own
+LEAST_CPU_S = 0.1
+CPU_PATIENCE_S = 5.0  # of that transaction, which nobody waits for
 IMAGE_CHECK_S = IDLE_EXPIRY_S // 2  # between two comparisons of its image with the platform's
 
 
@@ -66,6 +70,7 @@ class RunWorker:
         self._settings = settings
         self._deadline = 0.0
         self._timed_out = False
+        self._unrecorded_cpu_s = 0.0
         self._images = set[str | None]()  # those under which it goes on waiting
 
     def work(self) -> bool:
@@ -118,6 +123,7 @@ class RunWorker:
             else self._run_child(job, claim, prices)
         )
         is_good = record_outcome(self._engine, self._settings, claim, exit_code, self._timed_out)
+        self._record_cpu(claim)
         self._messages.archive(job, exit_code)
         return is_good
 
@@ -164,7 +170,21 @@ class RunWorker:
             self._beat(claim, child)
             self._messages.send_heartbeat(job)
         termination.set_child(0)
+        self._unrecorded_cpu_s = child.unrecorded_cpu_s()
         return exit_code
+
+    def _record_cpu(self, claim: Claim) -> None:
+        """Record the CPU seconds that the child could not, as when it was killed; only logged without a database."""
+        if (cpu_s := self._unrecorded_cpu_s) < LEAST_CPU_S:
+            return
+        try:
+            persist(
+                self._engine,
+                lambda connection: add_usage(connection, claim.submitted_by, cpu_s=cpu_s),
+                CPU_PATIENCE_S,
+            )
+        except DBAPIError as error:
+            log.warning("cpu_not_recorded cpu_s=%.1f reason=%s", cpu_s, error.orig)
 
     def _next_beat_s(self) -> float:
         return max(0.1, min(self._settings.heartbeat_s, self._deadline - time.monotonic()))

@@ -23,6 +23,8 @@ PATIENCE_S = 30.0  # total of pauses while a platform that has answered before d
 # the same where nothing has answered yet: a wrong address is more likely than a restart
 FIRST_PATIENCE_S = 3.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 5.0
+# a longer Retry-After is that of a spent budget
+LONGEST_FULL_S = 600.0
 FULL_PAUSE_S = 30.0  # when a full queue is reported without Retry-After
 AWAY = (502, 503, 504)  # the platform behind a proxy, or its database, is down
 
@@ -156,7 +158,9 @@ class Transport:
         if code < 300:
             return body
         if code == 429:
-            raise _Full(headers.get("Retry-After", ""))
+            full = _Full(headers.get("Retry-After", ""))
+            if full.seconds <= LONGEST_FULL_S:
+                raise full
         answer_text = (
             f"HTTP {code}: {headers.get('Location', body[:200].decode(errors='replace'))}"
         )

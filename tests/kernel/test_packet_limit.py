@@ -100,7 +100,7 @@ def test_a_run_whose_result_does_not_fit_says_which_limit_is_too_small(
     )
 
     ended = _record_success(
-        lease, submitter.engine, JobResult({"equity_curve_json": "x" * 2 * limit})
+        lease, submitter.engine, JobResult({"equity_curve_json": "x" * 2 * limit}), 0.0
     )
 
     row = submitter.row(run_id)

@@ -291,3 +291,15 @@ def test_dates_and_numbers_of_numpy_may_be_in_a_request() -> None:
         )
 
     assert sent == [{"params": {"period": 14}, "start_date": "2005-01-03"}]
+
+
+def test_a_spent_budget_is_not_waited_for() -> None:
+    def view() -> Response:
+        body = json.dumps({"error": "6 of 8 are used"})
+        return Response(body, 429, {"Retry-After": "7200"})
+
+    pauses: list[float] = []
+    with server_that(view) as url, pytest.raises(Refused, match="6 of 8 are used"):
+        patient(url, pauses).submit(RUNS, "b")
+
+    assert pauses == []

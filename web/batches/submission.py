@@ -27,7 +27,7 @@ from contracts.values import Json, Values, without
 from rules.catalog import RULES, complete_params
 from web.api import parse_json, typed_body
 from web.app import ask_database, platform, reading_database
-from web.runs.operations import join_own_batch, new_run, refuse_when_full, start_runs
+from web.runs.operations import join_own_batch, new_run, start_runs
 from web.runs.validation import (
     ValidRequest,
     bounded_json,
@@ -186,7 +186,7 @@ def plan_bulk(batch_id: str, valid: Sequence[ValidRequest]) -> Json:
 
 
 def submit_bulk(batch_id: str, valid: Sequence[ValidRequest], spec: Json | None = None) -> Json:
-    """Record and enqueue the runs that the batch does not have yet; QueueFull above the configured depth.
+    """Record and enqueue the runs that the batch does not have yet; QueueFull, BudgetSpent.
 
     spec: of the batch, if it is new.
     """
@@ -201,7 +201,6 @@ def submit_bulk(batch_id: str, valid: Sequence[ValidRequest], spec: Json | None 
         with log_context(batch_id=batch_id):
             try:
                 if new:
-                    refuse_when_full(len(new))
                     start_runs(new, partial(_join, batch_id, spec, new, missing))
             except DuplicateKey:  # others recorded some of them meanwhile, which rolled ours back
                 continue

@@ -305,6 +305,21 @@ class Audit(TypedDict):
     next_after: Count | None
 
 
+class ActorUsage(TypedDict):
+    actor: str | None
+    """null: without a token"""
+    combinations: Count
+    cpu_s: float
+    combinations_30_days: Count
+    cpu_s_30_days: float
+    daily_combinations: Count | None
+    daily_cpu_s: Count | None
+
+
+class Usage(TypedDict):
+    usage: list[ActorUsage]
+
+
 class SeriesVersion(TypedDict):
     ticker: str
     timeframe: str

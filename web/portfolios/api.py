@@ -47,7 +47,6 @@ from web.portfolios.view import PortfolioView, describe_portfolio, listed_portfo
 from web.runs.operations import (
     cancel_among,
     new_run,
-    refuse_when_full,
     retry_among,
     start_runs,
 )
@@ -109,15 +108,15 @@ def study() -> ResponseReturnValue:
 def _submit_portfolio(
     portfolio_request: PortfolioRequest, runs: Sequence[ValidRequest]
 ) -> tuple[str, bool]:
-    """Return the portfolio's id and whether it is new; Conflict when the key was used for another one, QueueFull.
+    """Return the portfolio's id and whether it is new.
 
-    It is recorded with the runs of its legs; existing runs are linked.
+    It is recorded with the runs of its legs; existing runs are linked. Conflict when the key was used for another one,
+    QueueFull, BudgetSpent.
     """
     hashes = [valid.request_hash for valid in runs]
     whole = portfolio_request.request_hash(hashes)
 
     def insert_ranked(portfolio_id: str, columns: Json) -> None:
-        refuse_when_full(1)
         job = new_run(ranked_job(portfolio_request, runs), run_id=portfolio_id)
 
         def record_plan(connection: Connection) -> None:
@@ -130,14 +129,13 @@ def _submit_portfolio(
         missing = (valid for valid in runs if valid.request_hash not in served)
         batch_id = batch_name(portfolio_id)
         new = {valid.request_hash: new_run(valid, batch_id=batch_id) for valid in missing}
-        refuse_when_full(len(new) + 1)
         legs = [new[each].run_id if each in new else served[each]["run_id"] for each in hashes]
 
         def record_plan(connection: Connection) -> str:
             insert_portfolio(connection, portfolio_id, portfolio_request, legs, **columns)
             return portfolio_id
 
-        start_runs(list(new.values()), record_plan)
+        start_runs(list(new.values()), record_plan, len(new) + 1)
 
     is_ranked = portfolio_request.sharing.mode == "ranked"
     return submit_plan(PlanKind.PORTFOLIO, whole, insert_ranked if is_ranked else insert)
@@ -241,7 +239,7 @@ def renew_legs(plan: Portfolio, numbers: Sequence[int]) -> None:
             raise Conflict(f"portfolio {plan.portfolio_id} was retried a moment ago")
         return plan.portfolio_id
 
-    start_runs(new, change)
+    start_runs(new, change, combinations=0)  # they were counted once
 
 
 def _title(row: Row) -> str:

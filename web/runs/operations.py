@@ -7,14 +7,16 @@ import json
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 from uuid import uuid4
 
+from flask import g
 from sqlalchemy import Connection, RowMapping
 from sqlalchemy.exc import DBAPIError
 
+from adapters.budgets import Budget, charge, check_budget
 from adapters.logs import current_actor, log_context
 from adapters.plans.batch import runs_by_hash
 from adapters.plans.store import join_batch
@@ -50,7 +52,7 @@ SLOW_S = 1.0
 def submit_run(valid: ValidRequest, reproduces: str | None = None) -> tuple[str, bool]:
     """Record and enqueue one run, unless its key or batch has it already; return its id and whether it is new.
 
-    Conflict when the key was used for another request; QueueFull above the configured depth.
+    Conflict when the key was used for another request; QueueFull, BudgetSpent.
     """
     new = replace(new_run(valid), idempotency_key=stored_key(), reproduces=reproduces)
     return get_or_insert(partial(_existing_run, new), partial(_insert_run, new))
@@ -69,7 +71,6 @@ def _existing_run(new: NewRun) -> str | None:
 
 
 def _insert_run(new: NewRun) -> str:
-    refuse_when_full(1)
     batch_id, request = new.request.batch_id, new.request
     with log_context(run_id=new.run_id, batch_id=batch_id, attempt=1):
         start_runs([new], partial(join_own_batch, batch_id=batch_id))
@@ -98,13 +99,18 @@ def join_own_batch(
     return str(plan["plan_id"])
 
 
-def start_runs(new: Sequence[NewRun], find_plan: Callable[[Connection], str | None]) -> None:
-    """Record runs with their plan in one transaction, and send their messages.
+def start_runs(
+    new: Sequence[NewRun],
+    find_plan: Callable[[Connection], str | None],
+    combinations: int | None = None,
+) -> None:
+    """Record runs with their plan in one transaction, and send their messages; QueueFull, BudgetSpent.
 
     find_plan: records or locks the plan of all of them and returns its plan_id. DuplicateKey when the plan, or a key,
-    has one of them already.
+    has one of them already. combinations: that the plan tries, unless it is one for each run.
     """
-    change_database(_record, new, find_plan)
+    record = partial(_record, new=new, find_plan=find_plan)
+    submit(record, len(new), len(new) if combinations is None else combinations)
     enqueue([run.message for run in new])
 
 
@@ -121,8 +127,36 @@ def _record(
         now_waiting(connection, [run.run_id for run in new])
 
 
-def refuse_when_full(new_runs: int) -> None:
-    """Raise QueueFull when so many more waiting runs are not allowed; without Redis, count those in the database."""
+def submit(record: Callable[[Connection], None], new_runs: int, combinations: int) -> None:
+    """Record a submission of the actor and count its combinations, in one transaction; QueueFull, BudgetSpent."""
+    check_limits(new_runs, combinations)
+
+    def change(connection: Connection) -> None:
+        record(connection)
+        charge(connection, current_actor(), _budget(), combinations)
+
+    change_database(change)
+
+
+def _budget() -> Budget:
+    """Return the budget of the actor: its own limits, and those of the settings for the rest."""
+    limits = asdict(g.actor.budget if "actor" in g else Budget())
+    settings = platform().settings
+    return Budget(
+        **{
+            name: getattr(settings, name) if most is None else most
+            for name, most in limits.items()
+        }
+    )
+
+
+def check_limits(new_runs: int, combinations: int = 0) -> None:
+    """Raise QueueFull when so many more waiting runs are not allowed, and BudgetSpent when the actor's budget is.
+
+    Without Redis, those in the database are counted.
+    """
+    if (budget := _budget()) != Budget():
+        ask_database(check_budget, current_actor(), budget, combinations)
     limit = platform().settings.max_queue_depth
     depth = ask_queue(lambda queue: queue.depth())
     if depth is None:
@@ -173,8 +207,8 @@ def cancel_run(run_id: str) -> None:
 
 
 def retry_run(run_id: str) -> None:
-    """Queue the next attempt of a failed run; Conflict when it has not failed, QueueFull."""
-    refuse_when_full(1)
+    """Queue the next attempt of a failed run; Conflict when it has not failed, QueueFull, BudgetSpent."""
+    check_limits(1)
     failed = change_database(RETRY.one, run_id)
     message = RunMessage(*_next_attempt(failed), is_bulk=False)
     with log_context(attempt=message.attempt):
@@ -202,12 +236,12 @@ def _remove_messages(rows: Sequence[RowMapping]) -> None:
 def retry_among(among: Criterion) -> list[str]:
     """Retry all failed runs among these, those of batches in the batches' list; return their ids.
 
-    QueueFull in the middle leaves the rest failed.
+    QueueFull or BudgetSpent in the middle leaves the rest failed.
     """
 
     def change(connection: Connection, after_id: int) -> Sequence[RowMapping]:
         rows = RETRY.some(connection, among, after_id)
-        refuse_when_full(len(rows))  # rolls this portion back
+        check_limits(len(rows))  # rolls this portion back
         return rows
 
     retried = _in_portions(

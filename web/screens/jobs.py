@@ -29,7 +29,7 @@ from web.app import ask_database, change_database, platform, submit_plan
 from web.batches.submission import MAX_FAULTS
 from web.documents.plan_answers import ScreenRow
 from web.prices import market_of
-from web.runs.operations import new_run, refuse_when_full, start_runs
+from web.runs.operations import new_run, start_runs
 from web.runs.validation import ValidRequest, rule_faults, validate_request, with_others
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,8 @@ log = logging.getLogger(__name__)
 def submit_screen(sweep: Expansion) -> tuple[str, bool]:
     """Record and enqueue a Job per ticker, all or none; return the id of the screen and whether it is new.
 
-    InvalidRequest with the faults of every combination at their places in the sweep; Conflict, QueueFull.
+    InvalidRequest with the faults of every combination at their places in the sweep; Conflict, QueueFull,
+    BudgetSpent.
     """
     tried = Combinations.of(sweep.members)
     jobs = _checked_jobs(sweep, tried)
@@ -55,7 +56,6 @@ def _insert(
     columns: Json,
 ) -> None:
     """Record and enqueue the Jobs of a new screen, the first of which has the screen's id."""
-    refuse_when_full(len(jobs))
     first, *others = (replace(new_run(job), kind=Kind.SCREEN) for job in jobs)
     new = [replace(first, request=replace(first.request, run_id=screen_id)), *others]
 
@@ -65,7 +65,7 @@ def _insert(
             insert_search(connection, job.run_id, tried)
         return screen_id
 
-    start_runs(new, record_plan)
+    start_runs(new, record_plan, len(jobs) * len(tried))
     for job in new:
         with log_context(run_id=job.run_id, attempt=1):
             log.info("run_accepted rule=%s ticker=%s", job.request.rule_id, job.request.ticker)

@@ -43,7 +43,7 @@ from web.app import (
 )
 from web.formats import any_text
 from web.plans import PlanResource, Row, cancel_runs
-from web.runs.operations import refuse_when_full
+from web.runs import operations
 from web.studies.pictures import (
     equity_picture,
     folds_picture,
@@ -88,8 +88,8 @@ def submit_study(plan: StudyPlan) -> ResponseReturnValue:
         return _cost(plan)
 
     def insert(study_id: str, columns: Json) -> None:
-        refuse_when_full(plan.training_jobs)
-        change_database(insert_study, study_id, plan, **columns)
+        record = partial(insert_study, study_id=study_id, plan=plan, **columns)
+        operations.submit(record, plan.training_jobs, plan.tried + plan.last_runs)
 
     study_id, is_new = submit_plan(PlanKind.STUDY, canonical_hash(plan.to_json()), insert)
     return STUDY.accepted(study_id, is_new, batch_id=study_batch(study_id))
@@ -99,8 +99,7 @@ def _cost(plan: StudyPlan) -> Json:
     """Return the runs of a plan, its windows, and its duration at the pace of the latest large batch; else null."""
     pace = ask_database(_runs_per_s)
     waiting = ask_queue(lambda queue: queue.depth()) or 0
-    tried = plan.trials + plan.permutations * len(plan.request.combinations)
-    runs = plan.training_jobs + tried // TRIALS_PER_RUN + plan.last_runs
+    runs = plan.training_jobs + plan.tried // TRIALS_PER_RUN + plan.last_runs
     return {
         "runs": {"training": plan.training_jobs, "test": plan.test_runs},
         "combinations": len(plan.request.combinations),

@@ -22,6 +22,7 @@ ADMINS = {
 }
 ADMINS |= {"GET /audit", "GET /api/audit", "GET /api/audit.csv"}
 READING = {"POST /api/rules/check"}
+SUBMITTERS = {"GET /usage", "GET /api/usage"}
 LEFT_OUT = {"POST /login"}  # it refuses a wrong token itself
 HERE, ELSEWHERE = "127.0.0.1", "192.0.2.7"
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
@@ -31,7 +32,8 @@ def needed(route: str) -> str | None:
     """The scope that a route requires."""
     if route in ANYBODY | ADMINS:
         return "admin" if route in ADMINS else None
-    return "read" if route.startswith("GET ") or route in READING else "submit"
+    is_reading = route.startswith("GET ") or route in READING
+    return "read" if is_reading and route not in SUBMITTERS else "submit"
 
 
 def may(
