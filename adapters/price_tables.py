@@ -3,6 +3,7 @@
 from sqlalchemy import Column, Index, Integer, SmallInteger, UniqueConstraint
 
 from adapters.declarations import (
+    Actor,
     Id,
     LongBlob,
     LongText,
@@ -10,6 +11,7 @@ from adapters.declarations import (
     Sha256,
     Ticker,
     Timestamp,
+    Uuid,
     identifier,
     key,
     required,
@@ -39,7 +41,7 @@ price_versions = table(
         "The versions of each price series, and what each changed.",
         of="prices",
         kept="prices",
-        web="INSERT DELETE",
+        web="INSERT UPDATE DELETE",
         worker="SELECT",
     ),
     UniqueConstraint("ticker", "timeframe", "data_hash", name="uq_price_version"),
@@ -62,6 +64,10 @@ price_versions = table(
     ),
     loaded_by=Column(words(128)),
     loaded_at=Timestamp,
+    readable_hash=Column(
+        Sha256,
+        doc="version that is read in its place: some of its bars are reserved; empty: all are; null: none",
+    ),
 )
 VERSION = price_versions.c
 
@@ -76,4 +82,39 @@ price_series = table(
     ticker=key(Ticker),
     timeframe=key(identifier(4)),
     data_hash=required(Sha256, doc="of the current version"),
+    reserved_hash=Column(
+        Sha256, doc="of the current version with its reserved bars; null: none are reserved"
+    ),
+)
+
+vaults = table(
+    "vaults",  # see adapters.prices.vault
+    Rows(
+        "Reserved ends of tickers' prices, in all timeframes.",
+        of="platform",
+        web="INSERT DELETE",
+        worker="SELECT",
+    ),
+    ticker=key(Ticker),
+    from_date=required(identifier(10), doc="bars that end after its beginning are reserved"),
+    reserved_by=Column(Actor),
+    reserved_at=Timestamp,
+)
+
+vault_openings = table(
+    "vault_openings",
+    Rows(
+        "Requests for which a vault was opened, once each; never deleted.",
+        of="platform",
+        web="INSERT",
+        worker="SELECT",
+    ),
+    Index("ix_openings_study", "study_id"),
+    ticker=key(Ticker),
+    request_hash=key(Sha256, doc="of the request on the reserved bars, whatever their version"),
+    from_date=identifier(10),
+    run_id=required(Uuid, doc="the run whose request it was"),
+    study_id=required(Uuid, doc="the study whose Jobs may read the bars"),
+    opened_by=Column(Actor),
+    opened_at=Timestamp,
 )

@@ -259,6 +259,14 @@ class RunRequest(Closed):
     label: Annotated[Text | None, About("Label", "label", "to find the run by")] = None
     tags: Annotated[Tags, About("Tags", "label", TAG_HELP)] = field(default_factory=list)
 
+    @property
+    def price_hashes(self) -> dict[str, str]:
+        """The version that it reads of each ticker: its own, its benchmark's, and those that its rule reads."""
+        hashes = {self.ticker: self.data_hash, **(self.others or {})}
+        if self.benchmark:
+            hashes[self.benchmark] = self.benchmark_hash
+        return {ticker: data_hash for ticker, data_hash in hashes.items() if data_hash}
+
     def to_json(self) -> Json:
         """Return this request as plain JSON values, dates as YYYY-MM-DD. `params` is not copied: do not change it."""
         # asdict copies each value and takes ten times as long
@@ -311,6 +319,13 @@ class Titled(Closed):
         Predicate(str.isprintable),
         About("Title", "label", "leave empty to use the default title"),
     ]
+
+
+@frozen_by_name
+class Reservation(Closed):
+    """The end of a ticker's prices that is to be reserved."""
+
+    from_date: Annotated[date, About("First reserved day", "market", "all later bars, too")]
 
 
 FIELD_NAMES = tuple(each.name for each in fields(RunRequest))

@@ -2,12 +2,14 @@
 
 from contextlib import suppress
 from dataclasses import replace
+from datetime import date, timedelta
 from typing import Any
 
 from flask import Blueprint, Response, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 
-from adapters.prices.bars import candle_columns, csv_chunks, joined
+from adapters.maintenance.vault import delete_or_release
+from adapters.prices.bars import PriceBars, candle_columns, csv_chunks, joined
 from adapters.prices.dates import BAD_ROWS, ZONES
 from adapters.prices.decoding import unpacked
 from adapters.prices.loading import delete_version, examine, save_version
@@ -21,8 +23,9 @@ from adapters.prices.store import (
     versions_of,
 )
 from adapters.prices.table import refuse
+from adapters.prices.vault import list_openings, list_vaults
 from adapters.runs.times import utc_text
-from contracts.errors import UnknownTicker
+from contracts.errors import InvalidRequest, UnknownTicker
 from contracts.tickers import normalize_tickers
 from contracts.timeframes import TIMEFRAMES, Timeframe
 from contracts.values import Json, Values
@@ -40,7 +43,7 @@ from web.api import (
 )
 from web.app import ask_database, platform, reading_database
 from web.charts.bars import WINDOW, read_window
-from web.formats import flag, one_of, ticker_symbol, time_zone, words
+from web.formats import flag, one_of, ticker_symbol, time_zone, whole_number, words
 from web.titles import FIELDS
 
 api = Blueprint("prices", __name__)
@@ -72,6 +75,11 @@ LOADING = (
         "rows whose High or Low contradicts their other prices: refuse the file, by default, widen High and Low to "
         "Open and Close, or drop the rows",
         "refuse",
+    ),
+    Argument(
+        "reserve_years",
+        whole_number(1, 100),
+        "reserve the last years of the file, and all later bars of the ticker, see PUT /api/vaults/<ticker>",
     ),
     Argument("source", words(255), "origin of the file; stored with the version"),
     Argument("note", words(255), "stored with the version"),
@@ -186,9 +194,27 @@ def put(ticker: str, timeframe: str) -> ResponseReturnValue:
         content = _in_utf8(body)
     bars, report = examine(platform().prices, symbol, content, meaning)
     stores = not query["dry_run"] and report["outcome"] != "unchanged"
+    reserve_from = _reserved_day(bars, query["reserve_years"])
     if stores:
-        save_version(platform().engine, symbol, bars, report, query["source"], query["note"])
+        labels = query["source"], query["note"]
+        save_version(platform().engine, symbol, bars, report, *labels, reserve_from)
+    if stores and reserve_from:
+        delete_or_release(platform().engine, symbol)
     return report | {"stored": stores}, 201 if stores else 200
+
+
+def _reserved_day(bars: PriceBars, years: int | None) -> date | None:
+    """Return the first of the last years of a file; InvalidRequest when it has no bars before them."""
+    if years is None:
+        return None
+    first, last = (date.fromisoformat(end[:10]) for end in (bars.first, bars.last))
+    last -= timedelta(days=(last.month, last.day) == (2, 29))
+    day = last.replace(year=last.year - years) + timedelta(days=1)
+    if day <= first:
+        raise InvalidRequest(
+            {"reserve_years": f"{years} is not accepted: the file begins on {first}"}
+        )
+    return day
 
 
 def _in_utf8(text: bytes) -> bytes:
@@ -285,7 +311,15 @@ def listed() -> str:
 def page(ticker: str, timeframe: str) -> str:
     """One series: its latest bars, and its versions with their changes and the number of runs that read each."""
     versions, counts = versions_with_runs(ticker, timeframe)
-    return render_template("prices/series.html", versions=versions, run_counts=counts)
+    symbol = versions[0].ticker
+    vaults = ask_database(list_vaults)
+    return render_template(
+        "prices/series.html",
+        versions=versions,
+        run_counts=counts,
+        vault=next((each for each in vaults if each["ticker"] == symbol), None),
+        openings=ask_database(list_openings, ticker=symbol),
+    )
 
 
 def market_of(values: Values, prices: PriceStore) -> Market:

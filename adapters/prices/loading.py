@@ -4,34 +4,35 @@ Also delete versions that nothing refers to.
 """
 
 import hashlib
-import json
+from datetime import date
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, update
+from sqlalchemy import ColumnElement, Connection, Engine, delete, exists
 
-from adapters.database import committed, database_now, insert_if_new, reading
+from adapters.database import committed, reading
 from adapters.logs import current_actor
-from adapters.price_tables import VERSION, price_parts, price_series, price_versions
-from adapters.prices.bars import PriceBars, bars_per_year
+from adapters.price_tables import VERSION, price_parts, price_versions
+from adapters.prices.bars import PriceBars
 from adapters.prices.checks import changes, exchange_zone, oddities, other_tickers
 from adapters.prices.decoding import unpacked
-from adapters.prices.packing import pack_bars
 from adapters.prices.reading import Meaning, read_prices
 from adapters.prices.store import (
     IS_CURRENT,
     PriceStore,
     Version,
+    all_versions,
     of_series,
     select_versions,
     version,
 )
 from adapters.prices.table import SHOWN, RefusedFile
 from adapters.prices.tickers import name_fault, price_files, series_of_file
-from adapters.sparkline import encode_sparkline
+from adapters.prices.vault import hide_reserved, insert_vault
+from adapters.prices.versions import NewVersion, make_current
 from adapters.tables import RUN, run_others
 from contracts.errors import Conflict, UnknownTicker
 from contracts.timeframes import Timeframe
-from contracts.values import Json, picked
+from contracts.values import Json
 
 
 def examine(
@@ -86,45 +87,23 @@ def save_version(
     report: Json,
     source: str | None = None,
     note: str | None = None,
+    reserve_from: date | None = None,
 ) -> None:
     """Make these bars the current version of the series; a stored version only becomes current again.
 
-    One transaction: readers see the previous version until it commits. Of two at once both succeed; the later one is
-    current.
+    One transaction: readers see the previous version until it commits, and never a reserved bar. Of two at once both
+    succeed; the later one is current. reserve_from: reserves the ticker's bars from this day on; Conflict when they are
+    already, from another day.
     """
-    row = {
-        "ticker": ticker,
-        "timeframe": bars.timeframe,
-        "data_hash": bars.data_hash,
-        "first_bar": bars.first,
-        "last_bar": bars.last,
-        "bars": len(bars),
-        "price_decimals": bars.price_decimals,
-        "volume_decimals": bars.volume_decimals,
-        "bars_per_year": bars_per_year(bars.times),
-        "source": source,
-        "note": note,
-        "report_json": json.dumps(report, ensure_ascii=False),
-        "sparkline": encode_sparkline(bars.prices[3].tolist()),
-        "loaded_by": current_actor(),
-    }
-    committed(engine, lambda connection: _save(connection, row, bars))
+    version = NewVersion(ticker, bars, report, source, note, current_actor())
 
+    def save(connection: Connection) -> None:
+        make_current(connection, version)
+        if reserve_from:
+            insert_vault(connection, ticker, reserve_from)
+        hide_reserved(connection, ticker)
 
-def _save(connection: Connection, row: Json, bars: PriceBars) -> None:
-    series = picked(row, ("ticker", "timeframe"))
-    current = {"data_hash": row["data_hash"]}
-    replaced = update(price_series).filter_by(**series).values(**current)
-    if not connection.execute(replaced).rowcount and not insert_if_new(
-        connection, price_series, **series, **current
-    ):  # another process has just stored the first version of this series
-        connection.execute(replaced)
-    for number, (count, packed) in enumerate(pack_bars(bars)):
-        if not insert_if_new(
-            connection, price_parts, **current, part=number, bars=count, packed=packed
-        ):
-            break
-    insert_if_new(connection, price_versions, **row, loaded_at=database_now())
+    committed(engine, save)
 
 
 def load_folder(engine: Engine, folder: Path) -> list[tuple[str, str]]:
@@ -142,7 +121,7 @@ def _take_in(engine: Engine, path: Path) -> str:
     if named is None:
         return f"skipped: {name_fault(path.name)}"
     with reading(engine) as connection:
-        versions = select_versions(connection, *of_series(*named))
+        versions = all_versions(connection, *of_series(*named))
     sources = {each.data_hash: each.source for each in versions}
     try:
         content = unpacked(path.read_bytes())
@@ -176,10 +155,11 @@ def delete_version(
         raise Conflict(
             f"{ticker} {timeframe} {data_hash[:12]} is in use by runs, so it cannot be deleted"
         )
-    _delete(connection, [unused])
+    delete_versions(connection, [unused])
 
 
-def _delete(connection: Connection, versions: list[Version]) -> list[Version]:
+def delete_versions(connection: Connection, versions: list[Version]) -> list[Version]:
+    """Delete versions that nothing refers to, and their bars unless another ticker has the same; return them."""
     for each in versions:
         connection.execute(delete(price_versions).filter_by(id=each.id))
         others = exists().where(VERSION.data_hash == price_parts.c.data_hash)
@@ -190,11 +170,14 @@ def _delete(connection: Connection, versions: list[Version]) -> list[Version]:
 
 def delete_unused(engine: Engine) -> list[Version]:
     """Delete all unused versions and return them."""
-    return committed(engine, lambda connection: _delete(connection, unused_versions(connection)))
+    return committed(
+        engine, lambda connection: delete_versions(connection, unused_versions(connection))
+    )
 
 
 def unused_versions(connection: Connection, *conditions: ColumnElement[bool]) -> list[Version]:
     """Versions that are not current and that no run refers to, oldest first."""
-    read = *RUN["data_hash", "benchmark_hash"], run_others.c.data_hash
+    reserved = price_versions.alias()  # of whose versions it is the readable part
+    read = *RUN["data_hash", "benchmark_hash"], run_others.c.data_hash, reserved.c.readable_hash
     unused = [~exists().where(each == VERSION.data_hash) for each in read]
     return select_versions(connection, ~IS_CURRENT, *unused, *conditions)

@@ -1,6 +1,8 @@
 """Store of all prices, by content: versions of each series, one of them current, and their bars.
 
-The content of a data_hash never changes, so bars may be cached; the current version is looked up on every call.
+The content of a data_hash never changes, so bars may be cached; the current version is looked up on every call. While
+the end of a series is reserved (see adapters.prices.vault), each version that has such bars is replaced here by its
+readable part, a version of its own: everybody but the Jobs of an opened study reads that.
 """
 
 import json
@@ -10,10 +12,16 @@ from dataclasses import replace
 from datetime import date, datetime
 from functools import cache, lru_cache
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, and_, exists, func, select
 
-from adapters.database import reading
-from adapters.price_tables import VERSION, price_parts, price_series, price_versions
+from adapters.database import has_rows, reading
+from adapters.price_tables import (
+    VERSION,
+    price_parts,
+    price_series,
+    price_versions,
+    vault_openings,
+)
 from adapters.prices.bars import SHOWN_DECIMALS, PriceBars, candles
 from adapters.prices.packing import PackedPrices, unpack_bars
 from adapters.prices.tickers import is_ticker, nearest_tickers, parse_ticker
@@ -23,6 +31,11 @@ from contracts.run_request import RunRequest, Timeframe
 from contracts.run_result import Candle
 from contracts.values import Json, frozen, without
 
+# the current version of a series
+OF_SERIES = and_(
+    *(price_series.c[name] == VERSION[name] for name in ("ticker", "timeframe", "data_hash"))
+)
+IS_READABLE = VERSION.readable_hash.is_(None)
 IS_CURRENT = price_series.c.ticker.is_not(None)  # in the join of `select_versions`
 CACHED_SERIES = 8  # unpacked; a million intraday bars are 48 MB, 3,270 daily ones 160 KB
 CACHED_RANGES = 16  # results viewed in a row; 3,270 candles are about 2 MB
@@ -48,6 +61,7 @@ class Version:
     sparkline: str
     loaded_by: str | None
     loaded_at: datetime
+    readable_hash: str | None
     is_current: bool
 
     @property
@@ -77,11 +91,18 @@ class Version:
 
 
 def select_versions(connection: Connection, *conditions: ColumnElement[bool]) -> list[Version]:
-    """Versions that fulfil all conditions, oldest first; the join finds a row of price_series for current ones only."""
-    current = and_(*(each == VERSION[each.name] for each in price_series.c))
+    """Readable versions that fulfil all conditions, oldest first."""
+    return all_versions(connection, IS_READABLE, *conditions)
+
+
+def all_versions(connection: Connection, *conditions: ColumnElement[bool]) -> list[Version]:
+    """Versions that fulfil all conditions, oldest first, those with reserved bars included.
+
+    The join finds a row of price_series for current ones only.
+    """
     query = (
         select(price_versions, IS_CURRENT.label("is_current"))
-        .select_from(price_versions.outerjoin(price_series, current))
+        .select_from(price_versions.outerjoin(price_series, OF_SERIES))
         .where(*conditions)
         .order_by(VERSION.id)
     )
@@ -114,22 +135,42 @@ def of_series(ticker: str, timeframe: str) -> tuple[ColumnElement[bool], ...]:
 def version_counts(connection: Connection) -> dict[tuple[str, str], int]:
     """Count the versions of each series, by ticker and timeframe."""
     series = (VERSION.ticker, VERSION.timeframe)
-    rows = connection.execute(select(*series, func.count()).group_by(*series))
+    counted = select(*series, func.count()).where(IS_READABLE)
+    rows = connection.execute(counted.group_by(*series))
     return {(ticker, timeframe): count for ticker, timeframe, count in rows}
 
 
 def version(
     connection: Connection, ticker: str, timeframe: Timeframe, data_hash: str | None = None
 ) -> Version:
-    """One version of a series, the current one for None; UnknownTicker names the alternatives."""
-    version_condition = IS_CURRENT if data_hash is None else VERSION.data_hash == data_hash
+    """One version of a series, the current one for None; UnknownTicker names the alternatives.
+
+    Of a version with reserved bars, the readable part.
+    """
     # the columns hold ASCII alone, and MySQL refuses to compare them with other text
     may_be = is_ticker(ticker) and f"{timeframe}{data_hash}".isascii()
-    conditions = (*of_series(ticker, timeframe), version_condition)
-    versions = may_be and select_versions(connection, *conditions)
+    series = of_series(ticker, timeframe)
+    version_condition = (
+        IS_CURRENT
+        if data_hash is None or not may_be
+        else VERSION.data_hash == readable_hash(connection, data_hash, *series)
+    )
+    versions = may_be and select_versions(connection, *series, version_condition)
     if not versions:
         raise UnknownTicker(_unknown(connection, ticker, timeframe, data_hash))
     return versions[0]
+
+
+def readable_hash(
+    connection: Connection, data_hash: str, *conditions: ColumnElement[bool]
+) -> str:
+    """Return the data_hash of what may be read of a version: its own, or that of its readable part; "" for no bars.
+
+    conditions: on its series. Two tickers with the same bars have the same hash, and one of them may be unreserved.
+    """
+    of_version = select(VERSION.readable_hash).filter_by(data_hash=data_hash).where(*conditions)
+    replaced = connection.scalars(of_version).all()
+    return data_hash if None in replaced else next(iter(replaced), data_hash)
 
 
 def _unknown(connection: Connection, ticker: str, timeframe: str, data_hash: str | None) -> str:
@@ -138,7 +179,8 @@ def _unknown(connection: Connection, ticker: str, timeframe: str, data_hash: str
     except ValueError as fault:
         return f"{ticker[:32]!r} is not a ticker; accepted: {fault}"
     series = select(price_series.c.ticker, price_series.c.timeframe)
-    all_series = connection.execute(series.order_by(price_series.c.ticker)).all()
+    readable = series.where(~exists().where(OF_SERIES, ~IS_READABLE))
+    all_series = connection.execute(readable.order_by(price_series.c.ticker)).all()
     timeframes = [frame for name, frame in all_series if name == ticker]
     if timeframe in timeframes:
         return f"{ticker} has no {timeframe} prices with data_hash {str(data_hash)[:12]}"
@@ -157,13 +199,19 @@ def packed_prices(
     return _packed(connection, version(connection, ticker, timeframe, data_hash))
 
 
-def prices_of(connection: Connection, request: RunRequest) -> PackedPrices | UnknownTicker:
+def prices_of(
+    connection: Connection, request: RunRequest, study_id: str | None = None
+) -> PackedPrices | UnknownTicker:
     """Return the bars that a run reads, with those of its benchmark and of the other tickers that its rule reads.
 
-    Where there are none, the error says why.
+    Where there are none, the error says why. study_id: of the study that reads them, which may have opened a vault.
     """
+    opened = select(vault_openings.c.study_id).filter_by(study_id=study_id)
+    has_opened = study_id is not None and has_rows(connection, opened)
 
     def read(ticker: str, data_hash: str | None) -> PackedPrices:
+        if has_opened and data_hash:
+            return reserved_prices(connection, ticker, request.timeframe, data_hash)
         return packed_prices(connection, ticker, request.timeframe, data_hash)
 
     try:
@@ -176,6 +224,16 @@ def prices_of(connection: Connection, request: RunRequest) -> PackedPrices | Unk
         )
     except UnknownTicker as error:
         return error
+
+
+def reserved_prices(
+    connection: Connection, ticker: str, timeframe: Timeframe, data_hash: str
+) -> PackedPrices:
+    """The bars of one version, reserved ones included; for opened vaults alone. UnknownTicker when there is none."""
+    of_version = (*of_series(ticker, timeframe), VERSION.data_hash == data_hash)
+    for each in all_versions(connection, *of_version):
+        return _packed(connection, each)
+    raise UnknownTicker(_unknown(connection, ticker, timeframe, data_hash))
 
 
 def _packed(connection: Connection, version: Version) -> PackedPrices:
@@ -197,12 +255,12 @@ def _packed(connection: Connection, version: Version) -> PackedPrices:
 
 
 class PriceStore:
-    """Prices for pages and validation; unpacked bars are cached by their hash."""
+    """Prices for pages and validation; unpacked bars are cached by the hash of what may be read of them."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self.bars = lru_cache(maxsize=CACHED_SERIES)(self._bars)
-        self.candles = lru_cache(maxsize=CACHED_RANGES)(self._candles)
+        self._cached_bars = lru_cache(maxsize=CACHED_SERIES)(self._bars)
+        self._cached_candles = lru_cache(maxsize=CACHED_RANGES)(self._candles)
 
     def all(self) -> dict[str, dict[Timeframe, Version]]:
         """Current versions by ticker and timeframe."""
@@ -225,8 +283,16 @@ class PriceStore:
         store.get = cache(self.get)  # type: ignore[method-assign]
         return store
 
+    def readable(self, data_hash: str) -> str:
+        """Return the data_hash of what may be read of a version, see `readable_hash`."""
+        with reading(self._engine) as connection:
+            return readable_hash(connection, data_hash)
+
+    def bars(self, data_hash: str) -> PriceBars:
+        """The bars of one content as far as they may be read; UnknownTicker when they have been pruned."""
+        return self._cached_bars(self.readable(data_hash))
+
     def _bars(self, data_hash: str) -> PriceBars:
-        """The bars of one content; UnknownTicker when they have been pruned."""
         with reading(self._engine) as connection:
             versions = select_versions(connection, VERSION.data_hash == data_hash)
             if not versions:
@@ -235,12 +301,15 @@ class PriceStore:
                 )
             return unpack_bars(_packed(connection, versions[0]))
 
-    def _candles(self, data_hash: str, start_date: date, end_date: date) -> list[Candle] | None:
+    def candles(self, data_hash: str, start_date: date, end_date: date) -> list[Candle] | None:
         """Candles of a version, both days included; None if it is not in the store. Callers must not change it."""
         try:
-            return candles(self.bars(data_hash).between(start_date, end_date))
+            return self._cached_candles(self.readable(data_hash), start_date, end_date)
         except UnknownTicker:
             return None
+
+    def _candles(self, data_hash: str, start_date: date, end_date: date) -> list[Candle]:
+        return candles(self._cached_bars(data_hash).between(start_date, end_date))
 
     def decimals(self, data_hash: str | None) -> int:
         """Number of decimals that a version's prices are displayed with; SHOWN_DECIMALS if it is not in the store."""

@@ -70,13 +70,15 @@ def whole_result(row: Row, charts: dict[str, str], prices: CandleSource) -> RunR
     request, dates = RunRequest.from_json(series.request), series.dates
     # the bars that the run read; none of long ago, whose prices were never stored
     candles = prices(row["data_hash"], request.start_date, request.end_date)
+    is_reserved = candles == []  # of an opened study
+    signals = [] if is_reserved else decode_signals(row["signals_json"])
     curves: Json = {
         "equity_curve": points(dates, "equity", series.equity),
         "drawdown_curve": points(dates, "drawdown_pct", series.drawdown_pct),
         "portfolio_curve": portfolio_points(
             dates, series.equity, series.cash, series.money_decimals
         ),
-        "signals": signal_points(dates, decode_signals(row["signals_json"]), candles or []),
+        "signals": signal_points(dates, signals, candles or []),
         "price_candles": candles,
     }
     return replace(result, **curves)

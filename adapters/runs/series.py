@@ -35,6 +35,7 @@ from contracts.status import Kind
 from contracts.values import Json, Row, Values, frozen, picked
 
 PRUNED = "Equity, trades and signals were deleted automatically; reproduce the run to see them."
+RESERVED = "The bars of this run are reserved, so they are neither charted nor explained."
 
 TRADE_COLUMNS = (
     "side",
@@ -301,9 +302,12 @@ def run_bars(row: Row, prices: BarSource) -> RunBars:
 
 
 def traded_bars(row: Row, prices: BarSource) -> PriceBars:
-    """Return the bars that a run traded."""
+    """Return the bars that a run traded; Conflict where they are reserved."""
     request = RunRequest.from_json(json.loads(row["request_json"]))
-    return prices(row["data_hash"]).between(request.start_date, request.end_date)
+    bars = prices(row["data_hash"]).between(request.start_date, request.end_date)
+    if not len(bars):  # a run of an opened study
+        raise Conflict(RESERVED)
+    return bars
 
 
 def rolling_bars(timeframe: Timeframe) -> int:

@@ -135,7 +135,7 @@ class RunWorker:
         def claim_next(connection: Connection) -> tuple[Turn, Claim, Packed]:
             nonlocal turn
             turn, claim = claim_turn(connection, ticket, turn, token, lease_s, name)
-            prices = prices_of(connection, claim.request)
+            prices = prices_of(connection, claim.request, claim.study_id)
             mark_served(connection, turn)
             return turn, claim, prices
 

@@ -74,7 +74,7 @@ def _runs(engine: Engine, study: Study) -> tuple[StudyMarket, Load]:
     """The market of a study, and what loads its runs."""
     request = RunRequest.from_json(study.plan.request.base)
     with reading(engine) as connection:
-        packed = prices_of(connection, request)
+        packed = prices_of(connection, request, study.study_id)
     if isinstance(packed, UnknownTicker):
         raise packed
     bars, rates = unpack_bars(packed), AccountRates(request.borrow_rate, request.cash_rate)

@@ -142,6 +142,11 @@ ARGUMENTS: dict[str, Json] = {
         "help": "rows whose High or Low contradicts their other prices: refuse the file, widen High and Low, or drop "
         "the rows (default: %(default)s)",
     },
+    "--reserve-years": {
+        "type": WHOLE_NUMBER,
+        "metavar": "N",
+        "help": "keep the last N years, and all later bars, in the vault",
+    },
     "--note": {"help": "stored with the versions"},
 }
 RANKED = "--top --format --metric --constraint"
@@ -159,7 +164,7 @@ COMMANDS: dict[Work, str] = {
     commands.portfolio: "spec --set --code --detach",
     commands.load: (
         "files --folder --yahoo --from --ticker --timeframe --no-adjust --timezone --keep-dates --bad-rows --note "
-        "--dry-run"
+        "--reserve-years --dry-run"
     ),
 }
 

@@ -333,13 +333,15 @@ class Client(Transport):
         bad_rows: str = "refuse",
         source: str | None = None,
         note: str | None = None,
+        reserve_years: int | None = None,
     ) -> Json:
         """Make a price file, plain or packed, the current version of a series; return a report. dry_run: only report.
 
         adjust: multiply whole bars by Adj Close / Close where the file has both. timezone: of times without an offset,
         such as America/New_York, or that of the exchange for daily bars with a time of day. keep_dates: date daily bars
         as written, also where their session is on another day. bad_rows: for rows whose High or Low contradicts their
-        other prices, "refuse" the file, "widen" High and Low to Open and Close, or "drop" the rows.
+        other prices, "refuse" the file, "widen" High and Low to Open and Close, or "drop" the rows. reserve_years: keep
+        the last years of the file, and all later bars of the ticker, in the vault, see `reserve`.
         Refused names each fault by `line <number>`, or `file`.
         """
         query = query_of(
@@ -351,6 +353,7 @@ class Client(Transport):
             bad_rows=None if bad_rows == "refuse" else bad_rows,
             source=source,
             note=note,
+            reserve_years=reserve_years,
         )
         path = f"/api/prices/{quoted(ticker)}/{quoted(timeframe)}" + query
         packed = content if content.startswith(b"\x1f\x8b") else gzip.compress(content, mtime=0)
@@ -376,6 +379,29 @@ class Client(Transport):
             f"/api/prices/{quoted(ticker)}/{quoted(timeframe)}/{quoted(data_hash)}",
             method="DELETE",
         )
+
+    def vaults(self) -> Json:
+        """Return the tickers whose prices have a reserved end, and all openings of vaults."""
+        return self.get("/api/vaults")
+
+    def reserve(self, ticker: str, from_date: str, *, dry_run: bool = False) -> Json:
+        """Reserve a ticker's prices from a day on, in all timeframes; for admins. dry_run: only count.
+
+        For everybody the series ends before that day. deleted: the number of runs and plans that had read later bars,
+        whose equity, trades, signals and charts are deleted.
+        """
+        path = f"/api/vaults/{quoted(ticker)}" + query_of(dry_run=dry_run)
+        body = as_json({"from_date": from_date}).encode()
+        headers = {"Content-Type": "application/json"}
+        return self._json(path, body, headers, "PUT", LONG_TIMEOUT_S)
+
+    def release(self, ticker: str) -> None:
+        """Release the reserved prices of a ticker for everybody; for admins."""
+        self._call(f"/api/vaults/{quoted(ticker)}", method="DELETE")
+
+    def open_vault(self, run_id: str) -> Json:
+        """Open the vault for the request of a run, once, and return the study that judges it; for admins."""
+        return self._post(f"/api/runs/{quoted(run_id)}/vault")
 
 
 def _merged(refusals: Sequence[Refused]) -> Refused:

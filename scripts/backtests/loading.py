@@ -190,6 +190,7 @@ def load_source(client: Client, source: Source, arguments: Namespace) -> LoadOut
             timezone=arguments.timezone,
             keep_dates=arguments.keep_dates,
             bad_rows=arguments.bad_rows,
+            reserve_years=arguments.reserve_years,
             source=source.name,
             note=arguments.note,
         )

@@ -54,6 +54,7 @@ BODIES: Json = {
         "timeframe": "1d",
         "end_date": "2013-03-01",
     },
+    "PUT /api/vaults/{ticker}": {"from_date": "2011-01-01"},
     "POST /api/strategies": {"name": "my first", "request": RUN},
     "PUT /api/strategies/{preset_id}": {"request": RUN | {"fee_rate": 0.002}},
     "POST /api/studies": {

@@ -52,7 +52,7 @@ def test_every_curl_of_the_page_answers(app: Flask, page: str, expected: list[st
     assert all(name in answer for name, answer in zip(expected, answers, strict=True)), answers
 
 
-# commands of the reference that what has completed, a living study and a used version of prices refuse
+# commands of the reference that what has completed, is not reserved, a living study and a used version of prices refuse
 REFUSED = {
     "POST /api/studies/$STUDY_ID/judge": 409,
     "POST /api/runs/$RUN_ID/cancel": 409,
@@ -62,6 +62,9 @@ REFUSED = {
     "POST /api/screens/$SCREEN_ID/cancel": 409,
     "POST /api/screens/$SCREEN_ID/retry": 409,
     "DELETE /api/prices/AAPL/1d/$DATA_HASH": 409,
+    "PUT /api/vaults/AAPL": 409,
+    "DELETE /api/vaults/AAPL": 404,
+    "POST /api/runs/$RUN_ID/vault": 409,
 }
 
 

@@ -49,7 +49,7 @@ SUBJECTS = {
         "plans": frozenset({"metrics", "prices", "runs"}),
         "charts": frozenset({"metrics", "prices", "runs"}),
         "studies": frozenset({"metrics", "plans", "runs"}),
-        "maintenance": frozenset({"plans"}),
+        "maintenance": frozenset({"plans", "prices"}),
         "kernel": NOTHING,
     },
     "consumer": {
@@ -75,6 +75,7 @@ SUBJECTS = {
         "studies": frozenset({"batches", "plans", "prices", "runs"}),
         "screens": frozenset({"batches", "documents", "plans", "prices", "runs", "studies"}),
         "ledger": NOTHING,
+        "vaults": frozenset({"charts", "prices", "runs", "studies"}),
         "robustness": frozenset({"plans", "runs", "studies"}),
         "portfolios": frozenset({"batches", "charts", "plans", "prices", "runs", "studies"}),
         "kernel": NOTHING,

@@ -138,6 +138,11 @@ def change_everything(
     )["id"]
     request("PUT", f"/api/strategies/{preset_id}", json={"request": run_values(fee_rate=0)})
     request("DELETE", f"/api/strategies/{preset_id}")
+    request("PUT", "/api/vaults/AAPL", json={"from_date": "2011-01-01"})
+    frozen_id = request("POST", "/run_backtest", json=run_values(fee_rate=0.004))["run_id"]
+    complete_job(frozen_id)
+    request("POST", f"/api/runs/{frozen_id}/vault")
+    request("DELETE", "/api/vaults/AAPL")
     older = request("PUT", "/api/prices/NEW/1d", **prices(range(1, 20)))["data_hash"]
     request("PUT", "/api/prices/NEW/1d", **prices(range(1, 25)))
     request("DELETE", f"/api/prices/NEW/1d/{older}")

@@ -141,7 +141,7 @@ def test_a_load_that_breaks_in_the_middle_leaves_nothing(
     def broken(_: PriceBars) -> None:
         raise ConnectionError("the wire was cut")
 
-    monkeypatch.setattr("adapters.prices.loading.pack_bars", broken)
+    monkeypatch.setattr("adapters.prices.versions.pack_bars", broken)
     with pytest.raises(ConnectionError):
         save_version(engine, "NEW", bars(63.6), REPORT)
 

@@ -32,7 +32,7 @@ def run_one(engine: Engine, run_id: str) -> None:
     """Claim the first attempt of a Job, do its work and record its result."""
     with engine.begin() as connection:
         claimed = claim(connection, Attempt(run_id, 1), "token", 60.0, "test")
-        prices = run_prices(connection, claimed.request)
+        prices = run_prices(connection, claimed.request, claimed.study_id)
         with evaluator_of(claimed, Settings()) as evaluator:
             result = compute(claimed, prices, engine, lambda done: None, evaluator)
         finish(connection, claimed, result.columns, result.lines, result.failed_metrics)

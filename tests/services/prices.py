@@ -52,9 +52,11 @@ def read_prices(
     return prices_of_run(packed_file(folder, ticker, timeframe), start, end)
 
 
-def run_prices(connection: Connection, request: RunRequest) -> PackedPrices:
-    """Prices as the Job of a request gets them."""
-    prices = prices_of(connection, request)
+def run_prices(
+    connection: Connection, request: RunRequest, study_id: str | None = None
+) -> PackedPrices:
+    """Prices as the Job of a request, or of a study's, gets them."""
+    prices = prices_of(connection, request, study_id)
     assert isinstance(prices, PackedPrices), prices
     return prices
 

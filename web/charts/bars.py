@@ -14,6 +14,7 @@ from sqlalchemy import RowMapping
 from adapters.metrics.curves import FILLED_BARS
 from adapters.metrics.curves import trade_rows as dated_trades
 from adapters.prices.bars import Column, Whole, candle_columns, joined
+from adapters.prices.vault import list_vaults
 from adapters.runs.queries import run_row
 from adapters.runs.series import RunBars, RunSeries, run_bars, run_series, significant
 from contracts.errors import Conflict, InvalidRequest
@@ -117,9 +118,14 @@ def cache_for_hour(response: Response) -> Response:
     return response
 
 
-@lru_cache(maxsize=CACHED_RUNS)
 def bars_of(run_id: str) -> RunBars:
     """Decode a completed run; UnknownRun, Conflict while it has no result, UnknownTicker without its prices."""
+    reserved = tuple((each["ticker"], each["from_date"]) for each in ask_database(list_vaults))
+    return _bars_of(run_id, reserved)
+
+
+@lru_cache(maxsize=CACHED_RUNS)
+def _bars_of(run_id: str, _reserved: tuple[tuple[str, str], ...]) -> RunBars:
     return run_bars(completed_row(run_id), platform().prices.bars)
 
 

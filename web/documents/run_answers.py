@@ -288,6 +288,37 @@ class Ledger(TypedDict):
     series: list[TriedSeries]
 
 
+class Vault(TypedDict):
+    ticker: str
+    from_date: str
+    deleted: Count
+    """runs and plans whose series were deleted, since they had read bars behind the date"""
+
+
+class ReservedTicker(TypedDict):
+    ticker: str
+    from_date: str
+    reserved_by: str | None
+    reserved_at: Moment | None
+
+
+class Opening(TypedDict):
+    ticker: str
+    request_hash: str
+    """of the run's request on the reserved bars"""
+    from_date: str
+    run_id: str
+    study_id: str
+    opened_by: str | None
+    opened_at: Moment | None
+
+
+class Vaults(TypedDict):
+    vaults: list[ReservedTicker]
+    openings: list[Opening]
+    """also of vaults that were released; oldest first"""
+
+
 class AuditEntry(TypedDict):
     id: Count
     at: Moment | None

@@ -20,6 +20,7 @@ from adapters.budgets import Budget, charge, check_budget
 from adapters.logs import current_actor, log_context
 from adapters.plans.batch import runs_by_hash
 from adapters.plans.store import join_batch
+from adapters.prices.vault import vaults_read
 from adapters.queue.history import count_runs
 from adapters.queue.messages import Attempt, RunMessage
 from adapters.runs.changes import (
@@ -278,6 +279,11 @@ def reproduce_run(run_id: str) -> tuple[str, bool]:
             f"{run_id} is a {row['kind']}, whose results cannot be compared; submit it again instead"
         )
     original = RunRequest.from_json(json.loads(row["request_json"]))
+    for vault in ask_database(vaults_read, original):
+        data_hash = original.price_hashes[vault["ticker"]]
+        is_hidden = platform().prices.readable(data_hash) != data_hash
+        if is_hidden and vault["from_date"] <= str(original.end_date):
+            raise Conflict(f"run {run_id} read prices of {vault['ticker']} that are reserved now")
     # on the same prices, even if others were loaded since, and in no batch
     request = replace(original, data_hash=row["data_hash"], run_id=None, batch_id=None)
     return submit_run(ValidRequest(request, row["request_hash"]), reproduces=run_id)

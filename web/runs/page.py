@@ -23,12 +23,14 @@ from adapters.metrics.returns import monthly_returns
 from adapters.metrics.table import METRICS
 from adapters.metrics.timing import run_timing
 from adapters.plans.robustness import robustness_of
+from adapters.prices.vault import vaults_read
 from adapters.runs.explanations import OPENING, held_back
 from adapters.runs.queries import events_of, run_row, run_status
 from adapters.runs.result import run_result
 from adapters.runs.series import RunSeries, decode_signals, run_series, series_of
 from adapters.studies.ledger import tried_on
 from contracts.errors import UnknownRun
+from contracts.run_request import RunRequest
 from contracts.run_result import RunResult
 from contracts.status import Kind, RunStatus
 from contracts.values import Json, Values, frozen
@@ -214,6 +216,12 @@ def page(run_id: str) -> ResponseReturnValue:
             "events": events_of(connection, run_id),
             "before": comparison_run(connection),
             "robustness": robustness_of(connection, run_id),
+            "reserved": [
+                each["ticker"]
+                for each in vaults_read(
+                    connection, RunRequest.from_json(json.loads(row["request_json"]))
+                )
+            ],
             **comparison.compare_reproductions(connection, row),
         }
     series = series_of(row)

@@ -20,6 +20,8 @@ ADMINS = {
     "PUT /api/prices/<ticker>/<timeframe>",
     "DELETE /api/prices/<ticker>/<timeframe>/<data_hash>",
 }
+ADMINS |= {"PUT /api/vaults/<ticker>", "DELETE /api/vaults/<ticker>"}
+ADMINS |= {"POST /api/runs/<uuid:run_id>/vault"}
 ADMINS |= {"GET /audit", "GET /api/audit", "GET /api/audit.csv"}
 READING = {"POST /api/rules/check"}
 SUBMITTERS = {"GET /usage", "GET /api/usage"}

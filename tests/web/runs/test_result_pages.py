@@ -17,7 +17,7 @@ from adapters.runs import series as run_series
 from adapters.runs.series import rolling_bars
 from adapters.tables import runs
 from tests.web.conftest import RunMaker
-from web.charts.bars import COLUMNS, bars_of, trade_page
+from web.charts.bars import COLUMNS, _bars_of, trade_page
 from web.runs import page
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
@@ -305,7 +305,7 @@ def test_the_rolling_sharpe_ratio_has_the_run_s_own_bars_per_year(
     page_app: Flask, browser_client: FlaskClient, run_id: str
 ) -> None:
     def last() -> float:
-        bars_of.cache_clear()
+        _bars_of.cache_clear()
         ratio: float = browser_client.get(f"/api/runs/{run_id}/bars").get_json()[
             "rolling_sharpe"
         ][-1]

@@ -18,6 +18,7 @@ import "./titles.js";
 import { startExploring } from "./batches/explore.js";
 import { startCharts } from "./charts/start.js";
 import { startPriceLoading } from "./prices/loading.js";
+import { startVaultForm } from "./prices/vault.js";
 import { startPortfolioForm } from "./portfolios/sharing.js";
 import { highlight } from "./runs/code.js";
 import { startRunForm } from "./runs/form.js";
@@ -28,6 +29,7 @@ const FORMS = {
   "#run-form": startRunForm,
   "#price-loading": startPriceLoading,
   "#study-form": startStudyForm,
+  "#vault-form": startVaultForm,
   "#portfolio-form": startPortfolioForm,
   "pre[data-code]": highlight,
 };

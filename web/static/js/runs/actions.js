@@ -14,7 +14,7 @@ async function act(button) {
     fault.hidden = false;
   } else if (button.dataset.then === "follow") {
     announce("Submitted");
-    await visit(body.result_url);
+    await visit(body.result_url ?? body.page_url);
   } else {
     await swap(location.href, [button.dataset.part ?? "run"], { push: false });
   }
