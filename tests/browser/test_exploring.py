@@ -29,6 +29,8 @@ def test_runs_are_chosen_by_dragging_along_an_axis(visit: Visit) -> None:
     expect(rows).to_have_count(9)
     axis = page.locator("canvas.parallel")
     expect(axis).to_be_visible()
+    # what is dragged before the runs have come is lost
+    expect(page.locator(".range-row")).not_to_have_count(0)
     axis.scroll_into_view_if_needed()
     box = axis.bounding_box()
     assert box is not None
@@ -45,7 +47,6 @@ def test_runs_are_chosen_by_dragging_along_an_axis(visit: Visit) -> None:
     assert re.search(r"where=period\+%3E%3D\+1\d\+and\+period\+%3C%3D\+21$", page.url)
     page.reload()
     expect(rows).to_have_count(3)
-    # what is dragged before the runs have come is lost
     expect(page.locator(".range-row")).not_to_have_count(0)
     page.mouse.move(left, top)
     page.mouse.down()

@@ -4,10 +4,12 @@ That every control has a name is one of axe-core's rules; contrast is measured h
 """
 
 from importlib.resources import files
+from io import BytesIO
 from typing import Literal
 
 import pytest
 from playwright.sync_api import expect
+from pypdf import PdfReader
 
 from adapters.database import connect_database
 from tests.browser.conftest import Visit
@@ -135,6 +137,46 @@ def pages(visit: Visit, addresses: dict[str, str], database_url: str) -> dict[st
             "table": f"/result/{one}/bars",
         }
     return addresses
+
+
+PAPER_PX = 690  # between the margins of A4
+# names and heads of what is not folded, without the buttons that paper leaves out
+ON_PAPER = """[...document.querySelectorAll("main .tip, main h2, main thead th")]
+    .filter((each) => each.checkVisibility() && !each.closest("form")).map((each) => each.innerText)"""
+
+
+def test_every_page_is_whole_on_paper(
+    visit: Visit, addresses: dict[str, str], mariadb_process: MariaDBServer
+) -> None:
+    page = visit.page
+    page.set_viewport_size({"width": 1440, "height": 900})
+
+    faults = []
+    for name, path in pages(visit, addresses, mariadb_process.url()).items():
+        page.emulate_media(media="null")
+        visit.open(path)
+        if page.locator(".stage").count():
+            expect(page.locator(".stage.drawn").first).to_be_visible()
+        paper = PdfReader(BytesIO(page.pdf(format="A4", prefer_css_page_size=True)))
+        printed = squeezed("".join(each.extract_text() for each in paper.pages))
+        page.emulate_media(media="print")
+        faults += [
+            f"{name}: {text!r} is not printed"
+            for text in page.evaluate(ON_PAPER)
+            if squeezed(text) not in printed
+        ]
+        page.set_viewport_size({"width": PAPER_PX, "height": 900})
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        if (wide := page.evaluate("document.documentElement.scrollWidth")) > PAPER_PX:
+            faults.append(f"{name}: {wide} px wide on {PAPER_PX} px of paper")
+        page.set_viewport_size({"width": 1440, "height": 900})
+
+    assert not faults, "\n".join(faults)
+
+
+def squeezed(text: str) -> str:
+    """Return the text without spaces and case, since lines of a PDF end anywhere."""
+    return "".join(text.split()).casefold()
 
 
 @pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (390, "dark")])

@@ -1,5 +1,5 @@
-// Settings for all pages: theme, and single-key shortcuts. They are cookies, so that the server renders the next page
-// with them.
+// Settings for all pages: theme, single-key shortcuts and definitions. They are cookies, so that the server renders
+// the next page with them.
 import { at } from "./addresses.js";
 
 const YEAR_S = 31_536_000;
@@ -15,6 +15,9 @@ function onChange({ target }) {
   } else if (target.dataset.setting === "shortcuts") {
     keep("shortcuts", target.checked ? "on" : "off");
     document.documentElement.classList.toggle("shortcuts-off", !target.checked);
+  } else if (target.dataset.setting === "definitions") {
+    keep("definitions", target.checked ? "on" : "off");
+    document.documentElement.classList.toggle("with-definitions", target.checked);
   }
 }
 

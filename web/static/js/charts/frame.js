@@ -15,6 +15,7 @@ const LEVEL = { lineStyle: 2, lineWidth: 1, axisLabelVisible: false };
 const NARROW_PX = 100;
 const SMALL = 200; // parts; the legend of a smaller pane takes a larger share of the height
 const MARGIN_BARS = 0.5;
+const PAPER_PX = 690; // between the margins of A4
 
 function remembered(name, fallback) {
   try {
@@ -31,6 +32,9 @@ export class Frame {
     this.hidden = new Set(remembered("hidden", ["sharpe", "returns"]));
     this.log = remembered("log", null);
     this.forget = onThemeChange(() => this.redraw());
+    this.printing = new AbortController();
+    addEventListener("beforeprint", () => this.chart && this.fitPaper(), this.printing);
+    addEventListener("afterprint", () => this.stage.removeAttribute("style"), this.printing);
     this.watching = new ResizeObserver(() => this.chart && this.resize());
     this.watching.observe(this.stage);
     this.stage.addEventListener("keydown", (event) => this.onKey(event));
@@ -229,6 +233,19 @@ export class Frame {
     return this.legends.map((legend) => [...legend.children].map((part) => part.textContent).join(" ")).join("; ");
   }
 
+  // Canvases are not drawn anew for paper, which is light and narrower than most windows: scale and invert them.
+  fitPaper() {
+    const { clientWidth, clientHeight, style } = this.stage;
+    const isDark = Number.parseInt(this.colours.panel.slice(1, 3), 16) < 128;
+    Object.assign(style, {
+      width: `${clientWidth}px`,
+      height: `${clientHeight}px`,
+      zoom: Math.min(1, PAPER_PX / clientWidth),
+      color: this.colours.muted,
+      filter: isDark ? "invert(1) hue-rotate(180deg)" : "",
+    });
+  }
+
   showAll() {
     this.showPoints(0, this.data.times.length - 1);
   }
@@ -310,6 +327,7 @@ export class Frame {
 
   remove() {
     this.forget();
+    this.printing.abort();
     this.watching.disconnect();
     this.chart?.remove();
     this.chart = null; // callbacks of the next frame check this
