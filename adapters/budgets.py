@@ -13,11 +13,12 @@ from sqlalchemy import (
     cast,
     func,
     select,
+    text,
     true,
 )
 
 from adapters.access_tables import USED, actor_usage, tokens
-from adapters.database import database_now, time_of, upsert
+from adapters.database import database_now, insert_if_new, time_of
 from contracts.errors import BudgetSpent
 from contracts.values import frozen
 
@@ -39,14 +40,22 @@ class Budget:
         return [f"{most:,} {what} a day" for what, most in limits.items() if most is not None]
 
 
+# plain SQL, since each Job would compile SQLAlchemy's for some milliseconds
+_ADD = """
+UPDATE actor_usage SET combinations = combinations + :combinations, cpu_s = cpu_s + :cpu_s
+WHERE actor = :actor AND day = """
+_ADD_TODAY = {"sqlite": text(f"{_ADD} date('now')"), "mysql": text(f"{_ADD} UTC_DATE()")}
+
+
 def add_usage(
     connection: Connection, actor: str | None, combinations: int = 0, cpu_s: float = 0.0
 ) -> None:
     """Count combinations and CPU seconds of an actor on this day; locks the actor's row until the transaction ends."""
-    used = {"combinations": combinations, "cpu_s": cpu_s}
-    values = {"actor": actor or ANONYMOUS, "day": TODAY, **used}
-    more = {name: USED[name] + amount for name, amount in used.items()}
-    upsert(connection, actor_usage, values, more)
+    name = actor or ANONYMOUS
+    values = {"actor": name, "combinations": combinations, "cpu_s": cpu_s}
+    add = _ADD_TODAY.get(connection.dialect.name, _ADD_TODAY["mysql"])
+    while connection.execute(add, values).rowcount == 0:
+        insert_if_new(connection, actor_usage, actor=name, day=TODAY, combinations=0, cpu_s=0.0)
 
 
 def charge(connection: Connection, actor: str | None, budget: Budget, combinations: int) -> None:

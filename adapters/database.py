@@ -23,7 +23,6 @@ from sqlalchemy import (
     make_url,
     select,
 )
-from sqlalchemy.dialects import mysql
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import NullPool
@@ -284,18 +283,6 @@ def insert_if_new(connection: Connection, table: Table, **values: Any) -> bool:
     except DuplicateKey:
         return False
     return True
-
-
-def upsert(connection: Connection, table: Table, values: Json, changes: Json) -> None:
-    """Insert a row, or make changes where a row has its key already, in one statement."""
-    if connection.dialect.name == "sqlite":
-        from sqlalchemy.dialects import sqlite  # Jobs on MySQL do not need it
-
-        keys = list(table.primary_key)
-        new = sqlite.insert(table).values(values)
-        connection.execute(new.on_conflict_do_update(index_elements=keys, set_=changes))
-    else:
-        connection.execute(mysql.insert(table).values(values).on_duplicate_key_update(changes))
 
 
 def portions(values: Sequence[T], most: int = MOST_VALUES) -> Iterator[Sequence[T]]:

@@ -98,6 +98,10 @@ ledger = table(
     hashes=required(LongBlob, doc="the lowest ones, by which the different rules are counted"),
     first_day=required(identifier(10), doc="of all bars that were tried"),
     last_day=identifier(10),
+    sampled_to=Column(
+        BigInteger,
+        doc="no rule with a higher hash joins the sample of these years; null: any may",
+    ),
     since=Timestamp,
     latest=Column(Timestamp),
 )

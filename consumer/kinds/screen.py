@@ -73,8 +73,9 @@ def screen(
     for number in range(len(tried)):
         rule = setup.rule(tried.member(number))
         result = setup.result_of(rule)
-        trials.add(rule.spec.name, rule.params, result.shares_curve)
-        timing = _value("timing_sharpe_ratio", partial(_timing_ratio, setup, result))
+        shares = result.shares_curve  # each access computes it
+        trials.add(rule.spec.name, rule.params, shares)
+        timing = _value("timing_sharpe_ratio", partial(_timing_ratio, setup, result, shares))
         measured[number] = (*core_metrics(setup, result), timing)
         report(number + 1)
     return packed_metrics(measured), _best(setup, tried, measured)
@@ -100,14 +101,14 @@ def _value(name: str, compute: Callable[[], float]) -> float:
     return math.nan if value is None else value
 
 
-def _timing_ratio(setup: Setup, result: BacktestResult) -> float:
+def _timing_ratio(setup: Setup, result: BacktestResult, shares: Array) -> float:
     """Sharpe ratio of the timing; NoValue where the exposure never changed, and for an account that lost everything."""
     if result.metrics.sharpe_ratio is None:
         raise NoValue(STEADY)
     traded = setup.prices.traded
     path = np.concatenate(([setup.request.initial_capital], result.equity_curve))
     excess = timing_over(
-        path, result.shares_curve, traded.columns["Close"], traded.timestamps, setup.engine.rates
+        path, shares, traded.columns["Close"], traded.timestamps, setup.engine.rates
     ).excess()
     return average(excess) / spread(excess) * math.sqrt(setup.prices.bars_per_year)
 

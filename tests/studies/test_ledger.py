@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.engine import Engine
 
-from adapters.plan_tables import TRIAL, ledger_trials
+from adapters.plan_tables import LEDGER, TRIAL, ledger_trials
 from adapters.studies import ledger
+from adapters.studies import trials as trials_module
 from adapters.studies.ledger import (
     COUNTED,
     list_ledger,
@@ -187,3 +188,37 @@ def test_long_series_are_compared_in_blocks(engine: Engine) -> None:
         tries = tries_on(connection, SERIES, [(TIMES, closes)])
 
     assert {len(each) for each in tries.excess} == {92}
+
+
+def test_jobs_that_skip_what_cannot_join_leave_the_same_rows(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hashes and sample are read only where a rule may be among them: as if all were read in every Job."""
+    monkeypatch.setattr(ledger, "COUNTED", 32)
+    for module in (ledger, trials_module):
+        monkeypatch.setattr(module, "SAMPLED", 10)
+    rng, tried = random.Random(1), dict[int, set[int]]()
+    years_of_bars = TIMES.astype("M8[s]").astype("M8[Y]").astype(int) + 1970
+    highest = max(range(400), key=lambda number: trials_of([number]).hashes[0])
+    jobs = [[rng.randrange(400) for _ in range(rng.choice([1, 1, 3]))] for _ in range(150)]
+    for numbers in [*jobs, [highest]]:
+        # nobody has read the year of the last one before
+        years = (
+            [2019] if numbers == [highest] else rng.choice([[2020]] * 5 + [[2021], [2020, 2021]])
+        )
+        trials = trials_of(numbers, TIMES[np.isin(years_of_bars, years)])
+        for number in trials.hashes:
+            tried.setdefault(number, set()).update(years)
+        record(engine, trials, rng.choice(["ann", None]))
+
+    with engine.connect() as connection:
+        stored = {row.hash for row in connection.execute(select(TRIAL.hash))}
+        hashes = connection.execute(select(LEDGER.hashes).filter_by(actor="")).scalar_one()
+    by_year = {
+        year: sorted(number for number, covered in tried.items() if year in covered)
+        for year in (2019, 2020, 2021)
+    }
+    assert np.frombuffer(hashes, "<u8").tolist() == sorted(tried)[:32]
+    assert counts(engine)["distinct"] == ledger._distinct(np.array(sorted(tried)[:32], "<u8"))
+    for year, numbers in by_year.items():
+        assert {*numbers[:10]} <= stored, year
