@@ -83,15 +83,18 @@ class PlanResource:
         self,
         present: Callable[[Sequence[RowMapping]], list[tuple[Any, Json]]],
         asks: tuple[Argument, ...] = (),
+        filters: tuple[Argument, ...] = (),
         context: Callable[[], Json] = dict,
         query: Callable[[Connection, int | None, int], Sequence[RowMapping]] | None = None,
     ) -> None:
         """Add the list of plans, newest first, as JSON and as a page.
 
         present: each row as the page and as the API show it. asks, context: more arguments and variables of the page.
+        filters: more arguments of both.
         query: a page of rows; by default those of list_plans.
         """
         query = query or partial(list_plans, kind=self.kind)
+        listing = (*LISTED, *filters)
 
         def page_of_plans() -> tuple[list[tuple[Any, Json]], int | None]:
             rows, next_after = fetch_page(query)
@@ -109,7 +112,7 @@ class PlanResource:
                 f"{self.plural}/list.html",
                 **{self.plural: plans},
                 next_after=next_after,
-                query=picked(request.args, ("after", "limit")),
+                query=picked(request.args, [each.name for each in listing]),
                 **context(),
             )
 
@@ -117,9 +120,9 @@ class PlanResource:
         listed.__doc__ = f"{about}: ?limit=25, then &after=<next_after>."
         list_page.__doc__ = f"{about}."
         answer = f"200 {self.plural.capitalize()}: {self.plural}, newest first, a page at a time"
-        declared = operation(answer, asks=LISTED)(listed)
+        declared = operation(answer, asks=listing)(listed)
         self.api.add_url_rule(f"/api/{self.plural}", "listed", declared)
-        page = operation(asks=(*LISTED, *asks))(list_page)
+        page = operation(asks=(*listing, *asks))(list_page)
         self.pages.add_url_rule(f"/{self.plural}", "listed", page)
 
     def add_title(self, about: str, title: Callable[[Row], str]) -> None:

@@ -27,7 +27,7 @@ from adapters.runs.times import (
 from adapters.tables import HEADLINE_COLUMNS, IS_CANCELLED, IS_SUCCEEDED, RUN, runs
 from contracts.errors import UnknownBatch
 from contracts.run_request import RunRequest
-from contracts.status import Kind, RunStatus
+from contracts.status import Kind, PlanKind, RunStatus
 from contracts.values import Json, Values, frozen, side_by_side, without
 
 # metric of a run, run_id, params as stored JSON
@@ -110,12 +110,17 @@ class Batch:
         return {**self.counts, "failed": failed, "cancelled": self.cancelled}
 
 
-def list_batches(connection: Connection, after: int | None, limit: int) -> Sequence[RowMapping]:
-    """The next `limit` plans with a name and a run, newest first; older than the one whose `id` is `after`."""
+def list_batches(
+    connection: Connection, after: int | None, limit: int, *, internal: bool = False
+) -> Sequence[RowMapping]:
+    """Return the next `limit` batches with a run, newest first; older than the one whose `id` is `after`.
+
+    internal: also other plans with a name, such as studies.
+    """
     has_run = exists().where(RUN.plan_id == PLAN.plan_id)
-    return latest_rows(
-        connection, after, limit, select(plans).where(PLAN.name.is_not(None), has_run), plans
-    )
+    is_listed = PLAN.name.is_not(None) if internal else PLAN.kind == PlanKind.BATCH
+    query = select(plans).where(is_listed, has_run)
+    return latest_rows(connection, after, limit, query, plans)
 
 
 def batches_of(connection: Connection, rows: Sequence[RowMapping]) -> list[Batch]:
@@ -163,7 +168,7 @@ def _last_starts(connection: Connection, plan_ids: Sequence[str]) -> dict[str, d
 
 def latest_batches(connection: Connection, limit: int) -> list[Batch]:
     """The `limit` newest batches."""
-    return batches_of(connection, list_batches(connection, None, limit))
+    return batches_of(connection, list_batches(connection, None, limit, internal=True))
 
 
 def batch_named(connection: Connection, name: str) -> Batch:

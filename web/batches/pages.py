@@ -46,6 +46,7 @@ from web.batches.api import (
 )
 from web.formats import (
     account_decimals,
+    flag,
     line,
     number,
     one_of,
@@ -75,6 +76,7 @@ OFFERED: Json = {
     "most_leaders": MOST_LEADERS,
     **SHARING,
 }
+INTERNAL = Argument("internal", flag, "also those that studies and portfolios made", False)
 # of a chart of slices, as wide as its narrowest place, so that text is never scaled down
 WIDTH, HEIGHT = 320, 170
 LEFT, RIGHT, EDGE, BOTTOM = 62, 14, 10, 26
@@ -99,7 +101,8 @@ def _as_json(batch: Batch) -> Json:
 
 BATCH.add_list(
     lambda rows: [(batch, _as_json(batch)) for batch in ask_database(batches_of, rows)],
-    query=list_batches,
+    filters=(INTERNAL,),
+    query=lambda *page: list_batches(*page, internal=arguments()["internal"]),
 )
 
 

@@ -219,7 +219,7 @@ def _form() -> Json:
     }
 
 
-STUDY.add_list(lambda rows: [(row, listed_study(row)) for row in rows], (BATCH,), _form)
+STUDY.add_list(lambda rows: [(row, listed_study(row)) for row in rows], (BATCH,), context=_form)
 
 
 @pages.get("/studies/<uuid:study_id>")

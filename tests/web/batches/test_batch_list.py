@@ -57,6 +57,22 @@ def test_batches_are_listed_newest_first_with_their_counts(
     assert (new_batch["first_run"]["ticker"], new_batch["progress_pct"]) == ("IBM", 0.0)
 
 
+def test_batches_of_portfolios_are_listed_on_request(client: FlaskClient) -> None:
+    submit(client, "mine", 1)
+    dates = {"start_date": "2004-01-01", "end_date": "2006-12-31"}
+    legs = [{"ticker": ticker, "rule_type": "RSI"} for ticker in ("AAPL", "IBM")]
+    assert client.post("/api/portfolios", json={"legs": legs, **dates}).status_code == 202
+
+    assert [each["batch_id"] for each in listed(client)] == ["mine"]
+    internal, mine = listed(client, "internal=true")
+    assert internal["batch_id"].startswith("portfolio-")
+    assert mine["batch_id"] == "mine"
+    page = client.get("/batches").text
+    assert "portfolio-" not in page
+    assert "/batches?internal=true" in page
+    assert "portfolio-" in client.get("/batches?internal=true").text
+
+
 def test_a_batch_that_grows_keeps_its_place(client: FlaskClient) -> None:
     submit(client, "old", 1)
     submit(client, "new", 1)
