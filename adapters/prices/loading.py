@@ -28,7 +28,7 @@ from adapters.prices.store import (
 from adapters.prices.table import SHOWN, RefusedFile
 from adapters.prices.tickers import name_fault, price_files, series_of_file
 from adapters.prices.vault import hide_reserved, insert_vault
-from adapters.prices.versions import NewVersion, make_current
+from adapters.prices.versions import NewVersion, facts_of, make_current, warnings_of
 from adapters.tables import RUN, run_others
 from contracts.errors import Conflict, UnknownTicker
 from contracts.timeframes import Timeframe
@@ -66,17 +66,12 @@ def examine(
         "timeframe": bars.timeframe,
         "timezone": reading.meaning.zone,
         "exchange_zone": zone,
-        "columns": [*bars.further],
         "looks": reading.looks,
-        "data_hash": bars.data_hash,
         "outcome": outcome,
-        "first_bar": bars.first,
-        "last_bar": bars.last,
-        "bars": len(bars),
-        "closes_only": bars.closes_only,
+        **facts_of(bars),
         **counts,
         "done": reading.done,
-        "warnings": [{"level": "warning", "message": each, "line": None} for each in warnings],
+        "warnings": warnings_of(warnings),
     }
 
 

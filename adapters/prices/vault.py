@@ -23,11 +23,11 @@ from adapters.price_tables import (
 from adapters.prices.bars import PriceBars
 from adapters.prices.checks import changes, oddities
 from adapters.prices.packing import unpack_bars
-from adapters.prices.store import Version, all_versions, reserved_prices, select_versions
-from adapters.prices.versions import NewVersion
+from adapters.prices.store import Version, all_versions, reserved_prices
+from adapters.prices.versions import NewVersion, facts_of, warnings_of
 from contracts.errors import Conflict, Unknown
 from contracts.run_request import RunRequest
-from contracts.timeframes import LENGTH_S, Timeframe
+from contracts.timeframes import BY_DAY, LENGTH_S, Timeframe
 from contracts.values import picked
 
 LEAST_BARS = 2  # of a version: bars per year are counted from them
@@ -67,12 +67,13 @@ def hide_reserved(connection: Connection, ticker: str) -> None:
 def _divided(connection: Connection, version: Version, from_date: str) -> tuple[PriceBars, int]:
     """Return all bars of a version, and the number of the first that ends after the reserved day has begun.
 
-    It begins at midnight UTC or of the exchange, whichever is earlier.
+    It begins at midnight UTC or, for intraday bars, of the exchange if that is earlier.
     """
     key = version.ticker, version.timeframe, version.data_hash
     bars = unpack_bars(reserved_prices(connection, *key))
     midnight = datetime.combine(date.fromisoformat(from_date), time())
-    zones = UTC, ZoneInfo(version.exchange_zone or "UTC")
+    is_by_day = version.timeframe in BY_DAY
+    zones = UTC, ZoneInfo("UTC" if is_by_day else version.exchange_zone or "UTC")
     begins_s = min(midnight.replace(tzinfo=zone).timestamp() for zone in zones)
     return bars, int((bars.times + LENGTH_S[version.timeframe]).searchsorted(begins_s, "right"))
 
@@ -81,31 +82,15 @@ def _insert_readable(connection: Connection, version: Version, bars: PriceBars) 
     """Store the readable part of a version, and return its data_hash; "" when there is none."""
     if len(bars) < LEAST_BARS:
         return ""
-    series = version.ticker, version.timeframe
-    before = select_versions(
-        connection, VERSION.ticker == series[0], VERSION.timeframe == series[1]
-    )
-    earlier = [each for each in before if each.data_hash != version.data_hash]
-    compared = (
-        unpack_bars(reserved_prices(connection, *series, earlier[-1].data_hash))
-        if earlier
-        else bars[:0]
-    )
-    kept = ("ticker", "timeframe", "timezone", "exchange_zone", "columns")
-    counts, changed = changes(bars, compared)
-    warnings = oddities(bars) + changed
+    kept = ("ticker", "timeframe", "timezone", "exchange_zone")
     report = {
-        **picked(version.report, [name for name in kept if name in version.report]),
+        **{name: version.report.get(name) for name in kept},
+        **facts_of(bars),
         "looks": "",
-        "data_hash": bars.data_hash,
         "outcome": "changed",
-        "first_bar": bars.first,
-        "last_bar": bars.last,
-        "bars": len(bars),
-        "closes_only": bars.closes_only,
-        **counts,
-        "done": ["bars after these are reserved"],
-        "warnings": [{"level": "warning", "message": each, "line": None} for each in warnings],
+        **changes(bars, bars[:0])[0],
+        "done": ["later bars are reserved"],
+        "warnings": warnings_of(oddities(bars)),
     }
     stored = version.source, version.note, version.loaded_by
     NewVersion(version.ticker, bars, report, *stored).insert(connection)

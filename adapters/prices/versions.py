@@ -1,6 +1,7 @@
 """Versions that are about to be stored: bars with their report, as a row and parts."""
 
 import json
+from collections.abc import Sequence
 
 from sqlalchemy import Connection, update
 
@@ -10,6 +11,23 @@ from adapters.prices.bars import PriceBars, bars_per_year
 from adapters.prices.packing import pack_bars
 from adapters.sparkline import encode_sparkline
 from contracts.values import Json, frozen
+
+
+def facts_of(bars: PriceBars) -> Json:
+    """Return what a report says of the bars themselves."""
+    return {
+        "columns": [*bars.further],
+        "data_hash": bars.data_hash,
+        "first_bar": bars.first,
+        "last_bar": bars.last,
+        "bars": len(bars),
+        "closes_only": bars.closes_only,
+    }
+
+
+def warnings_of(messages: Sequence[str]) -> list[Json]:
+    """Return warnings about a file as a whole as a report has them."""
+    return [{"level": "warning", "message": each, "line": None} for each in messages]
 
 
 @frozen

@@ -191,3 +191,32 @@ def test_a_name_with_a_character_that_no_ticker_has_is_not_loaded_as_another_tic
             f"Ticker: '{ticker}' is not accepted; accepted: 1 to 15 of A-Z 0-9"
         )
         visit.expect_fault("status of 400")
+
+
+def test_the_end_of_a_series_is_reserved_opened_once_and_released(
+    visit: Visit, tmp_path: Path
+) -> None:
+    page = visit.page
+    page.on("dialog", lambda dialog: dialog.accept())
+    load(visit, exported(tmp_path / f"{TICKER}.csv", 600, factor=1.25), "600 bars")
+
+    visit.open(f"/prices/{TICKER}/1d")
+    page.get_by_label("First reserved day").fill("2001-06-01")
+    page.get_by_role("button", name="Reserve").click()
+    vault = page.get_by_role("region", name="Vault")
+    expect(vault).to_contain_text("from 2001-06-01 on are reserved")
+    expect(page.locator("#bars-title + span")).to_contain_text("to 2001-05-31")
+
+    address = new_run(visit, ticker=TICKER)
+    page.get_by_role("button", name="Open the vault").click()
+    page.wait_for_url("**/studies/*")
+    page.goto(address)
+    page.get_by_role("button", name="Open the vault").click()
+    expect(page.locator("#action-fault")).to_contain_text("it is opened once for each request")
+    visit.expect_fault("status of 409")
+
+    visit.open(f"/prices/{TICKER}/1d")
+    expect(vault).to_contain_text("opened 1 time")
+    vault.get_by_role("button", name="Release the bars").click()
+    expect(vault).to_contain_text(f"No bars of {TICKER} are reserved")
+    expect(page.locator("#bars-title + span")).not_to_contain_text("to 2001-05-31")

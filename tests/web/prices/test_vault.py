@@ -17,6 +17,7 @@ from sqlalchemy.engine import Engine
 
 from adapters.access_tables import audit
 from adapters.database import reading
+from adapters.prices.loading import delete_unused
 from adapters.prices.packing import PackedPrices, run_prices, unpack_bars
 from adapters.prices.store import prices_of
 from contracts.errors import NoPricesInRange
@@ -312,11 +313,35 @@ def test_bars_that_arrive_later_are_reserved_too(client: FlaskClient, frozen: st
 
     longer = price_file() + b"\n2013-01-02,7300001,7300001,7300001,7300001,7300001"
     loaded = client.put("/api/prices/VLT/1d", data=longer, content_type="text/csv").json
-    first = client.put("/api/prices/VLT/4h", data=longer, content_type="text/csv")
 
     current = client.get("/api/prices/VLT/1d").json["versions"][0]
-    assert loaded["last_bar"] == "2013-01-02" and first.status_code in (201, 400)
+    assert loaded["last_bar"] == "2013-01-02"
     assert (current["data_hash"], current["last_bar"]) == (readable["data_hash"], "2011-12-30")
+
+
+def test_what_is_read_in_place_of_an_older_version_is_not_pruned(
+    client: FlaskClient, engine: Engine, series: dict[str, str]
+) -> None:
+    reserve(client)
+    header, _, rest = price_file().split(b"\n", 2)
+    client.put("/api/prices/VLT/1d", data=header + b"\n" + rest, content_type="text/csv")
+
+    deleted = delete_unused(engine)
+
+    assert client.get(f"/api/prices/VLT/1d/{series['1d']}.csv").status_code == 200
+    assert deleted == []
+
+
+def test_the_day_of_intraday_bars_begins_at_midnight_of_an_exchange_in_the_east(
+    client: FlaskClient,
+) -> None:
+    for each in ("1d", "1h"):
+        load(client, "VLT", each, timezone="Australia/Sydney")
+    client.put("/api/vaults/VLT", json={"from_date": "2011-12-30"})
+
+    series = client.get("/api/prices").json["series"]
+    last = {each["timeframe"]: each["last_bar"] for each in series if each["ticker"] == "VLT"}
+    assert last == {"1d": "2011-12-29", "1h": "2011-12-28T20:00:00Z"}
 
 
 def test_a_released_series_is_whole_again(
