@@ -236,7 +236,9 @@ def list_ledger(connection: Connection, /, limit: int, **series: str) -> list[Js
     counts = select(*LEDGER[_COUNTED_COLUMNS]).filter_by(**series)
     most = counts.filter_by(actor=EVERYBODY).order_by(LEDGER.tried.desc()).limit(limit)
     listed = {(row.ticker, row.timeframe): _counts(row) for row in connection.execute(most)}
-    for row in connection.execute(counts.where(LEDGER.actor != EVERYBODY)):
+    are_listed = LEDGER.ticker.in_({ticker for ticker, _ in listed})
+    by_actor = select(*LEDGER["ticker", "timeframe", "actor", "tried", "distinct_rules"])
+    for row in connection.execute(by_actor.where(are_listed, LEDGER.actor != EVERYBODY)):
         if of_series := listed.get((row.ticker, row.timeframe)):
             of_series["by"].append({"actor": row.actor, **_numbers(row)})
     return [*listed.values()]

@@ -3,6 +3,8 @@
 from sqlalchemy.engine import Engine
 
 TICKERS, BATCHES, LABELS = 50, 1000, 200
+# of the ledger; each actor has tried rules on a quarter of the series
+SERIES, ACTORS = 400, 50
 
 # Everything follows from the row's number: `r…` are fractions between 0 and 1 that look random and never change.
 _ROWS = """
@@ -44,6 +46,18 @@ INSERT INTO plans (plan_id, kind, name, starts, created_at)
 SELECT CONCAT('00000000-0000-4000-8000-', LPAD(seq, 12, '0')), 'batch', CONCAT('sweep-', seq), 0, '2025-01-01 00:00:00'
 FROM bench_numbers
 """
+_LEDGER = """
+INSERT INTO ledger (ticker, timeframe, actor, tried, distinct_rules, hashes, first_day, last_day, since, latest)
+SELECT CONCAT('TICK', LPAD(seq DIV {actors}, 3, '0')), '1d', IF(is_total, '', CONCAT('actor-', MOD(seq, {actors}))),
+  FLOOR(share * 60000), FLOOR(share * 20000), REPEAT('q', 8 * LEAST(4096, FLOOR(share * 20000))),
+  '2000-03-01', '2013-03-01', '2025-01-01 00:00:00', '2025-12-01 00:00:00'
+FROM (
+  SELECT seq, MOD(seq, {actors}) = 0 AS is_total, CONV(SUBSTR(hash, 1, 8), 16, 10) / 4294967296 AS share,
+    CONV(SUBSTR(hash, 9, 8), 16, 10) / 4294967296 AS r
+  FROM (SELECT seq, SHA2(seq, 256) AS hash FROM bench_numbers) AS hashed
+) AS numbers
+WHERE is_total OR r < 0.25
+"""
 CHUNK = 100_000
 
 
@@ -58,6 +72,11 @@ def fill(engine: Engine, rows: int) -> None:
         _insert(engine, statement, range(first, min(first + CHUNK, rows + 1)))
     with engine.begin() as connection:
         connection.exec_driver_sql("ANALYZE TABLE backtest_results")
+
+
+def fill_ledger(engine: Engine) -> None:
+    """Insert the counts of SERIES series by ACTORS actors."""
+    _insert(engine, _LEDGER.format(actors=ACTORS), range(SERIES * ACTORS))
 
 
 def _insert(engine: Engine, statement: str, numbers: range) -> None:

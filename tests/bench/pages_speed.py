@@ -20,7 +20,7 @@ from adapters.database import connect_database
 from adapters.runs.times import percentile
 from adapters.schema import ANSWER_S, create_schema
 from adapters.settings import load_settings
-from tests.bench.many_runs import fill
+from tests.bench.many_runs import ACTORS, SERIES, fill, fill_ledger
 from tests.bench.services import row
 from tests.services.fixtures import emptied, settings_of
 from tests.services.mariadb_server import DURABLE, MariaDBServer, data_template
@@ -31,6 +31,7 @@ from web.runs.page import TABS
 
 ROWS = 1_000_000
 ROUNDS = 5
+LEDGER_MS = 20
 SAMPLES = 100  # of each other page; of 20 the 95th percentile would be the slowest but one
 PAGES_DEEP = 4  # pages that are turned after each first one
 
@@ -55,7 +56,7 @@ def main() -> None:
     logging.disable(logging.CRITICAL)
     with application() as app:
         client = app.test_client()
-        rows = [*list_rows(client), *page_rows(app, client)]
+        rows = [*list_rows(client), *ledger_rows(client), *page_rows(app, client)]
     print(json.dumps(rows))
 
 
@@ -75,6 +76,7 @@ def application() -> Iterator[Flask]:
             emptied(database.url())
             sys.stderr.write(f"inserting {ROWS:,} runs\n")
             fill(engine, ROWS)
+            fill_ledger(engine)
             yield create_app(load_settings(settings_of(database.url(), redis.url)))
         finally:
             database.stop()
@@ -99,6 +101,24 @@ def list_rows(client: FlaskClient) -> list[dict[str, Any]]:
             note=slowest,
         ),
         row("a word that no run has, median", unknown_ms, "ms", median, note="against the same"),
+    ]
+
+
+def ledger_rows(client: FlaskClient) -> list[dict[str, Any]]:
+    """The ledger of many series and actors: all that one answer lists, and one series."""
+    paths = {
+        f"GET /api/ledger, {SERIES} series, {ACTORS} actors, p95": "/api/ledger",
+        "the same of one series, p95": "/api/ledger?ticker=TICK010&timeframe=1d",
+    }
+    return [
+        row(
+            name,
+            p95([timed(client, path) for _ in range(SAMPLES)]),
+            "ms",
+            LEDGER_MS,
+            budget="<= 1",
+        )
+        for name, path in paths.items()
     ]
 
 

@@ -51,6 +51,11 @@ def test_all_ways_of_trying_a_rule_count_it_once(client: FlaskClient, engine: En
     assert {each["ticker"] for each in client.get("/api/ledger").json["series"]} == {
         "AAPL", "IBM", "MSFT"
     }  # fmt: skip
+    assert [each["ticker"] for each in client.get("/api/ledger?limit=1").json["series"]] == [
+        "AAPL"
+    ]
+    assert "Show up to 200 series" in client.get("/ledger?limit=1").text
+    assert "Show up to" not in client.get("/ledger").text
 
 
 def test_a_permutation_study_counts_its_real_search_only(
