@@ -1,4 +1,4 @@
-"""What the ledger adds to the end of a run and to a screen, both with and without it in turn, in forked processes.
+"""Cost of the ledger at the end of a run and in a screen: both with and without it in turn, in forked processes.
 
 As in a Job, no statement was compiled before: each process begins with an empty cache.
 """
@@ -49,7 +49,7 @@ REQUEST = RunRequest(
 
 
 class NoTrials(Trials):
-    """What a Job without the ledger does."""
+    """Trials of a Job without the ledger."""
 
     def add(self, *_: Any) -> None:
         """Do nothing."""
