@@ -193,8 +193,9 @@ def put(ticker: str, timeframe: str) -> ResponseReturnValue:
     if content is body:  # not packed
         content = _in_utf8(body)
     bars, report = examine(platform().prices, symbol, content, meaning)
-    stores = not query["dry_run"] and report["outcome"] != "unchanged"
     reserve_from = _reserved_day(bars, query["reserve_years"])
+    is_new = report["outcome"] != "unchanged" or reserve_from is not None
+    stores = is_new and not query["dry_run"]
     if stores:
         labels = query["source"], query["note"]
         save_version(platform().engine, symbol, bars, report, *labels, reserve_from)

@@ -29,13 +29,23 @@ def reserve(engine: Engine, ticker: str, from_date: date) -> int:
     Metrics, receipts and verdicts stay. Conflict while a run or study that reads such bars has not ended, or when some
     are reserved already.
     """
+    deleted = committed(engine, partial(_reserve, ticker, from_date))
+    delete_or_release(engine, ticker)  # of a run that was accepted meanwhile
+    return deleted
 
-    def hide(connection: Connection) -> None:
-        insert_vault(connection, ticker, from_date)
-        hide_reserved(connection, ticker)
 
-    committed(engine, hide)
-    return delete_or_release(engine, ticker)
+def _reserve(ticker: str, from_date: date, connection: Connection) -> int:
+    insert_vault(connection, ticker, from_date)
+    hide_reserved(connection, ticker)
+    return _delete_results(ticker, connection)
+
+
+def count_reserved_results(engine: Engine, ticker: str, from_date: date) -> int:
+    """Return what `reserve` would, and change nothing."""
+    with engine.connect() as connection, connection.begin() as transaction:
+        count = _reserve(ticker, from_date, connection)
+        transaction.rollback()
+    return count
 
 
 def delete_or_release(engine: Engine, ticker: str) -> int:
@@ -57,16 +67,6 @@ def release(ticker: str, connection: Connection) -> None:
     delete_vault(connection, ticker)
     of_ticker = (VERSION.ticker == ticker, VERSION.data_hash.in_(readable))
     delete_versions(connection, unused_versions(connection, *of_ticker))
-
-
-def count_reserved_results(engine: Engine, ticker: str, from_date: date) -> int:
-    """Return what `reserve` would, and change nothing."""
-    with engine.connect() as connection, connection.begin() as transaction:
-        insert_vault(connection, ticker, from_date)
-        hide_reserved(connection, ticker)
-        count = _delete_results(ticker, connection)
-        transaction.rollback()
-    return count
 
 
 def _delete_results(ticker: str, connection: Connection) -> int:

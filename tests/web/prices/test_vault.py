@@ -404,14 +404,20 @@ def test_nothing_is_reserved_while_a_run_reads_there(
     run_id = post(client, "/run_backtest", **RUN)["run_id"]
 
     refused = client.put("/api/vaults/VLT", json={"from_date": "2012-01-01"})
+    loaded = client.put(
+        "/api/prices/VLT/1d", query_string={"reserve_years": 1}, data=price_file()
+    )
 
-    assert refused.status_code == 409 and run_id in refused.json["error"]
+    for answer in (refused, loaded):
+        assert answer.status_code == 409 and run_id in answer.json["error"]
     assert client.get("/api/vaults").json["vaults"] == []
-    assert client.get("/api/prices/VLT/1d").json["versions"][0]["last_bar"] == "2012-06-29"
+    versions = client.get("/api/prices/VLT/1d").json["versions"]
+    assert [each["data_hash"] for each in versions] == [series["1d"]]
 
 
 def test_the_last_years_of_a_file_are_reserved_as_it_is_loaded(client: FlaskClient) -> None:
-    load(client, "VLT", reserve_years=1)
+    load(client, "VLT")
+    load(client, "VLT", reserve_years=1)  # the same file
 
     [vault] = client.get("/api/vaults").json["vaults"]
     assert vault["from_date"] == "2011-06-30"
