@@ -51,6 +51,7 @@ TRADES_BY = ("ticker", "side", "outcome", "reason", "sort", "order")
 TRADE_COLUMNS = {"ticker": "Ticker"} | without(COLUMNS, ("trade_no",))
 LABEL_HEIGHT = 26  # of the allocation's chart: margin above and below
 MOST_AREAS = 7  # with different colours; the others share one, and cash is the background
+HOLDING = "buying the same assets equally and holding them"
 
 
 @blueprint.get("/portfolios/<uuid:portfolio_id>")
@@ -88,6 +89,7 @@ def _context(portfolio: PortfolioView, tab: str) -> Json:
 def _result_context(portfolio: PortfolioView, tab: str) -> Json:
     """Return the variables of a completed portfolio; those of a tab until its series are deleted."""
     measured, series = portfolio.measured, portfolio.series
+    bars = len(series.account.times) if series and not portfolio.spec.get("benchmark") else 0
     view = RunResult(
         run_id=portfolio.row["plan_id"],
         status="completed",
@@ -99,7 +101,7 @@ def _result_context(portfolio: PortfolioView, tab: str) -> Json:
     return {
         "sections": sections(measured["values"]),
         "view": view,
-        "market": market(measured["values"], "buying the same assets equally and holding them"),
+        "market": market(measured["values"], HOLDING, bars),
         **(_OF_TAB[tab](series) if series else {}),
     }
 

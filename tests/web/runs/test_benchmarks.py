@@ -12,6 +12,7 @@ from adapters.tables import runs
 from tests.services.prices import DATA
 from tests.services.web_app import run_values
 from tests.web.conftest import RunMaker
+from web.runs.page import market
 
 
 def test_its_version_is_pinned_when_the_run_is_accepted(app: Flask, client: FlaskClient) -> None:
@@ -33,6 +34,35 @@ def test_a_run_is_held_against_it(browser_client: FlaskClient, make_run: RunMake
     assert plain["metrics"]["beta"] != other["metrics"]["beta"]
     assert plain["metrics"]["sharpe_ratio"] == other["metrics"]["sharpe_ratio"]
     assert "Information ratio" in browser_client.get(f"/result/{other['run_id']}").text
+
+
+def test_the_answer_compares_with_the_benchmark_of_the_request(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
+    plain, other = (
+        browser_client.get(f"/result/{make_run(**fields)}").text
+        for fields in ({}, {"benchmark": "IBM"})
+    )
+
+    assert "Did it beat buy-and-hold?" in plain
+    assert "Did it beat IBM?" in other
+    assert "than holding IBM, which" in " ".join(other.split())
+
+
+def test_a_difference_that_chance_makes_is_about_even() -> None:
+    metrics = {"num_trades": 9, "total_return_pct": 12.4, "buy_hold_return_pct": 10.0}
+    metrics |= {"information_ratio": 0.2, "bars_per_year": 252}
+
+    five_years, fifty_years = (market(metrics, "holding it", 252 * years) for years in (5, 50))
+
+    assert (five_years.beat, fifty_years.beat) == (0, 1)
+    # 0.2 * sqrt(5) = 0.447 standard errors, two-sided: 0.655
+    assert five_years.words.endswith(
+        "2.4 points better than holding it, which gained 10.0%."
+        " Luck alone makes as large a difference 65% of the time."
+    )
+    assert "Luck" not in fifty_years.words
+    assert market(metrics, "holding it").beat == 1  # measured against something else
 
 
 def test_the_prices_that_a_run_is_held_against_are_kept_for_it(client: FlaskClient) -> None:
