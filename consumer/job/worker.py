@@ -157,10 +157,12 @@ class RunWorker:
 
             return run_backtest(claim, prices, self._engine, self._settings, child)
 
-        if claim.request.rule_type == "PYTHON":
-            from consumer.sealed.seal import hide_memory
+        is_python = claim.request.rule_type == "PYTHON"
+        if is_python:
+            from consumer.sealed import seal
 
-            hide_memory()  # of this process and of the child
+            seal.hide_memory()  # of this process and of the child
+            seal.adopt_orphans()
         self._deadline = time.monotonic() + self._settings.run_timeout_s + OVERTIME_S
         self._engine.dispose()  # a connection must not live in two processes
         child = ChildProcess(run)
@@ -170,6 +172,8 @@ class RunWorker:
             self._beat(claim, child)
             self._messages.send_heartbeat(job)
         termination.set_child(0)
+        if is_python:
+            seal.await_orphans()
         self._unrecorded_cpu_s = child.unrecorded_cpu_s()
         return exit_code
 

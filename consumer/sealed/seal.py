@@ -15,6 +15,7 @@ from pathlib import Path
 
 # of linux/prctl.h and seccomp.h
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
+_PR_SET_CHILD_SUBREAPER = 36
 # a refused call fails with EPERM, which Python raises as PermissionError
 _ALLOW, _REFUSE = 0x7FFF0000, 0x00050000 | 1
 ALLOWED = (
@@ -75,6 +76,18 @@ def die_with(parent_pid: int) -> None:
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent_pid:  # it died before the call
         os._exit(1)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of processes below this one whose parent dies; on Linux only."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def await_orphans() -> None:
+    """Wait for all children, which die with their parent, so that their CPU seconds count."""
+    with suppress(ChildProcessError):  # none is left
+        while True:
+            os.waitpid(-1, 0)
 
 
 def hide_memory() -> None:

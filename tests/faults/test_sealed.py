@@ -7,7 +7,9 @@ from contextlib import suppress
 
 import psutil
 import pytest
+from sqlalchemy import select
 
+from adapters.access_tables import USED
 from tests.faults.recovery import measured
 from tests.faults.test_killed import QUICK
 from tests.services.invariants import check_queue_is_clean, check_tables
@@ -93,6 +95,22 @@ def test_sealed_processes_die_with_a_killed_job_whose_run_is_computed_again(
         wait_until(lambda: not any(map(is_alive, forks)), 10, "the end of the first forks")
 
     check(run_id, submitter, programs, redis_server, ("SUCCEEDED", None))
+
+
+def test_the_cpu_seconds_of_a_strategy_count_when_its_job_is_stopped(
+    programs: Programs, submitter: Submitter
+) -> None:
+    burn = "import time\nwhile time.process_time() < 3:\n    pass\n"
+    submitter.submit(**PYTHON, params={"code": burn + HANGS_AT_ONCE.partition("\n")[2]})
+    consumer = programs.start("consumer")
+    forks = wait_for_forks(programs)
+    wait_until(lambda: sum(forks[-1].cpu_times()[:2]) > 2.9, 60, "3 s of CPU")
+
+    consumer.send(signal.SIGTERM)
+    consumer.wait()
+
+    with submitter.engine.connect() as connection:
+        assert connection.execute(select(USED.cpu_s)).scalar_one() > 2.9
 
 
 def is_alive(process: psutil.Process) -> bool:
