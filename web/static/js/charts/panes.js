@@ -7,14 +7,14 @@ export const compactPercent = (value) => `${compact(value)}%`;
 
 const LINE_COLOURS = 5;
 
-const AXIS_DIGITS = 5; // significant digits of the highest price, to keep the axis narrow
+const PRICE_DIGITS = 5; // significant digits of prices below 10
 
-const candles = (price, axisDecimals) => ({
+const candles = (price, decimals) => ({
   kind: "candles",
   name: "",
   colour: "muted",
-  axis: priceFormat(axisDecimals),
-  minMove: 10 ** -axisDecimals,
+  axis: priceFormat(decimals),
+  minMove: 10 ** -decimals,
   margins: { top: 0.12, bottom: 0.06 },
   points: ({ times, open, high, low, close }) =>
     times.map((time, at) => ({ time, open: open[at], high: high[at], low: low[at], close: close[at] })),
@@ -147,9 +147,11 @@ export function panesOf({
   price_decimals: most,
   money_decimals: digits,
 }) {
-  const fitting = AXIS_DIGITS - 1 - Math.floor(Math.log10(Math.max(...high)));
-  const [price, axisDecimals] = [priceFormat(most), Math.min(Math.max(fitting, 2), most)];
-  const series = [candles(price, axisDecimals), ...(stops ? [trailingStop(price)] : []), ...priceLines(lines, price)];
+  // two for 56.14, although adjusted prices are stored with six; five digits below 10, as of exchange rates
+  const magnitude = Math.floor(Math.log10(Math.max(...high)));
+  const decimals = Math.min(magnitude > 0 ? 2 : PRICE_DIGITS - 1 - magnitude, most);
+  const price = priceFormat(decimals);
+  const series = [candles(price, decimals), ...(stops ? [trailingStop(price)] : []), ...priceLines(lines, price)];
   const prices = { id: "price", name: "Price", height: 340, log: true, series };
   const sold = amounts.some((amount) => amount > 0)
     ? [{ id: "volume", name: "Volume", height: 70, series: [volume] }]
