@@ -1,7 +1,8 @@
 """Take screenshots for the documentation: `python -m docs.tools.screenshots --url http://127.0.0.1:5000`.
 
 Submits a few runs and a batch to a running platform over HTTP, waits for them, and takes screenshots of the pages that
-the documentation shows, in headless Chromium, into docs/images/.
+the documentation shows, in headless Chromium, into docs/images/. The README's picture is one screen in both themes, and
+its animation a walk from the form to a second run.
 """
 
 import argparse
@@ -10,10 +11,10 @@ import shutil
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from PIL import Image
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 
@@ -21,6 +22,8 @@ from backtests import Client
 
 IMAGES = Path(__file__).resolve().parents[1] / "images"
 WIDTH = 1440
+SCREEN: ViewportSize = {"width": WIDTH, "height": 900}
+WALK_SIZE = (960, 600)
 TERMS = {
     "start_date": "2003-01-02",
     "end_date": "2013-03-01",
@@ -65,6 +68,9 @@ def main() -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable)
         take_screenshots(browser, client.url, pages)
+        for theme in ("light", "dark"):
+            take_hero(browser, client.url + pages["run-stats"], theme)
+        record_walk(browser, client.url)
         browser.close()
 
 
@@ -100,6 +106,58 @@ def take_screenshots(browser: Browser, url: str, pages: dict[str, str]) -> None:
         page.set_viewport_size({"width": WIDTH, "height": height})
         save(page.screenshot(), IMAGES / f"{name}.png")
         print(f"docs/images/{name}.png")
+
+
+def take_hero(browser: Browser, address: str, theme: Literal["light", "dark"]) -> None:
+    """Save the first screen of a run in a theme, for the README."""
+    page = browser.new_page(viewport=SCREEN, color_scheme=theme)
+    page.goto(address, wait_until="networkidle")
+    save(page.screenshot(), IMAGES / f"hero-{theme}.png")
+    print(f"docs/images/hero-{theme}.png")
+
+
+def record_walk(browser: Browser, url: str) -> None:
+    """Save an animation: a run, why it bought, the same run with another number, and both compared."""
+    page = browser.new_page(viewport=SCREEN)
+    frames: list[tuple[Image.Image, int]] = []
+
+    def show(milliseconds: int) -> None:
+        page.wait_for_load_state("networkidle")
+        picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+        frames.append((picture.resize(WALK_SIZE, Image.Resampling.LANCZOS), milliseconds))
+
+    page.goto(url, wait_until="networkidle")
+    show(1500)
+    page.get_by_role("button", name="Run backtest").click()
+    page.wait_for_url("**/result/*")
+    await_chart(page)
+    show(2500)
+    page.locator(".stage").focus()
+    page.keyboard.press("End")
+    page.keyboard.press("Enter")
+    page.locator("#why-text, .conditions, .why").first.wait_for()
+    show(2000)
+    page.locator('[data-path="fast"]').fill("10")
+    show(1000)
+    page.get_by_role("button", name="Run again").click()
+    page.locator("#compared-with").wait_for()
+    await_chart(page)
+    show(3000)
+    pictures = [picture.quantize(128, dither=Image.Dither.NONE) for picture, _ in frames]
+    pictures[0].save(
+        IMAGES / "walk.gif",
+        save_all=True,
+        append_images=pictures[1:],
+        duration=[milliseconds for _, milliseconds in frames],
+        loop=0,
+        optimize=True,
+    )
+    print("docs/images/walk.gif")
+
+
+def await_chart(page: Page) -> None:
+    """Wait until the chart of a result is drawn."""
+    page.locator(".stage.drawn").first.wait_for()
 
 
 def save(png: bytes, path: Path) -> None:
