@@ -88,7 +88,7 @@ def information_ratio(run: Measured) -> float:
 def up_capture(run: Measured) -> float:
     """Share of the benchmark's rises that the run gained; above 100% it gained more.
 
-    Yearly growth on the bars on which the benchmark rose / the benchmark's on them.
+    Mean return on the bars on which the benchmark rose / the benchmark's on them.
     """
     return _capture(run, run.common_returns.benchmark > 0)
 
@@ -97,7 +97,7 @@ def up_capture(run: Measured) -> float:
 def down_capture(run: Measured) -> float:
     """Share of the benchmark's falls that the run lost; below 100% it lost less.
 
-    Yearly growth on the bars on which the benchmark fell / the benchmark's on them.
+    Mean return on the bars on which the benchmark fell / the benchmark's on them.
     """
     return _capture(run, run.common_returns.benchmark < 0)
 
@@ -109,19 +109,14 @@ def _active(run: Measured) -> Array:
 
 
 def _capture(run: Measured, chosen: Array) -> float:
-    """Capture ratio over the common returns that are chosen, in percent."""
+    """Capture ratio over the common returns that are chosen, in percent.
+
+    Of mean returns, unlike empyrical's: growth over half of the bars, compounded to a year, exaggerates small differences.
+    """
     common = run.common_returns
-    ours, theirs = common.run[chosen], common.benchmark[chosen]
-    if not len(theirs):
+    if not chosen.any():
         raise NoValue("the benchmark never moved that way")
-    moved = _growth(theirs, common.per_year)
-    if moved == 0.0:
-        raise NoValue("the benchmark hardly moved that way")
-    return _growth(ours, common.per_year) / moved * 100.0
-
-
-def _growth(returns: Array, periods_per_year: float) -> float:
-    return _yearly(float((1.0 + returns).cumprod()[-1]), periods_per_year / len(returns))
+    return average(common.run[chosen]) / average(common.benchmark[chosen]) * 100.0
 
 
 def _yearly(growth: float, times: float) -> float:

@@ -26,7 +26,7 @@ HEADLINES = {metric.headline: metric for metric in METRICS if metric.headline}
 HEADLINE_NAMES = tuple(metric.name for metric in HEADLINES.values())
 # Version of everything around the engine: the bars that a rule sees, and the derived metrics. A run reproduced under
 # another version may give other numbers.
-ANALYSIS_VERSION = "2.2.0"
+ANALYSIS_VERSION = "2.3.0"
 TOO_LARGE = "too large for a number"
 NOT_COMPUTED = "could not be computed"  # an error in the metric; the log has the trace
 
