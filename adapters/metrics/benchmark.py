@@ -111,7 +111,7 @@ def _active(run: Measured) -> Array:
 def _capture(run: Measured, chosen: Array) -> float:
     """Capture ratio over the common returns that are chosen, in percent.
 
-    Of mean returns, unlike empyrical's: growth over half of the bars, compounded to a year, exaggerates small differences.
+    Of mean returns, unlike empyrical's: half of the bars, compounded to a year, exaggerate small differences.
     """
     common = run.common_returns
     if not chosen.any():
