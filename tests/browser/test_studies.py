@@ -14,6 +14,13 @@ def test_a_study_is_priced_started_and_judged(
     page = visit.page
     visit.open("/studies")
     page.locator("#s-rule").select_option("MA_CROSS")
+    page.locator("#study-plan").click()  # a grid from the start
+    expect(page.locator("#study-cost")).to_contain_text("56 combinations")
+    page.locator("#s-MA_CROSS-fast").fill("20")
+    page.locator("#s-MA_CROSS-slow").fill("50")
+    page.locator("#study-plan").click()
+    expect(page.locator("#study-cost")).to_contain_text("only 1 combination")
+    expect(page.get_by_role("button", name="Start")).to_be_disabled()
     page.locator("#s-MA_CROSS-fast").fill("5:15:5")
     page.locator("#s-MA_CROSS-slow").fill("50, 100")
     page.locator("#s-train").fill("99")

@@ -205,6 +205,8 @@ pages = STUDY.pages
 BATCH = Argument("batch", any_text, "whose combinations fill the form")
 AXIS_KINDS = {"int", "float", "choice"}  # kinds of params whose values the form can list
 FORMED = [rule for rule in RULES.values() if {each.kind for each in rule.params} <= AXIS_KINDS]
+# values with which the form begins, by rule: a grid; of other rules the defaults
+FIRST_AXES = {"MA_CROSS": {"fast": "5:40:5", "slow": "50:200:25"}}
 
 
 def _form() -> Json:
@@ -215,6 +217,7 @@ def _form() -> Json:
         "batch_id": batch_id,
         "rules": FORMED,
         "tickers": platform().prices.all(),
+        "axes": FIRST_AXES,
         "metrics": METRICS,
     }
 

@@ -273,7 +273,7 @@ def test_the_form_has_a_field_for_each_parameter(client: FlaskClient) -> None:
     page = client.get("/studies").text
 
     assert 'data-rule="MA_CROSS"' in page
-    assert re.search(r'data-axis="slow"\s+value="50"', page)
+    assert re.search(r'data-axis="slow"\s+value="50:200:25"', page)
     assert "COMPOSITE" not in page
 
 

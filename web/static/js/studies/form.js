@@ -5,6 +5,11 @@ import { axisOf, fieldValue } from "../inputs.js";
 import { sendJson, sendOnce } from "../requests.js";
 import { visit } from "../swap.js";
 
+const SELECTING = new Set(["walk_forward", "selection"]); // kinds that judge the choice among combinations
+const ONE_COMBINATION =
+  "There is only 1 combination, so there is nothing to select. Give a parameter several values, such as 10:30:5, " +
+  "or choose the kind holdout.";
+
 function request(form, base) {
   const body = { base: { ...base } };
   for (const input of form.querySelectorAll("[name]"))
@@ -82,8 +87,11 @@ export function startStudyForm(form) {
   form.querySelector("#s-ticker")?.addEventListener("change", dates);
   form.querySelector("#study-plan").addEventListener("click", async () => {
     const { ok, body } = await sendJson(`${address}?dry_run=true`, studyRequest(form, batch));
-    start.disabled = !ok;
-    if (ok) say(costText(body), "good");
+    const kind = form.querySelector("#s-kind").value;
+    const isOne = ok && body.combinations === 1 && SELECTING.has(kind);
+    start.disabled = !ok || isOne;
+    if (isOne) say(ONE_COMBINATION, "bad");
+    else if (ok) say(costText(body), "good");
     else faults(body);
   });
   form.addEventListener("submit", async (event) => {
