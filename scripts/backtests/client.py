@@ -5,13 +5,17 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
 from math import inf
-from typing import NamedTuple, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 from uuid import uuid4
 
+from backtests.following import Following, has_ended
+from backtests.results import Answer, Batch, Portfolio, Run, Screen, runs_of
 from backtests.transport import DEFAULT_URL as DEFAULT_URL
 from backtests.transport import (
     LONG_TIMEOUT_S,
+    BadInput,
     Json,
     Refused,
     RunRequest,
@@ -22,11 +26,26 @@ from backtests.transport import (
     quoted,
 )
 
-PAGE = 2000  # runs in one answer
-RUN_POLL_S = 0.5
+if TYPE_CHECKING:
+    import pandas as pd
+
 RUNS_PER_CALL = 2000
-BATCH_POLL_S, FIRST_LOOK_S = 1.0, 0.1
-LIVING = ("pending", "running")
+# by what can be followed
+PATHS = {
+    "run": "/status/",
+    "batch": "/api/batches/",
+    "screen": "/api/screens/",
+    "study": "/api/studies/",
+    "portfolio": "/api/portfolios/",
+    "robustness": "/api/robustness/",
+}
+FORMS = {
+    **dict.fromkeys(PATHS, Answer),
+    "batch": Batch,
+    "screen": Screen,
+    "portfolio": Portfolio,
+}
+Form = TypeVar("Form", bound=Answer)
 
 
 class Submitted(NamedTuple):
@@ -110,22 +129,31 @@ class Client(Transport):
         others = min((each["on_other_prices"] for each in answers), default=0)
         return Plan(sum(each["new"] for each in answers), dict(existing), others)
 
-    def screen(self, sweep: RunRequest, top: int = 10, seen: Seen = lambda screen: None) -> Json:
+    def screen(
+        self, sweep: RunRequest, top: int = 10, seen: Seen = lambda screen: None
+    ) -> Screen:
         """Try a sweep in one Job for each ticker, wait, and return it with its `top` rows in `leaderboard`.
 
         A row has params and metrics but no receipt; `run_screened` makes a run of it. `seen` is called at each poll.
         """
         started = self._post("/api/screens", sweep, timeout_s=LONG_TIMEOUT_S)
-        return self._ended(f"/api/screens/{started['screen_id']}", seen, top=top)
+        return self._follow(Screen, "screen", started["screen_id"], top=top).end(seen)
 
-    def _ended(self, path: str, seen: Seen, **query: object) -> Json:
-        """Wait for the end of a Job and return it."""
-        pause_s = FIRST_LOOK_S
-        while (job := self.get(path, **query))["status"] in LIVING:
-            seen(job)
-            self._sleep(pause_s)
-            pause_s = min(2 * pause_s, BATCH_POLL_S)
-        return job
+    def follow(self, kind: str, name: str, bar: bool = False, **query: object) -> Following[Any]:
+        """Return the states of a run, batch, screen, study, portfolio or robustness, by its id, until it has ended.
+
+            for state in client.follow("study", study_id, bar=True):  # or: async for
+                print(state["counts"])
+
+        A loop reads and waits. bar: show a progress bar, if tqdm is installed. query: of its address.
+        """
+        return self._follow(FORMS[kind], kind, name, bar, **query)
+
+    def _follow(
+        self, form: type[Form], kind: str, name: str, bar: bool = False, **query: object
+    ) -> Following[Form]:
+        path = PATHS[kind] + quoted(name)
+        return Following(lambda: form(self, self.get(path, **query)), kind, bar, self._sleep)
 
     def run_screened(self, screen_id: str, row: Json) -> str:
         """Run a row of a screen's leaderboard, with charts and receipt; return the run_id."""
@@ -150,10 +178,7 @@ class Client(Transport):
 
     def wait_study(self, study_id: str, seen: Seen = lambda study: None) -> Json:
         """Wait for the end of a study and return it; `seen` is called at each poll."""
-        while (study := self.study(study_id))["completed_at"] is None:
-            seen(study)
-            self._sleep(BATCH_POLL_S)
-        return study
+        return self._follow(Answer, "study", study_id).end(seen)
 
     def cancel_study(self, study_id: str) -> None:
         """End a study without a verdict; Refused (409) when it has ended."""
@@ -166,20 +191,17 @@ class Client(Transport):
         """
         return self._post("/api/portfolios", portfolio, key, timeout_s=LONG_TIMEOUT_S)
 
-    def portfolio(self, portfolio_id: str) -> Json:
+    def portfolio(self, portfolio_id: str) -> Portfolio:
         """Return everything about a portfolio: its legs with runs and contributions, metrics, equity, trades."""
-        return self.get(f"/api/portfolios/{quoted(portfolio_id)}")
+        return Portfolio(self, self.get(f"/api/portfolios/{quoted(portfolio_id)}"))
 
     def portfolio_ranks(self, portfolio_id: str, at: str | None = None) -> Json:
         """Return the rebalancings of a ranked portfolio, and the ranks at the last one up to a day, YYYY-MM-DD."""
         return self.get(f"/api/portfolios/{quoted(portfolio_id)}/ranks", at=at)
 
-    def wait_portfolio(self, portfolio_id: str, seen: Seen = lambda portfolio: None) -> Json:
+    def wait_portfolio(self, portfolio_id: str, seen: Seen = lambda portfolio: None) -> Portfolio:
         """Wait for the end of a portfolio and return it; `seen` is called at each poll."""
-        while (portfolio := self.portfolio(portfolio_id))["status"] in LIVING:
-            seen(portfolio)
-            self._sleep(BATCH_POLL_S)
-        return portfolio
+        return self._follow(Portfolio, "portfolio", portfolio_id).end(seen)
 
     def cancel_portfolio(self, portfolio_id: str) -> None:
         """End a portfolio and the runs that were started for it; Refused (409) when it has ended."""
@@ -223,23 +245,57 @@ class Client(Transport):
         """Return the state and times of a run, a small answer."""
         return self.get(f"/status/{quoted(run_id)}")
 
-    def run(self, run_id: str) -> Json:
+    def run(self, run_id: str) -> Run:
         """Return everything about a run: request, metrics, curves, trades, receipt."""
-        return self.get(f"/api/runs/{quoted(run_id)}")
+        return Run(self, self.get(f"/api/runs/{quoted(run_id)}"))
 
-    def wait(self, run_id: str, timeout_s: float = inf) -> Json:
+    def wait(self, run_id: str, timeout_s: float = inf) -> Run:
         """Wait until a run has completed or failed and return it, as `run` does; TimeoutError if it takes longer."""
         deadline = time.monotonic() + timeout_s
-        while (status := self.status(run_id)["status"]) in LIVING:
-            if time.monotonic() >= deadline:
-                raise TimeoutError(f"run {run_id} is still {status} after {timeout_s:g} s")
-            self._sleep(RUN_POLL_S)
+        for state in self.follow("run", run_id):
+            if not has_ended(state) and time.monotonic() >= deadline:
+                message = f"run {run_id} is still {state['status']} after {timeout_s:g} s"
+                raise TimeoutError(message)
         return self.run(run_id)
+
+    def backtest(
+        self,
+        frame: "pd.DataFrame",
+        buy: Any,
+        sell: str | None = None,
+        *,
+        ticker: str | None = None,
+        timeframe: str = "1d",
+        inputs: RunRequest | None = None,
+        **fields: object,
+    ) -> Run:
+        """Load a DataFrame as prices, run a formula on them, wait and return the run.
+
+            run = client.backtest(frame, "close > sma(close, days)", inputs={"days": 50}, fee_rate=0)
+
+        frame: open, high, low, close and perhaps volume as columns, times as the index. buy, sell: conditions; without
+        `sell` it sells when `buy` no longer holds. buy may be a strategy in Python: a function, or a Path to a file.
+        ticker: by default one that follows from the frame, so no other series is changed. fields: others of a run;
+        the dates are the frame's. Loading prices needs the scope admin.
+        """
+        content = frame.to_csv(index_label="Date").encode()
+        ticker = ticker or f"FRAME-{sha256(content).hexdigest()[:8].upper()}"
+        report = self.load_prices(ticker, content, timeframe, source="DataFrame")
+        request = {
+            "ticker": ticker,
+            "timeframe": timeframe,
+            "data_hash": report["data_hash"],
+            "start_date": report["first_bar"][:10],
+            "end_date": report["last_bar"][:10],
+            **_rule(buy, sell, inputs),
+            **fields,
+        }
+        return self.wait(self.submit(request))
 
     def robustness(self, run_id: str, seen: Seen = lambda robustness: None) -> Json:
         """Vary costs, timing, numbers and luck of a completed run or portfolio in one Job; wait, and return it."""
         started = self._post(f"/api/runs/{quoted(run_id)}/robustness")
-        return self._ended(f"/api/robustness/{started['robustness_id']}", seen)
+        return self._follow(Answer, "robustness", started["robustness_id"]).end(seen)
 
     def cancel_run(self, run_id: str) -> None:
         """End a waiting or running run; Refused (409) when it has ended."""
@@ -268,36 +324,22 @@ class Client(Transport):
         goal: str | None = None,
         top: int = 0,
         constraint: str | None = None,
-    ) -> Json:
+    ) -> Batch:
         """Return counts and times of a batch, and its `top` runs; None ranks them as the batch was submitted.
 
         goal: max or min; for another metric than the batch's by default the better direction. constraint: a condition
         on runs, such as "num_trades >= 5 and max_drawdown_pct < 30"; an empty one for none.
         """
-        return self.get(
-            f"/api/batches/{quoted(batch_id)}",
-            metric=metric,
-            goal=goal,
-            constraint=constraint,
-            top=top,
-        )
+        path, ranking = f"/api/batches/{quoted(batch_id)}", {"metric": metric, "goal": goal}
+        return Batch(self, self.get(path, **ranking, constraint=constraint, top=top))
 
-    def wait_batch(self, batch_id: str, seen: Seen = lambda batch: None) -> Json:
+    def wait_batch(self, batch_id: str, seen: Seen = lambda batch: None) -> Batch:
         """Wait until all runs of a batch have ended and return it, as `batch` does; `seen` is called at each poll."""
-        while True:
-            batch = self.batch(batch_id)
-            seen(batch)
-            if not any(batch["counts"][state] for state in LIVING):
-                return batch
-            self._sleep(BATCH_POLL_S)
+        return self._follow(Batch, "batch", batch_id, top=0).end(seen)
 
     def runs(self, batch_id: str) -> Iterator[Json]:
         """Yield all runs of a batch with their metrics, without their curves."""
-        after: str | None = ""
-        while after is not None:
-            page = self.get(f"/api/batches/{quoted(batch_id)}/runs", limit=PAGE, after=after)
-            yield from page["runs"]
-            after = page["next_after"]
+        return runs_of(self, batch_id)
 
     def cancel(self, batch_id: str) -> int:
         """End all waiting and running runs of a batch; return their number."""
@@ -402,6 +444,16 @@ class Client(Transport):
     def open_vault(self, run_id: str) -> Json:
         """Open the vault for the request of a run, once, and return the study that judges it; for admins."""
         return self._post(f"/api/runs/{quoted(run_id)}/vault")
+
+
+def _rule(buy: Any, sell: str | None, inputs: RunRequest | None) -> Json:
+    """Return the rule of a run: formulas, or a strategy in Python."""
+    if not isinstance(buy, str):
+        return {"rule_type": "PYTHON", "params": {"code": buy, "inputs": inputs or {}}}
+    if sell is None and len(buy.split("\n")) > 1:
+        raise BadInput("sell: give it where buy has several lines")
+    params = {"buy": buy, "sell": sell or f"not ({buy})", "inputs": inputs or {}}
+    return {"rule_type": "FORMULA", "params": params}
 
 
 def _merged(refusals: Sequence[Refused]) -> Refused:

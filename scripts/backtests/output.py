@@ -111,7 +111,7 @@ def _ranks(batch: Json) -> list[Json]:
 def as_csv(batch: Json) -> str:
     """Format a header and one line per rank, with a column for each param and metric."""
     ranks, head = _ranks(batch), ("rank", "run_id", "ticker", "rule_type")
-    params = [_columns(run["params"], "params.") for run in ranks]
+    params = [flat_params(run["params"], "params.") for run in ranks]
     metrics = [run["metrics"] for run in ranks]
     written = io.StringIO()
     writer = csv.DictWriter(
@@ -125,7 +125,7 @@ def as_csv(batch: Json) -> str:
     return written.getvalue().rstrip("\n")
 
 
-def _columns(params: Json, prefix: str = "") -> Json:
+def flat_params(params: Json, prefix: str = "") -> Json:
     """Flatten params: inputs of a rule as inputs.fast, one with bounds, {value, min, max}, as its value."""
     columns: Json = {}
     for name, value in params.items():
@@ -160,7 +160,7 @@ def as_table(batch: Json) -> str:
 
 
 def _named(run: Json) -> str:
-    columns = _columns(without_code(run["params"])).items()
+    columns = flat_params(without_code(run["params"])).items()
     return " ".join((run["rule_type"], *(f"{name}={value}" for name, value in columns)))
 
 

@@ -17,9 +17,9 @@ DOCS = PROJECT_ROOT / "docs"
 
 
 def outputs(cell: NotebookNode) -> Iterator[str]:
-    """Yield the output of a cell, which may come in pieces, and the kinds of its pictures."""
+    """Yield the output of a cell, which may come in pieces, without progress, and the kinds of its pictures."""
     outputs = cell.get("outputs", [])
-    yield "".join(each.text for each in outputs if each.output_type == "stream")
+    yield "".join(each.text for each in outputs if each.get("name") == "stdout")
     yield from (
         kind
         for each in outputs

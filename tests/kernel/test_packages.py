@@ -29,7 +29,7 @@ LIBRARIES = {
 }
 HEAVY = frozenset({"pandas", "matplotlib", "scipy"})
 CLIENT = "scripts/backtests/"  # knows the platform by its HTTP API only
-CLIENT_LIBRARIES = STDLIB | {"backtests", "yaml", "yfinance"}
+CLIENT_LIBRARIES = STDLIB | {"backtests", "pandas", "tqdm", "yaml", "yfinance"}
 # files that may import more than their package
 MORE = {
     "rules/optimizer.py": frozenset({"engine"}),
