@@ -39,6 +39,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
 STEADY_S = 60.0  # after running for so long a program is restarted with the first pause again
 PATIENCE_S = 30.0  # to end by itself; the scaler gives its Jobs 25 s to hand their runs back
 # submitted after the first start, over HTTP
+EXAMPLE_BATCH = "example-averages"
 EXAMPLE = {
     "ticker": "AAPL",
     "rule_type": "MA_CROSS",
@@ -285,7 +286,7 @@ def _run_procfile(
 
 
 def _announce(url: str, with_examples: bool) -> None:
-    """Print the address as soon as the web tier answers; then submit the examples to a new database."""
+    """Print the address as soon as the web tier answers; in a new database compute the examples and print it again."""
     deadline = time.monotonic() + START_PATIENCE_S
     while time.monotonic() < deadline:
         try:
@@ -295,9 +296,13 @@ def _announce(url: str, with_examples: bool) -> None:
             time.sleep(0.1)
     else:
         return
-    print(f"\n  Backtests are ready at {url}   (Ctrl-C stops everything)\n", flush=True)
+    address = f"\n  Backtests are ready at {url}   (Ctrl-C stops everything)\n"
+    print(address, flush=True)
     if with_examples:
         print(submit_examples(url), flush=True)
+        with contextlib.suppress(BacktestsError):
+            Client(url).wait_batch(EXAMPLE_BATCH)
+            print(address, flush=True)
 
 
 def submit_examples(url: str) -> str:
@@ -309,7 +314,7 @@ def submit_examples(url: str) -> str:
     )
     try:
         client.submit(EXAMPLE)
-        runs = client.submit_sweep(batch, "example-averages")["new"]
+        runs = client.submit_sweep(batch, EXAMPLE_BATCH)["new"]
         client.submit_study(study)
     except BacktestsError as error:
         return f"the examples were not submitted: {error}"
