@@ -20,7 +20,8 @@ from web.charts.pictures import breakdown
 from web.formats import polygon, scale, text
 from web.portfolios.api import PORTFOLIO
 from web.portfolios.view import PortfolioView
-from web.runs.page import market, months, report_page, sections
+from web.runs.answer import answer
+from web.runs.page import months, report_page, sections
 from web.studies.pictures import HEIGHT, WIDTH, ends, equity_picture, frame_picture
 from web.titles import format_fields, read_fields
 
@@ -101,7 +102,7 @@ def _result_context(portfolio: PortfolioView, tab: str) -> Json:
     return {
         "sections": sections(measured["values"]),
         "view": view,
-        "market": market(measured["values"], HOLDING, bars),
+        "market": answer(measured["values"], HOLDING, bars),
         **(_OF_TAB[tab](series) if series else {}),
     }
 

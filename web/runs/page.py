@@ -6,7 +6,6 @@ Also its report, a file to share that needs no script and no other file.
 import base64
 import hashlib
 import json
-import math
 import threading
 import time
 from functools import cache
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import numpy as np
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection, RowMapping
@@ -23,7 +21,7 @@ from adapters.metrics.curves import last_days
 from adapters.metrics.measured import Metric
 from adapters.metrics.returns import monthly_returns
 from adapters.metrics.table import METRICS
-from adapters.metrics.timing import percent, run_timing
+from adapters.metrics.timing import run_timing
 from adapters.plans.robustness import robustness_of
 from adapters.prices.vault import vaults_read
 from adapters.runs.explanations import OPENING, held_back
@@ -31,7 +29,6 @@ from adapters.runs.queries import events_of, run_row, run_status
 from adapters.runs.result import run_result
 from adapters.runs.series import (
     RunSeries,
-    benchmark_equity,
     decode_signals,
     run_series,
     series_of,
@@ -47,9 +44,9 @@ from rules.language import filled_texts
 from web.app import ask_database, platform, reading_database
 from web.charts.bars import COLUMNS, PAGE_SIZE, POSITION_WORDS, completed_row, trade_page
 from web.charts.pictures import breakdown, chart_texts, pictures
-from web.formats import return_words
 from web.queue import troubles
 from web.runs import comparison, operations
+from web.runs.answer import answer, benchmark_return, small_size
 from web.titles import PART, differing_values, format_fields, full_params, reusable_values
 
 TABS = {"stats": "Stats", "trades": "Trades", "numbers": "Downloads"}
@@ -124,60 +121,6 @@ def sections(metrics: Values) -> dict[str, list[Metric]]:
                 metric
             )
     return by_section
-
-
-@frozen
-class Market:
-    """Comparison with a benchmark in words.
-
-    beat: 1 ahead, -1 behind, 0 about even, None when a return is missing. rival: the benchmark in the question.
-    """
-
-    beat: int | None
-    words: str
-    rival: str = "buy-and-hold"
-
-
-def market(
-    metrics: Values, holding: str, bars: int = 0, benchmark: tuple[str, float] | None = None
-) -> Market:
-    """Compare a result with buy-and-hold, or with the benchmark of its request.
-
-    holding: name of buy-and-hold in the sentence, such as `buying and holding AAPL`. bars: their number; 0 if the
-    metrics compare with something else. benchmark: a ticker, and its return in percent.
-    About even: less than one standard error of the mean of the bars' differences.
-    """
-    return_pct, rival = metrics.get("total_return_pct"), "buy-and-hold"
-    benchmark_pct = metrics.get("buy_hold_return_pct")
-    if benchmark:
-        rival, benchmark_pct = benchmark
-        holding = f"holding {rival}"
-    if return_pct is None or benchmark_pct is None:
-        return Market(None, f"Its return can't be compared with {holding}.", rival)
-    if not metrics.get("num_trades"):
-        words = f"It made no trades; {holding} {return_words(benchmark_pct)}."
-        return Market(None, words, rival)
-    ahead = return_pct - benchmark_pct
-    side = (
-        f"{abs(ahead):,.1f} points {'better' if ahead > 0 else 'worse'} than" if ahead else "as"
-    )
-    words = (
-        f"It {return_words(return_pct)}, {side} {holding}, which {return_words(benchmark_pct)}."
-    )
-    deviations = _deviations(metrics, bars)
-    if ahead and deviations < 1:
-        chance = math.erfc(deviations / math.sqrt(2))
-        words += f" Luck alone makes as large a difference {percent(chance)} of the time."
-        return Market(0, words, rival)
-    return Market((ahead > 0) - (ahead < 0), words, rival)
-
-
-def _deviations(metrics: Values, bars: int) -> float:
-    """Return the mean difference from the benchmark in its standard errors; infinity if it was not measured."""
-    ratio, per_year = metrics.get("information_ratio"), metrics.get("bars_per_year")
-    if ratio is None or not per_year or not bars:
-        return math.inf
-    return float(abs(ratio) * math.sqrt(bars / per_year))
 
 
 def months(run: RunSeries) -> Json:
@@ -322,10 +265,11 @@ def _completed(
         and changed_params(json.loads(comparison_run["request_json"]), view.request),
     }
     if run is None:  # pruned
-        return shared | {"market": market(metrics, holding)}
-    benchmark = _benchmark_return(run)
+        return shared | {"market": answer(metrics, holding)}
+    benchmark = benchmark_return(run)
     is_measured = benchmark or not run.request.get("benchmark")
-    shared["market"] = market(metrics, holding, len(run.times) if is_measured else 0, benchmark)
+    shared["market"] = answer(metrics, holding, len(run.times) if is_measured else 0, benchmark)
+    shared["sized"] = small_size(view.request)
     shared["timing"] = run_timing(metrics, len(run.times))
     shared["tried"] = ask_database(tried_on, view.request["ticker"], view.request["timeframe"])
     if tab == "trades":
@@ -333,16 +277,6 @@ def _completed(
     if tab == "numbers":
         return shared | {"charts": chart_texts(view, run)}
     return shared | {"months": months(run), "parts": breakdown(run)}
-
-
-def _benchmark_return(run: RunSeries) -> tuple[str, float] | None:
-    """Return the ticker and return of the benchmark that the request names; None without one for all of its dates."""
-    if not run.request.get("benchmark"):
-        return None
-    held_pct = benchmark_equity(run, platform().prices.bars, 100.0)[[0, -1]]
-    if not np.isfinite(held_pct).all():
-        return None
-    return run.request["benchmark"], float(held_pct[1] / held_pct[0] - 1) * 100
 
 
 def _trades(view: RunResult, run: RunSeries) -> Json:

@@ -12,7 +12,7 @@ from adapters.tables import runs
 from tests.services.prices import DATA
 from tests.services.web_app import run_values
 from tests.web.conftest import RunMaker
-from web.runs.page import market
+from web.runs.answer import answer
 
 
 def test_its_version_is_pinned_when_the_run_is_accepted(app: Flask, client: FlaskClient) -> None:
@@ -53,7 +53,7 @@ def test_a_difference_that_chance_makes_is_about_even() -> None:
     metrics = {"num_trades": 9, "total_return_pct": 12.4, "buy_hold_return_pct": 10.0}
     metrics |= {"information_ratio": 0.2, "bars_per_year": 252}
 
-    five_years, fifty_years = (market(metrics, "holding it", 252 * years) for years in (5, 50))
+    five_years, fifty_years = (answer(metrics, "holding it", 252 * years) for years in (5, 50))
 
     assert (five_years.beat, fifty_years.beat) == (0, 1)
     # 0.2 * sqrt(5) = 0.447 standard errors, two-sided: 0.655
@@ -62,7 +62,7 @@ def test_a_difference_that_chance_makes_is_about_even() -> None:
         " Luck alone makes as large a difference 65% of the time."
     )
     assert "Luck" not in fifty_years.words
-    assert market(metrics, "holding it").beat == 1  # measured against something else
+    assert answer(metrics, "holding it").beat == 1  # measured against something else
 
 
 def test_the_prices_that_a_run_is_held_against_are_kept_for_it(client: FlaskClient) -> None:
@@ -152,3 +152,13 @@ def test_a_benchmark_that_has_a_part_of_the_run_is_shown_for_that_part(
     inside = [first <= date <= last for date in dates]
     for name, line in lines.items():
         assert [value is not None for value in line] == inside, name
+
+
+def test_a_small_size_is_said_next_to_the_answer(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
+    small = browser_client.get(f"/result/{make_run()}").text
+    whole = browser_client.get(f"/result/{make_run(size_type='percent', position_size=100)}").text
+
+    assert "A trade uses at most 10% of the initial capital" in small
+    assert "A trade uses at most" not in whole
