@@ -121,6 +121,10 @@ class SealUnavailable(PlatformError):
     """This machine cannot seal the process of a strategy, and the settings do not let it run unsealed."""
 
 
+class BadReceipt(PlatformError):
+    """A receipt is damaged or was changed, or its result cannot be recomputed; the text begins with the place."""
+
+
 class OlderDatabase(PlatformError):
     """The database was created by an older release whose data this one does not read."""
 

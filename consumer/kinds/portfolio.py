@@ -89,7 +89,7 @@ class PortfolioTrading:
         first = runs[0].setup
         self._request, self._runs, self.rates = request, runs, first.engine.rates
         capital = float(request.terms.get("initial_capital", DEFAULT_CAPITAL))
-        self._run = replace(first.request, initial_capital=capital)
+        self.terms = replace(first.request, initial_capital=capital)
         last_time = max(run.setup.prices.traded.timestamps[-1] for run in runs)
         self.legs = [
             run.leg(last_time, leg.weight, request.sharing)
@@ -110,7 +110,7 @@ class PortfolioTrading:
         has_loans = shared["max_gross_pct"] > 100.0
         accrual = partial(_accrue, self.rates, has_loans) if self.rates else None
         sharing = SharingTerms(terms=terms, accrual=accrual, **shared)
-        return trade_together(sharing, self.legs, self._run.liquidate_below_pct)
+        return trade_together(sharing, self.legs, self.terms.liquidate_below_pct)
 
     @cached_property
     def held_equally(self) -> Array:
@@ -142,7 +142,7 @@ class PortfolioTrading:
     def columns(self) -> Json:
         """Columns of the row of the portfolio's Job."""
         return {
-            **columns_of(self.performance, self.result, self.trades, self.times, self._run),
+            **columns_of(self.performance, self.result, self.trades, self.times, self.terms),
             "trades_json": encode_trades(self.trades, [], self._notes()),
             **self.versions,
         }
@@ -165,7 +165,7 @@ class PortfolioTrading:
         """The input of the metrics but for the trades."""
         result = self.result
         return metric_inputs_of(
-            self._run,
+            self.terms,
             result,
             self.times,
             close=self.held_equally,
@@ -182,14 +182,14 @@ class PortfolioTrading:
 
     def pack(self) -> bytes:
         """Pack the series stored with the row: bars count in the joint calendar, money has the account's decimals."""
-        result, decimals = self.result, money_decimals(self._run.initial_capital)
+        result, decimals = self.result, money_decimals(self.terms.initial_capital)
         bars = len(result.equity_curve)
         chosen = np.unique(np.linspace(0, bars - 1, min(bars, WEIGHT_BARS)).round().astype(int))
         parts = result.values if result.sleeves is None else result.sleeves
         series = {
             "gross": result.gross_curve.round(decimals).tolist(),
             "positions": result.positions_curve.tolist(),
-            "held_equally": (self.held_equally * self._run.initial_capital)
+            "held_equally": (self.held_equally * self.terms.initial_capital)
             .round(decimals)
             .tolist(),
             "weights": {
@@ -220,7 +220,7 @@ class PortfolioTrading:
 
     def _notes(self) -> list[str]:
         """Notes on dates that were clipped, on legs that join late or end early, and on the benchmark."""
-        dates = bar_dates(self.times, self._run.timeframe)
+        dates = bar_dates(self.times, self.terms.timeframe)
         notes = [run.setup.prices.clipped for run in self._runs]
         for leg, bars in self._spans:
             if bars.item(0):

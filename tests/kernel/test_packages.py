@@ -33,6 +33,7 @@ CLIENT_LIBRARIES = STDLIB | {"backtests", "pandas", "tqdm", "yaml", "yfinance"}
 # files that may import more than their package
 MORE = {
     "rules/optimizer.py": frozenset({"engine"}),
+    "scripts/verify.py": frozenset({"consumer"}),
     # pages and schemas that follow from web
     "scripts/reference/pages.py": frozenset({"web"}),
     "scripts/reference/__main__.py": frozenset({"web"}),
@@ -50,6 +51,7 @@ SUBJECTS = {
         "charts": frozenset({"metrics", "prices", "runs"}),
         "studies": frozenset({"metrics", "plans", "runs"}),
         "maintenance": frozenset({"plans", "prices"}),
+        "receipts": frozenset({"metrics", "plans", "prices", "runs", "studies"}),
         "kernel": NOTHING,
     },
     "consumer": {
@@ -76,6 +78,7 @@ SUBJECTS = {
         "screens": frozenset({"batches", "documents", "plans", "prices", "runs", "studies"}),
         "ledger": NOTHING,
         "vaults": frozenset({"charts", "prices", "runs", "studies"}),
+        "receipts": NOTHING,
         "robustness": frozenset({"plans", "runs", "studies"}),
         "portfolios": frozenset({"batches", "charts", "plans", "prices", "runs", "studies"}),
         "kernel": NOTHING,

@@ -1,0 +1,1 @@
+"""Receipts: results as files that anyone can check."""

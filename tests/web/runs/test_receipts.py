@@ -1,0 +1,61 @@
+"""A receipt is recomputed without the server, in a clone and by itself; what was changed in it is refused by place."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from adapters.receipts.archive import pack_receipt, read_receipt
+from contracts.errors import BadReceipt
+from tests.services.portfolios import complete
+
+ROOT = Path(__file__).parents[3]
+
+
+def verify(*words: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *map(str, words)], cwd="/", capture_output=True, text=True, timeout=120
+    )
+
+
+def test_a_run_and_a_portfolio_are_recomputed_in_a_clone_and_by_their_receipts(
+    app: Flask, client: FlaskClient, run_id: str, tmp_path: Path
+) -> None:
+    portfolio = complete(client, app.extensions["platform"].engine)
+    for name in (run_id, portfolio["portfolio_id"]):
+        content = client.get(f"/api/runs/{name}/receipt.zip").data
+        file = tmp_path / f"{name}.zip"
+        file.write_bytes(content)
+
+        outcomes = verify(ROOT / "scripts" / "verify.py", file), verify("-I", file)
+
+        assert content == client.get(f"/api/runs/{name}/receipt.zip").data
+        for each in outcomes:
+            assert (each.returncode, each.stdout[:7]) == (0, "equal: "), each.stderr
+
+
+def test_a_changed_result_is_refused_with_its_place(
+    client: FlaskClient, run_id: str, tmp_path: Path
+) -> None:
+    receipt = read_receipt(client.get(f"/api/runs/{run_id}/receipt.zip").data)
+    result = receipt.parts["result.json"].replace(b'"size": ', b'"size": 1', 1)
+    file = tmp_path / "changed.zip"
+    file.write_bytes(pack_receipt(receipt.facts, {**receipt.parts, "result.json": result}))
+
+    outcome = verify(ROOT / "scripts" / "verify.py", file)
+
+    assert outcome.returncode == 1
+    assert outcome.stderr.startswith("not equal: result.json: trades[0].size: ")
+
+
+def test_one_flipped_bit_anywhere_is_refused() -> None:
+    content = pack_receipt({"kind": "run"}, {"request.json": b"{}"})
+
+    for bit in range(len(content) * 8):
+        flipped = bytearray(content)
+        flipped[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(BadReceipt):
+            read_receipt(bytes(flipped))
