@@ -30,7 +30,7 @@ plans = table(
         of="plan",
         kind="plans",
         kept="runs",
-        web="INSERT UPDATE",
+        web="INSERT UPDATE DELETE",
         worker="SELECT UPDATE",
         reconciler="INSERT UPDATE",
     ),

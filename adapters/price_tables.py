@@ -76,7 +76,7 @@ price_series = table(
     Rows(
         "The current version of each price series.",
         of="prices",
-        web="INSERT UPDATE",
+        web="INSERT UPDATE DELETE",
         worker="SELECT",
     ),
     ticker=key(Ticker),

@@ -237,17 +237,21 @@ def _is_recorded(status: int) -> bool:
 
 
 def _record(status: int) -> None:
-    arguments = request.view_args or {}
+    arguments, dry_run = request.view_args or {}, request.args.get("dry_run")
     batch_id = g.get("batch_id") or arguments.get("batch_id")
     entry = {
         "actor": g.actor.name,
         "address": request.remote_addr or "",
         "action": request.endpoint or request.method,
-        "subject": request.path,
+        "subject": request.path + (f"?dry_run={dry_run}" if dry_run else ""),
         "status": status,
-        "run_id": g.get("run_id") or arguments.get("run_id"),
         "batch_id": batch_id and batch_id[:64],
     }
+    for run_id in g.get("run_ids") or [g.get("run_id") or arguments.get("run_id")]:
+        _insert(entry | {"run_id": run_id})
+
+
+def _insert(entry: Json) -> None:
     try:
         change_database(record_entry, **entry)
     except SQLAlchemyError as error:

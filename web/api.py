@@ -96,6 +96,8 @@ NO_RUN, UNFINISHED, ENDED = (
 )
 FAULTS = "400 every fault by field"
 TITLED = "200 Titled: the new title"
+DELETED = "200 Deletion: what was deleted, or would be"
+NEEDED = "409 it has not ended, or something that is kept needs it"
 REFUSED = (
     FAULTS,
     "413 too large",

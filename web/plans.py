@@ -1,4 +1,4 @@
-"""List, title, cancel and retry plans: one implementation each, which a kind of plan binds to its addresses."""
+"""List, title, cancel, retry and delete plans: one implementation each, which a kind of plan binds to its addresses."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -8,14 +8,25 @@ from flask import Blueprint, Response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection, RowMapping
 
+from adapters.maintenance.deletion import delete_plan
 from adapters.plans.store import list_plans, plan_row, set_title
 from adapters.tables import RUN
 from contracts.errors import Conflict
 from contracts.run_request import Titled
 from contracts.status import PlanKind
 from contracts.values import Json, picked
-from web.api import FAULTS, TITLED, Argument, conditional, operation
-from web.app import LISTED, ask_database, change_database, fetch_page
+from web.api import (
+    DELETED,
+    DRY_RUN,
+    FAULTS,
+    NEEDED,
+    TITLED,
+    Argument,
+    arguments,
+    conditional,
+    operation,
+)
+from web.app import LISTED, ask_database, change_database, fetch_page, platform
 from web.runs.operations import cancel_among, retry_among
 from web.runs.validation import read_title
 
@@ -161,6 +172,19 @@ class PlanResource:
 
         self._add("POST", "retry", restart, about, answers, **facts)
 
+    def add_delete(self) -> None:
+        """Add DELETE of the plan with its runs."""
+
+        def remove(plan: RowMapping) -> ResponseReturnValue:
+            if plan["kind"] != self.kind:
+                raise Conflict(
+                    f"these are the Jobs of {plan['kind']} {plan['plan_id']}; delete that"
+                )
+            return delete_plan(platform().engine, plan, dry_run=arguments()["dry_run"])
+
+        about = f"Delete a {self.kind} with its runs; ?dry_run=true only counts them."
+        self._add("DELETE", "", remove, about, (DELETED, NEEDED), asks=(DRY_RUN,))
+
     def _add(
         self,
         method: str,
@@ -177,7 +201,8 @@ class PlanResource:
 
         view.__doc__ = about
         declared = operation(*answers, self.missing, owned=True, **facts)(view)
-        self.api.add_url_rule(f"{self.path}/{action}", action, declared, methods=[method])
+        path = f"{self.path}/{action}".rstrip("/")
+        self.api.add_url_rule(path, action or "delete", declared, methods=[method])
 
     def _answer(self, plan: RowMapping, action: str, changes: int) -> Json:
         """Return a plan after a change; Conflict when nothing was changed, unless the kind accepts that."""

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 
+from adapters.maintenance.deletion import delete_series
 from adapters.maintenance.vault import delete_or_release
 from adapters.prices.bars import PriceBars, candle_columns, csv_chunks, joined
 from adapters.prices.dates import BAD_ROWS, ZONES
@@ -31,7 +32,9 @@ from contracts.timeframes import TIMEFRAMES, Timeframe
 from contracts.values import Json, Values
 from rules.language import Market
 from web.api import (
+    DELETED,
     DRY_RUN,
+    NEEDED,
     Argument,
     arguments,
     conditional,
@@ -271,6 +274,14 @@ def delete(ticker: str, timeframe: str, data_hash: str) -> ResponseReturnValue:
     with platform().engine.begin() as connection:
         delete_version(connection, *named_series(ticker, timeframe), data_hash)
     return "", 204
+
+
+@api.delete("/api/prices/<ticker>/<timeframe>")
+@operation(DELETED, NO_SERIES, NEEDED, asks=(DRY_RUN,), needs="admin")
+def delete_all(ticker: str, timeframe: str) -> ResponseReturnValue:
+    """Delete a series with all versions; ?dry_run=true only counts them."""
+    series = named_series(ticker, timeframe)
+    return delete_series(platform().engine, *series, dry_run=arguments()["dry_run"])
 
 
 def versions_with_runs(ticker: str, timeframe: str) -> tuple[list[Version], dict[str, int]]:

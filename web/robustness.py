@@ -230,3 +230,6 @@ def years_picture(years: Sequence[Json]) -> Markup:
         "Return of the asset and of the run, in percent",
         decimals=0,
     )
+
+
+ROBUSTNESS.add_delete()

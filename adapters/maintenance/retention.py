@@ -6,7 +6,7 @@ compared with each other, so they are deleted together: see `_Walk`. The tables 
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -91,6 +91,27 @@ def _has_any(columns: Sequence[Column[Any]]) -> Criterion:
     return or_(*(column.is_not(None) for column in columns))
 
 
+def remove(
+    connection: Connection, due: Mapping[str, Sequence[str]], *, dry_run: bool = False
+) -> Removed:
+    """Delete parts of runs and return the counts; due: the ids of the runs, or of plans, by the lifetime of a part.
+
+    dry_run: nothing is deleted, only counted.
+    """
+    removed: Removed = Counter()
+    for part in reversed(parts()):
+        # columns of a row that is deleted itself are not cleared before
+        run_ids = [*({*due[part.kept]} - {*due["runs"]})] if part.cleared else due[part.kept]
+        if not run_ids:
+            continue
+        is_left = part.is_left(run_ids)
+        count = select(func.count()).select_from(part.table).where(is_left)
+        removed += Counter({part.name: connection.execute(count).scalar_one()})
+        if not dry_run:
+            connection.execute(part.removal().where(is_left))
+    return removed
+
+
 def is_configured(settings: Settings) -> bool:
     """Tell whether any KEEP_ setting is set."""
     return any(value for name, value in vars(settings).items() if name.startswith("keep_"))
@@ -166,18 +187,11 @@ class _Walk:
         return and_(_ended(self._days), in_old_plan, _is_of_plan(), ~_is_marked())
 
     def _remove(self, connection: Connection, rows: Sequence[Row[Any]]) -> Removed:
-        removed: Removed = Counter()
-        for part in reversed(parts()):
-            settings = GOES_BY[part.kept]
-            run_ids = [row.run_id for row in rows if any(row._mapping[each] for each in settings)]
-            if not run_ids:
-                continue
-            is_left = part.is_left(run_ids)
-            count = select(func.count()).select_from(part.table).where(is_left)
-            removed += Counter({part.name: connection.execute(count).scalar_one()})
-            if not self._dry_run:
-                connection.execute(part.removal().where(is_left))
-        return removed
+        due = {
+            kept: [row.run_id for row in rows if any(row._mapping[each] for each in settings)]
+            for kept, settings in GOES_BY.items()
+        }
+        return remove(connection, due, dry_run=self._dry_run)
 
 
 def _is_single_due(connection: Connection, settings: Settings) -> Criterion:

@@ -35,6 +35,7 @@ EXAMPLES = """examples:
   %(prog)s results rsi-bounds-0123456789 --metric calmar_ratio --constraint "num_trades >= 20"
   %(prog)s retry docs/examples/rsi.yaml --failed
   %(prog)s cancel docs/examples/rsi.yaml
+  %(prog)s delete batch rsi-bounds-0123456789
   %(prog)s screen docs/examples/rsi.yaml --top 20 --run 10
   %(prog)s robustness 01234567-89ab-4cde-8f01-23456789abcd
   %(prog)s study docs/examples/walk_forward.yaml
@@ -72,6 +73,7 @@ FLAGS = {
     "--cancelled": "the cancelled runs, too",
     "--dry-run": "report only, and store nothing",
     "--no-adjust": "do not adjust prices by Adj Close",
+    "--yes": "delete; without it only count",
     "--keep-dates": "date daily bars as written, also where their session is on another day",
 }
 REPEATED: Json = {"action": "append", "default": []}
@@ -85,6 +87,12 @@ ARGUMENTS: dict[str, Json] = {
     "file": {"help": "sweep file: .yaml, .json, .csv or .jsonl"},
     "spec": {"help": "sweep file: .yaml or .json"},
     "sweep": {"help": "sweep file, or a batch id"},
+    "kind": {"choices": ("run", "batch", "screen", "study", "portfolio", "prices")},
+    "ids": {
+        "nargs": "+",
+        "metavar": "ID",
+        "help": "ids, of prices tickers; several runs at once",
+    },
     "run_id": {"help": "the id of a run or portfolio"},
     "--batch": {"help": "a batch id (default: from the sweep's name and content)"},
     "--set": {
@@ -132,7 +140,10 @@ ARGUMENTS: dict[str, Json] = {
         "help": "first day, with --yahoo",
     },
     "--ticker": {"type": TICKER, "help": "in place of the one in the file's name; for one file"},
-    "--timeframe": {"choices": TIMEFRAMES, "help": "in place of the one in the files' names"},
+    "--timeframe": {
+        "choices": TIMEFRAMES,
+        "help": "in place of the one in the files' names; of prices to delete, 1d by default",
+    },
     "--timezone": {
         "help": "of times without an offset, or of daily bars' exchange: America/New_York"
     },
@@ -158,6 +169,7 @@ COMMANDS: dict[Work, str] = {
     commands.results: f"sweep --batch --set --code {RANKED}",
     commands.cancel: "sweep --batch --set --code",
     commands.retry: "sweep --batch --set --code --failed --cancelled",
+    commands.delete: "kind ids --timeframe --yes",
     commands.screen: f"spec --set --code {RANKED} --run",
     commands.robustness: "run_id",
     commands.study: "spec --set --code --dry-run --detach",

@@ -313,6 +313,26 @@ class Client(Transport):
         """Queue those of at most 200 runs again that failed or were cancelled; answer as for `cancel_runs`."""
         return self._post("/api/runs/retry", {"run_ids": list(run_ids)})
 
+    def delete_runs(self, run_ids: Sequence[str], *, dry_run: bool = False) -> Json:
+        """Delete at most 200 runs that have ended, all or none; Refused (409) names what needs them.
+
+        dry_run: only count. Returns counts by kind (`deleted`) and, of a dry run, what needs them (`refusals`).
+        """
+        return self._post("/api/runs/delete", {"run_ids": list(run_ids)}, dry_run=dry_run)
+
+    def delete_plan(self, kind: str, plan_id: str, *, dry_run: bool = False) -> Json:
+        """Delete a batch, screen, study or portfolio (`kind`) with its runs; answer as for `delete_runs`."""
+        plural = {"batch": "batches", "study": "studies"}.get(kind, f"{kind}s")
+        return self._delete(f"/api/{plural}/{quoted(plan_id)}", dry_run)
+
+    def delete_series(self, ticker: str, timeframe: str = "1d", *, dry_run: bool = False) -> Json:
+        """Delete all versions of a ticker's prices, for admins; answer as for `delete_runs`."""
+        return self._delete(f"/api/prices/{quoted(ticker)}/{quoted(timeframe)}", dry_run)
+
+    def _delete(self, path: str, dry_run: bool) -> Json:
+        query = query_of(dry_run=dry_run)
+        return self._json(path + query, method="DELETE", timeout_s=LONG_TIMEOUT_S)
+
     def batches(self, limit: int = 25) -> list[Json]:
         """Return the newest batches, newest first."""
         return list(self.get("/api/batches", limit=limit)["batches"])

@@ -168,6 +168,25 @@ def retry(client: Client, arguments: Namespace, progress: Progress) -> int:
     return EXIT_OK
 
 
+def delete(client: Client, arguments: Namespace, progress: Progress) -> int:
+    """Count what would be deleted with runs, plans or prices; with --yes delete it for good."""
+    kind, ids, dry_run = arguments.kind, arguments.ids, not arguments.yes
+    if kind == "run":
+        answers = [client.delete_runs(ids, dry_run=dry_run)]
+    elif kind == "prices":
+        timeframe = arguments.timeframe or "1d"
+        answers = [client.delete_series(each, timeframe, dry_run=dry_run) for each in ids]
+    else:
+        answers = [client.delete_plan(kind, each, dry_run=dry_run) for each in ids]
+    for answer in answers:
+        counts = ", ".join(f"{count:,} {name}" for name, count in answer["deleted"].items())
+        print(f"would delete {counts}; --yes does it" if dry_run else f"deleted {counts}")
+    refusals = [each for answer in answers for each in answer["refusals"]]
+    for each in refusals:
+        progress.say(f"refused: {each}")
+    return EXIT_SOME_FAILED if refusals else EXIT_OK
+
+
 def load(client: Client, arguments: Namespace, progress: Progress) -> int:
     """Load price files, or Yahoo's prices; print a table of the outcomes."""
     sources, outcomes = sources_of(arguments), list[LoadOutcome]()

@@ -46,7 +46,10 @@ BODIES: Json = {
             "portfolios/{portfolio_id}",
         )
     },
-    **{f"POST /api/runs/{change}": {"run_ids": ["$RUN_ID"]} for change in ("cancel", "retry")},
+    **{
+        f"POST /api/runs/{change}": {"run_ids": ["$RUN_ID"]}
+        for change in ("cancel", "retry", "delete")
+    },
     "POST /api/rules/check": {
         "rule_type": "RSI",
         "params": {"period": 1},
@@ -85,7 +88,23 @@ BODIES: Json = {
         "parameters": {"top": [1, 2]},
     },
 }
-QUERIES = {"GET /api/curves": "?run=$RUN_ID", "POST /api/runs/bulk": "?batch_id=two"}
+QUERIES = {
+    "GET /api/curves": "?run=$RUN_ID",
+    "POST /api/runs/bulk": "?batch_id=two",
+    "POST /api/runs/delete": "?dry_run=true",
+    **{
+        f"DELETE /api/{each}": "?dry_run=true"
+        for each in (
+            "runs/{run_id}",
+            "batches/{batch_id}",
+            "screens/{screen_id}",
+            "studies/{study_id}",
+            "portfolios/{portfolio_id}",
+            "robustness/{robustness_id}",
+            "prices/{ticker}/{timeframe}",
+        )
+    },
+}
 SAMPLES = {
     "ticker": "AAPL",
     "timeframe": "1d",

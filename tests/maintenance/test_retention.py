@@ -204,7 +204,7 @@ def test_a_dry_run_counts_what_would_go_and_deletes_nothing(submitter: Submitter
     assert foreseen == prune(submitter, **keep)
     assert (foreseen["runs"], foreseen["series"], foreseen["charts"], foreseen["events"]) == (
         1,
-        2,
+        1,
         4,
         3,
     )
@@ -245,7 +245,7 @@ def test_the_command_says_what_went(
 
     assert command() == "no KEEP_ setting is set, so everything is kept\n"
     others = "0 series of plans, 0 plans, 1 lines, 0 screens, 0 tags, 0 other tickers, 2 charts, 3 events"
-    report = f"1 runs, 1 series, {others} would be deleted\n"
+    report = f"1 runs, 0 series, {others} would be deleted\n"
     assert command("--dry-run", KEEP_RUNS_DAYS="10") == report
     assert command(KEEP_RUNS_DAYS="10") == report.replace("would be ", "")
 

@@ -146,6 +146,16 @@ def change_everything(
     older = request("PUT", "/api/prices/NEW/1d", **prices(range(1, 20)))["data_hash"]
     request("PUT", "/api/prices/NEW/1d", **prices(range(1, 25)))
     request("DELETE", f"/api/prices/NEW/1d/{older}")
+    request("DELETE", "/api/prices/NEW/1d")
+    for ended in (f"robustness/{varied['robustness_id']}", f"studies/{study_id}"):
+        request("DELETE", f"/api/{ended}")
+    for living in (f"batches/{batch_id}", f"portfolios/{portfolio_id}", f"screens/{screen_id}"):
+        request("POST", f"/api/{living}/cancel")
+        request("DELETE", f"/api/{living}")
+    request("DELETE", f"/api/runs/{completed_id}")
+    last_id = request("POST", "/run_backtest", json=run_values(fee_rate=0.006))["run_id"]
+    complete_job(last_id)
+    request("POST", "/api/runs/delete", json={"run_ids": [last_id]})
 
 
 def test_web_makes_each_change_that_it_offers_and_shows_each_page(
@@ -288,8 +298,8 @@ def test_people_may_look_at_everything_but_tokens(server: MariaDBServer) -> None
 @pytest.mark.parametrize(
     ("user", "statements"),
     {
-        "web": "DROP TABLE audit; CREATE TABLE x (y INT); DELETE FROM backtest_results; UPDATE audit SET actor = 'x';"
-        " INSERT INTO tokens (name) VALUES ('x'); UPDATE tokens SET scope = 'admin'; DELETE FROM run_events",
+        "web": "DROP TABLE audit; CREATE TABLE x (y INT); DELETE FROM audit; UPDATE audit SET actor = 'x';"
+        " INSERT INTO tokens (name) VALUES ('x'); UPDATE tokens SET scope = 'admin'; DELETE FROM ledger",
         "worker": "SELECT digest FROM tokens; DELETE FROM backtest_results; INSERT INTO price_series VALUES ();"
         " INSERT INTO backtest_results (run_id) VALUES ('x'); DELETE FROM run_charts; SELECT actor FROM audit",
         "reconciler": "DROP TABLE audit; UPDATE audit SET actor = 'x'; DELETE FROM tokens;"

@@ -162,6 +162,41 @@ def test_a_batch_is_cancelled_by_its_id(app: Flask, base_url: str, spec: Path) -
     assert run(base_url, "status", batch_id, "--watch").returncode == 1
 
 
+def test_a_deletion_is_counted_first_and_made_with_yes(
+    app: Flask, base_url: str, spec: Path
+) -> None:
+    batch_id = run(base_url, "submit", spec, "--detach").stdout.strip()
+    living = run(base_url, "delete", "batch", batch_id)
+    run(base_url, "cancel", batch_id)
+
+    counted = run(base_url, "delete", "batch", batch_id)
+    left = len(run_ids(app))
+    deleted = run(base_url, "delete", "batch", batch_id, "--yes")
+    again = run(base_url, "delete", "batch", batch_id, "--yes")
+
+    assert (living.returncode, living.stderr) == (
+        1,
+        f"refused: batch {batch_id} (Three) has not ended; cancel it first\n",
+    )
+    assert (counted.returncode, left) == (0, 6)
+    assert counted.stdout.startswith("would delete 12 events, 1 plans, 6 runs")
+    assert deleted.stdout.startswith("deleted 12 events")
+    assert (again.returncode, run_ids(app)) == (2, [])
+
+
+def test_runs_and_prices_are_deleted_by_their_names(app: Flask, base_url: str) -> None:
+    ids = [make(app, "completed", {"fee_rate": fee}) for fee in (0.001, 0.002)]
+
+    needed = run(base_url, "delete", "prices", "AAPL", "--yes")
+    run(base_url, "delete", "run", *ids, "--yes")
+    counted = run(base_url, "delete", "prices", "AAPL", "IBM")
+
+    assert needed.returncode == 2
+    assert ids[0] in needed.stderr
+    assert run_ids(app) == []
+    assert (counted.returncode, counted.stdout.count("would delete 1 versions")) == (0, 2)
+
+
 def test_the_servers_faults_keep_all_runs_out(app: Flask, base_url: str, spec: Path) -> None:
     spec.write_text(SPEC.replace("IBM", "NOPE"), encoding="utf-8")
 

@@ -145,6 +145,13 @@ class RunsChanged(TypedDict):
     """number of unchanged runs by state, including cancelled"""
 
 
+class Deletion(TypedDict):
+    deleted: dict[str, Count]
+    """rows by kind"""
+    refusals: list[str]
+    """in a dry run: what needs it, or has not ended; the first ten"""
+
+
 class Status(RunTimes):
     run_id: str
     status: State

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, abort, g, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection
 
+from adapters.maintenance.deletion import delete_runs
 from adapters.runs.changes import change_tags
 from adapters.runs.queries import events_of, run_row, run_status, states_of
 from adapters.runs.result import whole_result
@@ -19,7 +20,21 @@ from adapters.tables import RUN, Criterion
 from contracts.run_request import ChosenRuns, TagChange, Titled
 from contracts.run_result import CHART_NAMES
 from contracts.status import RunStatus
-from web.api import ENDED, FAULTS, KEY, NO_RUN, REFUSED, TITLED, conditional, json_body, operation
+from web.api import (
+    DELETED,
+    DRY_RUN,
+    ENDED,
+    FAULTS,
+    KEY,
+    NEEDED,
+    NO_RUN,
+    REFUSED,
+    TITLED,
+    arguments,
+    conditional,
+    json_body,
+    operation,
+)
 from web.app import ask_database, change_database, platform
 from web.charts.bars import cache_for_hour
 from web.charts.pictures import pictures
@@ -159,12 +174,34 @@ def retry_many() -> ResponseReturnValue:
 
 def _change_runs(change: Callable[[Criterion], Sequence[str]]) -> ResponseReturnValue:
     """Change the runs that the body names; count the changed ones, and the others by state."""
-    run_ids = check_contract(ChosenRuns, json_body()).run_ids
-    ask_database(require_owner_of_runs, [*ask_database(states_of, run_ids)])
+    run_ids = _chosen_runs()
     changed = change(RUN.run_id.in_(run_ids))
     states = ask_database(states_of, run_ids)
     left = Counter(run_word(row) for run_id, row in states.items() if run_id not in changed)
     return {"changed": len(changed), "left": left}
+
+
+def _chosen_runs() -> Sequence[str]:
+    """Read the runs that the body names; Forbidden when one is somebody else's."""
+    run_ids = check_contract(ChosenRuns, json_body()).run_ids
+    ask_database(require_owner_of_runs, [*ask_database(states_of, run_ids)])
+    return run_ids
+
+
+@blueprint.delete("/api/runs/<uuid:run_id>")
+@operation(DELETED, NO_RUN, NEEDED, asks=(DRY_RUN,), owned=True)
+def delete(run_id: str) -> ResponseReturnValue:
+    """Delete a run that has ended; ?dry_run=true only counts what would be deleted."""
+    ask_database(run_status, run_id)
+    return delete_runs(platform().engine, [run_id], dry_run=arguments()["dry_run"])
+
+
+@blueprint.post("/api/runs/delete")
+@operation(DELETED, FAULTS, NO_RUN, NEEDED, asks=(DRY_RUN,), json=ChosenRuns)
+def delete_many() -> ResponseReturnValue:
+    """Delete these runs, all or none; ?dry_run=true only counts what would be deleted."""
+    g.run_ids = run_ids = _chosen_runs()
+    return delete_runs(platform().engine, run_ids, dry_run=arguments()["dry_run"])
 
 
 @blueprint.post("/api/runs/<uuid:run_id>/pin")

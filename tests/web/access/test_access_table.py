@@ -18,6 +18,7 @@ ANYBODY = {"GET /health", "GET /ready", "GET /metrics", "GET /login", "POST /log
 ANYBODY |= {"GET /static/<asset_version>/<path:filename>"}
 ADMINS = {
     "PUT /api/prices/<ticker>/<timeframe>",
+    "DELETE /api/prices/<ticker>/<timeframe>",
     "DELETE /api/prices/<ticker>/<timeframe>/<data_hash>",
 }
 ADMINS |= {"PUT /api/vaults/<ticker>", "DELETE /api/vaults/<ticker>"}

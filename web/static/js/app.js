@@ -2,6 +2,7 @@
 // of the page is swapped.
 import "./ages.js";
 import "./copying.js";
+import "./deleting.js";
 import "./fullscreen.js";
 import "./refreshing.js";
 import "./runs/actions.js";

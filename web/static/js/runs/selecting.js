@@ -1,5 +1,6 @@
 // Remembers the selected runs of a filter across pages and refreshes, names them, and changes all of them.
 import { announce } from "../announce.js";
+import { confirmDeletion } from "../deleting.js";
 import { fieldValue } from "../inputs.js";
 import { sendJson } from "../requests.js";
 import { refresh } from "../swap.js";
@@ -118,14 +119,19 @@ async function onClick({ target }) {
 }
 
 async function changeAll(button) {
-  const { word, doing, done } = button.dataset;
+  const { word, doing, done, deletes } = button.dataset;
   const runs = changeable(button);
-  if (runs.length > 1 && !window.confirm(`${word} ${runs.length} runs?`)) return;
+  if (deletes) {
+    const values = { run_ids: runs.map(({ id }) => id) };
+    const { isConfirmed, fault } = await confirmDeletion(counted(runs.length), button.dataset.runs, values, "POST");
+    if (fault) tell(fault, "selection-fault");
+    if (!isConfirmed) return;
+  } else if (runs.length > 1 && !window.confirm(`${word} ${runs.length} runs?`)) return;
   isBusy = true;
   tell(`${doing} ${counted(runs.length)}…`);
   const body = await sendTicked(button.dataset.runs, runs);
   isBusy = false;
-  if (body) tell(`${counted(body.changed)} ${done}.${leftWords(body.left)}`);
+  if (body) tell(`${counted(body.changed ?? runs.length)} ${done}.${leftWords(body.left ?? {})}`);
   show();
   await refresh("runs-list");
 }

@@ -1,0 +1,54 @@
+"""Runs that people delete on their pages, after a confirmation that counts what goes."""
+
+from playwright.sync_api import Dialog, expect
+
+from tests.browser.conftest import Visit
+from tests.browser.steps import new_run
+
+
+def test_a_run_is_deleted_on_its_page_and_several_from_the_list(visit: Visit) -> None:
+    page, messages = visit.page, list[str]()
+
+    def answer(dialog: Dialog) -> None:
+        messages.append(dialog.message)
+        if len(messages) == 1:
+            dialog.dismiss()
+        else:
+            dialog.accept()
+
+    page.on("dialog", answer)
+    first, second, third = (
+        new_run(visit, ticker="IBM", label="to delete", fee_rate=fee)
+        for fee in ("0.001", "0.002", "0.003")
+    )
+    page.goto(first)
+    button = page.get_by_role("button", name="Delete", exact=True)
+
+    page.get_by_role("button", name="Pin").click()
+    expect(page.get_by_role("button", name="Unpin")).to_be_visible()
+    button.click()
+    expect(page.get_by_role("alert").first).to_contain_text("is pinned; unpin it first")
+    page.get_by_role("button", name="Unpin").click()
+    expect(page.get_by_role("button", name="Pin", exact=True)).to_be_visible()
+    button.click()
+    expect(button).to_be_enabled()
+    assert page.url == first
+    button.click()
+    page.wait_for_url("**/runs")
+    assert [
+        each.startswith("Delete this run for good? These go: 3 events") for each in messages
+    ] == [
+        True,
+        True,
+    ]
+
+    visit.open("/runs?label=to+delete")
+    rows = page.locator("#runs-list tbody tr")
+    expect(rows).to_have_count(2)
+    page.get_by_label("Select all runs on this page").check()
+    page.get_by_role("button", name="Delete 2").click()
+    expect(page.locator("#selection-status")).to_have_text("2 runs deleted.")
+    expect(rows).to_have_count(0)
+    assert messages[2].startswith("Delete 2 runs for good? These go: 6 events")
+    for address in (first, second, third):
+        assert page.request.get(address).status == 404
