@@ -11,5 +11,18 @@ addEventListener("DOMContentLoaded", () => {
   for (const table of document.querySelectorAll("main table, main pre")) {
     table.tabIndex = 0; // may be wider than a phone: scrolled by keys too
   }
+  const input = document.querySelector("#mkdocs-search-query");
+  const results = document.querySelector("#mkdocs-search-results");
+  const listen = input.addEventListener.bind(input);
+  let isLoaded = false;
+  // MkDocs begins to listen once its index is loaded: what was typed before is then searched for
+  input.addEventListener = (kind, ...rest) => {
+    listen(kind, ...rest);
+    isLoaded = true;
+    input.dispatchEvent(new Event(kind));
+  };
+  listen("input", () => {
+    if (!isLoaded) results.textContent = "Loading the index…";
+  });
   document.querySelector("form").addEventListener("submit", (event) => event.preventDefault());
 });

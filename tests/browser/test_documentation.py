@@ -11,6 +11,14 @@ from tests.docs.test_site import build
 from tests.services.live_web import served
 from web.documents import catalog
 
+# the index is loaded by a worker of MkDocs upon its first message, which waits here
+LATE_INDEX = """window.Worker = class extends Worker {
+  postMessage(message) {
+    if (message.init) window.loadIndex = () => super.postMessage(message);
+    else super.postMessage(message);
+  }
+};"""
+
 
 @pytest.fixture
 def database_url(sqlite_url: str) -> str:
@@ -56,6 +64,15 @@ def test_pages_are_legible_and_searched_under_the_policy(
             ]
         page.get_by_role("searchbox").press_sequentially("chandelier")
         expect(page.locator("#mkdocs-search-results")).to_contain_text("Rules")
+        page.add_init_script(LATE_INDEX)
+        page.goto(f"{url}/docs/rules.html")
+        page.get_by_role("searchbox").press_sequentially("chandelier")
+        expect(page.locator("#mkdocs-search-results")).to_contain_text("Loading the index")
+        page.evaluate("loadIndex()")
+        expect(page.locator("#mkdocs-search-results")).to_contain_text("Rules")
+        page.locator(".contents summary").click()
+        page.get_by_role("link", name="Parameters", exact=True).click()
+        assert page.url.endswith("#parameters")
     page.close()
 
     assert faults == []
