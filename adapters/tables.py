@@ -268,6 +268,25 @@ run_events = table(
 )
 EVENT = run_events.c
 
+run_attempts = table(
+    "run_attempts",
+    Rows(
+        "Times and log of an attempt, as its Job stores them at its end.",
+        of="run",
+        kind="attempts",
+        kept="runs",
+        web="DELETE",
+        worker="SELECT INSERT UPDATE",
+    ),
+    run_id=key(Uuid),
+    attempt=Column(Integer, primary_key=True, autoincrement=False),
+    marks_json=required(
+        words(512),
+        doc="seconds from the claim to the start of each part, see adapters.runs.timeline",
+    ),
+    log_text=required(LongText, doc="the last 64 KB"),
+)
+
 run_totals = table(
     "run_totals",  # one row, see adapters.runs.totals
     Rows(

@@ -14,8 +14,8 @@ from web.formats import IdConverter
 
 VIEWS = (
     "access maintenance documents.catalog documents.openapi rules.api runs.api runs.form runs.history runs.page "
-    "runs.comparison runs.presets charts.bars charts.explanations batches.api batches.pages screens.views "
-    "studies.views robustness ledger receipts portfolios.api portfolios.pages prices vaults queue"
+    "runs.timeline runs.comparison runs.presets charts.bars charts.explanations batches.api batches.pages "
+    "screens.views studies.views robustness ledger receipts portfolios.api portfolios.pages prices vaults queue"
 )
 BLUEPRINTS = [
     each

@@ -17,8 +17,10 @@ from adapters.database import persist, reading
 from adapters.plans.store import save_plan_result, save_screen_result
 from adapters.prices.packing import PackedPrices
 from adapters.runs.states import Claim, fail, finish
+from adapters.runs.timeline import save_attempt
 from adapters.settings import Settings
 from adapters.studies.ledger import record_trials
+from consumer.course import course
 from consumer.job.child import ChildExit, ChildProcess
 from consumer.kinds.backtest import JobResult, backtest
 from consumer.kinds.setup import Setup
@@ -38,6 +40,7 @@ from contracts.errors import (
 )
 from contracts.portfolio_request import RANKED
 from contracts.status import ErrorType, Kind
+from contracts.timeline import CHARTS
 
 if TYPE_CHECKING:
     from consumer.sealed.evaluator import Evaluator
@@ -87,12 +90,14 @@ def run_backtest(
         reason = too_long if isinstance(error, JobTimeoutException) else error
         return _record_failure(claim, engine, reason)
     child.mark_computed()
+    course.mark("stored")
     result.columns["image_tag"] = settings.image_tag
     cpu_s = child.unrecorded_cpu_s()
     exit_code = _record_success(claim, engine, result, cpu_s)
     if exit_code is ChildExit.SUCCEEDED:
         child.mark_recorded(cpu_s)
         if claim.request.charts:
+            course.mark(CHARTS)
             _draw_charts(claim.run_id, engine)
     return exit_code
 
@@ -116,6 +121,7 @@ def compute(
     evaluator: "Evaluator | None" = None,
 ) -> JobResult:
     """Compute a Job of any kind; `report_progress` gets the number of combinations of a grid that are done."""
+    course.mark("prepared")
     if isinstance(prices, UnknownTicker):
         raise prices
     if claim.kind is Kind.RUN:
@@ -183,6 +189,7 @@ def _record_success(claim: Claim, engine: Engine, result: JobResult, cpu_s: floa
             record_trials(connection, result.trials, claim.submitted_by, claim.study_id)
         if is_first:
             add_usage(connection, claim.submitted_by, cpu_s=cpu_s)
+            save_attempt(connection, claim, course.marks(), course.log_text())
 
     try:
         persist(engine, write, RESULT_PATIENCE_S)

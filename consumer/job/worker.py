@@ -34,12 +34,15 @@ from adapters.queue.messages import STALE, Attempt, attempt_of
 from adapters.queue.run_queue import IDLE_EXPIRY_S, mark_idle, queues_of
 from adapters.runs.scheduling import Turn, claim_turn, mark_served
 from adapters.runs.states import Claim, extend_lease
+from adapters.runs.timeline import save_attempt
 from adapters.settings import Settings
+from consumer.course import course
 from consumer.job.child import ChildExit, ChildProcess, record_outcome
 from consumer.job.messages import MessageWorker, redis_may_fail
 from consumer.job.termination import termination
 from contracts.errors import LeaseLost, StaleMessage, UnknownTicker
 from contracts.status import Kind
+from contracts.timeline import CHARTS, CLAIMED
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +60,7 @@ WRITING_S = 1500.0
 RETRY_S = 1.0
 # CPU seconds after the result, as of its charts, that are worth a transaction of their own
 LEAST_CPU_S = 0.1
-CPU_PATIENCE_S = 5.0  # of that transaction, which nobody waits for
+COURSE_PATIENCE_S = 5.0  # of that transaction, which nobody waits for
 IMAGE_CHECK_S = IDLE_EXPIRY_S // 2  # between two comparisons of its image with the platform's
 
 
@@ -105,6 +108,7 @@ class RunWorker:
     def execute_job(self, job: Job) -> bool:
         """Claim the run, let a child process run it, and record the outcome; False when that is a failure."""
         ticket = attempt_of(job.id)
+        course.mark("claimed")
         try:
             turn, claim, prices = self._claim(ticket)
         except StaleMessage as error:
@@ -123,7 +127,7 @@ class RunWorker:
             else self._run_child(job, claim, prices)
         )
         is_good = record_outcome(self._engine, self._settings, claim, exit_code, self._timed_out)
-        self._record_cpu(claim)
+        self._record_course(claim, exit_code)
         self._messages.archive(job, exit_code)
         return is_good
 
@@ -135,6 +139,7 @@ class RunWorker:
         def claim_next(connection: Connection) -> tuple[Turn, Claim, Packed]:
             nonlocal turn
             turn, claim = claim_turn(connection, ticket, turn, token, lease_s, name)
+            course.mark(CLAIMED)
             prices = prices_of(connection, claim.request, claim.study_id)
             mark_served(connection, turn)
             return turn, claim, prices
@@ -152,6 +157,7 @@ class RunWorker:
         """Run the claimed attempt in a child process; return its exit code, negative when a signal killed it."""
 
         def run(child: ChildProcess) -> int:
+            course.mark("libraries")
             # only the child loads numpy and the engine
             from consumer.job.task import run_backtest
 
@@ -171,24 +177,28 @@ class RunWorker:
         while (exit_code := child.wait(self._next_beat_s())) is None:
             self._beat(claim, child)
             self._messages.send_heartbeat(job)
+        course.mark("ended")
         termination.set_child(0)
         if is_python:
             seal.await_orphans()
         self._unrecorded_cpu_s = child.unrecorded_cpu_s()
         return exit_code
 
-    def _record_cpu(self, claim: Claim) -> None:
-        """Record the CPU seconds that the child could not, as when it was killed; only logged without a database."""
-        if (cpu_s := self._unrecorded_cpu_s) < LEAST_CPU_S:
+    def _record_course(self, claim: Claim, exit_code: int) -> None:
+        """Record what the child could not: how it ended, its charts, its CPU; only logged without a database."""
+        cpu_s, marks = self._unrecorded_cpu_s, course.marks()
+        if exit_code == ChildExit.SUCCEEDED and CHARTS not in marks and cpu_s < LEAST_CPU_S:
             return
+
+        def write(connection: Connection) -> None:
+            save_attempt(connection, claim, marks, course.log_text())
+            if cpu_s >= LEAST_CPU_S:
+                add_usage(connection, claim.submitted_by, cpu_s=cpu_s)
+
         try:
-            persist(
-                self._engine,
-                lambda connection: add_usage(connection, claim.submitted_by, cpu_s=cpu_s),
-                CPU_PATIENCE_S,
-            )
+            persist(self._engine, write, COURSE_PATIENCE_S)
         except DBAPIError as error:
-            log.warning("cpu_not_recorded cpu_s=%.1f reason=%s", cpu_s, error.orig)
+            log.warning("course_not_recorded cpu_s=%.1f reason=%s", cpu_s, error.orig)
 
     def _next_beat_s(self) -> float:
         return max(0.1, min(self._settings.heartbeat_s, self._deadline - time.monotonic()))
@@ -218,6 +228,7 @@ def main() -> int:
 
 
 def _run_job(settings: Settings) -> int:
+    course.begin()
     engine = connect_database(settings.database_url)
     # how long the parent may wait for Redis, since the same loop extends the lease
     queues = queues_of(settings, min(5.0, (settings.lease_s - settings.heartbeat_s) / 3))

@@ -14,6 +14,7 @@ from adapters.runs.explanations import RunLines, packed_lines
 from adapters.runs.series import encode_equity, encode_signals, encode_trades, significant
 from adapters.sparkline import encode_sparkline
 from adapters.studies.trials import Trials
+from consumer.course import course
 from consumer.kinds.setup import Setup
 from contracts.run_request import RunRequest, canonical_hash
 from contracts.values import Json, Values, frozen
@@ -65,6 +66,7 @@ def run_rule(setup: Setup, rule: BaseRule, trials: Trials) -> JobResult:
     """Run one rule on a request's prices, without the rule's lines, as one of the Job's trials."""
     request, traded = setup.request, setup.prices.traded
     result = setup.result_of(rule)
+    course.mark("metrics")
     trials.add(rule.spec.name, rule.params, result.shares_curve)
     trades = trades_of(result, traded)
     computed = performance(setup.metric_inputs(result, trades))

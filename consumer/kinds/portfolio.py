@@ -18,6 +18,7 @@ from adapters.money import money_decimals
 from adapters.prices.bars import bar_dates
 from adapters.prices.packing import PackedPrices, benchmark_closes, benchmark_note
 from adapters.runs.series import decode_signals, encode_trades, packed_json
+from consumer.course import course
 from consumer.kinds.backtest import TRADE_FIELDS, columns_of
 from consumer.kinds.setup import Setup, metric_inputs_of
 from contracts.portfolio_request import PortfolioRequest, Sharing
@@ -110,6 +111,7 @@ class PortfolioTrading:
         has_loans = shared["max_gross_pct"] > 100.0
         accrual = partial(_accrue, self.rates, has_loans) if self.rates else None
         sharing = SharingTerms(terms=terms, accrual=accrual, **shared)
+        course.mark("engine")
         return trade_together(sharing, self.legs, self.terms.liquidate_below_pct)
 
     @cached_property

@@ -17,6 +17,7 @@ from adapters.plans.ranking import with_params
 from adapters.prices.bars import PriceBars
 from adapters.prices.packing import PackedPrices, RunPrices, run_prices, unpack_bars
 from adapters.studies.trials import Trials
+from consumer.course import course
 from consumer.kinds.run_engine import RunEngine, interest_and_fees
 from contracts.errors import BadParams
 from contracts.run_request import RunRequest
@@ -142,7 +143,14 @@ class Setup:
     def result_of(self, rule: BaseRule) -> BacktestResult:
         """The engine's result of a rule's signals."""
         first_bar, ticker = self.prices.first_bar, self.request.ticker
-        return self.engine.run(self.checked_bars, rule.generate_signals, ticker, first_bar)
+
+        def signals(bars: Prices) -> Array:
+            generated = rule.generate_signals(bars)
+            course.mark("engine")
+            return generated
+
+        course.mark("rule")
+        return self.engine.run(self.checked_bars, signals, ticker, first_bar)
 
     @cached_property
     def checked_bars(self) -> Bars:

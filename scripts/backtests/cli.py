@@ -172,6 +172,7 @@ COMMANDS: dict[Work, str] = {
     commands.delete: "kind ids --timeframe --yes",
     commands.screen: f"spec --set --code {RANKED} --run",
     commands.robustness: "run_id",
+    commands.logs: "run_id",
     commands.study: "spec --set --code --dry-run --detach",
     commands.portfolio: "spec --set --code --detach",
     commands.load: (

@@ -249,6 +249,10 @@ class Client(Transport):
         """Return everything about a run: request, metrics, curves, trades, receipt."""
         return Run(self, self.get(f"/api/runs/{quoted(run_id)}"))
 
+    def log(self, run_id: str) -> str:
+        """Return the log of a run's Jobs, the last 64 KB of each attempt."""
+        return self.read(f"/api/runs/{quoted(run_id)}/log").decode()
+
     def wait(self, run_id: str, timeout_s: float = inf) -> Run:
         """Wait until a run has completed or failed and return it, as `run` does; TimeoutError if it takes longer."""
         deadline = time.monotonic() + timeout_s

@@ -262,6 +262,12 @@ def robustness(client: Client, arguments: Namespace, progress: Progress) -> int:
     return EXIT_OK
 
 
+def logs(client: Client, arguments: Namespace, progress: Progress) -> int:
+    """Print the log of a run's Jobs, the last 64 KB of each attempt."""
+    print(client.log(arguments.run_id), end="")
+    return EXIT_OK
+
+
 def study(client: Client, arguments: Namespace, progress: Progress) -> int:
     """Print the cost of the study in a file's section study; start it, follow it, and print its verdict."""
     sweep = spec_of(client, arguments, "a study")

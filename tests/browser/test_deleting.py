@@ -36,7 +36,8 @@ def test_a_run_is_deleted_on_its_page_and_several_from_the_list(visit: Visit) ->
     button.click()
     page.wait_for_url("**/runs")
     assert [
-        each.startswith("Delete this run for good? These go: 3 events") for each in messages
+        each.startswith("Delete this run for good? These go: 1 attempts, 3 events")
+        for each in messages
     ] == [
         True,
         True,
@@ -49,6 +50,6 @@ def test_a_run_is_deleted_on_its_page_and_several_from_the_list(visit: Visit) ->
     page.get_by_role("button", name="Delete 2").click()
     expect(page.locator("#selection-status")).to_have_text("2 runs deleted.")
     expect(rows).to_have_count(0)
-    assert messages[2].startswith("Delete 2 runs for good? These go: 6 events")
+    assert messages[2].startswith("Delete 2 runs for good? These go: 2 attempts, 6 events")
     for address in (first, second, third):
         assert page.request.get(address).status == 404

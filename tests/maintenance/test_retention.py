@@ -244,7 +244,7 @@ def test_the_command_says_what_went(
         ).stdout
 
     assert command() == "no KEEP_ setting is set, so everything is kept\n"
-    others = "0 series of plans, 0 plans, 1 lines, 0 screens, 0 tags, 0 other tickers, 2 charts, 3 events"
+    others = "0 series of plans, 0 plans, 1 lines, 0 screens, 0 tags, 0 other tickers, 2 charts, 3 events, 0 attempts"
     report = f"1 runs, 0 series, {others} would be deleted\n"
     assert command("--dry-run", KEEP_RUNS_DAYS="10") == report
     assert command(KEEP_RUNS_DAYS="10") == report.replace("would be ", "")

@@ -165,6 +165,24 @@ class Status(RunTimes):
     result_url: NotRequired[str]
 
 
+class TimelinePart(TypedDict):
+    attempt: Count
+    name: str
+    """from submitted and queued to stored and charts; ran where the Job could not record its times"""
+    start: float
+    """seconds from the submission"""
+    seconds: float
+    in_total: bool
+    """false after the end of the run, as for charts; the others add up to the whole"""
+    lost: bool
+    """the attempt was lost or handed back"""
+
+
+class Timeline(TypedDict):
+    run_id: str
+    parts: list[TimelinePart]
+
+
 class ListedRun(RunTimes):
     run_id: str
     title: str
