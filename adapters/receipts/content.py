@@ -59,7 +59,7 @@ def recomputed_row(request: RunRequest, columns: Json) -> Json:
 def price_parts(prices: Iterable[PackedPrices], has_bars: bool) -> tuple[list[Json], Parts]:
     """Return facts about each version, those of benchmarks and other tickers included, and their canonical CSVs."""
     facts, parts = list[Json](), dict[str, bytes]()
-    for packed in {series_of(each): each for each in _all(prices)}.values():
+    for packed in {series_of(each): each for each in series_read(prices)}.values():
         facts.append({name: getattr(packed, name) for name in _OF_VERSION})
         if has_bars:
             name = f"prices/{packed.ticker}_{packed.timeframe}_{packed.data_hash[:12]}.csv"
@@ -73,7 +73,8 @@ def series_of(packed: PackedPrices) -> Series:
     return packed.ticker, packed.timeframe, packed.data_hash
 
 
-def _all(prices: Iterable[PackedPrices]) -> Iterator[PackedPrices]:
+def series_read(prices: Iterable[PackedPrices]) -> Iterator[PackedPrices]:
+    """Return each version with those of its benchmark and of other tickers."""
     for each in prices:
         yield from (each, *([each.benchmark] if each.benchmark else []), *each.others)
 

@@ -11,7 +11,14 @@ from adapters.plans.store import plan_row
 from adapters.prices.packing import PackedPrices
 from adapters.prices.store import prices_of
 from adapters.receipts.archive import Parts
-from adapters.receipts.content import REQUEST, RESULT, claims_of, code_parts, price_parts
+from adapters.receipts.content import (
+    REQUEST,
+    RESULT,
+    claims_of,
+    code_parts,
+    price_parts,
+    series_read,
+)
 from adapters.tables import RUN
 from contracts.errors import Conflict, UnknownTicker
 from contracts.run_request import RunRequest
@@ -57,14 +64,16 @@ def _portfolio(connection: Connection, portfolio_id: str) -> tuple[Json, list[Ru
 
 
 def read_prices(connection: Connection, requests: Sequence[RunRequest]) -> list[PackedPrices]:
-    """Return what each run read; Conflict where a version was deleted."""
+    """Return what each run read; Conflict where a version was deleted, or has reserved bars."""
     prices = list[PackedPrices]()
     for request in requests:
         packed = prices_of(connection, request)
         if isinstance(packed, UnknownTicker):
             raise Conflict(f"its prices were deleted: {packed}")
-        if request.data_hash not in (None, packed.data_hash):
-            raise Conflict(f"the end of the prices of {request.ticker} is reserved")
+        named = {request.data_hash, request.benchmark_hash, *(request.others or {}).values()}
+        for each in series_read([packed]):
+            if each.data_hash not in named:
+                raise Conflict(f"the end of the prices of {each.ticker} is reserved")
         prices.append(packed)
     return prices
 

@@ -398,6 +398,33 @@ def test_a_request_for_a_hidden_version_gets_its_readable_part(
     assert "2010-01-04 to 2011-12-30" in beyond.json["errors"]["start_date"]
 
 
+def test_a_receipt_needs_the_whole_of_each_version_that_its_run_read(
+    client: FlaskClient, engine: Engine, series: dict[str, str]
+) -> None:
+    inside = {"end_date": "2011-12-31"}
+    traded = completed(client, engine, **inside)
+    compared = completed(client, engine, ticker="OTH", benchmark="VLT", **inside)
+    formula = {
+        "buy": 'of("VLT", close > sma(close, 5))',
+        "sell": 'of("VLT", close < sma(close, 5))',
+    }
+    other = completed(client, engine, ticker="OTH", rule_type="FORMULA", params=formula, **inside)
+    apart = completed(client, engine, ticker="OTH", **inside)
+    reserve(client)
+
+    answers = [
+        client.get(f"/api/runs/{run_id}/receipt.zip{query}")
+        for run_id in (traded, compared, other)
+        for query in ("", "?prices=hash")
+    ]
+
+    assert [each.status_code for each in answers] == [409] * 6
+    assert {each.json["error"] for each in answers} == {
+        "the end of the prices of VLT is reserved"
+    }
+    assert client.get(f"/api/runs/{apart}/receipt.zip").status_code == 200
+
+
 def test_nothing_is_reserved_while_a_run_reads_there(
     client: FlaskClient, engine: Engine, series: dict[str, str]
 ) -> None:
