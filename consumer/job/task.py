@@ -191,6 +191,7 @@ def _record_success(claim: Claim, engine: Engine, result: JobResult, cpu_s: floa
             add_usage(connection, claim.submitted_by, cpu_s=cpu_s)
             save_attempt(connection, claim, course.marks(), course.log_text())
 
+    log.info("run_computed cpu_s=%.2f", cpu_s)  # the last line that is stored with the result
     try:
         persist(engine, write, RESULT_PATIENCE_S)
     except LeaseLost as error:
@@ -198,7 +199,7 @@ def _record_success(claim: Claim, engine: Engine, result: JobResult, cpu_s: floa
         return ChildExit.OVERTAKEN
     except Exception as error:  # a value that the database refuses, a full disk, a long outage
         return _record_failure(claim, engine, error)
-    log.info("run_succeeded result_hash=%s cpu_s=%.2f", result.columns.get("result_hash"), cpu_s)
+    log.info("run_succeeded result_hash=%s", result.columns.get("result_hash"))
     return ChildExit.SUCCEEDED
 
 
