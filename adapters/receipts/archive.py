@@ -57,7 +57,8 @@ def pack_receipt(facts: Json, parts: Parts, sign: Callable[[bytes], Json] | None
     signature = {SIGNATURE: _encoded(sign(manifest))} if sign else {}
     file = BytesIO()
     with ZipFile(file, "w") as archive:
-        for name, content in {MANIFEST: manifest, **signature, **parts}.items():
+        ordered = {name: parts[name] for name in hashes}
+        for name, content in {MANIFEST: manifest, **signature, **ordered}.items():
             entry = ZipInfo(name, OLDEST)
             entry.create_system, entry.external_attr = 3, 0o644 << 16
             archive.writestr(entry, content, ZIP_DEFLATED)
