@@ -47,7 +47,7 @@ class Rows:
     of: what they belong to; rows of a run have its run_id and are deleted with it at the latest.
     kept: lifetime, by the setting KEEP_… of that name or, for prices, by `adapters.prune`; None: forever.
     web, worker, reconciler: SQL rights of each role; locking a row needs UPDATE. In addition, all but the worker may
-    read, and the reconciler may delete rows that are not kept forever.
+    read, the reconciler may delete rows that are not kept forever, and web those of runs and plans.
     """
 
     purpose: str

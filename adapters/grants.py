@@ -22,8 +22,9 @@ def rights_on(table: Table) -> dict[str, list[str]]:
     """Return the SQL rights of each role on a table."""
     rows = rows_of(table)
     deleting = ["DELETE"] if rows.kept else []
+    of_people = deleting if rows.of in ("run", "plan") else []
     return {
-        "web": ["SELECT", *rows.web.split()],
+        "web": ["SELECT", *rows.web.split(), *of_people],
         "worker": rows.worker.split(),
         # commands run in its pod, too
         "reconciler": ["SELECT", *rows.reconciler.split(), *deleting],

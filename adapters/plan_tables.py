@@ -30,7 +30,7 @@ plans = table(
         of="plan",
         kind="plans",
         kept="runs",
-        web="INSERT UPDATE DELETE",
+        web="INSERT UPDATE",
         worker="SELECT UPDATE",
         reconciler="INSERT UPDATE",
     ),

@@ -37,7 +37,7 @@ from adapters.declarations import (
 )
 from adapters.declarations import metadata as metadata
 from adapters.metrics.table import HEADLINES
-from contracts.run_request import TAG_LENGTH
+from contracts.run_request import NOTE_LENGTH, TAG_LENGTH
 from contracts.status import ErrorType, Kind, RunStatus
 
 METRIC_INDEXES = {metric.name: f"ix_runs_{short}" for short, metric in HEADLINES.items()}
@@ -60,7 +60,7 @@ runs = table(
         of="run",
         kind="runs",
         kept="runs",
-        web="INSERT UPDATE DELETE",
+        web="INSERT UPDATE",
         worker="SELECT UPDATE",
         reconciler="INSERT UPDATE",
     ),
@@ -162,7 +162,6 @@ run_lines = table(
         of="run",
         kind="lines",
         kept="series",
-        web="DELETE",
         worker="SELECT INSERT",
     ),
     run_id=key(Uuid),
@@ -177,7 +176,7 @@ screens = table(
         of="run",
         kind="screens",
         kept="runs",
-        web="INSERT UPDATE DELETE",
+        web="INSERT UPDATE",
         worker="SELECT UPDATE",
         reconciler="INSERT",
     ),
@@ -204,12 +203,27 @@ run_tags = table(
         of="run",
         kind="tags",
         kept="runs",
-        web="INSERT DELETE",
+        web="INSERT",
         reconciler="INSERT",
     ),
     Index("ix_run_tags_tag", "tag", "run_id"),
     run_id=key(Uuid),
     tag=key(words(TAG_LENGTH)),
+)
+
+notes = table(
+    "notes",
+    Rows(
+        "A note that people wrote on a run or plan.",
+        of="run",
+        kind="notes",
+        kept="runs",
+        web="INSERT",
+    ),
+    run_id=key(Uuid, doc="of a run, or the plan_id of a plan"),
+    text=required(words(NOTE_LENGTH)),
+    author=Column(Actor, doc="name of the token; null where none was needed"),
+    at=Timestamp,
 )
 
 run_others = table(
@@ -219,7 +233,7 @@ run_others = table(
         of="run",
         kind="other tickers",
         kept="runs",
-        web="INSERT DELETE",
+        web="INSERT",
         reconciler="INSERT",
     ),
     Index("ix_run_others_hash", "data_hash"),
@@ -235,7 +249,7 @@ run_charts = table(
         of="run",
         kind="charts",
         kept="series",
-        web="INSERT DELETE",
+        web="INSERT",
         worker="SELECT INSERT",
     ),
     run_id=key(Uuid),
@@ -250,7 +264,7 @@ run_events = table(
         of="run",
         kind="events",
         kept="runs",
-        web="INSERT DELETE",
+        web="INSERT",
         worker="INSERT",
         reconciler="INSERT",
     ),
@@ -275,7 +289,6 @@ run_attempts = table(
         of="run",
         kind="attempts",
         kept="runs",
-        web="DELETE",
         worker="SELECT INSERT UPDATE",
     ),
     run_id=key(Uuid),

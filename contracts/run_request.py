@@ -63,11 +63,16 @@ def _is_tag(text: str) -> bool:
     return text.isprintable() and text == text.strip() and "," not in text
 
 
+def _is_note(text: str) -> bool:
+    return all(each.isprintable() or each in "\n\t" for each in text)
+
+
 def _are_distinct(texts: list[str]) -> bool:
     return len({*texts}) == len(texts)
 
 
 TAG_LENGTH = 32
+NOTE_LENGTH = 2000  # characters of the note on a run or plan
 MOST_TAGS = 10  # of a run
 Tag = Annotated[str, MinLen(1), MaxLen(TAG_LENGTH), Predicate(_is_tag)]
 Tags = Annotated[list[Tag], MaxLen(MOST_TAGS), Predicate(_are_distinct)]
@@ -318,6 +323,18 @@ class Titled(Closed):
         MaxLen(TITLE_LENGTH),
         Predicate(str.isprintable),
         About("Title", "label", "leave empty to use the default title"),
+    ]
+
+
+@frozen_by_name
+class Noted(Closed):
+    """The new note on a run, a batch, a screen, a study or a portfolio."""
+
+    text: Annotated[
+        str,
+        MaxLen(NOTE_LENGTH),
+        Predicate(_is_note),
+        About("Note", "label", "in lines; leave empty to delete the note"),
     ]
 
 

@@ -96,6 +96,7 @@ NO_RUN, UNFINISHED, ENDED = (
 )
 FAULTS = "400 every fault by field"
 TITLED = "200 Titled: the new title"
+NOTE = "200 Note: text, author and time; null without one"
 DELETED = "200 Deletion: what was deleted, or would be"
 NEEDED = "409 it has not ended, or something that is kept needs it"
 REFUSED = (

@@ -28,6 +28,7 @@ from adapters.plans.store import plan_named
 from adapters.prices.store import PriceStore
 from adapters.queue.run_queue import RunQueue, connect_redis
 from adapters.runs.changes import actor_key, row_with_key
+from adapters.runs.notes import note_of
 from adapters.runs.queries import has_tag
 from adapters.settings import Settings
 from contracts.errors import Conflict, QueueUnavailable
@@ -334,9 +335,10 @@ def _set_encoding(response: Response, zipped: bool) -> Response:
 
 
 def template_context() -> Json:
-    """Return the context of every template: whether the actor may change something, and a test for tags."""
+    """Return the context of every template: whether the actor may change something, and what reads tags and notes."""
     actor = g.get("actor")  # not set when the Host was refused
     return {
         "may_change": bool(actor and actor.may("submit")),
+        "note_of": lambda run_id: ask_database(note_of, run_id),
         "has_tag": lambda tag: ask_database(has_tag, tag),
     }

@@ -1,4 +1,4 @@
-"""List, title, cancel, retry and delete plans: one implementation each, which a kind of plan binds to its addresses."""
+"""List, title, note, cancel, retry, delete plans: one implementation each, which a kind binds to its addresses."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -12,7 +12,7 @@ from adapters.maintenance.deletion import delete_plan
 from adapters.plans.store import list_plans, plan_row, set_title
 from adapters.tables import RUN
 from contracts.errors import Conflict
-from contracts.run_request import Titled
+from contracts.run_request import Noted, Titled
 from contracts.status import PlanKind
 from contracts.values import Json, picked
 from web.api import (
@@ -20,6 +20,7 @@ from web.api import (
     DRY_RUN,
     FAULTS,
     NEEDED,
+    NOTE,
     TITLED,
     Argument,
     arguments,
@@ -27,7 +28,7 @@ from web.api import (
     operation,
 )
 from web.app import LISTED, ask_database, change_database, fetch_page, platform
-from web.runs.operations import cancel_among, retry_among
+from web.runs.operations import cancel_among, read_note, retry_among, write_note
 from web.runs.validation import read_title
 
 Row = Mapping[Any, Any]  # of a plan
@@ -172,6 +173,19 @@ class PlanResource:
 
         self._add("POST", "retry", restart, about, answers, **facts)
 
+    def add_note(self) -> None:
+        """Add GET and PUT …/note."""
+
+        def read(plan: RowMapping) -> ResponseReturnValue:
+            return read_note(plan["plan_id"])
+
+        def write(plan: RowMapping) -> ResponseReturnValue:
+            return write_note(plan["plan_id"])
+
+        self._add("GET", "note", read, f"Read the note on a {self.kind}.", (NOTE,))
+        about = f"Set the note on a {self.kind}; an empty one deletes it."
+        self._add("PUT", "note", write, about, (NOTE, FAULTS), json=Noted)
+
     def add_delete(self) -> None:
         """Add DELETE of the plan with its runs."""
 
@@ -194,15 +208,16 @@ class PlanResource:
         answers: tuple[str, ...],
         **facts: Any,
     ) -> None:
-        """Serve a change of one plan, which only its submitter may ask for; about: the view's docstring."""
+        """Serve one plan, or a change of it that only its submitter may ask for; about: the view's docstring."""
 
         def view(**address: str) -> ResponseReturnValue:
             return change(ask_database(self._find, address[self.id_name]))
 
         view.__doc__ = about
-        declared = operation(*answers, self.missing, owned=True, **facts)(view)
+        declared = operation(*answers, self.missing, owned=method != "GET", **facts)(view)
         path = f"{self.path}/{action}".rstrip("/")
-        self.api.add_url_rule(path, action or "delete", declared, methods=[method])
+        endpoint = f"read_{action}" if method == "GET" else action or "delete"
+        self.api.add_url_rule(path, endpoint, declared, methods=[method])
 
     def _answer(self, plan: RowMapping, action: str, changes: int) -> Json:
         """Return a plan after a change; Conflict when nothing was changed, unless the kind accepts that."""

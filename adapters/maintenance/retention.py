@@ -34,7 +34,7 @@ from adapters.declarations import rows_of, tables_of, update_by
 from adapters.plan_tables import PLAN, plans
 from adapters.plans.study import living_studies
 from adapters.settings import Settings
-from adapters.tables import RUN, Criterion, runs
+from adapters.tables import RUN, Criterion, notes, runs
 from contracts.status import Kind, PlanKind, RunStatus
 from contracts.values import frozen
 
@@ -247,11 +247,13 @@ def _old_plans(connection: Connection, days: int, plan_ids: set[str]) -> set[str
 
 
 def _delete_empty(connection: Connection, days: int) -> None:
-    """Delete batches, and other plans that ended so many days ago, of which no run is left."""
+    """Delete batches, and other plans that ended so many days ago, of which no run is left, and notes on them."""
     has_run = exists().where(or_(RUN.plan_id == PLAN.plan_id, RUN.run_id == PLAN.plan_id))
     is_batch = PLAN.kind == PlanKind.BATCH
     is_old = PLAN.completed_at < _days_ago(days)
     connection.execute(delete(plans).where(or_(is_batch, is_old), ~has_run))
+    is_noted = (exists().where(each == notes.c.run_id) for each in (RUN.run_id, PLAN.plan_id))
+    connection.execute(delete(notes).where(~or_(*is_noted)))
 
 
 def _last_too_many(connection: Connection, count: int) -> int:

@@ -32,6 +32,7 @@ from adapters.tables import (
     METRIC_INDEXES,
     RUN,
     Criterion,
+    notes,
     run_tags,
     runs,
 )
@@ -51,17 +52,20 @@ class Word:
 
 
 def has_word(word: Word) -> Criterion:
-    """Select runs with a word in label, title, tags, ticker, rule, or the name or title of their batch.
+    """Select runs with a word in label, title, note, tags, ticker, rule, or name, title or note of their plan.
 
     Texts are searched in indexes of their own, since few runs match. Many runs have a ticker or rule, so a walk through
     all runs soon fills a page of them.
     """
     tagged = select(_OTHER.id).join(run_tags, run_tags.c.run_id == _OTHER.run_id)
+    noted = select(notes.c.run_id).where(notes.c.text.icontains(word.text, autoescape=True))
     texts = (
         ids_with("label", word.text),
         ids_with("title", word.text),
         tagged.where(run_tags.c.tag.icontains(word.text, autoescape=True)),
         select(_OTHER.id).where(_OTHER.plan_id.in_(_plans_with(word.text))),
+        select(_OTHER.id).where(_OTHER.run_id.in_(noted)),
+        select(_OTHER.id).where(_OTHER.plan_id.in_(noted)),
     )
     matches = [RUN.id.in_(select(union_all(*texts).subquery().c.id))]
     matches += [RUN.ticker.in_(word.tickers)] if word.tickers else []

@@ -36,6 +36,16 @@ BODIES: Json = {
         "parameters": {"period": {"min": 7, "max": 21, "step": 7}},
     },
     "POST /api/screens": {"name": "two", "base": RUN, "parameters": {"period": [7, 14]}},
+    **{
+        f"PUT /api/{each}/note": {"text": "trend only; fails in 2008"}
+        for each in (
+            "runs/{run_id}",
+            "batches/{batch_id}",
+            "screens/{screen_id}",
+            "studies/{study_id}",
+            "portfolios/{portfolio_id}",
+        )
+    },
     "POST /api/runs/tags": {"run_ids": ["$RUN_ID"], "add": ["trend"]},
     **{
         f"PUT /api/{each}/title": {"title": "my best"}

@@ -1,4 +1,4 @@
-"""Runs that people delete on their pages, after a confirmation that counts what goes."""
+"""Runs that people delete on their pages, after a confirmation that counts what goes, and the notes on them."""
 
 from playwright.sync_api import Dialog, expect
 
@@ -53,3 +53,16 @@ def test_a_run_is_deleted_on_its_page_and_several_from_the_list(visit: Visit) ->
     assert messages[2].startswith("Delete 2 runs for good? These go: 2 attempts, 6 events")
     for address in (first, second, third):
         assert page.request.get(address).status == 404
+
+
+def test_a_note_is_written_below_the_heading(visit: Visit) -> None:
+    page = visit.page
+    new_run(visit, ticker="IBM", fee_rate="0.004")
+
+    page.get_by_text("Add a note").click()
+    page.get_by_label("Note").fill("first line\nsecond line")
+    page.locator("#heading").get_by_role("button", name="Save").last.click()
+
+    expect(page.locator("#heading .note")).to_contain_text("first line\nsecond line")
+    expect(page.get_by_text("Edit the note")).to_be_focused()
+    expect(page.get_by_label("Note")).to_be_hidden()

@@ -331,7 +331,7 @@ def test_a_run_is_renamed_by_its_pencil_and_keys(visit: Visit) -> None:
     visit.open("/")
     address = submit(visit, rule_type="RSI", period="21")
     wait_for_result(page)
-    pencil = page.locator(".rename > summary")
+    pencil = page.locator('.rename > [title="Rename"]')
 
     pencil.focus()
     page.keyboard.press("Enter")

@@ -80,6 +80,7 @@ def test_each_role_gets_the_rights_that_it_declares() -> None:
     assert granted == {
         "GRANT SELECT ON run_notes TO 'web'",
         "GRANT INSERT ON run_notes TO 'web'",
+        "GRANT DELETE ON run_notes TO 'web'",
         "GRANT SELECT ON run_notes TO 'reconciler'",
         "GRANT DELETE ON run_notes TO 'reconciler'",
         "GRANT SELECT ON run_notes TO 'inspect'",
@@ -94,7 +95,7 @@ def test_the_page_of_the_database_describes_it() -> None:
     assert "What people think of a run." in page
     assert "| `note` | MEDIUMTEXT utf8mb4 | yes | in their own words |" in page
     assert "as long as series" in page
-    assert "web SELECT, INSERT; reconciler SELECT, DELETE" in page
+    assert "web SELECT, INSERT, DELETE; reconciler SELECT, DELETE" in page
 
 
 @pytest.mark.parametrize("subject", ["run", "plan"])

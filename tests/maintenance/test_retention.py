@@ -16,9 +16,10 @@ from adapters.maintenance.retention import Removed, parts, prune_runs
 from adapters.plan_tables import PLAN, plans
 from adapters.plans.ranking import DEFAULT
 from adapters.plans.store import set_ranking
+from adapters.runs.notes import set_note
 from adapters.runs.states import set_annotations
 from adapters.settings import PROJECT_ROOT
-from adapters.tables import run_charts, run_events, run_lines, runs
+from adapters.tables import notes, run_charts, run_events, run_lines, runs
 from contracts.status import PlanKind
 from contracts.study import StudyStatus
 from tests.services.finished_runs import break_down
@@ -106,6 +107,9 @@ def batch(submitter: Submitter, *days: float, batch_id: str = "sweep") -> list[s
 def test_a_batch_goes_as_a_whole_once_its_last_run_is_old_enough(submitter: Submitter) -> None:
     old, mixed = batch(submitter, 12, 11), batch(submitter, 12, 9, batch_id="later")
     young = ended(submitter, days=9)
+    with submitter.engine.begin() as connection:
+        for plan_id in connection.scalars(select(PLAN.plan_id).order_by(PLAN.id)).all():
+            set_note(connection, plan_id, "why", None)
 
     foreseen = prune(submitter, dry_run=True, keep_runs_days=10)
     removed = prune(submitter, keep_runs_days=10)
@@ -116,7 +120,9 @@ def test_a_batch_goes_as_a_whole_once_its_last_run_is_old_enough(submitter: Subm
         WHOLE
     ] * 3
     with reading(submitter.engine) as connection:
-        assert connection.scalars(select(PLAN.name)).all() == ["later"]
+        [plan] = connection.execute(select(*PLAN["name", "plan_id"])).all()
+        assert plan.name == "later"
+        assert connection.scalars(select(notes.c.run_id)).all() == [plan.plan_id]
 
 
 def test_a_batch_is_kept_whole_for_one_run_that_matters_or_has_not_ended(
@@ -244,7 +250,10 @@ def test_the_command_says_what_went(
         ).stdout
 
     assert command() == "no KEEP_ setting is set, so everything is kept\n"
-    others = "0 series of plans, 0 plans, 1 lines, 0 screens, 0 tags, 0 other tickers, 2 charts, 3 events, 0 attempts"
+    others = (
+        "0 series of plans, 0 plans, 1 lines, 0 screens, 0 tags, 0 notes, 0 other tickers, 2 charts, 3 events, "
+        "0 attempts"
+    )
     report = f"1 runs, 0 series, {others} would be deleted\n"
     assert command("--dry-run", KEEP_RUNS_DAYS="10") == report
     assert command(KEEP_RUNS_DAYS="10") == report.replace("would be ", "")

@@ -133,6 +133,8 @@ def change_everything(
     ):
         request("PUT", f"/api/{named}/title", json={"title": "ours"})
         request("PUT", f"/api/{named}/title", json={"title": ""})
+        request("PUT", f"/api/{named}/note", json={"text": "ours"})
+    request("PUT", f"/api/screens/{screen_id}/note", json={"text": "ours"})
     preset_id = request(
         "POST", "/api/strategies", json={"name": "ours", "request": run_values()}
     )["id"]

@@ -371,6 +371,7 @@ def _retry(row: RowMapping) -> int:
 
 
 BATCH.add_title("Set the title of a batch; an empty one restores what its runs say.", _title)
+BATCH.add_note()
 BATCH.add_delete()
 BATCH.add_cancel(
     "Cancel all waiting and running runs of a batch.",

@@ -145,6 +145,12 @@ class RunsChanged(TypedDict):
     """number of unchanged runs by state, including cancelled"""
 
 
+class NoteAnswer(TypedDict):
+    text: str | None
+    author: str | None
+    at: Moment | None
+
+
 class Deletion(TypedDict):
     deleted: dict[str, Count]
     """rows by kind"""

@@ -254,6 +254,7 @@ PORTFOLIO.add_title(
     "Set the title of a portfolio; an empty one restores its label, or its rules and tickers.",
     _title,
 )
+PORTFOLIO.add_note()
 PORTFOLIO.add_delete()
 PORTFOLIO.add_cancel(
     "Cancel a portfolio and the runs that were made for its legs; runs that it was linked to continue.",

@@ -17,7 +17,7 @@ from adapters.runs.result import whole_result
 from adapters.runs.states import set_annotations
 from adapters.runs.times import times_of, utc_text
 from adapters.tables import RUN, Criterion
-from contracts.run_request import ChosenRuns, TagChange, Titled
+from contracts.run_request import ChosenRuns, Noted, TagChange, Titled
 from contracts.run_result import CHART_NAMES
 from contracts.status import RunStatus
 from web.api import (
@@ -28,6 +28,7 @@ from web.api import (
     KEY,
     NEEDED,
     NO_RUN,
+    NOTE,
     REFUSED,
     TITLED,
     arguments,
@@ -226,6 +227,22 @@ def title(run_id: str) -> ResponseReturnValue:
     """Set the title of a run or of a screen; an empty one restores the default title."""
     change_database(set_annotations, run_id, title=read_title())
     return {"title": run_title(ask_database(run_row, run_id))}
+
+
+@blueprint.get("/api/runs/<uuid:run_id>/note")
+@operation(NOTE, NO_RUN)
+def read_note(run_id: str) -> ResponseReturnValue:
+    """Read the note on a run."""
+    ask_database(run_status, run_id)
+    return operations.read_note(run_id)
+
+
+@blueprint.put("/api/runs/<uuid:run_id>/note")
+@operation(NOTE, FAULTS, NO_RUN, json=Noted, owned=True)
+def note(run_id: str) -> ResponseReturnValue:
+    """Set the note on a run; an empty one deletes it."""
+    ask_database(run_status, run_id)
+    return operations.write_note(run_id)
 
 
 @blueprint.post("/api/runs/tags")

@@ -32,15 +32,18 @@ from adapters.runs.changes import (
     now_waiting,
     row_with_key,
 )
+from adapters.runs.notes import note_of, set_note
 from adapters.runs.queries import run_row
 from adapters.runs.scheduling import most_before
+from adapters.runs.times import utc_text
 from adapters.tables import Criterion, runs
 from contracts.errors import Conflict, QueueFull, QueueUnavailable
-from contracts.run_request import RunRequest
+from contracts.run_request import Noted, RunRequest
 from contracts.status import Kind, RunStatus
 from contracts.values import Json
+from web.api import json_body
 from web.app import ask_database, ask_queue, change_database, get_or_insert, platform, stored_key
-from web.runs.validation import ValidRequest
+from web.runs.validation import ValidRequest, check_contract
 from web.security import require_submitter
 
 log = logging.getLogger(__name__)
@@ -181,6 +184,19 @@ def enqueue(messages: Sequence[RunMessage]) -> None:
         change_database(mark_enqueued, messages)
     except (QueueUnavailable, DBAPIError) as error:
         log.warning("enqueue_postponed runs=%d reason=%s", len(messages), error)
+
+
+def read_note(run_id: str) -> Json:
+    """Return the note on a run or plan in the form of the API."""
+    note = ask_database(note_of, run_id) or dict.fromkeys(("text", "author", "at"))
+    return {**note, "at": utc_text(note["at"])}
+
+
+def write_note(run_id: str) -> Json:
+    """Replace the note on a run or plan by the one in the body, and return it; InvalidRequest."""
+    text = check_contract(Noted, json_body()).text.strip()
+    change_database(set_note, run_id, text, current_actor())
+    return read_note(run_id)
 
 
 def place_of(row: RowMapping) -> Json:

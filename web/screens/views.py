@@ -192,6 +192,7 @@ def _completed_jobs(jobs: Sequence[RowMapping], ticker: str | None = None) -> li
     )
 
 
+SCREEN.add_note()
 SCREEN.add_delete()
 SCREEN.add_cancel(
     "Cancel what has not ended of a screen; 409 when all of it has.",

@@ -192,6 +192,7 @@ def _title(row: Row) -> str:
 
 
 STUDY.add_title("Set the title of a study; an empty one restores its name.", _title)
+STUDY.add_note()
 STUDY.add_delete()
 STUDY.add_cancel(
     "Cancel a study: it ends without a verdict, and its waiting and running runs end with it.",

@@ -289,7 +289,7 @@ def test_a_word_that_no_run_has_is_named(
 ) -> None:
     page = browser_client.get("/runs?q=idea+<x>+aapl").text
 
-    assert "No run’s label, title, ticker, rule, tag or batch contains “&lt;x&gt;”" in page
+    assert "No run’s label, title, note, ticker, rule, tag or batch contains “&lt;x&gt;”" in page
     assert "No runs match this filter" in browser_client.get("/runs?q=aapl+msft").text
 
 

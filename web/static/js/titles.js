@@ -1,4 +1,4 @@
-// The pencil next to a heading, which opens a form to rename.
+// The pencil next to a heading, and the link below it, which open a form to rename, and to write a note.
 import { announce } from "./announce.js";
 import { sendJson } from "./requests.js";
 import { swap } from "./swap.js";
@@ -7,14 +7,16 @@ async function onSubmit(event) {
   const form = event.target;
   if (!form.dataset.title) return;
   event.preventDefault();
-  const { ok, body } = await sendJson(form.dataset.title, { title: form.elements.title.value }, { method: "PUT" });
+  const { ok, body } = await sendJson(form.dataset.title, Object.fromEntries(new FormData(form)), { method: "PUT" });
   if (!ok) {
     form.querySelector(".fault").textContent = Object.values(body.errors ?? { body: body.error })[0];
     return;
   }
   await swap(location.href, ["heading"], { push: false });
-  document.querySelector(".rename > summary")?.focus();
-  announce(`Renamed to ${body.title}`);
+  const renamed = document.querySelector(`[data-title="${form.dataset.title}"]`)?.closest(".rename");
+  if (renamed) renamed.open = false;
+  renamed?.querySelector("summary").focus();
+  announce(body.title ? `Renamed to ${body.title}` : "Note saved");
 }
 
 // Focus at once, so that typing goes into the field: single keys may be shortcuts elsewhere.
@@ -23,7 +25,7 @@ function onClick(event) {
   if (!pencil) return;
   event.preventDefault();
   pencil.open = !pencil.open;
-  if (pencil.open) pencil.querySelector("input").focus();
+  if (pencil.open) pencil.querySelector("input, textarea").focus();
 }
 
 function onKey({ key, target }) {
