@@ -120,6 +120,11 @@ ARGUMENTS: dict[str, Json] = {
         "metavar": "N",
         "help": "run the best N afterwards, each as a Job",
     },
+    "--http": {
+        "type": WHOLE_NUMBER,
+        "metavar": "PORT",
+        "help": "serve http://127.0.0.1:PORT/mcp instead of stdin and stdout",
+    },
     "files": {
         "nargs": "*",
         "metavar": "FILE",
@@ -175,6 +180,7 @@ COMMANDS: dict[Work, str] = {
     commands.logs: "run_id",
     commands.study: "spec --set --code --dry-run --detach",
     commands.portfolio: "spec --set --code --detach",
+    commands.mcp: "--http",
     commands.load: (
         "files --folder --yahoo --from --ticker --timeframe --no-adjust --timezone --keep-dates --bad-rows --note "
         "--reserve-years --dry-run"

@@ -102,7 +102,7 @@ class Client(Transport):
         """
         if isinstance(requests, Mapping):
             request = requests if batch_id is None else {**requests, "batch_id": batch_id}
-            return str(self._post("/run_backtest", request)["run_id"])
+            return str(self.post("/run_backtest", request)["run_id"])
         batch_id, run_ids, new = batch_id or str(uuid4()), list[str](), 0
         for start in range(0, len(requests), RUNS_PER_CALL):
             answer = self._send(requests, start, batch_id, **(ranking or {}))
@@ -136,7 +136,7 @@ class Client(Transport):
 
         A row has params and metrics but no receipt; `run_screened` makes a run of it. `seen` is called at each poll.
         """
-        started = self._post("/api/screens", sweep, timeout_s=LONG_TIMEOUT_S)
+        started = self.post("/api/screens", sweep, timeout_s=LONG_TIMEOUT_S)
         return self._follow(Screen, "screen", started["screen_id"], top=top).end(seen)
 
     def follow(self, kind: str, name: str, bar: bool = False, **query: object) -> Following[Any]:
@@ -158,19 +158,19 @@ class Client(Transport):
     def run_screened(self, screen_id: str, row: Json) -> str:
         """Run a row of a screen's leaderboard, with charts and receipt; return the run_id."""
         path = f"/api/screens/{quoted(screen_id)}/run"
-        return str(self._post(path, number=row["number"], ticker=row["ticker"])["run_id"])
+        return str(self.post(path, number=row["number"], ticker=row["ticker"])["run_id"])
 
     def run_best_screened(self, screen_id: str, best: int | None = None) -> Json:
         """Run the best rows of a screen, or all, as one batch: its batch_id, run_ids, new."""
-        return self._post(f"/api/screens/{quoted(screen_id)}/batch", best=best)
+        return self.post(f"/api/screens/{quoted(screen_id)}/batch", best=best)
 
     def plan_study(self, study: RunRequest) -> Json:
         """Return the cost of a study: runs, parts, and seconds at the pace of the latest batch; nothing is recorded."""
-        return self._post(path_of("study", study), study, dry_run=True)
+        return self.post(path_of("study", study), study, dry_run=True)
 
     def submit_study(self, study: RunRequest, key: str | None = None) -> Json:
         """Start a study; return study_id, batch_id and page_url. The same key starts no second one."""
-        return self._post(path_of("study", study), study, key)
+        return self.post(path_of("study", study), study, key)
 
     def study(self, study_id: str) -> Json:
         """Return everything about a study: its plan, its runs by state, the chosen combinations, and the verdict."""
@@ -182,14 +182,14 @@ class Client(Transport):
 
     def cancel_study(self, study_id: str) -> None:
         """End a study without a verdict; Refused (409) when it has ended."""
-        self._post(f"/api/studies/{quoted(study_id)}/cancel")
+        self.post(f"/api/studies/{quoted(study_id)}/cancel")
 
     def submit_portfolio(self, portfolio: RunRequest, key: str | None = None) -> Json:
         """Start a portfolio; return portfolio_id, legs and page_url. The same key starts no second one.
 
         portfolio: legs and shared fields, a batch_id whose runs are the legs, or a sweep with a section portfolio.
         """
-        return self._post("/api/portfolios", portfolio, key, timeout_s=LONG_TIMEOUT_S)
+        return self.post("/api/portfolios", portfolio, key, timeout_s=LONG_TIMEOUT_S)
 
     def portfolio(self, portfolio_id: str) -> Portfolio:
         """Return everything about a portfolio: its legs with runs and contributions, metrics, equity, trades."""
@@ -205,7 +205,7 @@ class Client(Transport):
 
     def cancel_portfolio(self, portfolio_id: str) -> None:
         """End a portfolio and the runs that were started for it; Refused (409) when it has ended."""
-        self._post(f"/api/portfolios/{quoted(portfolio_id)}/cancel")
+        self.post(f"/api/portfolios/{quoted(portfolio_id)}/cancel")
 
     def _send(
         self, requests: Sequence[RunRequest], start: int, batch_id: str, **query: object
@@ -224,7 +224,7 @@ class Client(Transport):
 
     def plan_sweep(self, sweep: RunRequest, batch_id: str | None = None) -> Json:
         """Return the effect of submitting a sweep (the JSON of a sweep file): batch_id, runs, new; records nothing."""
-        return self._post(
+        return self.post(
             path_of("batch", sweep),
             sweep,
             timeout_s=LONG_TIMEOUT_S,
@@ -237,7 +237,7 @@ class Client(Transport):
 
         With a section portfolio of mode ranked each combination of its fields is a portfolio.
         """
-        return self._post(
+        return self.post(
             path_of("batch", sweep), sweep, timeout_s=LONG_TIMEOUT_S, batch_id=batch_id
         )
 
@@ -298,31 +298,31 @@ class Client(Transport):
 
     def robustness(self, run_id: str, seen: Seen = lambda robustness: None) -> Json:
         """Vary costs, timing, numbers and luck of a completed run or portfolio in one Job; wait, and return it."""
-        started = self._post(f"/api/runs/{quoted(run_id)}/robustness")
+        started = self.post(f"/api/runs/{quoted(run_id)}/robustness")
         return self._follow(Answer, "robustness", started["robustness_id"]).end(seen)
 
     def cancel_run(self, run_id: str) -> None:
         """End a waiting or running run; Refused (409) when it has ended."""
-        self._post(f"/api/runs/{quoted(run_id)}/cancel")
+        self.post(f"/api/runs/{quoted(run_id)}/cancel")
 
     def retry_run(self, run_id: str) -> None:
         """Queue a failed run again; Refused (409) when it has not failed."""
-        self._post(f"/api/runs/{quoted(run_id)}/retry")
+        self.post(f"/api/runs/{quoted(run_id)}/retry")
 
     def cancel_runs(self, run_ids: Sequence[str]) -> Json:
         """End those of at most 200 runs that wait or run; return how many `changed` and were `left`, by state."""
-        return self._post("/api/runs/cancel", {"run_ids": list(run_ids)})
+        return self.post("/api/runs/cancel", {"run_ids": list(run_ids)})
 
     def retry_runs(self, run_ids: Sequence[str]) -> Json:
         """Queue those of at most 200 runs again that failed or were cancelled; answer as for `cancel_runs`."""
-        return self._post("/api/runs/retry", {"run_ids": list(run_ids)})
+        return self.post("/api/runs/retry", {"run_ids": list(run_ids)})
 
     def delete_runs(self, run_ids: Sequence[str], *, dry_run: bool = False) -> Json:
         """Delete at most 200 runs that have ended, all or none; Refused (409) names what needs them.
 
         dry_run: only count. Returns counts by kind (`deleted`) and, of a dry run, what needs them (`refusals`).
         """
-        return self._post("/api/runs/delete", {"run_ids": list(run_ids)}, dry_run=dry_run)
+        return self.post("/api/runs/delete", {"run_ids": list(run_ids)}, dry_run=dry_run)
 
     def delete_plan(self, kind: str, plan_id: str, *, dry_run: bool = False) -> Json:
         """Delete a batch, screen, study or portfolio (`kind`) with its runs; answer as for `delete_runs`."""
@@ -367,12 +367,12 @@ class Client(Transport):
 
     def cancel(self, batch_id: str) -> int:
         """End all waiting and running runs of a batch; return their number."""
-        return int(self._post(f"/api/batches/{quoted(batch_id)}/cancel")["cancelled"])
+        return int(self.post(f"/api/batches/{quoted(batch_id)}/cancel")["cancelled"])
 
     def retry(self, batch_id: str, cancelled: bool = False) -> int:
         """Queue the failed runs of a batch again, with `cancelled` also the cancelled ones; return their number."""
         path = f"/api/batches/{quoted(batch_id)}/retry"
-        return int(self._post(path, cancelled=cancelled)["retried"])
+        return int(self.post(path, cancelled=cancelled)["retried"])
 
     def rules(self) -> list[Json]:
         """Return the trading rules: names, parameters with defaults and bounds, conditions, sources."""
@@ -467,7 +467,7 @@ class Client(Transport):
 
     def open_vault(self, run_id: str) -> Json:
         """Open the vault for the request of a run, once, and return the study that judges it; for admins."""
-        return self._post(f"/api/runs/{quoted(run_id)}/vault")
+        return self.post(f"/api/runs/{quoted(run_id)}/vault")
 
 
 def _rule(buy: Any, sell: str | None, inputs: RunRequest | None) -> Json:

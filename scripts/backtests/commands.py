@@ -7,12 +7,14 @@ import shutil
 import sys
 from argparse import Namespace
 from collections import Counter
+from importlib import import_module
 from pathlib import Path
 from urllib.parse import urljoin
 
 from backtests.client import Client
 from backtests.loading import LoadOutcome, as_table, load_source, sources_of
 from backtests.output import FORMATS, Progress, as_account, duration, without_code
+from backtests.results import extra
 from backtests.spec import Spec
 from backtests.table_files import RunTable, read_sweep
 from backtests.transport import BadInput, Json
@@ -324,6 +326,13 @@ def portfolio(client: Client, arguments: Namespace, progress: Progress) -> int:
         progress.say(f"the portfolio failed: {ended['error_message']}")
         return EXIT_SOME_FAILED
     print(as_account(ended))
+    return EXIT_OK
+
+
+def mcp(client: Client, arguments: Namespace, progress: Progress) -> int:
+    """Offer tools to an agent by the Model Context Protocol, within the scope and the budget of the token."""
+    extra("mcp.server", "mcp")
+    import_module("backtests.agents").Agents(client).serve(arguments.http)
     return EXIT_OK
 
 

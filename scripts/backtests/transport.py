@@ -92,7 +92,7 @@ class Transport:
         """Read the bytes of any address, such as a page or a chart."""
         return self._call(path)
 
-    def _post(
+    def post(
         self,
         path: str,
         request: RunRequest | None = None,
@@ -100,7 +100,10 @@ class Transport:
         timeout_s: float = TIMEOUT_S,
         **query: object,
     ) -> Json:
-        """Post a request and return the answer; a repetition with the same key (default: a new one) has no effect."""
+        """Post to any address of the API and return the answer; a repetition with the same key has no effect.
+
+        key: by default a new one.
+        """
         headers = {"Content-Type": "application/json", "Idempotency-Key": key or str(uuid4())}
         body = b"" if request is None else as_json(request).encode()
         return self._json(path + query_of(**query), body, headers, timeout_s=timeout_s)

@@ -29,7 +29,16 @@ LIBRARIES = {
 }
 HEAVY = frozenset({"pandas", "matplotlib", "scipy"})
 CLIENT = "scripts/backtests/"  # knows the platform by its HTTP API only
-CLIENT_LIBRARIES = STDLIB | {"backtests", "pandas", "tqdm", "yaml", "yfinance"}
+CLIENT_LIBRARIES = STDLIB | {
+    "backtests",
+    "jsonschema",
+    "mcp",
+    "pandas",
+    "tqdm",
+    "uvicorn",
+    "yaml",
+    "yfinance",
+}
 # files that may import more than their package
 MORE = {
     "rules/optimizer.py": frozenset({"engine"}),

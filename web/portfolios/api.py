@@ -25,6 +25,7 @@ from contracts.portfolio_request import PortfolioRequest, PortfolioStatus
 from contracts.status import PlanKind, RunStatus
 from contracts.values import Json
 from web.api import (
+    DRY_RUN,
     ENDED,
     KEY,
     REFUSED,
@@ -67,17 +68,19 @@ blueprint = PORTFOLIO.api
 
 @blueprint.post("/api/portfolios")
 @operation(
-    "200 PortfolioAccepted: this key has its portfolio already",
+    "200 a dry run, or this key has its portfolio already",
     "202 PortfolioAccepted: recorded; it runs by itself",
     "409 the key was used for another request",
     *REFUSED,
-    asks=(KEY,),
+    asks=(KEY, DRY_RUN),
     json="PortfolioRequest|PortfolioOfBatch|SweepSpec",
     body_setting="max_body_mb",
 )
 def submit() -> ResponseReturnValue:
-    """Record a portfolio with the runs of its legs; once they have ended a Job trades them in one account."""
+    """Record a portfolio and the runs of its legs, which a Job trades in one account; ?dry_run=true only checks it."""
     portfolio_request, runs = checked_portfolio(typed_body("application/json"))
+    if arguments()["dry_run"]:
+        return {"legs": len(runs)}
     portfolio_id, is_new = _submit_portfolio(portfolio_request, runs)
     return PORTFOLIO.accepted(portfolio_id, is_new, legs=len(runs))
 

@@ -51,16 +51,18 @@ blueprint = Blueprint("run_api", __name__)
 
 @blueprint.post("/run_backtest")
 @operation(
-    "200 Accepted: this key, or this batch, has the run already",
+    "200 a dry run, or this key, or this batch, has the run already",
     "202 Accepted: recorded",
     "409 the key was used for another request",
     *REFUSED,
-    asks=(KEY,),
+    asks=(KEY, DRY_RUN),
     json="RunRequest",
 )
 def run_backtest() -> ResponseReturnValue:
-    """Record and enqueue one run; answer 202 with its addresses."""
+    """Record and enqueue one run; answer 202 with its addresses. With ?dry_run=true only check the request."""
     valid = validate_request(json_body(), platform().prices)
+    if arguments()["dry_run"]:
+        return {"rule_id": valid.request.rule_id, "request": valid.request.to_json()}
     return accepted_answer(*operations.submit_run(valid))
 
 

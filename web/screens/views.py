@@ -18,6 +18,7 @@ from contracts.errors import Conflict, InvalidRequest
 from contracts.status import PlanKind, RunStatus
 from contracts.values import Json, picked, side_by_side
 from web.api import (
+    DRY_RUN,
     ENDED,
     KEY,
     REFUSED,
@@ -83,19 +84,21 @@ TICKER = Argument("ticker", ticker_symbol, "of this ticker; by default the first
 
 @api.post("/api/screens")
 @operation(
-    "200 ScreenAccepted: this key has its screen already",
+    "200 a dry run, or this key has its screen already",
     "202 ScreenAccepted: recorded",
     "409 the key was used for another request",
     *REFUSED,
-    asks=(KEY,),
+    asks=(KEY, DRY_RUN),
     json="SweepSpec",
     body_setting="max_body_mb",
 )
 def submit() -> ResponseReturnValue:
-    """Record and enqueue a screen: one Job for each ticker, in which every combination of the sweep is tried."""
+    """Record a screen: one Job for each ticker tries every combination of the sweep; ?dry_run=true only counts them."""
     sweep = read_sweep(json_body(), MAX_COMBINATIONS)
-    screen_id, is_new = submit_screen(sweep)
     facts = {"combinations": len(sweep.members), "jobs": len(sweep.tickers)}
+    if arguments()["dry_run"]:
+        return facts
+    screen_id, is_new = submit_screen(sweep)
     return SCREEN.accepted(screen_id, is_new, "result_url", **facts)
 
 
