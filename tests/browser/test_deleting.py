@@ -24,11 +24,16 @@ def test_a_run_is_deleted_on_its_page_and_several_from_the_list(visit: Visit) ->
     page.goto(first)
     button = page.get_by_role("button", name="Delete", exact=True)
 
+    more = page.get_by_text("More", exact=True)
+    more.click()
     page.get_by_role("button", name="Pin").click()
-    expect(page.get_by_role("button", name="Unpin")).to_be_visible()
+    expect(page.get_by_text("Unpin", exact=True)).to_have_count(1)
+    more.click()  # the page was renewed
     button.click()
     expect(page.get_by_role("alert").first).to_contain_text("is pinned; unpin it first")
     page.get_by_role("button", name="Unpin").click()
+    expect(page.get_by_text("Unpin", exact=True)).to_have_count(0)
+    more.click()
     expect(page.get_by_role("button", name="Pin", exact=True)).to_be_visible()
     button.click()
     expect(button).to_be_enabled()
