@@ -7,6 +7,7 @@ of Business 66(1): 0 without skill, however the market drifts.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -109,11 +110,20 @@ def usual_exposures(exposures: Array) -> Array:
     it look as if it had foreseen the fall.
     """
     bars = len(exposures)
+    shadow = bars // SHADOW
     sums = np.concatenate(([0.0], exposures.cumsum()))
-    after = np.arange(1, bars + 1)
-    until = np.minimum(after + bars // SHADOW, bars)
-    usual: Array = (sums[-1] - (sums[until] - sums[after])) / (bars - (until - after))
+    ends = np.concatenate((sums[1 + shadow :], sums[-1:].repeat(shadow)))
+    usual: Array = (sums[-1] - (ends - sums[1:])) / _bars_averaged(bars)
     return usual
+
+
+@lru_cache(maxsize=4)
+def _bars_averaged(bars: int) -> Array:
+    """Return the number of bars in the usual exposure of each bar; every combination of a screen has the same."""
+    after = np.arange(bars)[::-1]  # bars that follow each one
+    counts: Array = bars - np.minimum(after, bars // SHADOW)
+    counts.flags.writeable = False
+    return counts
 
 
 def measured_timing(metrics: Mapping[str, float | None], bars: int) -> MeasuredSharpe:
