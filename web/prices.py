@@ -25,6 +25,7 @@ from adapters.prices.store import (
 )
 from adapters.prices.table import refuse
 from adapters.prices.vault import list_openings, list_vaults
+from adapters.prices.versions import add_version, make_current
 from adapters.runs.times import utc_text
 from contracts.errors import InvalidRequest, UnknownTicker
 from contracts.tickers import normalize_tickers
@@ -78,6 +79,9 @@ LOADING = (
         "rows whose High or Low contradicts their other prices: refuse the file, by default, widen High and Low to "
         "Open and Close, or drop the rows",
         "refuse",
+    ),
+    Argument(
+        "current", flag, "false: keep the current version, if there is one, for new runs", True
     ),
     Argument(
         "reserve_years",
@@ -179,7 +183,8 @@ def put(ticker: str, timeframe: str) -> ResponseReturnValue:
     ?adjust=false ignores Adj Close; ?timezone=America/New_York is the zone of times without an offset; ?guess=true
     detects timeframe and time zone from the dates, and the answer names them. ?keep_dates=true keeps the dates of daily
     bars as written, which are otherwise those of their sessions. ?bad_rows=widen or drop loads a file with rows whose
-    High or Low contradicts their other prices. ?source= and ?note= are stored with the version.
+    High or Low contradicts their other prices. ?current=false keeps the current version of a series.
+    ?source= and ?note= are stored with the version.
     """
     symbol, frame = named_series(ticker, timeframe)
     query = arguments()
@@ -201,7 +206,8 @@ def put(ticker: str, timeframe: str) -> ResponseReturnValue:
     stores = is_new and not query["dry_run"]
     if stores:
         labels = query["source"], query["note"]
-        save_version(platform().engine, symbol, bars, report, *labels, reserve_from)
+        store = make_current if query["current"] else add_version
+        save_version(platform().engine, symbol, bars, report, *labels, reserve_from, store)
     if stores and reserve_from:
         delete_or_release(platform().engine, symbol)
     return report | {"stored": stores}, 201 if stores else 200

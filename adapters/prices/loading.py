@@ -4,6 +4,7 @@ Also delete versions that nothing refers to.
 """
 
 import hashlib
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -83,8 +84,9 @@ def save_version(
     source: str | None = None,
     note: str | None = None,
     reserve_from: date | None = None,
+    store: Callable[[Connection, NewVersion], None] = make_current,
 ) -> None:
-    """Make these bars the current version of the series; a stored version only becomes current again.
+    """Store these bars as a version of the series, by default as the current one; one that is stored stays as it is.
 
     One transaction: readers see the previous version until it commits, and never a reserved bar. Of two at once both
     succeed; the later one is current. reserve_from: reserves the ticker's bars from this day on; Conflict when they are
@@ -93,7 +95,7 @@ def save_version(
     version = NewVersion(ticker, bars, report, source, note, current_actor())
 
     def save(connection: Connection) -> None:
-        make_current(connection, version)
+        store(connection, version)
         if reserve_from:
             insert_vault(connection, ticker, reserve_from)
         hide_reserved(connection, ticker)

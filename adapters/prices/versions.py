@@ -73,6 +73,12 @@ class NewVersion:
         )
 
 
+def add_version(connection: Connection, version: NewVersion) -> None:
+    """Store a version, if it is new, next to the current one of its series; it is current only where there is none."""
+    insert_if_new(connection, price_series, **version.series, data_hash=version.bars.data_hash)
+    version.insert(connection)
+
+
 def make_current(connection: Connection, version: NewVersion) -> None:
     """Store a version, if it is new, as the current one of its series."""
     current = {"data_hash": version.bars.data_hash, "reserved_hash": None}

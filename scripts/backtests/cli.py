@@ -16,7 +16,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from backtests import __version__, commands
+from backtests import __version__, commands, receipts
 from backtests.client import Client
 from backtests.commands import EXIT_BAD_INPUT, EXIT_DETACHED, EXIT_UNREACHABLE, called
 from backtests.loading import BAD_ROWS, TIMEFRAMES
@@ -40,6 +40,8 @@ EXAMPLES = """examples:
   %(prog)s robustness 01234567-89ab-4cde-8f01-23456789abcd
   %(prog)s study docs/examples/walk_forward.yaml
   %(prog)s portfolio docs/examples/portfolio.yaml
+  %(prog)s export 01234567-89ab-4cde-8f01-23456789abcd
+  %(prog)s import receipt.zip
   %(prog)s load AAPL.csv MSFT.csv
 
 Repeat a command to resume it: runs that the batch already has are not submitted again.
@@ -94,6 +96,13 @@ ARGUMENTS: dict[str, Json] = {
         "help": "ids, of prices tickers; several runs at once",
     },
     "run_id": {"help": "the id of a run or portfolio"},
+    "receipt": {"type": Path, "metavar": "FILE", "help": "a receipt of a run"},
+    "--prices": {"choices": ("hash",), "help": "hash: leave the prices out but for their hashes"},
+    "--output": {
+        "type": Path,
+        "metavar": "FILE",
+        "help": "the file to write (default: receipt-RUN_ID.zip)",
+    },
     "--batch": {"help": "a batch id (default: from the sweep's name and content)"},
     "--set": {
         **REPEATED,
@@ -178,6 +187,8 @@ COMMANDS: dict[Work, str] = {
     commands.screen: f"spec --set --code {RANKED} --run",
     commands.robustness: "run_id",
     commands.logs: "run_id",
+    receipts.export: "run_id --prices --output",
+    receipts.import_: "receipt",
     commands.study: "spec --set --code --dry-run --detach",
     commands.portfolio: "spec --set --code --detach",
     commands.mcp: "--http",
@@ -194,7 +205,8 @@ def main(arguments: list[str] | None = None) -> int:
     whole.add_argument("--version", action="version", version=f"backtests {__version__}")
     parts = whole.add_subparsers(required=True, metavar="command")
     for work, taken in COMMANDS.items():
-        part = parts.add_parser(work.__name__, help=work.__doc__, description=work.__doc__)
+        name = work.__name__.rstrip("_")
+        part = parts.add_parser(name, help=work.__doc__, description=work.__doc__)
         part.set_defaults(work=work)
         for name in ["--url", *taken.split()]:
             part.add_argument(name, **ARGUMENTS[name])

@@ -249,6 +249,10 @@ class Client(Transport):
         """Return everything about a run: request, metrics, curves, trades, receipt."""
         return Run(self, self.get(f"/api/runs/{quoted(run_id)}"))
 
+    def receipt(self, run_id: str, prices: str | None = None) -> bytes:
+        """Return the receipt of a run or portfolio, a ZIP archive. prices: "hash" leaves out all but their hashes."""
+        return self.read(f"/api/runs/{quoted(run_id)}/receipt.zip" + query_of(prices=prices))
+
     def log(self, run_id: str) -> str:
         """Return the log of a run's Jobs, the last 64 KB of each attempt."""
         return self.read(f"/api/runs/{quoted(run_id)}/log").decode()
@@ -400,6 +404,7 @@ class Client(Transport):
         source: str | None = None,
         note: str | None = None,
         reserve_years: int | None = None,
+        current: bool = True,
     ) -> Json:
         """Make a price file, plain or packed, the current version of a series; return a report. dry_run: only report.
 
@@ -407,7 +412,8 @@ class Client(Transport):
         such as America/New_York, or that of the exchange for daily bars with a time of day. keep_dates: date daily bars
         as written, also where their session is on another day. bad_rows: for rows whose High or Low contradicts their
         other prices, "refuse" the file, "widen" High and Low to Open and Close, or "drop" the rows. reserve_years: keep
-        the last years of the file, and all later bars of the ticker, in the vault, see `reserve`.
+        the last years of the file, and all later bars of the ticker, in the vault, see `reserve`. current=False: new
+        runs continue to get the version that was current before.
         Refused names each fault by `line <number>`, or `file`.
         """
         query = query_of(
@@ -420,6 +426,7 @@ class Client(Transport):
             source=source,
             note=note,
             reserve_years=reserve_years,
+            current=None if current else False,
         )
         path = f"/api/prices/{quoted(ticker)}/{quoted(timeframe)}" + query
         packed = content if content.startswith(b"\x1f\x8b") else gzip.compress(content, mtime=0)
