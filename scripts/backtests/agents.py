@@ -220,6 +220,7 @@ class Agents:
 
     def _marked(self, values: Json) -> Json:
         """Return an answer with texts of people marked as such, and whole addresses."""
+        values = {name: each for name, each in values.items() if name != "sparkline"}
         marked = {name: self._inner(each) for name, each in values.items()}
         for name, each in values.items():
             if name in BY_PEOPLE and each:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import numpy as np
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -24,6 +25,7 @@ from backtests.agents import ADDRESSES, INSTRUCTIONS, PAGES, TOOLS, Agents
 from backtests.client import Client
 from tests.services.finished_runs import break_down
 from tests.services.jobs import run_all
+from tests.services.portfolios import ASKED
 from tests.services.ports import free_port
 from tests.services.studies import BASE, work_through
 from tests.services.waiting import wait_until
@@ -333,3 +335,90 @@ def places_of_text(value: Any, place: str = "") -> list[str]:
     if isinstance(value, list):
         return sum((places_of_text(each, place) for each in value), [])
     return [place] if isinstance(value, str) and HOSTILE in value else []
+
+
+@pytest.mark.parametrize(
+    ("tool", "request_", "effect"),
+    [
+        ("run", RUN, ("rule_id", "MA_CROSS_5_50_sma")),
+        ("screen", SWEEP, ("combinations", 6)),
+        ("portfolio", ASKED, ("legs", len(ASKED["legs"]))),
+    ],
+)
+def test_a_dry_run_says_what_would_happen_and_records_nothing(
+    agent: AgentClient, client: FlaskClient, tool: str, request_: dict[str, Any], effect: Any
+) -> None:
+    planned = used(agent, tool, **request_)
+
+    name, value = effect
+    assert planned[name] in (value, {"text_by_people": value})
+    assert client.get("/api/runs").json["runs"] == []
+
+
+SEARCHES = {
+    "MA_CROSS": {"fast": [*range(2, 52)], "slow": [*range(60, 260, 4)]},
+    "RSI": {
+        "period": [*range(2, 52)],
+        "oversold": [15, 20, 25, 30, 40],
+        "overbought": [*range(55, 95, 4)],
+    },
+    "BOLLINGER": {"period": [*range(5, 105)], "width": [each / 10 for each in range(5, 30)]},
+    "ATR": {"period": [*range(2, 52)], "multiple": [each / 6 for each in range(3, 53)]},
+}
+
+
+def test_the_best_of_ten_thousand_tries_on_a_random_walk_is_called_luck(
+    engine: Engine, base_url: str
+) -> None:
+    """An agent screens the very dates on which the best rule is judged afterwards."""
+    dates = np.busday_offset("2008-01-02", np.arange(2520), roll="forward")
+    closes = 100 * np.exp(np.cumsum(np.random.default_rng(1).normal(0, 0.01, len(dates))))
+    rows = "".join(
+        f"{day},{close},{close},{close},{close},1\n"
+        for day, close in zip(dates, closes, strict=True)
+    )
+    with engine.begin() as connection:
+        admin = make_token(connection, "admin", "admin")
+        token = make_token(connection, "agent", "submit", budget=Budget(10_005))
+    prices = f"Date,Open,High,Low,Close,Volume\n{rows}".encode()
+    Client(base_url, admin).load_prices("WALK", prices)
+    agent = AgentClient(Agents(Client(base_url, token)).server)
+    base = BASE | {"ticker": "WALK", "start_date": "2008-01-02", "end_date": str(dates[-1])}
+    base |= {"fee_rate": 0, "fractional_shares": True}
+    share = 0.3
+    cut = str(dates[int(len(dates) * (1 - share))])
+
+    async def work() -> tuple[Any, ...]:
+        best: list[Any] = []
+        async with agent:
+            for rule, parameters in SEARCHES.items():
+                sweep = {
+                    "base": base | {"rule_type": rule, "start_date": cut},
+                    "parameters": parameters,
+                }
+                started = await use(agent, "screen", **sweep, dry_run=False)
+                await asyncio.to_thread(run_all, engine)
+                place = {"kind": "screen", "id": started["screen_id"]}
+                board = await use(agent, "read", **place, part="leaderboard")
+                row = board["items"][0]
+                best.append((row["metrics"]["sharpe_ratio"], rule, row["params"]))
+            _, rule, params = max(best, key=lambda each: each[0])
+            request = {
+                "base": base | {"rule_type": rule},
+                "parameters": {name: [value] for name, value in params.items()},
+                "study": {"kind": "holdout", "holdout_share": share},
+            }
+            started = await use(agent, "study", **request, dry_run=False)
+            await asyncio.to_thread(work_through, engine, started["study_id"])
+            study = await use(agent, "wait", kind="study", id=started["study_id"])
+            place = {"kind": "study", "id": started["study_id"], "size_kb": 64}
+            verdict = await use(agent, "read", **place, part="verdict.out_of_sample.timing")
+            refused = await use(agent, "screen", **SWEEP, dry_run=False)
+        return study, verdict, refused
+
+    study, timing, refused = asyncio.run(work())
+
+    assert timing["trials"] == pytest.approx(10_000, rel=0.1)  # estimated from a sample
+    assert timing["probabilistic"] > 0.95 > timing["deflated"]
+    assert study["outcome"] == "luck" and study["page_url"].startswith(base_url)
+    assert "10002 of 10005" in refused["error"].replace(",", "")
