@@ -4,6 +4,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from heapq import heappush, heapreplace
+from typing import Any
 
 import numpy as np
 
@@ -31,13 +32,19 @@ class Trials:
 
     def __init__(self, request: RunRequest, times: Array) -> None:
         self.series, self.times = (request.ticker, request.timeframe), times
-        self._terms = [getattr(request, name) for name in OF_RULE]
+        self._terms = _terms(request)
         self.hashes, self._sides = list[int](), dict[int, Array]()
         self._highest = list[int]()  # negated hashes of the sample, a heap
 
-    def add(self, rule_type: str, params: Values, shares: Array) -> None:
-        """Add a rule with its complete params; shares: (bars,), signed, after each bar's fills."""
-        text = repr((rule_type, params, self._terms)).encode()
+    def add(
+        self, rule_type: str, params: Values, shares: Array, request: RunRequest | None = None
+    ) -> None:
+        """Add a rule with its complete params.
+
+        shares: (bars,), signed, after each bar's fills; request: only for stops that differ from the Job's.
+        """
+        terms = _terms(request) if request else self._terms
+        text = repr((rule_type, params, terms)).encode()
         number = int.from_bytes(blake2b(text, digest_size=8).digest()) >> 1
         self.hashes.append(number)
         if number in self._sides:
@@ -65,6 +72,10 @@ class Trials:
         """The first and the last day."""
         first, last = self.times[[0, -1]].astype("M8[s]").astype("M8[D]")
         return str(first), str(last)
+
+
+def _terms(request: RunRequest) -> list[Any]:
+    return [getattr(request, name) for name in OF_RULE]
 
 
 @frozen

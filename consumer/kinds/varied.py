@@ -94,7 +94,7 @@ class Varied(Protocol):
 
 @dataclass(frozen=True)
 class VariedRun:
-    """A run, whose signals most variations share. trials: gets the neighbours of its rule."""
+    """A run, whose signals most variations share. trials: gets the neighbours of its rule and stops."""
 
     setup: Setup
     trials: Trials
@@ -125,7 +125,12 @@ class VariedRun:
 
     def traded(self, delay: int = 0, **terms: Any) -> Measured:
         """Trade the run's signals again."""
-        return self._trade(_with(self.setup, terms), _shifted(self._signals, delay))
+        setup = _with(self.setup, terms)
+        measured = self._trade(setup, _shifted(self._signals, delay))
+        if terms.keys() & STOPS:
+            rule = self.setup.rule()
+            self.trials.add(rule.spec.name, rule.params, measured.position_shares, setup.request)
+        return measured
 
     def started(self, later: int) -> Measured:
         """Trade the run's signals from a later bar on."""

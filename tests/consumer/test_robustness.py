@@ -69,6 +69,25 @@ def random_requests(count: int, seed: int) -> list[RunRequest]:
     ]
 
 
+def test_neighbours_of_rule_and_stops_count_as_the_runs_that_they_equal() -> None:
+    setup = Setup.of(BASE, packed_file(DATA, BASE.ticker))
+    trials = setup.trials()
+
+    strips = Robustness(VariedRun(setup, trials), Tries()).to_json()["neighbours"]["numbers"]
+
+    expected = set[int]()
+    for strip in strips:
+        field, _, name = strip["name"].partition(".")
+        for value in (each["value"] for each in strip["points"] if not each["is_run"]):
+            changed = {"params": {**BASE.params, name: value}} if name else {field: value}
+            of_run = replace(setup, request=replace(BASE, **Json(changed)))
+            alone, rule = of_run.trials(), of_run.rule()
+            alone.add(rule.spec.name, rule.params, np.zeros(len(alone.times)))
+            expected.update(alone.hashes)
+    assert {strip["name"] for strip in strips} > {"stop_loss_pct"}
+    assert {*trials.hashes} == expected
+
+
 def test_a_neighbour_equals_a_run_with_its_value() -> None:
     for request in random_requests(2, seed=1):
         strips = robustness_of(request)["neighbours"]["numbers"]
