@@ -1,6 +1,7 @@
 """Every setting of every role, read once from the environment; the only reader of `os.environ`."""
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -55,6 +56,13 @@ def one_of(*accepted: str) -> Parser:
     return parse
 
 
+def key_bytes(text: str) -> bytes:
+    """Read a key of 32 bytes."""
+    if not re.fullmatch("[0-9a-fA-F]{64}", text):
+        raise ValueError("64 hex digits are expected, as of `openssl rand -hex 32`")
+    return bytes.fromhex(text)
+
+
 def word_list(text: str) -> tuple[str, ...]:
     """Split words at commas."""
     return tuple(name.strip() for name in text.split(",") if name.strip())
@@ -107,6 +115,8 @@ class Settings:
     reads_per_minute: int = 60_000  # likewise for reads
     # the first signs browsers' sessions, all are accepted; none: a new key at each start
     secret_key: tuple[str, ...] = ()
+    # signs receipts: an Ed25519 key as 64 hex digits; None: they are not signed
+    receipt_key: bytes | None = None
     run_timeout_s: int = 300
     # address space of one run, beyond that of the process at its start
     run_memory_mb: int = 2048
@@ -174,7 +184,7 @@ class Settings:
         return is_loopback and not (self.api_tokens or self.open_access)
 
 
-_SECRETS = ("DATABASE_URL", "REDIS_URL", "API_TOKENS", "SECRET_KEY")
+_SECRETS = ("DATABASE_URL", "REDIS_URL", "API_TOKENS", "SECRET_KEY", "RECEIPT_KEY")
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
@@ -306,6 +316,7 @@ _PARSERS: dict[str, Parser] = {  # of settings whose type does not say it all
     "api_tokens": token_list,
     "auth_proxy_scope": one_of("read", "submit", "admin"),
     "secret_key": word_list,
+    "receipt_key": key_bytes,
     "trusted_hosts": word_list,
     "port": port_number,
     "scaler_max_processes": whole(

@@ -14,6 +14,7 @@ IS_RECEIPT = HERE.name != "scripts"
 sys.path.insert(0, str(HERE if IS_RECEIPT else HERE.parent))
 
 from adapters.receipts.archive import read_receipt  # noqa: E402
+from adapters.receipts.signature import check_signature  # noqa: E402
 from adapters.settings import Settings  # noqa: E402
 from consumer.kinds.receipt import check, compare_code  # noqa: E402
 from contracts.errors import PlatformError  # noqa: E402
@@ -25,12 +26,16 @@ def main() -> int:
     seal = "trusted" if arguments.trust_code else "sealed"
     try:
         receipt = read_receipt(arguments.file.read_bytes())
+        if arguments.key:
+            check_signature(receipt, arguments.key.read_bytes())
         # open_access: not a private machine, on which code may run unsealed
         settings = Settings(python_rules=seal, open_access=True)
         print(f"equal: {check(receipt, _csv_files(arguments.prices), settings)}")
     except (PlatformError, OSError) as error:
         print(f"not equal: {error}", file=sys.stderr)
         return 1
+    if arguments.key:
+        print(f"signed by the key in {arguments.key}")
     print("recomputed by its own code" if IS_RECEIPT else compare_code(receipt))
     return 0
 
@@ -45,6 +50,12 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="DIR",
         help="a folder with the CSVs of a receipt that has hashes alone",
+    )
+    parser.add_argument(
+        "--key",
+        type=Path,
+        metavar="FILE",
+        help="the sender's public key (/.well-known/backtests-key), by which the receipt must be signed",
     )
     parser.add_argument(
         "--trust-code",

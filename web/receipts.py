@@ -3,10 +3,12 @@
 from flask import Blueprint, Response
 
 from adapters.receipts.archive import pack_receipt
+from adapters.receipts.signature import public_key, signer
 from adapters.receipts.stored import Content, run_content
 from adapters.runs.queries import run_row
+from contracts.errors import Unknown
 from web.api import NO_RUN, UNFINISHED, Argument, arguments, operation
-from web.app import reading_database
+from web.app import platform, reading_database
 from web.formats import one_of
 
 blueprint = Blueprint("receipts", __name__)
@@ -30,12 +32,23 @@ def run(run_id: str) -> Response:
         return _answer(run_id, run_content(connection, row, has_bars()))
 
 
+@blueprint.get("/.well-known/backtests-key")
+@operation("200 text/plain: a PEM file", "404 receipts are not signed", unguarded=True)
+def key() -> Response:
+    """Return the public key (Ed25519) of the signatures of this platform's receipts."""
+    if (private := platform().settings.receipt_key) is None:
+        raise Unknown("receipts of this platform are not signed; RECEIPT_KEY is not set")
+    return Response(public_key(private), mimetype="text/plain")
+
+
 def has_bars() -> bool:
     """Return whether the receipt has the prices themselves."""
     return bool(arguments()["prices"] == "bars")
 
 
 def _answer(name: str, content: Content) -> Response:
-    response = Response(pack_receipt(*content), mimetype="application/zip")
+    key = platform().settings.receipt_key
+    packed = pack_receipt(*content, signer(key) if key else None)
+    response = Response(packed, mimetype="application/zip")
     response.headers.set("Content-Disposition", "attachment", filename=f"receipt-{name}.zip")
     return response

@@ -25,6 +25,7 @@ def test_every_setting_can_be_set() -> None:
     names = {each.name.upper(): "120" for each in fields(Settings)} | special
     names |= {
         "API_TOKENS": "a" * 16,
+        "RECEIPT_KEY": "0f" * 32,
         "HEARTBEAT_S": "60",
         "OPEN_READS": "true",
         "OPEN_ACCESS": "false",

@@ -34,6 +34,9 @@ CODE = """def signals(bars, fast=5):
     return 2 * (bars.close > sma(bars.close, fast)).astype(int) - 1
 """
 SETTINGS = Settings()
+MORE = [
+    pytest.param(range(first, first + 46), marks=pytest.mark.slow) for first in range(24, 300, 46)
+]
 CHECK_ALL = """
 import sys
 from pathlib import Path
@@ -113,9 +116,7 @@ def receipts(seeds: range) -> Iterator[tuple[str, bytes]]:
             yield f"portfolio-{seed:04}.zip", portfolio_receipt(seed)
 
 
-@pytest.mark.parametrize(
-    "seeds", [range(24), pytest.param(range(24, 300), marks=pytest.mark.slow)], ids=len
-)
+@pytest.mark.parametrize("seeds", [range(24), *MORE], ids=str)
 def test_random_receipts_are_equal_without_vector_instructions(
     seeds: range, tmp_path: Path
 ) -> None:

@@ -14,7 +14,9 @@ from adapters.database import connect_database
 from tests.services.web_app import web_app
 from tests.web.conftest import TokenMaker
 
-ANYBODY = {"GET /health", "GET /ready", "GET /metrics", "GET /login", "POST /logout"}
+ANYBODY = {"GET /health", "GET /ready", "GET /metrics", "GET /login", "POST /logout"} | {
+    "GET /.well-known/backtests-key"  # a public key
+}
 ANYBODY |= {"GET /static/<asset_version>/<path:filename>"}
 ADMINS = {
     "PUT /api/prices/<ticker>/<timeframe>",
