@@ -105,6 +105,9 @@ def test_pages_say_how_many_rules_were_tried(browser_client: FlaskClient, engine
     run_all(engine)
 
     assert "rules</a> that were tried" in browser_client.get(f"/result/{run_id}").text
+    tried = of_aapl(browser_client)["distinct"]
+    sentence = f"It is one of {tried} rules that were tried on these prices here."
+    assert sentence in browser_client.get(f"/result/{run_id}/report.html").text
     result = browser_client.get(f"/api/robustness/{robustness_id}").json["result"]
     assert result["tried"]["trials"] == 6
     assert "Among all that was tried" in browser_client.get(f"/robustness/{robustness_id}").text

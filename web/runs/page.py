@@ -303,6 +303,7 @@ def report(run_id: str) -> ResponseReturnValue:
         "runs/report.html",
         events=ask_database(events_of, run_id),
         robustness=ask_database(robustness_of, run_id),
+        tried=ask_database(tried_on, row["ticker"], row["timeframe"]),
         sections=sections(context["view"].metrics or {}),
         charts=[
             (sentence, base64.b64encode(drawn[name]).decode())
