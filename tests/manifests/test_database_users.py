@@ -193,7 +193,8 @@ def test_web_makes_each_change_that_it_offers_and_shows_each_page(
     }
     # they change nothing, or redirect
     assert done >= offered - {"rule_api.check", "access.login", "access.logout"}
-    assert {page for page, status in codes.items() if status not in (200, 302, 400)} == set()
+    faulty = {page for page, status in codes.items() if status not in (200, 302, 400)}
+    assert faulty == {"/.well-known/backtests-key"}  # this platform has no key
 
 
 def test_jobs_and_the_reconciler_do_their_work(

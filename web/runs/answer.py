@@ -6,6 +6,7 @@ import numpy as np
 
 from adapters.metrics.timing import percent
 from adapters.runs.series import RunSeries, benchmark_equity
+from contracts.run_request import RunRequest
 from contracts.values import Values, frozen
 from web.app import platform
 from web.formats import return_words
@@ -65,10 +66,10 @@ def _deviations(metrics: Values, bars: int) -> float:
     return float(abs(ratio) * math.sqrt(bars / per_year))
 
 
-def small_size(values: Values) -> str | None:
+def small_size(request: RunRequest) -> str | None:
     """Return a remark if a trade uses less than half of the money, while buy-and-hold uses all of it; else None."""
-    size, is_percent = values["position_size"], values["size_type"] == "percent"
-    share_pct = size if is_percent else size / values["initial_capital"] * 100
+    size, is_percent = request.position_size, request.size_type == "percent"
+    share_pct = size if is_percent else size / request.initial_capital * 100
     if share_pct >= 50:
         return None
     money = "equity" if is_percent else "initial capital"

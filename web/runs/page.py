@@ -269,7 +269,7 @@ def _completed(
     benchmark = benchmark_return(run)
     is_measured = benchmark or not run.request.get("benchmark")
     shared["market"] = answer(metrics, holding, len(run.times) if is_measured else 0, benchmark)
-    shared["sized"] = small_size(view.request)
+    shared["sized"] = small_size(RunRequest.from_json(view.request))
     shared["timing"] = run_timing(metrics, len(run.times))
     shared["tried"] = ask_database(tried_on, view.request["ticker"], view.request["timeframe"])
     if tab == "trades":
