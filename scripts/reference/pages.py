@@ -27,6 +27,14 @@ from web.documents.openapi import description_of
 from web.security import required_scope
 
 RUN = {"ticker": "AAPL", "rule_type": "RSI", "start_date": "2004-01-01", "end_date": "2006-12-31"}
+# addresses of a run and of each kind of plan
+RESULTS = (
+    "runs/{run_id}",
+    "batches/{batch_id}",
+    "screens/{screen_id}",
+    "studies/{study_id}",
+    "portfolios/{portfolio_id}",
+)
 BODIES: Json = {
     "POST /run_backtest": RUN,
     "POST /api/runs/bulk": [RUN | {"params": {"period": period}} for period in (7, 14)],
@@ -36,16 +44,7 @@ BODIES: Json = {
         "parameters": {"period": {"min": 7, "max": 21, "step": 7}},
     },
     "POST /api/screens": {"name": "two", "base": RUN, "parameters": {"period": [7, 14]}},
-    **{
-        f"PUT /api/{each}/note": {"text": "trend only; fails in 2008"}
-        for each in (
-            "runs/{run_id}",
-            "batches/{batch_id}",
-            "screens/{screen_id}",
-            "studies/{study_id}",
-            "portfolios/{portfolio_id}",
-        )
-    },
+    **{f"PUT /api/{each}/note": {"text": "trend only; fails in 2008"} for each in RESULTS},
     "POST /api/runs/tags": {"run_ids": ["$RUN_ID"], "add": ["trend"]},
     **{
         f"PUT /api/{each}/title": {"title": "my best"}
@@ -104,15 +103,7 @@ QUERIES = {
     "POST /api/runs/delete": "?dry_run=true",
     **{
         f"DELETE /api/{each}": "?dry_run=true"
-        for each in (
-            "runs/{run_id}",
-            "batches/{batch_id}",
-            "screens/{screen_id}",
-            "studies/{study_id}",
-            "portfolios/{portfolio_id}",
-            "robustness/{robustness_id}",
-            "prices/{ticker}/{timeframe}",
-        )
+        for each in (*RESULTS, "robustness/{robustness_id}", "prices/{ticker}/{timeframe}")
     },
 }
 SAMPLES = {
