@@ -41,7 +41,7 @@ def test_a_run_is_deleted_on_its_page_and_several_from_the_list(visit: Visit) ->
     button.click()
     page.wait_for_url("**/runs")
     assert [
-        each.startswith("Delete this run for good? These go: 1 attempts, 3 events")
+        each.startswith("Delete this run for good? These go: 1 attempt, 3 events")
         for each in messages
     ] == [
         True,

@@ -8,7 +8,9 @@ export async function confirmDeletion(name, url, values, method) {
   const { ok, body } = await sendJson(`${url}?dry_run=true`, values, { method });
   if (!ok) return { fault: body.error };
   if (body.refusals.length) return { fault: `Nothing was deleted: ${body.refusals.join("; ")}.` };
-  const counts = Object.entries(body.deleted).map(([kind, count]) => `${count.toLocaleString("en")} ${kind}`);
+  const counts = Object.entries(body.deleted).map(
+    ([kinds, count]) => `${count.toLocaleString("en")} ${count === 1 ? kinds.replace(/s$/, "") : kinds}`,
+  );
   return { isConfirmed: window.confirm(`Delete ${name} for good? These go: ${counts.join(", ")}.`) };
 }
 
